@@ -1,0 +1,131 @@
+# The front door and the graph. `make help` lists the targets; CONTRIBUTING.md explains the rest.
+#
+# An executed notebook depends on its source, the package, the edition and the environment. Networks are no
+# targets: a notebook loads the one it needs, or trains it. `-j` runs notebooks side by side, `-k` goes on
+# past one that fails, and an interrupted build goes on where it stopped.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+EDITION ?= quick
+BUILD := _build/$(EDITION)
+# Notebooks run in book/, so what the environment names must not depend on where make was called.
+ifdef ZFUTILS_BUILD
+export ZFUTILS_BUILD := $(abspath $(ZFUTILS_BUILD))
+BUILD := $(ZFUTILS_BUILD)/$(EDITION)
+endif
+ifdef ZFUTILS_DATA
+export ZFUTILS_DATA := $(abspath $(ZFUTILS_DATA))
+endif
+
+# ---- the environment --------------------------------------------------------------------------------------
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# Written last, and holds where the environment was made: without it, or in a checkout that was moved, or
+# where its Python is gone, the environment is made again from nothing.
+READY := $(VENV)/.ready
+WHOLE := $(shell [ "$$(cat $(READY) 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c "" 2>/dev/null && echo yes)
+SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+$(READY): requirements.lock pyproject.toml $(if $(WHOLE),,always)
+	@rm -f $@
+	@if [ -z "$(WHOLE)" ]; then \
+	    for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
+	        "$$python" -c "$(SUITABLE)" >/dev/null 2>&1 && break; python=; \
+	    done; \
+	    if [ -z "$$python" ]; then \
+	        echo "No Python 3.11, 3.12 or 3.13 with its venv module was found;" \
+	             "install one, or name it: make book PYTHON=/path/to/python3.12" >&2; exit 1; \
+	    fi; \
+	    echo "$$python: making $(VENV), about 6 GB"; "$$python" -m venv --clear $(VENV); \
+	fi
+	$(PY) -m pip install $(if $(WHOLE),-q) --disable-pip-version-check -c requirements.lock -e '.[book,test]'
+	@printf '%s\n' "$(CURDIR)" > $@
+
+# ---- the book ---------------------------------------------------------------------------------------------
+
+PAGES := $(shell sed -n -e 's/^ *root: *//p' -e 's/^[ -]*file: *//p' book/_toc.yml)
+NOTEBOOKS := $(foreach page,$(PAGES),$(wildcard book/$(page).ipynb))
+EXECUTED := $(NOTEBOOKS:book/%=$(BUILD)/book/%)
+# These read what every chapter recorded.
+LAST := $(filter %/scoreboard.ipynb %/provenance.ipynb,$(EXECUTED))
+CHAPTERS := $(filter-out $(LAST),$(EXECUTED))
+PLAIN := $(wildcard book/_toc.yml book/*.md book/*.bib book/_static/*)
+COPIED := $(PLAIN:book/%=$(BUILD)/book/%)
+HTML := $(BUILD)/html/index.html
+
+# The edition's file and those it extends.
+PROFILES := $(shell edition=$(EDITION); for level in 1 2 3 4; do \
+    echo book/profiles/$$edition.yaml; \
+    edition=$$(sed -n 's/^extends: *//p' book/profiles/$$edition.yaml 2>/dev/null); \
+    [ -n "$$edition" ] || break; done)
+INPUTS := $(PROFILES) $(shell find zfutils -name '*.py' | sort) \
+    $(wildcard book/claims.yaml book/reference/*.json book/data/*)
+
+.PHONY: always book test check lab bench lock clean clean-all help
+
+book: $(HTML) ## set up, execute every notebook, build the HTML (EDITION=quick)
+	@echo "The book: file://$(abspath $(HTML))"
+
+# Changes when an input is removed, which no time stamp tells.
+$(BUILD)/inputs: always
+	@mkdir -p $(@D)
+	@echo "$(INPUTS)" | cmp -s - $@ || echo "$(INPUTS)" > $@
+
+$(EXECUTED): $(BUILD)/book/%.ipynb: book/%.ipynb $(INPUTS) $(BUILD)/inputs $(READY) $(if $(filter 1,$(FRESH)),always)
+	@$(PY) -m zfutils execute $< --edition $(EDITION)
+
+$(LAST): $(CHAPTERS)
+$(filter %/provenance.ipynb,$(LAST)): $(filter %/scoreboard.ipynb,$(LAST))
+
+$(COPIED): $(BUILD)/book/%: book/%
+	@mkdir -p $(@D)
+	@cp $< $@
+
+# From nothing each time, in seconds: an incremental build does not repeat the warnings of unchanged pages.
+$(HTML): $(EXECUTED) $(COPIED) _config.yml tests/check_repository.py $(READY)
+	@rm -rf $(BUILD)/render
+	@$(VENV)/bin/jupyter-book build $(BUILD)/book --config _config.yml --path-output $(BUILD)/render \
+	    -W -n --keep-going -q >$(BUILD)/render.log || { cat $(BUILD)/render.log; exit 1; }
+	@$(PY) tests/check_repository.py html $(BUILD)/render/_build/html
+	@rm -rf $(BUILD)/html
+	@mv $(BUILD)/render/_build/html $(BUILD)/html
+	@rm -rf $(BUILD)/render
+
+book/profiles/%.yaml:
+	@echo "There is no edition '$*'; there is: $(basename $(notdir $(wildcard book/profiles/*.yaml)))" >&2
+	@exit 1
+
+# ---- the rest ---------------------------------------------------------------------------------------------
+
+test: $(READY) ## run the tests
+	@$(PY) -m pytest
+
+check: $(READY) ## format, lint; notebooks without outputs; environment, metadata and lock agree
+	@$(PY) -m ruff format --check
+	@$(PY) -m ruff check
+	@$(PY) tests/check_repository.py
+
+lab: $(READY) ## open the notebooks in JupyterLab
+	@$(VENV)/bin/jupyter lab book
+
+bench: $(READY) ## measure speed, side by side with others
+	@$(PY) -m benchmarks
+
+lock: $(READY) ## write requirements.lock from what .venv holds
+	@$(PY) tests/check_repository.py lock > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean: ## remove the edition's pages and results; its pixels and networks stay
+	rm -rf $(BUILD)/book $(BUILD)/results $(BUILD)/render $(BUILD)/html
+
+clean-all: ## remove everything generated, every edition's networks and .venv too
+	rm -rf _build $(VENV)
+
+help: ## show this
+	@echo "make TARGET [EDITION=$(EDITION)] [FRESH=1] [PYTHON=python3.12] [-j2] [-k]"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
+	@echo "Editions: $(basename $(notdir $(wildcard book/profiles/*.yaml)))"

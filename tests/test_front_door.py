@@ -1,0 +1,239 @@
+"""The repository's own rules: each planted fault is found, the checkout has none, and make is the graph."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import check_repository
+import nbformat
+import pytest
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the files that the checks read, with one sound notebook as its only page."""
+    for name in ["pyproject.toml", "environment.yml", "requirements.lock", "Makefile", ".ci/run"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(check_repository.ROOT / name, tmp_path / name)
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "_toc.yml").write_text("format: jb-book\nroot: page\n")
+    cell = nbformat.v4.new_code_cell("x: int = 1", metadata={"tags": ["parameters"]})
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    page = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
+    nbformat.write(page, tmp_path / "book" / "page.ipynb")
+    return tmp_path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def complaints(root: Path) -> list[str]:
+    checks = ["notebooks", "contents", "lock", "environment", "addresses"]
+    return [line for check in checks for line in getattr(check_repository, check)(root)]
+
+
+def test_a_sound_checkout_has_no_complaints(checkout):
+    assert complaints(checkout) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"outputs": [nbformat.v4.new_output("stream", text="1")]}, "carries outputs"),
+        ({"execution_count": 3}, "carries outputs or execution counts"),
+        ({"metadata": {}}, "first code cell is not tagged 'parameters'"),
+    ],
+)
+def test_a_notebook_that_is_not_clean_is_found(checkout, change, complaint):
+    path = checkout / "book" / "page.ipynb"
+    page = nbformat.read(path, as_version=4)
+    page.cells[0].update(change)
+    nbformat.write(page, path)
+    (found,) = complaints(checkout)
+    assert found.startswith("page.ipynb: ")
+    assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "complaint"),
+    [
+        (
+            "requirements.lock",
+            "torch==",
+            "torch @ https://example.org/torch-",
+            "not 'name==version ; marker'",
+        ),
+        (
+            "requirements.lock",
+            "accessible",
+            "--index-url https://example.org\naccessible",
+            "names an address",
+        ),
+        ("requirements.lock", "torch==2.", "torch==1.", "torch==1.14.1, but pyproject.toml asks for torch"),
+        ("requirements.lock", "papermill==", "papermil==", "papermill of pyproject.toml is missing"),
+        ("pyproject.toml", '"scipy>=', '"scipy>=9', "but pyproject.toml asks for scipy>=9"),
+        ("environment.yml", "<3.14", "<3.15", "environment.yml: python ['>=3.11,<3.15']"),
+        ("environment.yml", "[book,test]", "[book]", "environment.yml: pip is given"),
+        ("environment.yml", "  - pip\n", "  - pip\n  - numpy\n", "['numpy'] belong in pyproject.toml"),
+        (".ci/run", "make book", "pip install --find-links=/wheels torch", ".ci/run:12: names an address"),
+        ("book/_toc.yml", "root: page", "root: pages", "pages is not in book/"),
+        ("book/_toc.yml", "root: page", "root: page\nchapters:\n- file: page", "page is listed twice"),
+    ],
+)
+def test_a_planted_fault_is_found(checkout, name, old, new, complaint):
+    edit(checkout / name, old, new)
+    assert any(complaint in found for found in complaints(checkout)), complaints(checkout)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '<script defer src="https://cdn.example.org/mathjax.js"></script>',
+        '<link rel="stylesheet" href="//fonts.example.org/css">',
+        '<img src="http://example.org/a.png">',
+    ],
+)
+def test_a_page_that_loads_from_another_host_is_found(tmp_path, tag):
+    page = tmp_path / "deep" / "page.html"
+    page.parent.mkdir()
+    page.write_text(
+        '<a href="https://example.org">a link loads nothing</a><script src="_static/a.js"></script>'
+    )
+    assert check_repository.remote(tmp_path) == []
+    page.write_text(f"<html>{tag}</html>")
+    (found,) = check_repository.remote(tmp_path)
+    assert found.startswith("deep/page.html: loads ")
+
+
+def test_the_lock_pins_what_the_package_needs_and_nothing_that_merely_lies_beside():
+    names = [line.partition("==")[0] for line in check_repository.locked().splitlines()]
+    assert {"torch", "papermill", "markupsafe", "ruff"} <= set(names)
+    assert not {"zfutils", "pip"} & set(names)
+    assert names == sorted(names)
+
+
+# ---- make -------------------------------------------------------------------------------------------------
+
+STUB = """#!/bin/sh
+# Stands in for .venv/bin/python: notes each call, and "executes" a notebook by copying it.
+echo "$@" >> calls
+case "$*" in
+    "-m zfutils execute"*) grep -qv broken "$4" && mkdir -p "_build/$6/book" && cp "$4" "_build/$6/book/" ;;
+esac
+"""
+RENDER = """#!/bin/sh
+echo "jupyter-book" >> calls
+mkdir -p _build/quick/render/_build/html && echo page > _build/quick/render/_build/html/index.html
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A checkout with three pages, in which make's graph is real and the programs it calls are stubs."""
+    root = tmp_path / "a checkout"
+    for folder in ["book/profiles", "zfutils", "tests", ".venv/bin"]:
+        (root / folder).mkdir(parents=True)
+    for name in ["Makefile", "_config.yml", "pyproject.toml", "requirements.lock"]:
+        shutil.copy(check_repository.ROOT / name, root / name)
+    (root / "book" / "_toc.yml").write_text(
+        "format: jb-book\nroot: index\nparts:\n  - caption: A\n    chapters:\n      - file: one\n"
+        "      - file: two\n  - caption: B\n    chapters:\n      - file: scoreboard\n"
+    )
+    for name in ["one", "two", "scoreboard"]:
+        (root / "book" / f"{name}.ipynb").write_text(f"{name}\n")
+    for name in ["book/index.md", "book/profiles/quick.yaml", "zfutils/geometry.py", "zfutils/statistics.py"]:
+        (root / name).write_text("")
+    (root / "tests" / "check_repository.py").write_text("")
+    for name, text in [("python", STUB), ("jupyter-book", RENDER)]:
+        (root / ".venv" / "bin" / name).write_text(text)
+        (root / ".venv" / "bin" / name).chmod(0o755)
+    (root / ".venv" / ".ready").write_text(f"{root}\n")
+    return root
+
+
+def make(root: Path, *words: str) -> tuple[int, list[str], str]:
+    """Run make; its status, what was executed or rendered in order, and what it printed."""
+    (root / "calls").unlink(missing_ok=True)
+    outside = {"EDITION", "FRESH", "PYTHON", "ZFUTILS_BUILD", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
+    environment = {name: value for name, value in os.environ.items() if name not in outside}
+    done = subprocess.run(["make", *words], cwd=root, env=environment, capture_output=True, text=True)
+    calls = (root / "calls").read_text().splitlines() if (root / "calls").exists() else []
+    executed = [call.split()[3] for call in calls if "execute" in call]
+    executed = [Path(notebook).stem for notebook in executed]
+    return done.returncode, executed + ["html"] * ("jupyter-book" in calls), done.stdout + done.stderr
+
+
+def touch(path: Path) -> None:
+    """Make a file newer than everything built so far."""
+    newest = max(entry.stat().st_mtime for entry in path.parents[1].rglob("*") if entry.is_file())
+    os.utime(path, (newest + 1, newest + 1))
+
+
+def test_make_book_executes_in_order_of_the_contents_and_a_second_call_does_nothing(tree):
+    status, done, said = make(tree, "book")
+    assert (status, done) == (0, ["one", "two", "scoreboard", "html"]), said
+    assert f"{tree}/_build/quick/html/index.html" in said
+    assert make(tree, "book")[:2] == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "again"),
+    [
+        ("book/two.ipynb", ["two", "scoreboard", "html"]),
+        ("zfutils/geometry.py", ["one", "two", "scoreboard", "html"]),
+        ("book/profiles/quick.yaml", ["one", "two", "scoreboard", "html"]),
+        ("book/scoreboard.ipynb", ["scoreboard", "html"]),
+        ("book/index.md", ["html"]),
+        ("_config.yml", ["html"]),
+    ],
+)
+def test_a_change_makes_again_what_depends_on_it(tree, name, again):
+    make(tree, "book")
+    touch(tree / name)
+    assert make(tree, "book")[:2] == (0, again)
+
+
+def test_a_removed_module_makes_every_page_old(tree):
+    make(tree, "book")
+    (tree / "zfutils" / "statistics.py").unlink()
+    assert make(tree, "book")[1] == ["one", "two", "scoreboard", "html"]
+
+
+def test_past_a_failure_the_other_chapters_run_and_nothing_is_rendered(tree):
+    (tree / "book" / "one.ipynb").write_text("broken\n")
+    status, done, _ = make(tree, "-k", "book")
+    assert (status, done) == (2, ["one", "two"])
+    assert not (tree / "_build" / "quick" / "book" / "one.ipynb").exists()
+    (tree / "book" / "one.ipynb").write_text("one\n")
+    assert make(tree, "book")[:2] == (0, ["one", "scoreboard", "html"])
+
+
+def test_an_edition_that_does_not_exist_is_refused_by_name(tree):
+    status, done, said = make(tree, "book", "EDITION=quik")
+    assert (status, done) == (2, [])
+    assert "There is no edition 'quik'; there is: quick" in said
+
+
+@pytest.mark.parametrize("trace", ["", "/another/checkout\n"])
+def test_an_environment_that_is_not_whole_is_made_anew(tree, trace):
+    """Interrupted (no trace) or moved from elsewhere: the suitable Python is asked for a new one."""
+    (tree / ".venv" / ".ready").write_text(trace)
+    python = tree / "python3.12"
+    python.write_text('#!/bin/sh\necho "$@" >> made\n')
+    python.chmod(0o755)
+    make(tree, "check", f"PYTHON={python.resolve().name}", f"PATH={tree}:{os.environ['PATH']}")
+    assert "-m venv --clear .venv" in (tree / "made").read_text()
+
+
+def test_without_a_suitable_python_the_message_says_what_to_do(tree):
+    (tree / ".venv" / ".ready").unlink()
+    (tree / "bin").mkdir()
+    for tool in ["sh", "make", "sed", "find", "sort", "mkdir", "cmp", "cat", "rm", "echo"]:
+        (tree / "bin" / tool).symlink_to(shutil.which(tool))
+    status, _, said = make(tree, "test", f"PATH={tree}/bin")
+    assert status == 2
+    assert "No Python 3.11, 3.12 or 3.13 with its venv module was found; install one, or name it" in said

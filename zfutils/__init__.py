@@ -1,0 +1,1 @@
+"""Visualizing and Understanding Convolutional Networks, reproduced."""

@@ -1,0 +1,117 @@
+"""The command line: `python -m zfutils prepare | train | execute | publish`.
+
+A mistake of the user's (a misspelt edition, a missing data set, an unknown parameter) is one line on stderr
+and exit status 2; a notebook that fails is its traceback and exit status 1.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def prepare(arguments: argparse.Namespace) -> int:
+    """Fetch data sets where asked, and build the pixels of an edition."""
+    from zfutils.images import photos
+    from zfutils.study import Study
+
+    for name in arguments.download:
+        photos.download(name)
+    Study.open(arguments.edition).prepare()
+    return 0
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Train networks of an edition that are not there yet."""
+    from zfutils.study import Study
+
+    Study.open(arguments.edition).train(arguments.networks, arguments.seed)
+    return 0
+
+
+def publish(arguments: argparse.Namespace) -> int:
+    """Keep an edition's networks and numbers as the published run, in book/reference/."""
+    from zfutils.published import publish
+    from zfutils.study import Study
+
+    publish(Study.open(arguments.edition))
+    return 0
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run one notebook into the build folder of its edition."""
+    from zfutils import notebooks
+
+    source = arguments.notebook
+    output = notebooks.executed_path(source, arguments.edition)
+    parameters = {"edition": arguments.edition} | notebooks.parse_parameters(source, arguments.parameter)
+    if parameters["edition"] != arguments.edition:
+        raise ValueError("the edition is given once, as --edition")
+    print(f"{source.stem}: started, edition {arguments.edition}", file=sys.stderr, flush=True)
+    try:
+        seconds = notebooks.execute(source, output, parameters, stream=sys.stderr)
+    except notebooks.NotebookFailed as error:
+        print(error.traceback, f"zfutils: {error}", sep="\n", file=sys.stderr)
+        return 1
+    print(f"{source.stem}: done in {seconds:.1f} s", file=sys.stderr, flush=True)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The three commands and their options."""
+    whole = argparse.ArgumentParser(
+        prog="python -m zfutils", description="Images, networks and notebooks of one edition of the study."
+    )
+    commands = whole.add_subparsers(required=True, metavar="prepare | train | execute | publish")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--edition", default="quick", help="a file of book/profiles/ (default: quick)")
+
+    command = commands.add_parser("prepare", parents=[common], help=prepare.__doc__)
+    command.add_argument(
+        "--download",
+        nargs="+",
+        default=[],
+        metavar="SET",
+        help="imagenette2-160, imagewoof2-160, caltech101 or MNIST",
+    )
+    command.set_defaults(run=prepare)
+
+    command = commands.add_parser("train", parents=[common], help=train.__doc__)
+    command.add_argument("networks", nargs="+", metavar="NETWORK", help="names from the edition, zfnet say")
+    command.add_argument("--seed", type=int, nargs="+", default=[0], help="one or more (default: 0)")
+    command.set_defaults(run=train)
+
+    command = commands.add_parser("publish", parents=[common], help=publish.__doc__)
+    command.set_defaults(run=publish)
+
+    command = commands.add_parser("execute", parents=[common], help=execute.__doc__)
+    command.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="book/01_architecture.ipynb, say")
+    command.add_argument(
+        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"
+    )
+    command.set_defaults(run=execute)
+    return whole
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        words: the command line without the program's name; the process's own by default.
+
+    Returns:
+        Exit status: 0, 1 for a notebook that failed, 2 for a mistake of the user's, 130 when interrupted.
+    """
+    arguments = parser().parse_args(words)
+    try:
+        return arguments.run(arguments)
+    except (ValueError, OSError) as error:
+        print(f"zfutils: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("zfutils: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
