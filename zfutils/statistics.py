@@ -1,0 +1,296 @@
+"""Intervals and tests for everything the study measures.
+
+Every interval is 95 % and names what was resampled, because that decides what it may be generalised to:
+images (another draw of pictures), filters or maps (this network's others), faces, folds, seeds (another
+training). Many units are bootstrapped; a handful, such as seeds or folds, is given a t interval, since
+the resamples of three values know nothing of the fourth. Too few values, NaN and samples that do not
+match raise ValueError.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize, stats
+
+CONFIDENCE = 0.95
+FEWEST_TO_BOOTSTRAP = 8  # eight values have 6,435 distinct resamples, three have ten
+RESAMPLES = 9999
+CELLS_AT_ONCE = 2_000_000  # resampled values held in memory at one time (16 MB)
+_TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95 % interval.
+
+    Args:
+        estimate: the value measured on the data themselves.
+        low: lower end.
+        high: upper end.
+        n: how many units were resampled (the smaller group's, where there are two).
+        resampled: what these units are, e.g. `"validation images"`.
+
+    Raises:
+        ValueError: `low <= estimate <= high` fails or is not finite, or `n < 1`.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    n: int
+    resampled: str
+
+    def __post_init__(self) -> None:
+        if not -math.inf < self.low <= self.estimate <= self.high < math.inf:
+            numbers = f"{self.low}, {self.estimate}, {self.high}"
+            raise ValueError(f"an interval needs finite low <= estimate <= high, got {numbers}")
+        if self.n < 1 or not self.resampled:
+            raise ValueError(f"n must be at least 1 and resampled named, got {self.n}, {self.resampled!r}")
+
+
+def bootstrap_interval(
+    *samples: ArrayLike,
+    resampled: str,
+    statistic: Callable[..., np.floating | NDArray] = np.mean,
+    paired: bool = False,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Interval:
+    """A BCa bootstrap interval of a statistic of one or more samples.
+
+    Where the acceleration is undefined (a statistic that no single unit can change), the percentile
+    interval is returned; an interval that would leave out the estimate is widened to hold it; samples
+    of one value each give an interval of no width.
+
+    Args:
+        samples: one-dimensional, at least eight values each.
+        resampled: what one value stands for.
+        statistic: takes the samples, and `axis` where it can work on many resamples at once.
+        paired: the samples are columns of one table, whose rows are resampled together.
+
+    Raises:
+        ValueError: too few values (use `t_interval`), NaN, or paired samples of unequal length.
+
+    Source: Efron 1987, Better bootstrap confidence intervals; scipy.stats.bootstrap.
+    """
+    arrays = [_finite(sample, resampled) for sample in samples]
+    n = min((len(array) for array in arrays), default=0)
+    _enough_to_bootstrap(n, resampled)
+    if paired:
+        _equally_long(*arrays)
+    estimate = float(statistic(*arrays))
+    if all(np.ptp(array) == 0 for array in arrays):
+        return Interval(estimate, estimate, estimate, n, resampled)
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        for method in ("BCa", "percentile"):
+            low, high = stats.bootstrap(
+                arrays,
+                statistic,
+                n_resamples=resamples,
+                batch=max(1, CELLS_AT_ONCE // max(len(array) for array in arrays)),
+                paired=paired,
+                confidence_level=CONFIDENCE,
+                method=method,
+                random_state=np.random.default_rng(seed),
+            ).confidence_interval
+            if np.isfinite(low) and np.isfinite(high):
+                break
+    return _holding(estimate, low, high, n, resampled)
+
+
+def paired_difference(first: ArrayLike, second: ArrayLike, *, resampled: str, seed: int = 0) -> Interval:
+    """Mean of `first - second`, unit by unit, with a bootstrap over the units.
+
+    Args:
+        first: one value per unit, e.g. 1 where network A errs on an image.
+        second: the same units in the same order, e.g. 1 where network B errs.
+    """
+    a, b = _finite(first, resampled), _finite(second, resampled)
+    _equally_long(a, b)
+    return bootstrap_interval(a - b, resampled=resampled, seed=seed)
+
+
+def unpaired_difference(first: ArrayLike, second: ArrayLike, *, resampled: str, seed: int = 0) -> Interval:
+    """Mean of `first` less mean of `second`, two independent samples bootstrapped each on its own."""
+    return bootstrap_interval(first, second, resampled=resampled, statistic=_mean_difference, seed=seed)
+
+
+def pairs_interval(table: ArrayLike, *, resampled: str, seed: int = 0) -> Interval:
+    """Mean over all pairs i ≠ j of n units, with the units resampled and not the pairs.
+
+    Rows and columns are drawn together; the pairs that a draw makes of a unit with its own copy are
+    left out, since their distance of zero says nothing.
+
+    Args:
+        table: (n, n), a value per ordered pair, at least eight units; the diagonal is never read.
+
+    Source: Snijders & Borgatti 1999, the vertex bootstrap.
+    """
+    values = np.array(table, dtype=float)
+    n = len(values)
+    if values.shape != (n, n):
+        raise ValueError(f"pairs need a square table, got shape {values.shape}")
+    np.fill_diagonal(values, 0.0)
+    values = _finite(values, resampled, ndim=2)
+    _enough_to_bootstrap(n, resampled)
+    rng = np.random.default_rng(seed)
+    copies = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(float)  # of each unit, per draw
+    copies = copies[copies.max(axis=1) < n]  # a draw of one unit alone has no pairs
+    sums = np.einsum("bi,bi->b", copies @ values, copies)
+    means = sums / (n**2 - (copies**2).sum(axis=1))
+    return _holding(values.sum() / (n * (n - 1)), *np.quantile(means, _TAILS), n, resampled)
+
+
+def proportion_interval(successes: int, n: int, *, resampled: str) -> Interval:
+    """Wilson's score interval of a proportion: sound at 0 and at 1, where a bootstrap has no width.
+
+    Source: Wilson 1927, through scipy.stats.binomtest.
+    """
+    if n < 1 or not 0 <= successes <= n:
+        raise ValueError(f"successes must lie in 0…n with n at least 1, got {successes} of {n}")
+    low, high = stats.binomtest(int(successes), int(n)).proportion_ci(CONFIDENCE, method="wilson")
+    return _holding(successes / n, low, high, n, resampled)
+
+
+def proportion_difference(first: tuple[int, int], second: tuple[int, int], *, resampled: str) -> Interval:
+    """Proportion of `first` less that of `second`, each given as (successes, n), independent samples.
+
+    Source: Newcombe 1998, method 10 (two Wilson intervals joined).
+    """
+    a = proportion_interval(*first, resampled=resampled)
+    b = proportion_interval(*second, resampled=resampled)
+    difference = a.estimate - b.estimate
+    below = math.hypot(a.estimate - a.low, b.high - b.estimate)
+    above = math.hypot(a.high - a.estimate, b.estimate - b.low)
+    return Interval(difference, difference - below, difference + above, min(a.n, b.n), resampled)
+
+
+def t_interval(values: ArrayLike, *, resampled: str) -> Interval:
+    """Student's interval of a mean: what two or three seeds, or five folds, are given.
+
+    Args:
+        values: one per seed or fold, at least two; differences, for a paired comparison.
+    """
+    array = _finite(values, resampled)
+    n = len(array)
+    if n < 2:
+        raise ValueError(f"a t interval needs at least two {resampled}, got {n}")
+    half = stats.t.ppf(_TAILS[1], n - 1) * array.std(ddof=1) / math.sqrt(n)
+    return Interval(float(array.mean()), float(array.mean() - half), float(array.mean() + half), n, resampled)
+
+
+def hierarchical_interval(values: ArrayLike, *, resampled: str = "seeds × images", seed: int = 0) -> Interval:
+    """Mean over seeds and images that were all crossed, with both resampled.
+
+    Images are bootstrapped, the same draw for every seed. The few seeds are not: each draw is moved
+    by the mean's t distribution over seeds. Without a spread between images this is `t_interval`,
+    without one between seeds a bootstrap over images; noise of the single cells counts twice, so
+    that where there is nothing else the interval is too wide.
+
+    Args:
+        values: (seeds, images), at least 2 × 8; differences, for a paired comparison. n is the seeds'.
+    """
+    table = _finite(values, resampled, ndim=2)
+    seeds, images = table.shape
+    if seeds < 2:
+        raise ValueError(f"{resampled} must be a table of at least two rows, got shape {table.shape}")
+    _enough_to_bootstrap(images, "images")
+    rng, per_image = np.random.default_rng(seed), table.mean(axis=0)
+    chunks = np.array_split(np.arange(RESAMPLES), 1 + RESAMPLES * images // CELLS_AT_ONCE)
+    means = [per_image[rng.integers(0, images, size=(len(chunk), images))].mean(axis=1) for chunk in chunks]
+    shift = stats.t.ppf((rng.permutation(RESAMPLES) + 0.5) / RESAMPLES, seeds - 1)
+    draws = np.concatenate(means) + shift * table.mean(axis=1).std(ddof=1) / math.sqrt(seeds)
+    return _holding(table.mean(), *np.quantile(draws, _TAILS), seeds, resampled)
+
+
+def permutation_test(
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    paired: bool,
+    alternative: Literal["two-sided", "greater", "less"] = "two-sided",
+    seed: int = 0,
+) -> float:
+    """p-value of mean(first) - mean(second) when the labels *first* and *second* mean nothing.
+
+    Args:
+        paired: exchange values within units only (sign flips of the differences), not between them.
+        alternative: `"greater"` asks whether `first` is the larger.
+
+    Returns:
+        Exact where all exchanges number at most 9,999; otherwise never below 1 / 10,000.
+
+    Source: scipy.stats.permutation_test; Phipson & Smyth 2010 for the + 1.
+    """
+    a, b = _finite(first, "values"), _finite(second, "values")
+    if paired:
+        _equally_long(a, b)
+    test = stats.permutation_test(
+        (a, b),
+        _mean_difference,
+        permutation_type="samples" if paired else "independent",
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=max(1, CELLS_AT_ONCE // (len(a) + len(b))),
+        alternative=alternative,
+        random_state=np.random.default_rng(seed),
+    )
+    return float(test.pvalue)
+
+
+def smallest_detectable_difference(standard_deviation: float, n: int, *, power: float = 0.8) -> float:
+    """The true difference at which the t interval of n differences leaves out zero with this power.
+
+    Args:
+        standard_deviation: of the n paired differences (sample standard deviation, in their unit).
+
+    Source: Cohen 1988, chapter 2, from the noncentral t distribution.
+    """
+    if n < 2 or not 0 <= standard_deviation < math.inf or not 1 - CONFIDENCE < power < 1:
+        needs = "n ≥ 2, a finite standard deviation ≥ 0 and a power in (0.05, 1)"
+        raise ValueError(f"a detectable difference needs {needs}, got {n}, {standard_deviation}, {power}")
+    critical = stats.t.ppf(_TAILS[1], n - 1)
+
+    def missing_power(shift: float) -> float:
+        below = np.nan_to_num(stats.nct.cdf(-critical, n - 1, shift))  # NaN where it underflows
+        return stats.nct.sf(critical, n - 1, shift) + below - power
+
+    shift = optimize.brentq(missing_power, 1e-6, 10 * critical)
+    return float(shift * standard_deviation / math.sqrt(n))
+
+
+def _finite(sample: ArrayLike, resampled: str, *, ndim: int = 1) -> NDArray[np.float64]:
+    array = np.asarray(sample, dtype=float)
+    if array.ndim != ndim or not array.size:
+        raise ValueError(f"the {resampled} need values in {ndim} dimensions, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{int((~np.isfinite(array)).sum())} values of the {resampled} are not finite")
+    return array
+
+
+def _equally_long(*samples: NDArray[np.float64]) -> None:
+    if len({len(sample) for sample in samples}) > 1:
+        raise ValueError(f"paired samples need equal lengths, got {[len(sample) for sample in samples]}")
+
+
+def _enough_to_bootstrap(n: int, resampled: str) -> None:
+    if n < FEWEST_TO_BOOTSTRAP:
+        least = f"at least {FEWEST_TO_BOOTSTRAP} are needed"
+        raise ValueError(f"{n} {resampled} are too few to bootstrap, {least}: use t_interval")
+
+
+def _mean_difference(first: NDArray, second: NDArray, axis: int = -1) -> NDArray | np.floating:
+    return np.mean(first, axis=axis) - np.mean(second, axis=axis)
+
+
+def _holding(estimate: float, low: float, high: float, n: int, resampled: str) -> Interval:
+    estimate = float(estimate)
+    return Interval(estimate, min(float(low), estimate), max(float(high), estimate), int(n), resampled)
