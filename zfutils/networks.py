@@ -1,0 +1,360 @@
+"""A network as data, and the module it builds (Zeiler & Fergus 2013, Fig. 3 and Table 3).
+
+`NetworkSpec` holds what the paper's figure shows: convolutions, each with its pooling and contrast norm,
+then fully connected layers. The paper's ablations are edits of that data, so that no network is written
+twice; the module is a plain `nn.Sequential` whose names are the paper's (conv1, relu1, pool1, norm1, …).
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zfutils.geometry import Window, output_size, receptive_field
+
+NORM_ALPHA = 1e-4  # of the contrast norm, for inputs in ±128; Krizhevsky 2012, §3.3
+DROPOUT = 0.5  # on fc6 and fc7, Zeiler & Fergus 2013, §3
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution with ReLU, and what follows it: max pooling and contrast norm, where present."""
+
+    name: str
+    maps: int
+    window: Window
+    pool: Window | None = None
+    norm: bool = False
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A fully connected layer with ReLU and dropout."""
+
+    name: str
+    units: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One line of the paper's Fig. 3: what a layer makes of its input, and what it costs for one image."""
+
+    name: str
+    kind: str  # "conv", "pool" or "fc"
+    window: Window | None
+    maps: int
+    size: int  # side of the map; 1 for a fully connected layer
+    field: Window | None  # of the input image; None for a fully connected layer, which sees all of it
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A network, as data.
+
+    `convolutions` and `dense` are in order; the classifier (`classifier`, `classes` outputs) comes last.
+    `image` is the side of the square input (pixels), `channels` its colours.
+    """
+
+    name: str
+    convolutions: tuple[Convolution, ...]
+    dense: tuple[Dense, ...]
+    classifier: str
+    classes: int
+    image: int = 224
+    channels: int = 3
+    dropout: float = DROPOUT
+    norm_alpha: float = NORM_ALPHA
+
+    def __post_init__(self) -> None:
+        if self.classes < 2:
+            raise ValueError(f"{self.name}: a classifier needs at least 2 classes, not {self.classes}")
+        if not self.convolutions:
+            raise ValueError(f"{self.name}: without a convolution there is no network to look into")
+        self.stages()  # refuses a network in which a map vanishes
+
+    # ---- what it holds
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of all layers with weights, first to last."""
+        return (*(c.name for c in self.convolutions), *(d.name for d in self.dense), self.classifier)
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Size, receptive field, parameters and multiply-adds of every layer, first to last.
+
+        Raises:
+            ValueError: where a map vanishes because the image is too small; names the layer.
+        """
+        stages: list[Stage] = []
+        windows: list[Window] = []
+        maps, size = self.channels, self.image
+        for conv in self.convolutions:
+            for kind, window in (("conv", conv.window), ("pool", conv.pool)):
+                if window is None:
+                    continue
+                name = conv.name if kind == "conv" else conv.name.replace("conv", "pool")
+                windows.append(window)
+                before, size = size, output_size(size, window)
+                if size < 1:
+                    raise ValueError(
+                        f"{self.name}: an image of {self.image} px is too small, the map vanishes at {name} "
+                        f"(a {window.kernel} px window, padding {window.padding}, on a map of {before} px)"
+                    )
+                weights = maps * conv.maps * window.kernel**2 if kind == "conv" else 0
+                parameters = weights + conv.maps if kind == "conv" else 0
+                maps = conv.maps
+                field = receptive_field(windows)
+                stages.append(Stage(name, kind, window, maps, size, field, parameters, weights * size**2))
+        inputs = maps * size**2
+        for name, units in (*((d.name, d.units) for d in self.dense), (self.classifier, self.classes)):
+            weights = inputs * units
+            stages.append(Stage(name, "fc", None, units, 1, None, weights + units, weights))
+            inputs = units
+        return tuple(stages)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases."""
+        return sum(stage.parameters for stage in self.stages())
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of a forward pass over one image (convolutions and fully connected layers)."""
+        return sum(stage.multiply_adds for stage in self.stages())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as it stands in a saved network's JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The spec that `to_dict` wrote."""
+        convolutions = tuple(
+            Convolution(
+                c["name"],
+                c["maps"],
+                Window(*c["window"]),
+                Window(*c["pool"]) if c["pool"] is not None else None,
+                c["norm"],
+            )
+            for c in data["convolutions"]
+        )
+        dense = tuple(Dense(**d) for d in data["dense"])
+        return cls(**{**data, "convolutions": convolutions, "dense": dense})
+
+    # ---- edits
+
+    def _known(self, *names: str) -> None:
+        allowed = self.layers[:-1]
+        for name in names:
+            if name not in allowed:
+                raise ValueError(
+                    f"layer {name!r} is not in {self.name}, or is its classifier; it has {', '.join(allowed)}"
+                )
+
+    def without(self, *names: str) -> Self:
+        """The network with these layers taken out (Table 3); a convolution takes its pooling along."""
+        self._known(*names)
+        return replace(
+            self,
+            name=f"{self.name} without {', '.join(names)}",
+            convolutions=tuple(c for c in self.convolutions if c.name not in names),
+            dense=tuple(d for d in self.dense if d.name not in names),
+        )
+
+    def with_fc(self, units: int) -> Self:
+        """The network with `units` units in every fully connected layer but the classifier (Table 3)."""
+        dense = tuple(replace(d, units=units) for d in self.dense)
+        return replace(self, name=f"{self.name} fc {units}", dense=dense)
+
+    def with_maps(self, **maps: int) -> Self:
+        """The network with another number of maps in the named convolutions (Table 3)."""
+        self._known(*maps)
+        convolutions = tuple(replace(c, maps=maps.get(c.name, c.maps)) for c in self.convolutions)
+        wide = "-".join(str(n) for n in maps.values())
+        return replace(self, name=f"{self.name} {wide}", convolutions=convolutions)
+
+    def scaled(self, width: float, *, fc_width: float | None = None) -> Self:
+        """All maps times `width`, all fully connected units times `fc_width` (default `width`)."""
+        fc_width = width if fc_width is None else fc_width
+        if width <= 0 or fc_width <= 0:
+            raise ValueError(f"a network's width is a positive factor, not {min(width, fc_width)}")
+        convolutions = tuple(replace(c, maps=max(1, round(c.maps * width))) for c in self.convolutions)
+        dense = tuple(replace(d, units=max(1, round(d.units * fc_width))) for d in self.dense)
+        return replace(self, convolutions=convolutions, dense=dense)
+
+    def on(self, *, classes: int | None = None, image: int | None = None) -> Self:
+        """The same network for another number of classes or another image size (pixels)."""
+        return replace(
+            self,
+            classes=self.classes if classes is None else classes,
+            image=self.image if image is None else image,
+        )
+
+    # ---- the module
+
+    def build(self) -> nn.Sequential:
+        """The module: named conv1, relu1, pool1, norm1, …, flatten, fc6, relu6, drop6, …; logits come out.
+
+        Takes images, float (n, channels, image, image); returns logits, float (n, classes). Weights are
+        PyTorch's own at this point; `training.initialise` sets them.
+        """
+        modules = nn.Sequential()
+        maps = self.channels
+        for conv in self.convolutions:
+            number = conv.name.removeprefix("conv")
+            modules.add_module(conv.name, nn.Conv2d(maps, conv.maps, *conv.window))
+            modules.add_module(f"relu{number}", nn.ReLU())
+            if conv.pool is not None:
+                modules.add_module(f"pool{number}", nn.MaxPool2d(*conv.pool))
+            if conv.norm:
+                modules.add_module(f"norm{number}", ContrastNorm(conv.maps, self.norm_alpha))
+            maps = conv.maps
+        modules.add_module("flatten", nn.Flatten())
+        last = [stage for stage in self.stages() if stage.kind != "fc"][-1]
+        inputs = last.maps * last.size**2
+        for dense in self.dense:
+            number = dense.name.removeprefix("fc")
+            modules.add_module(dense.name, nn.Linear(inputs, dense.units))
+            modules.add_module(f"relu{number}", nn.ReLU())
+            if self.dropout:
+                modules.add_module(f"drop{number}", nn.Dropout(self.dropout))
+            inputs = dense.units
+        modules.add_module(self.classifier, nn.Linear(inputs, self.classes))
+        return modules
+
+
+class _Contrast(torch.autograd.Function):
+    """x (k + band * x²)^-β, where the band sums over neighbouring maps; the backward pass is written out."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, band: Tensor, k: float, beta: float) -> Tensor:
+        band = band.to(x.dtype)
+        denominator = nn.functional.conv2d(x * x, band).add_(k)
+        scale = denominator.pow(-beta)
+        ctx.save_for_backward(x, band, denominator, scale)
+        ctx.beta = beta
+        return x * scale
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        x, band, denominator, scale = ctx.saved_tensors
+        through = (gradient * x).mul_(scale).div_(denominator)
+        spread = nn.functional.conv2d(through, band)  # the band is symmetric, so it is its own transpose
+        return (gradient * scale).sub_(spread.mul_(x), alpha=2 * ctx.beta), None, None, None
+
+
+class ContrastNorm(nn.LocalResponseNorm):
+    """Contrast normalisation across maps, x / (k + α/n Σ x²)^β over n neighbouring maps.
+
+    Equal to `nn.LocalResponseNorm` with the constants of Krizhevsky 2012, which the paper follows without
+    stating them. The sum over maps is a 1×1 convolution with a band of ones, which on a CPU costs a
+    small part of the convolution beside it, where PyTorch's own costs more than that convolution.
+
+    Takes and returns float (n, maps, h, w).
+    """
+
+    def __init__(self, maps: int, alpha: float = NORM_ALPHA) -> None:
+        super().__init__(size=5, alpha=alpha, beta=0.75, k=2.0)
+        index = torch.arange(maps)
+        band = ((index[:, None] - index).abs() <= self.size // 2) * (alpha / self.size)
+        self.register_buffer("band", band[:, :, None, None].float(), persistent=False)
+
+    def forward(self, x: Float[Tensor, "n maps h w"]) -> Float[Tensor, "n maps h w"]:
+        return _Contrast.apply(x, self.band, self.k, self.beta)
+
+
+# ---- the networks of the paper
+
+
+def zfnet(classes: int = 1000, image: int = 224) -> NetworkSpec:
+    """The paper's network (Fig. 3); the paddings are those that give the figure's sizes."""
+    return NetworkSpec(
+        "ZFNet",
+        (
+            Convolution("conv1", 96, Window(7, 2, 1), Window(3, 2, 1), norm=True),
+            Convolution("conv2", 256, Window(5, 2, 0), Window(3, 2, 1), norm=True),
+            Convolution("conv3", 384, Window(3, 1, 1)),
+            Convolution("conv4", 384, Window(3, 1, 1)),
+            Convolution("conv5", 256, Window(3, 1, 1), Window(3, 2, 0)),
+        ),
+        (Dense("fc6", 4096), Dense("fc7", 4096)),
+        "fc8",
+        classes,
+        image,
+    )
+
+
+def krizhevsky(classes: int = 1000, image: int = 224) -> NetworkSpec:
+    """Krizhevsky's network on one GPU, dense (Zeiler & Fergus 2013, §4.1), the baseline of Tables 2 and 3.
+
+    Padding 2 in the first layer is what gives 55 at 224 px; the original is not consistent there.
+    """
+    return NetworkSpec(
+        "Krizhevsky",
+        (
+            Convolution("conv1", 96, Window(11, 4, 2), Window(3, 2, 0), norm=True),
+            Convolution("conv2", 256, Window(5, 1, 2), Window(3, 2, 0), norm=True),
+            Convolution("conv3", 384, Window(3, 1, 1)),
+            Convolution("conv4", 384, Window(3, 1, 1)),
+            Convolution("conv5", 256, Window(3, 1, 1), Window(3, 2, 0)),
+        ),
+        (Dense("fc6", 4096), Dense("fc7", 4096)),
+        "fc8",
+        classes,
+        image,
+    )
+
+
+def lenet5(classes: int = 10, image: int = 28) -> NetworkSpec:
+    """LeNet-5 (LeCun 1998) as it is written today: ReLU, max pooling, a dense second convolution."""
+    return NetworkSpec(
+        "LeNet-5",
+        (
+            Convolution("conv1", 6, Window(5, 1, 2), Window(2, 2, 0)),
+            Convolution("conv2", 16, Window(5, 1, 0), Window(2, 2, 0)),
+        ),
+        (Dense("fc3", 120), Dense("fc4", 84)),
+        "fc5",
+        classes,
+        image,
+        channels=1,
+        dropout=0.0,
+    )
+
+
+def wide(base: NetworkSpec) -> NetworkSpec:
+    """The network with 512, 1024 and 512 maps in layers 3, 4, 5 at the paper's width (Tables 2 and 3).
+
+    Narrower networks widen by the same ratio: 4/3, 8/3 and 2.
+    """
+    maps = {c.name: c.maps for c in base.convolutions}
+    ratios = {"conv3": (4, 3), "conv4": (8, 3), "conv5": (2, 1)}
+    edited = base.with_maps(**{name: maps[name] * up // down for name, (up, down) in ratios.items()})
+    return replace(edited, name=f"{base.name} 512-1024-512")
+
+
+def table_3(base: NetworkSpec) -> dict[str, NetworkSpec]:
+    """Every row of Table 3, as edits of `base`; the paper has the last two for ZFNet alone.
+
+    2048 and 8192 units are half and twice the paper's 4096, at any width.
+    """
+    units = base.dense[0].units
+    return {
+        "none": base,
+        "without layers 3, 4": base.without("conv3", "conv4"),
+        "without layer 7": base.without("fc7"),
+        "without layers 6, 7": base.without("fc6", "fc7"),
+        "without layers 3, 4, 6, 7": base.without("conv3", "conv4", "fc6", "fc7"),
+        "layers 6, 7: 2048 units": base.with_fc(units // 2),
+        "layers 6, 7: 8192 units": base.with_fc(units * 2),
+        "layers 3, 4, 5: 512, 1024, 512 maps": wide(base),
+        "layers 6, 7: 8192 units; 3, 4, 5: 512, 1024, 512 maps": wide(base).with_fc(units * 2),
+    }
+
+
+NETWORKS = {"zfnet": zfnet, "krizhevsky": krizhevsky, "lenet5": lenet5}

@@ -1,0 +1,175 @@
+"""An edition of the study: one YAML file in `book/profiles/`, validated here and read nowhere else.
+
+A file may name another edition to start from (`extends: photos`) and then holds only what differs, so
+that an edition on one's own pictures is three lines. A key that is unknown, missing or out of range is
+refused with the file, the key and what is allowed.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Initialisation = Literal["literal", "fan-in", "he", "small-first"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Images(_Strict):
+    """Which images, and at which size they are stored and cropped."""
+
+    source: Literal["parts", "photos"]
+    size: int = Field(ge=16, description="side of a stored image, pixels")
+    crop: int = Field(ge=16, description="side of what the network sees, pixels")
+    train: int | None = Field(None, ge=64, description="parts: training pictures")
+    validation: int | None = Field(None, ge=32, description="parts: validation pictures")
+    seed: int = Field(0, ge=0, description="parts: which world is drawn")
+    sets: tuple[str, ...] = Field((), description="photos: folders with train/ and val/ below ZFUTILS_DATA")
+    download: bool = Field(False, description="photos: fetch a set that is missing")
+    per_class: int | None = Field(
+        None, ge=2, description="photos: use this many training images a class at most"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.crop > self.size:
+            raise ValueError(f"crop ({self.crop} px) is larger than size ({self.size} px)")
+        if self.source == "parts" and (self.train is None or self.validation is None or self.sets):
+            raise ValueError("source 'parts' needs train and validation, and has no sets")
+        if self.source == "photos" and not self.sets:
+            raise ValueError(
+                "source 'photos' needs sets, the folders with train/ and val/ below ZFUTILS_DATA"
+            )
+        return self
+
+
+class Plateau(_Strict):
+    """When the rate is lowered: the held-out error has not fallen for `patience` epochs."""
+
+    factor: Share = Field(description="the rate is multiplied by this")
+    patience: int = Field(ge=1, description="epochs without a new best")
+    drops: int = Field(ge=0, description="how often; the next plateau ends the training")
+
+
+class Training(_Strict):
+    """The recipe of one network (Zeiler & Fergus 2013, §3)."""
+
+    epochs: int = Field(ge=1, description="at most; a plateau after the last drop ends earlier")
+    batch: int = Field(128, ge=1)
+    rate: float = Field(gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    decay: float = Field(0.0, ge=0, description="weight decay; the paper states none")
+    input_scale: float = Field(gt=0, description="centred pixels are multiplied by this; the paper's is 1")
+    initialisation: Initialisation
+    radius: float | None = Field(
+        0.1, gt=0, description="RMS a filter is scaled back to, at input_scale 1; null: never"
+    )
+    norm_alpha: float = Field(1e-4, ge=0, description="alpha of the contrast norm")
+    held_out: Share = Field(
+        0.05, description="share of the training images that decides when to lower the rate"
+    )
+    plateau: Plateau
+    snapshots: tuple[Count, ...] = Field(
+        (), description="epochs whose weights are kept; 0 is before training"
+    )
+    precision: Literal["auto", "bf16", "float32"] = "auto"
+
+
+class Network(_Strict):
+    """How wide the edition's networks are, as a factor of the paper's."""
+
+    width: float = Field(gt=0, le=1)
+    fc_width: float = Field(gt=0, le=2)
+
+
+class Run(_Strict):
+    """One network to train: which of the paper's, from which seeds, and where its recipe differs."""
+
+    base: Literal["zfnet", "krizhevsky"] = "zfnet"
+    wide: bool = Field(False, description="512, 1024, 512 maps in layers 3, 4, 5")
+    seeds: tuple[Count, ...] = Field((0,), min_length=1)
+    training: Training
+    about: str = ""
+
+
+class Profile(_Strict):
+    """One edition."""
+
+    name: str
+    about: str
+    images: Images
+    network: Network
+    training: Training
+    networks: dict[str, Run]
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The edition in a YAML file.
+
+        Args:
+            path: the file; `extends: NAME` in it starts from NAME.yaml beside it.
+
+        Raises:
+            FileNotFoundError: no such file; names the editions there are.
+            ValueError: unknown, missing or wrong keys; names the file, each key and what is allowed.
+        """
+        data = {**_read(path), "name": path.stem}
+        common, networks = data.get("training"), data.get("networks")
+        if isinstance(common, dict) and isinstance(networks, dict):
+            data["networks"] = {n: _merged({"training": common}, run or {}) for n, run in networks.items()}
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            lines = [f"  {'.'.join(map(str, e['loc'])) or 'the whole'}: {_reason(e)}" for e in error.errors()]
+            raise ValueError("\n".join([f"{path.name} is not a valid edition:", *lines])) from None
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """What is wrong at one key, with what is allowed there."""
+    if error["type"] == "extra_forbidden":
+        return f"unknown key; allowed are {', '.join(_allowed(error['loc'][:-1]))}"
+    nameless = error["type"] == "missing" or isinstance(error["input"], Mapping)
+    return error["msg"].removeprefix("Value error, ") + ("" if nameless else f" (came: {error['input']!r})")
+
+
+def _allowed(place: Sequence[int | str]) -> list[str]:
+    """The keys that are allowed at a place of an edition; below `networks`, the second is a name."""
+    model: Any = Profile
+    if place[:1] == ("networks",):
+        model, place = Run, place[2:]
+    for key in place:
+        model = model.model_fields[key].annotation
+    return sorted({*model.model_fields, *(("extends",) if model is Profile else ())} - {"name"})
+
+
+def _merged(base: Any, over: Any) -> Any:
+    """`over` laid on `base`, mapping by mapping."""
+    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
+        return over
+    return {**base, **{key: _merged(base.get(key), value) for key, value in over.items()}}
+
+
+def _read(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    if not path.is_file():
+        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+        raise FileNotFoundError(f"there is no edition {path.stem!r} in {path.parent}; there are: {there}")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name} is not readable as YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"{path.name} is not a mapping of keys to values")
+    if "name" in data:
+        raise ValueError(f"{path.name}: an edition is called as its file is; remove the key 'name'")
+    base = data.pop("extends", None)
+    if base is None:
+        return data
+    if base in above or base == path.stem:
+        raise ValueError(f"{path.name} extends itself: {' -> '.join((*above, path.stem, base))}")
+    return _merged(_read(path.with_name(f"{base}.yaml"), (*above, path.stem)), data)
