@@ -1,0 +1,52 @@
+"""A world of three classes, and a network for it, small enough to be trained within a test."""
+
+import numpy as np
+import torch
+
+from zfutils.geometry import Window
+from zfutils.images.pixels import Pixels
+from zfutils.networks import Convolution, Dense, NetworkSpec
+from zfutils.profiles import Plateau, Training
+
+CLASSES = ("upright stripes", "level stripes", "a disc")
+
+SPEC = NetworkSpec(
+    "tiny",
+    (
+        Convolution("conv1", 8, Window(5, 2, 0), Window(3, 2, 1), norm=True),
+        Convolution("conv2", 12, Window(3, 1, 1), Window(3, 2, 0)),
+    ),
+    (Dense("fc3", 24),),
+    "fc4",
+    classes=3,
+    image=32,
+)
+
+RECIPE = Training(
+    epochs=4,
+    batch=32,
+    rate=0.05,
+    input_scale=1 / 64,
+    initialisation="he",
+    held_out=0.1,
+    plateau=Plateau(factor=0.2, patience=4, drops=2),
+    snapshots=(0, 1, 2),
+    precision="float32",
+)
+
+
+def pictures(n: int = 320, *, size: int = 40, seed: int = 0) -> Pixels:
+    """Noisy pictures, the classes in turn."""
+    draw = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size]
+    images = np.empty((n, size, size, 3), dtype=np.uint8)
+    for i in range(n):
+        phase, wave = draw.uniform(0, 6), draw.uniform(6, 9)
+        patterns = (np.sin(6.3 * x / wave + phase), np.sin(6.3 * y / wave + phase))
+        disc = 2.0 * (np.hypot(x - draw.uniform(15, 25), y - draw.uniform(15, 25)) < 9) - 1
+        pattern = (*patterns, disc)[i % 3][..., None] * draw.uniform(40, 90, 3)
+        images[i] = (128 + pattern + draw.normal(0, 15, (size, size, 3))).clip(0, 255)
+    pixels = torch.from_numpy(images)
+    labels = torch.arange(n) % 3
+    names = tuple(f"picture-{i}" for i in range(n))
+    return Pixels(pixels, labels, pixels.float().mean(0), CLASSES, names, {"pictures": n, "seed": seed})

@@ -1,0 +1,59 @@
+"""Crops of many images, centred and mirrored: one gather on a GPU, image by image on a CPU.
+
+Both ways give the same numbers; on a CPU an image that stays in the cache through all it undergoes takes
+half the time of one pass over the whole batch after another.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int64, UInt8
+from torch import Tensor
+
+
+def crops(
+    stack: UInt8[Tensor, "n h w channels"],
+    mean: Float[Tensor, "h w channels"],
+    rows: Int64[Tensor, " m"],
+    tops: Int64[Tensor, " m"],
+    lefts: Int64[Tensor, " m"],
+    mirrored: Bool[Tensor, " m"],
+    *,
+    side: int,
+    scale: float,
+) -> Float[Tensor, "m side side channels"]:
+    """A square window of each image, less the mean of the same pixels, times `scale`, in the mean's type.
+
+    Args:
+        stack: images.
+        mean: of the images, pixel by pixel.
+        rows: which images.
+        tops, lefts: the window's corner in its image (pixels); it must lie inside.
+        mirrored: left and right exchanged after cropping.
+        side: of the window (pixels).
+        scale: what the centred pixels are multiplied by.
+    """
+    way = one_by_one if stack.device.type == "cpu" else gathered
+    return way(stack, mean, rows, tops, lefts, mirrored, side, scale)
+
+
+def one_by_one(stack, mean, rows, tops, lefts, mirrored, side, scale) -> Tensor:
+    """As `crops`; reads nothing but the windows, from a memory map too."""
+    out = torch.empty(len(rows), side, side, stack.shape[3], dtype=mean.dtype)
+    places = (out, rows.tolist(), tops.tolist(), lefts.tolist(), mirrored.tolist())
+    for image, row, top, left, mirror in zip(*places, strict=True):
+        here = slice(top, top + side), slice(left, left + side)
+        image.copy_(stack[row][here]).sub_(mean[here]).mul_(scale)
+        if mirror:
+            image.copy_(image.flip(1))
+    return out
+
+
+def gathered(stack, mean, rows, tops, lefts, mirrored, side, scale) -> Tensor:
+    """As `crops`; one indexing of all windows of all images, which are a view, not a copy."""
+
+    def windows(images: Tensor, chosen: Tensor) -> Tensor:
+        every = images.unfold(1, side, 1).unfold(2, side, 1)  # (n, y, x, channels, side, side)
+        return every[chosen, tops, lefts].permute(0, 2, 3, 1)
+
+    out = windows(stack, rows).to(mean.dtype)
+    out = out.sub_(windows(mean[None], torch.zeros_like(rows))).mul_(scale)
+    return torch.where(mirrored[:, None, None, None], out.flip(2), out)
