@@ -95,7 +95,7 @@ def recipe_table(profile: Profile) -> pd.DataFrame:
             "optimiser",
             "SGD, momentum 0.9, batches of 128",
             f"SGD, momentum {t.momentum:g}, batches of {t.batch}",
-            "the paper's",
+            "the paper's" if t.batch == 128 else "fewer images need smaller batches for as many steps",
         ),
         (
             "rate",

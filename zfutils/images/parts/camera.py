@@ -11,12 +11,15 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from zfutils.images.parts.colours import Style
+
 Planes = Float[np.ndarray, "3 size size"]
 Coverage = Float[np.ndarray, "size size"]
 
 COARSE = 48  # cells a world unit of the grid that shadows and relief are worked out on
 SHADOW_BLUR, SHADOW_REACH = 0.017, 0.025  # world units: standard deviation, offset
 RELIEF_BLUR = 0.055  # world units: how far from its edge a shape bulges
+RIM_WIDTH = 0.012  # world units
 RELIEF = 2.4  # of the slope, per unit of `Camera.relief`
 
 
@@ -30,12 +33,13 @@ class Camera:
     light: tuple[float, float]  # where the light goes: right and down, unit length
     shadow: float  # 0…1, how dark
     relief: float  # strength of the shading that makes flat shapes look round
+    rim: float  # 0…1, how white the cut edge of what is drawn
     blur: float  # standard deviation, in 1/128 of the picture
     noise: float  # standard deviation of the sensor's noise, in levels of 255
     key: int  # of the noise
 
 
-def draw_camera(rng: np.random.Generator) -> Camera:
+def draw_camera(rng: np.random.Generator, style: Style) -> Camera:
     """A random camera: mild light from above, little blur, little noise."""
     level = rng.random(12)
     angle = np.pi * (0.2 + 0.6 * level[0])  # downwards, to the right or to the left
@@ -46,6 +50,7 @@ def draw_camera(rng: np.random.Generator) -> Camera:
         light=(float(np.cos(angle)), float(np.sin(angle))),
         shadow=0.25 + 0.3 * level[7],
         relief=0.5 + 0.5 * level[8],
+        rim=style.rim,
         blur=0.25 + 0.95 * level[9] ** 2,
         noise=1.5 + 6.5 * level[10] ** 2,
         key=int(rng.integers(2**31)),
@@ -73,6 +78,8 @@ def take(
     shade, relief = _shade_and_relief(alpha, camera.light, field)
     ground = ground * (1 - np.float32(camera.shadow) * shade)
     body = planes[:3] * (1 - np.float32(camera.relief) * relief)
+    rim = np.float32(camera.rim) * (alpha - _eroded(alpha, max(1, round(RIM_WIDTH * size / field))))
+    body += rim * (1 - body)
     picture = ground + alpha * (body - ground)
     across = np.linspace(-0.5, 0.5, size, dtype=np.float32) * np.float32(field)
     gain = np.add.outer(camera.tilt[1] * across, camera.tilt[0] * across).astype(np.float32) + 1
@@ -108,6 +115,17 @@ def _gaussian(cells: int, sigma: float) -> Float[np.ndarray, "cells cells"]:
     """Weights of a Gaussian along one axis; what lies outside the picture counts as empty."""
     distance = np.arange(cells)[:, None] - np.arange(cells)
     return (np.exp(-0.5 * (distance / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))).astype(np.float32)
+
+
+def _eroded(alpha: Coverage, reach: int) -> Coverage:
+    """The coverage less a border of `reach` pixels."""
+    size = len(alpha)
+    for axis in (0, 1):
+        padded = np.pad(alpha, [(reach, reach) if a == axis else (0, 0) for a in range(2)])
+        padded = np.moveaxis(padded, axis, 0)
+        least = np.minimum(padded[:size], padded[2 * reach :])
+        alpha = np.moveaxis(np.minimum(least, padded[reach : reach + size]), 0, axis)
+    return alpha
 
 
 def _shifted(plane: Coverage, right: int, down: int) -> Coverage:

@@ -20,7 +20,7 @@ from zfutils.images.parts.shapes import (
     rectangles,
     ring_of,
 )
-from zfutils.images.parts.shared_parts import add_face, add_fruit, add_window
+from zfutils.images.parts.shared_parts import add_face, add_fruit, add_window, often
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ def cat(s: Sketch) -> None:
         at=(29, -24),
     )
     s.add("head", (0, -15), Shape(ellipse(0, 9, wide, s.about(34)), p.main), textured=True)
-    add_face(s, eyes_at=(17, 2), nose_at=21)
+    add_face(s, eyes_at=(17, 2), nose_at=21, typical=["whiskers"])
 
 
 def dog(s: Sketch) -> None:
     p, hang = s.palette, s.about(25)
     s.add("head", (0, -26), Shape(ellipse(0, 2, s.about(33), s.about(40)), p.main), textured=True)
     s.ears(Shape(ellipse(34, -6, s.about(12.5), hang, -14), p.second), at=(35, -4))
-    add_face(s, eyes_at=(14, -9), nose_at=14)
+    add_face(s, eyes_at=(14, -9), nose_at=14, typical=["muzzle", "tongue"])
 
 
 def rabbit(s: Sketch) -> None:
@@ -58,14 +58,14 @@ def rabbit(s: Sketch) -> None:
         at=(16, -26),
     )
     s.add("head", (0, 3), Shape(ellipse(0, 20, s.about(33), s.about(29)), p.main), textured=True)
-    add_face(s, eyes_at=(15, 13), nose_at=26)
+    add_face(s, eyes_at=(15, 13), nose_at=26, typical=["teeth"])
 
 
 def bear(s: Sketch) -> None:
     p, r = s.palette, s.about(15.5)
     s.ears(Shape(ellipse(30, -28, r), p.main), Shape(ellipse(30, -28, 0.6 * r), p.dark), at=(31, -31))
     s.add("head", (0, -22), Shape(ellipse(0, 6, s.about(41, 0.05), s.about(38, 0.05)), p.main), textured=True)
-    add_face(s, eyes_at=(17, -3), nose_at=18)
+    add_face(s, eyes_at=(17, -3), nose_at=18, typical=["muzzle"])
 
 
 def owl(s: Sketch) -> None:
@@ -92,7 +92,7 @@ def car(s: Sketch) -> None:
 
 
 def bus(s: Sketch) -> None:
-    p, top, count = s.palette, s.about(-33), 2 + s.chance(0.7) + s.chance(0.4)
+    p, top, count = s.palette, s.about(-33), 2 + s.chance(0.9) + s.chance(0.3)
     s.add("body", (0, 12), Shape(box(-49, top, 49, 25, s.about(8, 0.5)), p.main), textured=True)
     pitch = 70 / count
     for k in range(count):
@@ -107,7 +107,7 @@ def bus(s: Sketch) -> None:
 def truck(s: Sketch) -> None:
     p, top, joint = s.palette, s.about(-34), s.about(12, 0.3)
     s.add("cargo", (joint - 28, 10), Shape(box(-49, top, joint, 18, 3), p.main), textured=True)
-    if s.chance(0.4):
+    if often(s, False):
         add_window(s, "rear window", joint - 50, top + 8, joint - 32, top + 26)
         add_window(s, "middle window", joint - 26, top + 8, joint - 8, top + 26)
     cab = f"M{joint + 3:.1f} -14H36Q40 -14 42 -8L48 4V25H-48V18H{joint + 3:.1f}Z"
@@ -125,14 +125,14 @@ def tree(s: Sketch) -> None:
     branches = (
         f"L-22 {fork:.1f}L-16 {fork - 3:.1f}L-2 4L-3 {fork - 6:.1f}H3L2 4L16 {fork - 3:.1f}L22 {fork:.1f}"
     )
-    forks = branches if s.chance(0.85) else ""
+    forks = branches if often(s, True) else ""
     trunk = f"M{-half - 4:.1f} 49L{-half:.1f} 12{forks}L{half:.1f} 12L{half + 4:.1f} 49Z"
     s.add("trunk", (0, 36), Shape(path(trunk), p.dark))
-    add_fruit(s, ring_of(3, 25, s.spread(15), (0, -14)))
+    add_fruit(s, ring_of(3, 25, s.spread(15), (0, -14)), typical=True)
 
 
 def fir(s: Sketch) -> None:
-    p, wide, snowed = s.palette, s.about(40), s.chance(0.8)
+    p, wide, snowed = s.palette, s.about(40), often(s, True)
     s.add("trunk", (0, 46), Shape(box(-8.5, 34, 8.5, 50), p.dark))
     tiers = (("lower tier", 10, 40, 1.0), ("middle tier", -14, 19, 0.82), ("upper tier", -40, -3, 0.62))
     for name, top, bottom, share in tiers:
@@ -144,12 +144,12 @@ def fir(s: Sketch) -> None:
         else:
             shapes.append(Shape(polygon((0, top - 12), (half, bottom), (0.3 * half, bottom)), p.shade))
         s.add(name, (-1, bottom - 8), *shapes)
-    add_fruit(s, [(-15, 29), (12, 29), (0, -25)])
+    add_fruit(s, [(-15, 29), (12, 29), (0, -25)], typical=False)
 
 
 def flower(s: Sketch) -> None:
     p, count = s.palette, int(s.rng.integers(5, 8)) if s.jitter else 6
-    phase, reach, streaked = 180 * s.rng.random(), s.about(29, 0.05), s.chance(0.85)
+    phase, reach, streaked = 180 * s.rng.random(), s.about(29, 0.05), often(s, True)
     half = 76 / count + s.spread(1.2)
     for k, (x, y) in enumerate(ring_of(count, reach, phase)):
         turn = phase + 360 * k / count
@@ -168,7 +168,7 @@ def house(s: Sketch) -> None:
         s.add("chimney", (24, -38), Shape(box(16, -46, 32, -10), p.accent))
     s.add("wall", (0, 2), Shape(box(-half, eaves - 3, half, 48), p.main), textured=True)
     beam = Shape(polygon((-49, eaves), (-44, eaves - 4.5), (44, eaves - 4.5), (49, eaves)), p.light)
-    tiles, planks = (p.dark, p.second) if s.chance(0.8) else (p.second, p.dark)
+    tiles, planks = (p.dark, p.second) if often(s, True) else (p.second, p.dark)
     s.add("roof", (0, -22), Shape(polygon((-49, eaves), (0, ridge), (49, eaves)), tiles), beam)
     at = s.spread(5)
     door = Shape(box(at - 26, 12, at - 7, 48, 2), planks), Shape(ellipse(at - 11, 31, 2.4), p.light)
@@ -186,7 +186,7 @@ def castle(s: Sketch) -> None:
         tower = rectangles([(x - 13, top, x + 13, 49), *teeth])
         s.add(name, (x, 30), Shape(tower, p.second), Shape(box(x - 4.5, -18, x + 4.5, 4, 4.5), p.dark))
     gate = f"M{-half:.1f} 49V26A{half:.1f} {half:.1f} 0 0 1 {half:.1f} 26V49Z"
-    bars = rectangles((x - 0.9, 24, x + 0.9, 49) for x in ((-5.4, 0, 5.4) if s.chance(0.6) else ()))
+    bars = rectangles((x - 0.9, 24, x + 0.9, 49) for x in ((-5.4, 0, 5.4) if often(s, True) else ()))
     s.add("gate", (2.7, 34), Shape(path(gate), p.dark), Shape(bars, p.light))
 
 

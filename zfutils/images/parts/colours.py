@@ -23,6 +23,7 @@ class Style:
     ground_lightness: tuple[float, float]  # of the background
     ground_chroma: tuple[float, float]
     line: float  # outline width in object units (box side 100); 0 draws none
+    rim: float  # how white the cut edge of what is drawn: 0 leaves it, 1 is paper
     object_textures: tuple[str, ...]
     background_textures: tuple[str, ...]
 
@@ -33,6 +34,7 @@ MAIN_STYLE = Style(
     ground_lightness=(0.32, 0.96),
     ground_chroma=(0.015, 0.1),
     line=0.0,
+    rim=0.85,
     object_textures=("plain", "plain", "stripes", "spots", "patches"),
     background_textures=("gradient", "clouds", "stripes", "checks", "dots", "waves", "planks"),
 )
@@ -44,6 +46,7 @@ HELD_OUT_STYLE = Style(
     ground_lightness=(0.66, 0.95),
     ground_chroma=(0.008, 0.04),
     line=2.6,
+    rim=0.0,
     object_textures=("plain", "hatch", "hatch", "grid"),
     background_textures=("paper", "rings", "bricks", "zigzag"),
 )
@@ -115,7 +118,7 @@ def draw_palette(rng: np.random.Generator, style: Style) -> Palette:
     place = between(0, room_below + room_above)
     ground = darkest + place if place < room_below else lightness + CONTRAST + place - room_below
     ground_hue, ground_chroma = between(0, 360), between(*style.ground_chroma)
-    step = between(0.04, 0.12) * (1 if ground < 0.6 else -1)
+    step = between(0.03, 0.08) * (1 if ground < 0.6 else -1)
     return Palette(
         main=hexadecimal(rgb(lightness, chroma, hue)),
         second=hexadecimal(rgb(second, 0.9 * chroma, partner)),

@@ -197,7 +197,7 @@ def scene(split: str, index: int, *, seed: int = 0, held_out: bool = False) -> S
         np.random.default_rng((seed, SPLITS.index(split), index, int(held_out), k)) for k in range(2)
     )
     palette = draw_palette(surroundings, style)
-    background, camera = draw_background(surroundings, palette, style), draw_camera(surroundings)
+    background, camera = draw_background(surroundings, palette, style), draw_camera(surroundings, style)
     pose = surroundings.random(6).tolist()
     rotation, stretch = ROTATION * (2 * pose[3] - 1), STRETCH[0] + (STRETCH[1] - STRETCH[0]) * pose[4]
     sketch = Sketch(drawing, palette, style)

@@ -1,28 +1,34 @@
-"""Parts that several categories have, so that none of them gives a category away by itself.
+"""Parts that several categories have, so that none of them gives a category away for certain.
 
-Whiskers, a muzzle, a tongue, teeth come and go with the individual, not with the kind of animal.
+Most cats have whiskers and most rabbits show their teeth; some do not, and some dogs do.
 """
 
 from collections.abc import Sequence
 
 from zfutils.images.parts.shapes import Point, Shape, Sketch, box, ellipse, path, polygon, rectangles
 
+TYPICAL, EXCEPTIONAL = 0.85, 0.12  # how often a detail is there, of a kind that has it or of another one
 
-def add_face(s: Sketch, *, eyes_at: Point, nose_at: float) -> None:
+
+def often(s: Sketch, typical: bool) -> bool:
+    """Whether this individual has a detail that is typical of its kind, or is not."""
+    return s.chance(TYPICAL if typical else EXCEPTIONAL)
+
+
+def add_face(s: Sketch, *, eyes_at: Point, nose_at: float, typical: Sequence[str]) -> None:
     """Eyes and a nose, and what else a face may have: muzzle, whiskers, and a tongue or teeth."""
     p, x = s.palette, s.about(eyes_at[0])
-    if s.chance(0.5):
+    if often(s, "muzzle" in typical):
         patch = ellipse(0, nose_at + 5, s.about(20), s.about(15))
         s.add("muzzle", (13, nose_at + 8), Shape(patch, p.light if s.chance(0.5) else p.second))
     s.eyes(x, eyes_at[1], s.about(9, 0.05))
-    if s.chance(0.4):
+    if often(s, "whiskers" in typical):
         _add_whiskers(s, nose_at)
-    mouth = s.rng.random()
-    if mouth < 0.35:
+    if often(s, "tongue" in typical):
         low = nose_at + s.about(22, 0.1)
         tongue = f"M-7.5 {nose_at + 4:.1f}H7.5V{low:.1f}A7.5 6 0 0 1 -7.5 {low:.1f}Z"
         s.add("tongue", (0, low), Shape(path(tongue), p.accent))
-    elif mouth < 0.7:
+    elif often(s, "teeth" in typical):
         low = nose_at + s.about(19, 0.1)
         pair = rectangles([(-7.5, nose_at + 4, -0.6, low), (0.6, nose_at + 4, 7.5, low)])
         s.add("teeth", (4, low - 4), Shape(pair, p.light))
@@ -59,9 +65,9 @@ def add_window(s: Sketch, name: str, left: float, top: float, right: float, bott
     s.add(name, middle, pane, Shape(polygon(*corners), s.palette.second))
 
 
-def add_fruit(s: Sketch, places: Sequence[Point]) -> None:
-    """Fruit on two trees in three."""
-    if s.chance(0.65):
+def add_fruit(s: Sketch, places: Sequence[Point], *, typical: bool) -> None:
+    """Fruit, on most trees of a kind that has it."""
+    if often(s, typical):
         for k, (x, y) in enumerate(places):
             x, y = x + s.spread(3), y + s.spread(3)
             glint = Shape(ellipse(x - 2.5, y - 2.5, 2.6), s.palette.light)
