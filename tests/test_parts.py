@@ -1,6 +1,6 @@
 """Parts keeps its promises: only the arrangement of parts gives a category away, and its truth is true.
 
-The gates on colours and on thumbnails are 25 % and 40 % with 6,000 training pictures, where 8 % and 14 % were
+The gates on colours and on thumbnails are 25 % and 40 % with 6,000 training pictures, where 8 % and 21 % were
 measured; here, with a fifth of the pictures, the limits are 18 % and 25 %.
 """
 

@@ -69,7 +69,7 @@ def test_scores_are_computed_once_and_are_those_of_evaluate(smoke, zfnet):
 
 
 def test_a_published_network_is_found_unless_fresh_or_another(zfnet, reference, monkeypatch):
-    published.publish_network(zfnet, reference, snapshots=True)
+    published.publish_network(zfnet, reference, snapshots=(1, 2, 5))
     assert Study.open("smoke").network("zfnet").folder == reference
     monkeypatch.setenv("FRESH", "1")
     assert Study.open("smoke").network("zfnet").folder == zfnet.folder
@@ -81,7 +81,7 @@ def test_a_published_network_is_found_unless_fresh_or_another(zfnet, reference, 
 
 
 def test_a_published_network_keeps_whole_last_weights_and_convolutions_before(zfnet, reference):
-    published.publish_network(zfnet, reference, snapshots=True)
+    published.publish_network(zfnet, reference, snapshots=(1, 2, 5))
     found = study.checkpoints.load(reference)
     assert torch.equal(found.model.fc8.weight, zfnet.model.fc8.weight.half().float())
     assert found.snapshots == zfnet.snapshots

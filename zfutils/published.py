@@ -6,6 +6,7 @@ their convolutions, which is what pictures of features need.
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +19,30 @@ from zfutils.filters import filter_table, layer_high_share
 from zfutils.study import REFERENCE, Study
 
 LARGEST = 25_000_000  # bytes, all published networks together
+SNAPSHOTS = (
+    1,
+    2,
+    5,
+    10,
+    20,
+    30,
+)  # of the main network, besides its last; the paper's Fig. 4 has 40 and 64 too
 
 
-def publish_network(trained: Trained, folder: Path, *, snapshots: bool) -> None:
+def publish_network(trained: Trained, folder: Path, *, snapshots: Sequence[int] = ()) -> None:
     """Write a trained network as a published one.
 
     Args:
         trained: the network.
         folder: where; one that is there is replaced.
-        snapshots: keep the convolutions of its snapshots too.
+        snapshots: epochs whose convolutions are kept too, where there are such.
     """
     beside = folder.with_name(folder.name + ".new")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     last = trained.record["epochs"]
-    for epoch in trained.snapshots if snapshots else (last,):
+    for epoch in sorted({*snapshots, last} & set(trained.snapshots)):
         name = f"epoch-{epoch:04d}.safetensors"
-        if epoch == 0:
-            continue  # the seed gives it
         weights = load_file(trained.folder / name)
         kept = {n: w.half() for n, w in weights.items() if epoch == last or n.startswith("conv")}
         save_tensors(kept, beside / name)
@@ -57,7 +64,7 @@ def publish(study: Study, main: str = "zfnet") -> None:
     for name in ("zfnet", "krizhevsky"):
         trained = study.network(name)
         if folder not in trained.folder.parents:
-            publish_network(trained, folder / f"{name}-0", snapshots=name == main)
+            publish_network(trained, folder / f"{name}-0", snapshots=SNAPSHOTS if name == main else ())
     size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
     if size > LARGEST:
         raise ValueError(f"the published networks take {size / 1e6:.1f} MB, more than {LARGEST / 1e6:.0f} MB")

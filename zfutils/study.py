@@ -77,7 +77,8 @@ class Study:
         images = self.profile.images
         if images.source == "parts":
             n = {"train": images.train, "validation": images.validation}[split]
-            return PartsImages(split, n=n, size=images.size, seed=images.seed)
+            field = images.size / images.crop  # a crop shows as much as a picture of its size would
+            return PartsImages(split, n=n, size=images.size, seed=images.seed, field=field)
         if images.download:
             photos.fetch_missing(images.sets)
         part: photos.Split = "train" if split == "train" else "val"

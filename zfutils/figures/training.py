@@ -255,7 +255,13 @@ def step_time(parts: pd.DataFrame, *, bound: float, whole: float | None = None) 
         (1, total),
         *((1.8 + 0.45 * i, 1000 * s) for i, (s, _) in enumerate(single.values())),
     ):
-        axes.annotate(f"{ms:.3g} ms", (x, ms), (0, 3), textcoords="offset points", ha="center")
+        axes.annotate(
+            f"{ms:,.0f} ms" if ms >= 100 else f"{ms:.3g} ms",
+            (x, ms),
+            (0, 3),
+            textcoords="offset points",
+            ha="center",
+        )
     places = [0, 1, *(1.8 + 0.45 * i for i in range(len(single)))]
     axes.set_xticks(places, ["in pieces,\nby kind of layer", "in pieces,\nby phase", *single])
     axes.set(ylabel="time of one training step (ms)", ylim=(0, top))

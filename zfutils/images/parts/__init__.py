@@ -37,7 +37,7 @@ __all__ = [
     "scene",
 ]
 
-VERSION = 1  # raised by hand whenever the drawing changes, so that pixels stored before are drawn anew
+VERSION = 2  # raised by hand whenever the drawing changes, so that pixels stored before are drawn anew
 
 
 class PartsImages:

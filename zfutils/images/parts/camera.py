@@ -52,7 +52,7 @@ def draw_camera(rng: np.random.Generator, style: Style) -> Camera:
         relief=0.5 + 0.5 * level[8],
         rim=style.rim,
         blur=0.25 + 0.95 * level[9] ** 2,
-        noise=1.5 + 6.5 * level[10] ** 2,
+        noise=1.5 + 5.0 * level[10] ** 2,
         key=int(rng.integers(2**31)),
     )
 

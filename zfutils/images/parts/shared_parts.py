@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from zfutils.images.parts.shapes import Point, Shape, Sketch, box, ellipse, path, polygon, rectangles
 
-TYPICAL, EXCEPTIONAL = 0.85, 0.12  # how often a detail is there, of a kind that has it or of another one
+TYPICAL, EXCEPTIONAL = 0.75, 0.25  # how often a detail is there, of a kind that has it or of another one
 
 
 def often(s: Sketch, typical: bool) -> bool:
