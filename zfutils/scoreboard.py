@@ -21,9 +21,8 @@ def claims_table(study: Study, chapter: int | None = None) -> pd.DataFrame:
     table = pd.DataFrame({"claim": [study.claims[row["claim"]].says for row in rows]})
     table.insert(0, "chapter", records["chapter"])
     table["source"] = [study.claims[row["claim"]].source for row in rows]
-    for run, columns in (("this", ("this run", "verdict")), ("published", ("published run", "its verdict"))):
-        table[columns[0]] = [_measured(row, run, study) for row in rows]
-        table[columns[1]] = records[f"{run}_verdict"].fillna("–")
+    for run, title in (("this", "this run"), ("published", "published run")):
+        table[title] = [_measured(row, run, study) for row in rows]
     return table.drop(columns="chapter") if chapter is not None else table
 
 
@@ -52,8 +51,13 @@ def register_table(study: Study) -> pd.DataFrame:
 
 
 def _measured(row: Mapping[str, Any], run: str, study: Study) -> str:
-    """Estimate, interval, unit and n of one run; a dash where it has none."""
-    estimate, low, high, n = (row[f"{run}_{key}"] for key in ("estimate", "low", "high", "n"))
-    if estimate is None or estimate != estimate:
+    """Verdict, then estimate, interval, unit and n of one run, a line each; a dash where it has none."""
+    verdict = row[f"{run}_verdict"]
+    if not isinstance(verdict, str):
         return "–"
-    return f"{estimate:.3g} [{low:.3g}, {high:.3g}] {study.claims[row['claim']].unit}, n = {n:,.0f}"
+    estimate, low, high, n = (row[f"{run}_{key}"] for key in ("estimate", "low", "high", "n"))
+    lines = [f"<b>{verdict}</b>"]
+    if estimate == estimate:
+        unit = study.claims[row["claim"]].unit
+        lines += [f"<span>{estimate:.3g} [{low:.3g}, {high:.3g}]</span>", unit, f"n = {n:,.0f}"]
+    return "<br>".join(lines)
