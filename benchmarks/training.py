@@ -27,6 +27,7 @@ from torchvision.transforms.v2 import functional
 
 from benchmarks import Options, row, side_by_side
 from zfutils import networks
+from zfutils.contrast import ContrastNorm
 from zfutils.devices import fabric_for
 from zfutils.images.parts import PartsImages
 from zfutils.images.pixels import Batch, Pixels, build
@@ -217,7 +218,7 @@ def _contrast_norm(spec: NetworkSpec, options: Options) -> list[dict[str, object
         )
         for name, shape in shapes.items()
     }
-    ours = networks.ContrastNorm(first.maps)
+    ours = ContrastNorm(first.maps)
     layers = {
         "contrast norm": (ours, "pooled"),
         "contrast norm, PyTorch's": (

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from zfutils import networks
+from zfutils.contrast import ContrastNorm
 from zfutils.geometry import Span, Window, output_size, receptive_field, seen_by
 
 
@@ -107,7 +108,7 @@ def test_a_spec_survives_its_json():
 @pytest.mark.parametrize("alpha", [1e-4, 0.5])
 def test_contrast_norm_equals_pytorchs_forwards_and_backwards(alpha):
     x = torch.randn(2, 7, 5, 4, dtype=torch.float64, requires_grad=True)
-    ours = networks.ContrastNorm(7, alpha).double()
+    ours = ContrastNorm(7, alpha).double()
     theirs = nn.LocalResponseNorm(5, alpha=alpha, beta=0.75, k=2.0)
     weight = torch.randn(2, 7, 5, 4, dtype=torch.float64)
     (ours_gradient,) = torch.autograd.grad((ours(x) * weight).sum(), x)

@@ -8,13 +8,11 @@ twice; the module is a plain `nn.Sequential` whose names are the paper's (conv1,
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
+from zfutils.contrast import NORM_ALPHA, ContrastNorm
 from zfutils.geometry import Window, output_size, receptive_field
 
-NORM_ALPHA = 1e-4  # of the contrast norm, for inputs in ±128; Krizhevsky 2012, §3.3
 DROPOUT = 0.5  # on fc6 and fc7, Zeiler & Fergus 2013, §3
 
 
@@ -228,47 +226,15 @@ class NetworkSpec:
         return modules
 
 
-class _Contrast(torch.autograd.Function):
-    """x (k + band * x²)^-β, where the band sums over neighbouring maps; the backward pass is written out."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, band: Tensor, k: float, beta: float) -> Tensor:
-        band = band.to(x.dtype)
-        denominator = nn.functional.conv2d(x * x, band).add_(k)
-        scale = denominator.pow(-beta)
-        ctx.save_for_backward(x, band, denominator, scale)
-        ctx.beta = beta
-        return x * scale
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        x, band, denominator, scale = ctx.saved_tensors
-        through = (gradient * x).mul_(scale).div_(denominator)
-        spread = nn.functional.conv2d(through, band)  # the band is symmetric, so it is its own transpose
-        return (gradient * scale).sub_(spread.mul_(x), alpha=2 * ctx.beta), None, None, None
-
-
-class ContrastNorm(nn.LocalResponseNorm):
-    """Contrast normalisation across maps, x / (k + α/n Σ x²)^β over n neighbouring maps.
-
-    Equal to `nn.LocalResponseNorm` with the constants of Krizhevsky 2012, which the paper follows without
-    stating them. The sum over maps is a 1×1 convolution with a band of ones, which on a CPU costs a
-    small part of the convolution beside it, where PyTorch's own costs more than that convolution.
-
-    Takes and returns float (n, maps, h, w).
-    """
-
-    def __init__(self, maps: int, alpha: float = NORM_ALPHA) -> None:
-        super().__init__(size=5, alpha=alpha, beta=0.75, k=2.0)
-        index = torch.arange(maps)
-        band = ((index[:, None] - index).abs() <= self.size // 2) * (alpha / self.size)
-        self.register_buffer("band", band[:, :, None, None].float(), persistent=False)
-
-    def forward(self, x: Float[Tensor, "n maps h w"]) -> Float[Tensor, "n maps h w"]:
-        return _Contrast.apply(x, self.band, self.k, self.beta)
-
-
 # ---- the networks of the paper
+
+
+_UPPER = (
+    Convolution("conv3", 384, Window(3, 1, 1)),
+    Convolution("conv4", 384, Window(3, 1, 1)),
+    Convolution("conv5", 256, Window(3, 1, 1), Window(3, 2, 0)),
+)
+_DENSE = (Dense("fc6", 4096), Dense("fc7", 4096))  # both, like the upper layers, the same in both networks
 
 
 def zfnet(classes: int = 1000, image: int = 224) -> NetworkSpec:
@@ -278,11 +244,9 @@ def zfnet(classes: int = 1000, image: int = 224) -> NetworkSpec:
         (
             Convolution("conv1", 96, Window(7, 2, 1), Window(3, 2, 1), norm=True),
             Convolution("conv2", 256, Window(5, 2, 0), Window(3, 2, 1), norm=True),
-            Convolution("conv3", 384, Window(3, 1, 1)),
-            Convolution("conv4", 384, Window(3, 1, 1)),
-            Convolution("conv5", 256, Window(3, 1, 1), Window(3, 2, 0)),
+            *_UPPER,
         ),
-        (Dense("fc6", 4096), Dense("fc7", 4096)),
+        _DENSE,
         "fc8",
         classes,
         image,
@@ -299,11 +263,9 @@ def krizhevsky(classes: int = 1000, image: int = 224) -> NetworkSpec:
         (
             Convolution("conv1", 96, Window(11, 4, 2), Window(3, 2, 0), norm=True),
             Convolution("conv2", 256, Window(5, 1, 2), Window(3, 2, 0), norm=True),
-            Convolution("conv3", 384, Window(3, 1, 1)),
-            Convolution("conv4", 384, Window(3, 1, 1)),
-            Convolution("conv5", 256, Window(3, 1, 1), Window(3, 2, 0)),
+            *_UPPER,
         ),
-        (Dense("fc6", 4096), Dense("fc7", 4096)),
+        _DENSE,
         "fc8",
         classes,
         image,
