@@ -13,7 +13,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,10 @@ FEWEST_TO_BOOTSTRAP = 8  # eight values have 6,435 distinct resamples, three hav
 RESAMPLES = 9999
 CELLS_AT_ONCE = 2_000_000  # resampled values held in memory at one time (16 MB)
 _TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+
+
+class TooFew(ValueError):
+    """Fewer units than an interval of this kind needs."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,18 @@ class Interval:
             raise ValueError(f"an interval needs finite low <= estimate <= high, got {numbers}")
         if self.n < 1 or not self.resampled:
             raise ValueError(f"n must be at least 1 and resampled named, got {self.n}, {self.resampled!r}")
+
+
+def where_enough(interval: Callable[..., Interval], *data: Any, **options: Any) -> Interval | None:
+    """An interval, or None where there are too few units for one, as in a tiny edition.
+
+    Args:
+        interval: what gives it, called with the data and options; any other error of its is raised.
+    """
+    try:
+        return interval(*data, **options)
+    except TooFew:
+        return None
 
 
 def bootstrap_interval(
@@ -182,7 +198,7 @@ def t_interval(values: ArrayLike, *, resampled: str) -> Interval:
     array = _finite(values, resampled)
     n = len(array)
     if n < 2:
-        raise ValueError(f"a t interval needs at least two {resampled}, got {n}")
+        raise TooFew(f"a t interval needs at least two {resampled}, got {n}")
     half = stats.t.ppf(_TAILS[1], n - 1) * array.std(ddof=1) / math.sqrt(n)
     return Interval(float(array.mean()), float(array.mean() - half), float(array.mean() + half), n, resampled)
 
@@ -269,8 +285,10 @@ def smallest_detectable_difference(standard_deviation: float, n: int, *, power: 
 
 def _finite(sample: ArrayLike, resampled: str, *, ndim: int = 1) -> NDArray[np.float64]:
     array = np.asarray(sample, dtype=float)
-    if array.ndim != ndim or not array.size:
+    if array.ndim != ndim:
         raise ValueError(f"the {resampled} need values in {ndim} dimensions, got shape {array.shape}")
+    if not array.size:
+        raise TooFew(f"there are no {resampled} to resample")
     if not np.isfinite(array).all():
         raise ValueError(f"{int((~np.isfinite(array)).sum())} values of the {resampled} are not finite")
     return array
@@ -284,7 +302,7 @@ def _equally_long(*samples: NDArray[np.float64]) -> None:
 def _enough_to_bootstrap(n: int, resampled: str) -> None:
     if n < FEWEST_TO_BOOTSTRAP:
         least = f"at least {FEWEST_TO_BOOTSTRAP} are needed"
-        raise ValueError(f"{n} {resampled} are too few to bootstrap, {least}: use t_interval")
+        raise TooFew(f"{n} {resampled} are too few to bootstrap, {least}: use t_interval")
 
 
 def _mean_difference(first: NDArray, second: NDArray, axis: int = -1) -> NDArray | np.floating:

@@ -1,0 +1,169 @@
+"""A plain chain of layers, named and checked: what the deconvnet can walk, up and down.
+
+Zeiler & Fergus 2013, §2.1, speak of one chain: filter, rectify, pool, again and again. `chain` brings a model
+into that form (this study's networks, any `nn.Sequential`, torchvision's AlexNet and VGG) and refuses by
+name and reason what has another form, rather than project through it wrongly.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from torch import nn
+from torchvision.models import VGG, AlexNet
+
+from zfutils.geometry import Window
+
+SKIPPED = (nn.Dropout, nn.Identity)  # of no effect once training has ended
+
+
+class Step(NamedTuple):
+    """One layer of a chain."""
+
+    name: str
+    kind: str  # conv, relu, pool, norm, batchnorm, same-size, flatten, fc or skip
+    module: nn.Module
+    window: Window  # what slides; 1 pixel where nothing does
+
+
+def chain(model: nn.Module) -> nn.Sequential:
+    """The model as a flat, named sequence of the same modules, whose weights are shared.
+
+    A flat `nn.Sequential` with names keeps them. Nested and numbered ones, AlexNet and VGG are named by
+    what stands there: conv1, relu1, pool1, …, fc6, relu6, …, fc8; VGG's convolutions by their block,
+    conv1_1, conv1_2, pool1, conv2_1 and so on.
+
+    Args:
+        model: `nn.Sequential` of Conv2d, ReLU, MaxPool2d, LocalResponseNorm, BatchNorm2d, Dropout, Identity,
+            then Flatten and Linear, nested or not; torchvision's AlexNet or VGG.
+
+    Raises:
+        ValueError: anything else; names the layer, what it is and what is allowed.
+    """
+    if type(model) in (AlexNet, VGG):
+        blocks = isinstance(model, VGG)
+        parts = nn.Sequential(model.features, model.avgpool, nn.Flatten(), model.classifier)
+        leaves, named = [module for _, module in _leaves(parts)], False
+    elif _plain(model):
+        found = list(_leaves(model))
+        leaves, blocks = [module for _, module in found], False
+        named = all("." not in name and not name.isdecimal() for name, _ in found)
+    else:
+        allowed = "an nn.Sequential, torchvision's AlexNet or VGG"
+        raise ValueError(f"{type(model).__name__} is no plain chain of layers; allowed are {allowed}")
+    names = [name for name, _ in _leaves(model)] if named else _names(leaves, blocks)
+    flat = nn.Sequential()
+    for name, module in zip(names, leaves, strict=True):
+        flat.add_module(name, module)
+    return flat
+
+
+def steps(model: nn.Module) -> tuple[Step, ...]:
+    """The layers of a chain, checked, with their geometry.
+
+    Raises:
+        ValueError: a layer whose way back is not known, or in a place where it has none; names it.
+    """
+    found, flattened = [], False
+    for name, module in chain(model)._modules.items():  # named_children() leaves out what stands there twice
+        kind = _kind(name, module)
+        if (kind == "fc") != flattened and kind not in ("relu", "skip", "flatten"):
+            where = "after" if flattened else "before"
+            raise ValueError(f"{name} ({type(module).__name__}) stands {where} the map is made a vector")
+        flattened = flattened or kind == "flatten"
+        found.append(Step(name, kind, module, _window(name, module)))
+    if not found:
+        raise ValueError("the model has no layers")
+    return tuple(found)
+
+
+def _plain(module: nn.Module | None) -> bool:
+    """Whether a module does nothing but call its children one after another."""
+    return isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
+
+
+def _leaves(model: nn.Module, above: str = "") -> Iterator[tuple[str, nn.Module]]:
+    for name, module in model._modules.items():
+        if _plain(module):
+            yield from _leaves(module, f"{above}{name}.")
+        elif module is not None:
+            yield f"{above}{name}", module
+
+
+def _names(leaves: list[nn.Module], blocks: bool) -> list[str]:
+    """Names by kind; a layer's number counts convolutions, or VGG's blocks of them, and then fc layers."""
+    words = {"conv": "conv", "relu": "relu", "pool": "pool", "norm": "norm", "batchnorm": "bn", "fc": "fc"}
+    names: list[str] = []
+    number = within = 0
+    for position, module in enumerate(leaves):
+        kind = _kind(str(position), module)
+        if kind == "fc" or (kind == "conv" and not within):
+            number += 1
+        if kind in ("pool", "fc"):
+            within = 0
+        elif kind == "conv" and blocks:
+            within += 1
+        name = f"{words.get(kind, kind)}{number}" + (f"_{within}" if within else "")
+        names.append(name if kind in words and name not in names else f"{kind}-{position}")
+    return names
+
+
+def _kind(name: str, module: nn.Module) -> str:
+    kinds: dict[type, str] = {
+        nn.Conv2d: "conv",
+        nn.ReLU: "relu",
+        nn.MaxPool2d: "pool",
+        nn.BatchNorm2d: "batchnorm",
+        nn.AdaptiveAvgPool2d: "same-size",
+        nn.Flatten: "flatten",
+        nn.Linear: "fc",
+        **dict.fromkeys(SKIPPED, "skip"),
+    }
+    if isinstance(module, nn.LocalResponseNorm):
+        return "norm"
+    if type(module) not in kinds:
+        allowed = ", ".join(sorted(t.__name__ for t in (*kinds, nn.LocalResponseNorm)))
+        raise ValueError(
+            f"{name} is a {type(module).__name__}, whose way back is not known; known: {allowed}"
+        )
+    kind = kinds[type(module)]
+    if reason := _unsuitable(module):
+        raise ValueError(f"{name} ({type(module).__name__}) cannot be projected through: {reason}")
+    return kind
+
+
+def _unsuitable(module: nn.Module) -> str:
+    """Why a layer of a known kind cannot be walked back; empty where it can."""
+    refusals: dict[type, Callable] = {
+        nn.Conv2d: lambda m: (
+            (m.padding_mode != "zeros" and f"padding_mode is {m.padding_mode!r}, not 'zeros'")
+            or (isinstance(m.padding, str) and f"padding is {m.padding!r}, not a number of pixels")
+            or _not_square(m)
+        ),
+        nn.MaxPool2d: lambda m: (
+            (m.ceil_mode and "ceil_mode is on")
+            or (m.return_indices and "return_indices is on")
+            or (_one(m.kernel_size) > 16 and f"its kernel is {m.kernel_size}, more than 16 pixels")
+            or _not_square(m)
+        ),
+        nn.BatchNorm2d: lambda m: m.running_mean is None and "it keeps no running statistics",
+        nn.Flatten: lambda m: (m.start_dim, m.end_dim) != (1, -1) and "it does not keep images apart",
+    }
+    return refusals.get(type(module), lambda _: "")(module) or ""
+
+
+def _not_square(module: nn.Conv2d | nn.MaxPool2d) -> str:
+    for name in ("kernel_size", "stride", "padding", "dilation"):
+        value = getattr(module, name)
+        if isinstance(value, tuple) and len(set(value)) > 1:
+            return f"{name} is {value}, not the same along both axes"
+    return f"dilation is {module.dilation}, not 1" if _one(module.dilation) != 1 else ""
+
+
+def _one(value: int | tuple[int, ...]) -> int:
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _window(name: str, module: nn.Module) -> Window:
+    if isinstance(module, nn.Conv2d | nn.MaxPool2d):
+        return Window(_one(module.kernel_size), _one(module.stride), _one(module.padding))
+    return Window(1, 1, 0)
