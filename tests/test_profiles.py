@@ -67,12 +67,12 @@ def test_an_edition_is_called_as_its_file_is(write):
         (
             "images__sise",
             "images.sise",
-            "crop, download, per_class, seed, sets, size, source, train, validation",
+            "crop, download, per_class, search, seed, sets, size, source, train, validation",
         ),
         ("network__widht", "network.widht", "fc_width, width"),
         ("training__epoch", "training.epoch", "batch, decay, epochs, held_out"),
         ("training__plateau__factr", "training.plateau.factr", "drops, factor, patience"),
-        ("networks__zfnet__seed", "networks.zfnet.seed", "about, base, seeds, training, wide"),
+        ("networks__zfnet__seed", "networks.zfnet.seed", "about, base, network, seeds, training, wide"),
     ],
 )
 def test_an_unknown_key_is_refused_with_file_key_and_allowed_keys(write, place, shown, allowed):

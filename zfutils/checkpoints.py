@@ -6,6 +6,7 @@ place and renamed, so that a half-written one is never read.
 """
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,11 @@ class Trained:
         """Whether the seed alone gives the initial weights ("fan-in" needs the paper's network too)."""
         return self.record["identity"]["training"]["initialisation"] != "fan-in"
 
+    @property
+    def models(self) -> Mapping[int, nn.Sequential]:
+        """The network at every snapshot, by epoch; each is loaded when it is asked for, and not kept."""
+        return _Snapshots(self)
+
     def at(self, epoch: int) -> nn.Sequential:
         """The network as it was after an epoch.
 
@@ -63,6 +69,20 @@ class Trained:
         if epoch > 0 or path.is_file():
             set_weights(model, path, convolutions_alone=True)
         return model.eval()
+
+
+class _Snapshots(Mapping[int, nn.Sequential]):
+    def __init__(self, trained: Trained) -> None:
+        self._trained = trained
+
+    def __getitem__(self, epoch: int) -> nn.Sequential:
+        return self._trained.at(epoch)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._trained.snapshots)
+
+    def __len__(self) -> int:
+        return len(self._trained.snapshots)
 
 
 def identity(spec: NetworkSpec, recipe: Training, images: Pixels, seed: int) -> dict[str, Any]:

@@ -27,6 +27,11 @@ class Images(_Strict):
     source: Literal["parts", "photos"]
     size: int = Field(ge=16, description="side of a stored image, pixels")
     crop: int = Field(ge=16, description="side of what the network sees, pixels")
+    search: int | None = Field(
+        None,
+        ge=16,
+        description="parts: side of the pictures in which strongest activations are searched",
+    )
     train: int | None = Field(None, ge=64, description="parts: training pictures")
     validation: int | None = Field(None, ge=32, description="parts: validation pictures")
     seed: int = Field(0, ge=0, description="parts: which world is drawn")
@@ -42,6 +47,8 @@ class Images(_Strict):
             raise ValueError(f"crop ({self.crop} px) is larger than size ({self.size} px)")
         if self.source == "parts" and (self.train is None or self.validation is None or self.sets):
             raise ValueError("source 'parts' needs train and validation, and has no sets")
+        if self.source == "photos" and self.search is not None:
+            raise ValueError("search is for source 'parts', whose pictures can be drawn larger")
         if self.source == "photos" and not self.sets:
             raise ValueError(
                 "source 'photos' needs sets, the folders with train/ and val/ below ZFUTILS_DATA"
@@ -92,6 +99,7 @@ class Run(_Strict):
     """One network to train: which of the paper's, from which seeds, and where its recipe differs."""
 
     base: Literal["zfnet", "krizhevsky"] = "zfnet"
+    network: Network | None = Field(None, description="its own width, where it is not the edition's")
     wide: bool = Field(False, description="512, 1024, 512 maps in layers 3, 4, 5")
     seeds: tuple[Count, ...] = Field((0,), min_length=1)
     training: Training

@@ -72,18 +72,25 @@ class Study:
 
     # ---- images
 
-    def source(self, split: Literal["train", "validation"]) -> ImageSource:
-        """Where a split's images come from, one by one."""
+    def source(self, split: Literal["train", "validation"], *, size: int | None = None) -> ImageSource:
+        """Where a split's images come from, one by one.
+
+        Args:
+            split: which.
+            size: side of the images (pixels); parts show as much more of the world as they are larger than
+                the edition's.
+        """
         images = self.profile.images
         if images.source == "parts":
             n = {"train": images.train, "validation": images.validation}[split]
-            field = images.size / images.crop  # a crop shows as much as a picture of its size would
-            return PartsImages(split, n=n, size=images.size, seed=images.seed, field=field)
+            size = size or images.size
+            field = size / images.crop  # a crop shows as much as a picture of its size would
+            return PartsImages(split, n=n, size=size, seed=images.seed, field=field)
         if images.download:
             photos.fetch_missing(images.sets)
         part: photos.Split = "train" if split == "train" else "val"
         limit = images.per_class if split == "train" else None
-        return photos.folders(images.sets, part, size=images.size, per_class=limit)
+        return photos.folders(images.sets, part, size=size or images.size, per_class=limit)
 
     @cached_property
     def train_images(self) -> Pixels:
@@ -95,6 +102,21 @@ class Study:
         """The reported images, never trained on and never chosen by, centred as the training images."""
         store = pixels.build(self.source("validation"), self.folder / "pixels" / "validation")
         return store.centred_as(self.train_images)
+
+    @cached_property
+    def searched_images(self) -> Pixels:
+        """The validation images in which the strongest activations of the convolutions are searched.
+
+        A window of layer 5 is larger than what a network is trained on, so parts are drawn again at the same
+        pixel scale with more of the world around them; photographs are taken as they are stored. Centred as
+        the training images, whose mean goes on beyond their border as it is there.
+        """
+        images = self.profile.images
+        if images.search is None:
+            return self.validation_images
+        source = self.source("validation", size=images.search)
+        store = pixels.build(source, self.folder / "pixels" / "searched")
+        return store.centred_as(self.train_images, beyond=True)
 
     def prepare(self) -> None:
         """Build the pixels of every split."""
@@ -111,7 +133,8 @@ class Study:
 
     def spec(self, name: str) -> NetworkSpec:
         """A network of the edition, as data: at its width, image size and number of classes."""
-        run, size = self._run(name), self.profile.network
+        run = self._run(name)
+        size = run.network or self.profile.network
         base = NETWORKS[run.base](len(self.train_images.classes), self.profile.images.crop)
         spec = base.scaled(size.width, fc_width=size.fc_width)
         return replace(wide(spec) if run.wide else spec, norm_alpha=run.training.norm_alpha)
@@ -171,14 +194,15 @@ class Study:
         wanted = {self._there(n, s) for n in self.profile.networks for s in self.profile.networks[n].seeds}
         return [checkpoints.load(f.parent) for f in sorted(folders) if f.parent in wanted]
 
-    def train(self, names: Iterable[str], seeds: Iterable[int] = (0,)) -> None:
+    def train(self, names: Iterable[str], seeds: Iterable[int] | None = None) -> None:
         """Train the networks that are not there yet, side by side on a CPU, one thread each.
 
         Args:
             names: of the edition's `networks`.
-            seeds: each network is trained from each.
+            seeds: each network is trained from each; by default from its own in the edition.
         """
-        missing = [(n, s) for n in names for s in seeds if self._there(n, s) is None]
+        wanted = [(n, s) for n in names for s in (seeds or self._run(n).seeds)]
+        missing = [job for job in wanted if self._there(*job) is None]
         if torch.cuda.is_available() or len(missing) == 1:
             for name, seed in missing:
                 self.network(name, seed)
@@ -231,7 +255,11 @@ class Study:
         beside.replace(kept)
         return found
 
-    # ---- claims
+    # ---- results
+
+    def browsable(self, name: str) -> Path:
+        """A folder for pages that the book hands on as they are; they are linked as `name/…`."""
+        return self.folder / "book" / "extra" / name
 
     @cached_property
     def claims(self) -> dict[str, claims.Claim]:

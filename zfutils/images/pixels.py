@@ -204,9 +204,18 @@ class Pixels:
             raise ValueError(f"a crop of {side} px does not fit in an image of {self.size} px")
         return self.size - side
 
-    def centred_as(self, other: "Pixels") -> "Pixels":
-        """The same images, centred with another store's mean: the training set's, for any other split."""
-        return Pixels(**{**self.__dict__, "mean": other.mean})
+    def centred_as(self, other: "Pixels", *, beyond: bool = False) -> "Pixels":
+        """The same images, centred with another store's mean: the training set's, for any other split.
+
+        Args:
+            other: whose mean.
+            beyond: these images are larger and show more around; the mean's border goes on there.
+        """
+        mean, margin = other.mean, self.size - other.size
+        if beyond:
+            around = (margin // 2, margin - margin // 2) * 2
+            mean = torch.nn.functional.pad(mean.permute(2, 0, 1), around, mode="replicate").permute(1, 2, 0)
+        return Pixels(**{**self.__dict__, "mean": mean})
 
     def to(self, device: torch.device) -> "Pixels":
         """The same store, resident on a device."""

@@ -136,21 +136,25 @@ class Scene:
         Masks have crisp edges and hold what is seen: where parts lie over each other, the front one has the
         pixel. A key point is visible if the pixel under it belongs to its part.
         """
+        masks, key_points = self.part_masks(size, field=field, of=of), {}
+        chosen = self.objects[of]
+        for part in chosen.parts:
+            x, y = (size * ((c - 0.5) / field + 0.5) for c in chosen.place(part.key_point))
+            inside = 0 <= x < size and 0 <= y < size
+            key_points[part.name] = (x, y, bool(inside and masks[part.name][int(y), int(x)]))
+        whole = np.any(list(masks.values()), axis=0)
+        return ProbeSample(self.render(size, field=field), chosen.label, whole, masks, key_points)
+
+    def part_masks(
+        self, size: int, *, field: float = 1.0, of: int = 0
+    ) -> dict[str, Bool[np.ndarray, "size size"]]:
+        """The masks of `probe` by themselves, without the picture."""
         check_picture(size, field)
         if not 0 <= of < len(self.objects):
             raise ValueError(f"of is {of}; this scene has objects 0 … {len(self.objects) - 1}")
         identities = self._identities(size, field)
         before = sum(len(o.parts) for o in self.objects[:of])
-        chosen = self.objects[of]
-        numbers = {part.name: before + k + 1 for k, part in enumerate(chosen.parts)}
-        masks = {name: identities == number for name, number in numbers.items()}
-        key_points = {}
-        for part in chosen.parts:
-            x, y = (size * ((c - 0.5) / field + 0.5) for c in chosen.place(part.key_point))
-            inside = 0 <= x < size and 0 <= y < size
-            key_points[part.name] = (x, y, bool(inside and masks[part.name][int(y), int(x)]))
-        whole = (identities > before) & (identities <= before + len(chosen.parts))
-        return ProbeSample(self.render(size, field=field), chosen.label, whole, masks, key_points)
+        return {part.name: identities == before + k + 1 for k, part in enumerate(self.objects[of].parts)}
 
     def _document(self, size: int, field: float) -> str:
         objects = "".join(
