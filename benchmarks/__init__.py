@@ -29,6 +29,7 @@ class Options:
     image: int
     batch: int
     pictures: int
+    units: int
     precision: str
     threads: int
 
@@ -43,6 +44,7 @@ class Options:
         parser.add_argument("--image", type=int, default=128, help="side of what the network sees, pixels")
         parser.add_argument("--batch", type=int, default=128)
         parser.add_argument("--pictures", type=int, default=1500, help="rendered for measuring")
+        parser.add_argument("--units", type=int, default=64, help="projections of a layer to one measurement")
         parser.add_argument("--precision", choices=("auto", "bf16", "float32"), default="auto")
         parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of PyTorch")
         read = vars(parser.parse_args(arguments))
