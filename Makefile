@@ -88,6 +88,7 @@ $(COPIED): $(BUILD)/book/%: book/%
 # From nothing each time, in seconds: an incremental build does not repeat the warnings of unchanged pages.
 $(HTML): $(EXECUTED) $(COPIED) _config.yml tests/check_repository.py $(READY)
 	@rm -rf $(BUILD)/render
+	@mkdir -p $(BUILD)/book/extra
 	@$(VENV)/bin/jupyter-book build $(BUILD)/book --config _config.yml --path-output $(BUILD)/render \
 	    -W -n --keep-going -q >$(BUILD)/render.log || { cat $(BUILD)/render.log; exit 1; }
 	@$(PY) tests/check_repository.py html $(BUILD)/render/_build/html
