@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 import small
 import torch
+from torch import nn
 
 from zfutils import appearance
 from zfutils.deconvnet import Deconvnet, Units
 from zfutils.geometry import Window
 from zfutils.images.pixels import Pixels
+from zfutils.statistics import where_enough
 from zfutils.strongest import Strongest, strongest
 
 
@@ -248,3 +250,82 @@ def test_patches_and_projections_have_the_same_window(world):
     assert patches.shape == projections.shape
     outside = (patches == appearance.OUTSIDE).all(-1)
     assert (projections[outside] == 0).mean() > 0.99  # but for the odd grey pixel inside a picture
+
+
+# ---- lines of snapshots, and moves over all of them, in pictures of 2 × 2 pixels
+
+SEARCH = {"side": 2, "scale": 1.0}
+EPOCHS = (0, 5)
+
+
+def of_colours(red, green, blue):
+    """A unit that pools what one filter answers to 2 × 2 pixels; a second map that answers to nothing."""
+    filters = nn.Conv2d(3, 2, 1, bias=False)
+    filters.weight.data = torch.tensor([[red, green, blue], [-1.0, -1.0, -1.0]])[..., None, None]
+    return nn.Sequential(filters, nn.ReLU(), nn.MaxPool2d(2))
+
+
+@pytest.fixture(scope="module")
+def turning():
+    """A filter that turns from red to blue; a red pixel in the upper left, a blue one in the lower right."""
+    models = {5: of_colours(1.0, 1.0, 3.0), 0: of_colours(3.0, 1.0, 1.0)}
+    pixels = torch.zeros(2, 2, 2, 3, dtype=torch.uint8)
+    pixels[0, 0, 0, 0] = pixels[1, 1, 1, 2] = 90
+    images = Pixels(pixels, torch.zeros(2).long(), torch.zeros(2, 2, 3), ("a",), ("red", "blue"), {})
+    options = {"layers": ["relu1", "pool1"], "k": 1, **SEARCH}
+    searched = {e: strongest(model, images, torch.arange(2), **options) for e, model in models.items()}
+    return models, images, searched
+
+
+def test_a_line_shows_a_map_at_every_snapshot_with_the_picture_that_was_strongest_then(turning):
+    models, images, searched = turning
+    of_layer = {epoch: one["pool1"] for epoch, one in searched.items()}
+    lines = appearance.lines_of_snapshots(models, images, of_layer, torch.tensor([0]), **SEARCH)
+    assert lines["images"].tolist() == [[0, 1]]
+    assert lines["patches"][0, 0].tolist() == images.pixels[0].tolist()
+    assert lines["patches"][0, 1].tolist() == images.pixels[1].tolist()
+    nothing = [0, 0, 0]  # the filter times its answer, 3 · 90, where the switch points
+    assert lines["projections"][0, 0].tolist() == [[[810, 270, 270], nothing], [nothing, nothing]]
+    assert lines["projections"][0, 1].tolist() == [[nothing, nothing], [nothing, [270, 270, 810]]]
+
+
+@pytest.mark.parametrize(("held", "pooled"), [(False, 132 / 107), (True, 48 / 107)])
+def test_a_held_picture_moves_by_the_filter_alone_and_a_free_one_by_its_place_too(turning, held, pooled):
+    """(3, 1, 1) and (1, 1, 3) correlate by -1/2; with nine zeros by 59/107, in two places by -25/107."""
+    models, images, searched = turning
+    options = {"layers": ["relu1", "pool1"], "maps": 1, "held": held, **SEARCH}
+    table = appearance.moves(models, images, searched, **options)
+    assert table[["layer", "map", "from_epoch", "to_epoch", "changed"]].to_numpy().tolist() == [
+        ["relu1", 0, *EPOCHS, True],
+        ["pool1", 0, *EPOCHS, True],
+    ]
+    assert table["distance"].to_numpy() == pytest.approx([1.5, pooled])
+
+
+def test_what_is_held_is_the_last_picture_where_a_unit_may_not_answer_before(turning):
+    models, images, _ = turning
+    models = {**models, 0: of_colours(3.0, 1.0, -1.0)}  # answers to red and not to blue, the last one's
+    options = {"layers": ["pool1"], **SEARCH}
+    searched = {e: strongest(model, images, torch.arange(2), k=1, **options) for e, model in models.items()}
+    free, held = (
+        appearance.moves(models, images, searched, maps=1, held=held, **options) for held in (False, True)
+    )
+    assert free["changed"].tolist() == [True]
+    assert held.empty
+
+
+def test_a_layer_in_which_nothing_moves_adds_no_rows(turning):
+    models, images, searched = turning
+    silent = {
+        epoch: {**one, "relu1": found([0, 0], [0.0, 0.0], layer="relu1")} for epoch, one in searched.items()
+    }
+    table = appearance.moves(models, images, silent, layers=["relu1", "pool1"], maps=1, **SEARCH)
+    assert table[["layer", "changed"]].to_numpy().tolist() == [["pool1", True]]
+
+
+def test_maps_that_show_both_a_change_and_none_may_be_too_few_for_an_interval(turning):
+    models, images, searched = turning
+    table = appearance.moves(models, images, searched, layers=["pool1"], maps=1, **SEARCH)
+    assert where_enough(appearance.jump_interval, table, layers=["pool1"]) is None
+    few = distances([("relu2", m, changed, 0.5) for m in range(7) for changed in (True, False)])
+    assert where_enough(appearance.jump_interval, few, layers=["relu2"]) is None

@@ -45,6 +45,24 @@ def test_an_epoch_without_a_snapshot_is_refused_with_those_there_are(folder):
         load(folder).at(7)
 
 
+def test_the_networks_of_all_snapshots_are_loaded_one_by_one_when_asked_for(folder):
+    network = load(folder)
+    models = network.models
+    assert list(models) == [0, 1]
+    assert len(models) == 2
+    for epoch, model in models.items():
+        expected = network.at(epoch).state_dict()
+        assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
+    assert models[1] is not models[1]
+    truncate(folder / "epoch-0001.safetensors", 5)
+    assert models[0] is not None
+    with pytest.raises(ValueError, match=r"epoch-0001\.safetensors is missing, truncated"):
+        models[1]
+    assert 7 not in models
+    with pytest.raises(KeyError, match="7"):
+        models[7]
+
+
 def test_a_folder_without_a_finished_network_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no finished network"):
         load(tmp_path)

@@ -12,7 +12,7 @@ from zfutils import evolution
 from zfutils.evolution import time_to
 from zfutils.initialisation import initialise
 from zfutils.similarity import debiased_cka, pooled_features
-from zfutils.statistics import t_interval
+from zfutils.statistics import TooFew, t_interval, where_enough
 
 EPOCHS = [0, 1, 2, 5, 10]
 
@@ -105,6 +105,18 @@ def test_seeds_that_never_settle_are_left_out_and_n_says_so():
     with pytest.raises(ValueError, match="recipe, cka: relu1, relu5 settle in 1 seeds; 2 are needed"):
         evolution.doublings(settled_by({**TIMES, ("recipe", 1, "relu5"): nan, ("recipe", 2, "relu1"): nan}),
                             run="recipe")  # fmt: skip
+
+
+def test_seeds_that_are_too_few_leave_no_interval_and_are_told_from_what_was_not_measured():
+    one = settled_by({key: time for key, time in TIMES.items() if key[1] == 0})
+    with pytest.raises(TooFew, match="recipe, cka: relu1, relu5 settle in 1 seeds; 2 are needed"):
+        evolution.doublings(one, run="recipe")
+    with pytest.raises(TooFew, match="recipe, probe: relu2 settle in 1 seeds"):
+        evolution.share_of_training(one, run="recipe", layers=["relu2"], epochs=10, measure="probe")
+    assert where_enough(evolution.doublings, one, run="recipe") is None
+    assert where_enough(evolution.doublings, settled_by(TIMES), run="recipe").n == 3
+    with pytest.raises(ValueError, match="run slow was not measured"):
+        where_enough(evolution.doublings, one, run="slow")
 
 
 def test_what_was_not_measured_is_named():

@@ -215,6 +215,20 @@ def test_a_scene_may_hold_several_objects_and_the_front_one_hides_the_others():
     assert not cat.key_points["nose"][2]
 
 
+def test_part_masks_by_themselves_are_those_of_the_probe():
+    back, front = scene("probe", 0), scene("probe", 13)
+    both = replace(back, objects=back.objects + front.objects)
+    for of in (0, 1):
+        alone, truth = both.part_masks(96, field=1.5, of=of), both.probe(96, field=1.5, of=of).part_masks
+        assert list(alone) == [part.name for part in both.objects[of].parts] == list(truth)
+        assert all(np.array_equal(alone[name], truth[name]) for name in truth)
+        assert sum(mask.sum() for mask in alone.values()) > 0
+    with pytest.raises(ValueError, match="of is 2; this scene has objects 0 … 1"):
+        both.part_masks(96, of=2)
+    with pytest.raises(ValueError, match="field is 0"):
+        both.part_masks(96, field=0)
+
+
 def test_a_part_outside_the_picture_is_not_visible():
     sample = in_the_middle(0).moved(dx=0.9).probe(128)
     assert not any(visible for _, _, visible in sample.key_points.values())

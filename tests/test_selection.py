@@ -8,7 +8,7 @@ from PIL import Image
 
 from zfutils.deconvnet import Deconvnet, Units
 from zfutils.images import UndecodableImage
-from zfutils.selection import own_picture, strongest_maps, top_nine
+from zfutils.selection import own_picture, strongest_maps, survey, top_nine
 from zfutils.strongest import strongest
 
 HOW = {"side": 32, "scale": 1 / 64}
@@ -79,6 +79,31 @@ def test_some_of_the_maps_are_the_same_as_taken_from_all(nine, model, images, fo
     np.testing.assert_allclose(few.projections, chosen.projections, atol=1e-6 * scale)
 
 
+def test_a_random_choice_of_maps_is_that_of_their_strongest_activations(nine):
+    few = nine.some(3, seed=4)
+    chosen = nine.strongest.some(3, seed=4)
+    assert few.maps.tolist() == chosen.tolist()
+    assert (few.projections == nine.projections[chosen]).all()
+    assert torch.equal(few.strongest.images, nine.strongest.images[chosen])
+    assert nine.of(torch.tensor([5, 2, 0])).some(2, seed=0).maps.tolist() in ([5, 2], [5, 0], [2, 0])
+
+
+def test_a_survey_is_the_search_and_the_projection_of_every_layer(model, images):
+    rows = torch.arange(3, 40, 3)
+    found = survey(model, images, rows, layers=["relu2", "relu1"], k=4, **HOW)
+    assert list(found) == ["relu2", "relu1"]
+    searched = strongest(model, images, rows, layers=["relu1", "relu2"], k=4, **HOW)
+    for layer, nine in found.items():
+        alone = top_nine(Deconvnet(model), images, searched[layer], **HOW)
+        assert nine.maps.tolist() == list(range(len(searched[layer])))
+        for name in ("values", "images", "rows", "columns"):
+            assert torch.equal(getattr(nine.strongest, name), getattr(searched[layer], name))
+        for name in ("projections", "patches", "inside", "tops", "lefts"):
+            assert (getattr(nine, name) == getattr(alone, name)).all()
+        assert np.isin(nine.strongest.images, rows).all()
+        assert np.abs(nine.projections).max() > 0
+
+
 def test_maps_that_are_not_there_and_layers_without_a_window_are_refused(model, images, found):
     with pytest.raises(ValueError, match=r"relu1 has maps 0…7, asked for were \[8\]"):
         top_nine(Deconvnet(model), images, found["relu1"], maps=torch.tensor([8]), **HOW)
@@ -97,6 +122,14 @@ def test_a_picture_of_ones_own_gives_its_strongest_maps(tmp_path, model, images)
     peaks = Deconvnet(model).forward(view.images, "relu2").activations.amax((2, 3))[0]
     assert nine.maps.tolist() == peaks.argsort(descending=True)[:5].tolist()
     assert nine.projections.shape[:2] == (5, 1)
+
+
+def test_without_a_picture_of_ones_own_the_first_of_the_set_stands_in(images):
+    picture = own_picture("", images)
+    assert len(picture) == 1
+    assert torch.equal(picture.pixels[0], images.pixels[0])
+    views = [next(p.views(torch.tensor([0]), crops=1, batch=1, **HOW))[0].images for p in (picture, images)]
+    assert torch.equal(*views)
 
 
 def test_a_file_that_is_no_picture_is_named(tmp_path, images):

@@ -8,6 +8,7 @@ from scipy import stats
 
 from zfutils.statistics import (
     Interval,
+    TooFew,
     bootstrap_interval,
     hierarchical_interval,
     paired_difference,
@@ -18,6 +19,7 @@ from zfutils.statistics import (
     smallest_detectable_difference,
     t_interval,
     unpaired_difference,
+    where_enough,
 )
 
 SKEWED = np.random.default_rng(0).exponential(size=40)
@@ -82,6 +84,39 @@ def test_a_bootstrap_over_a_few_seeds_is_refused_and_the_t_interval_named(count)
         bootstrap_interval(np.arange(count), resampled="seeds")
     with pytest.raises(ValueError, match="t_interval"):
         pairs_interval(np.ones((count, count)), resampled="faces")
+
+
+@pytest.mark.parametrize(
+    ("interval", "data"),
+    [
+        (bootstrap_interval, [np.arange(7)]),
+        (bootstrap_interval, [[]]),
+        (paired_difference, [np.arange(7), np.ones(7)]),
+        (unpaired_difference, [np.arange(7), np.arange(20)]),
+        (pairs_interval, [np.ones((7, 7))]),
+        (t_interval, [[38.4]]),
+        (t_interval, [[]]),
+    ],
+)
+def test_where_there_are_too_few_units_there_is_no_interval(interval, data):
+    with pytest.raises(TooFew):
+        interval(*data, resampled="units")
+    assert where_enough(interval, *data, resampled="units") is None
+
+
+def test_where_there_are_enough_the_interval_is_that_of_the_function_with_its_options():
+    assert where_enough(t_interval, [1, 2], resampled="seeds") == t_interval([1, 2], resampled="seeds")
+    found = where_enough(bootstrap_interval, SKEWED, resampled="images", statistic=np.median, seed=3)
+    assert found == bootstrap_interval(SKEWED, resampled="images", statistic=np.median, seed=3)
+
+
+def test_other_mistakes_are_not_taken_for_too_few_units():
+    with pytest.raises(ValueError, match="not finite"):
+        where_enough(t_interval, [1, np.nan], resampled="seeds")
+    with pytest.raises(ValueError, match=r"equal lengths, got \[10, 9\]"):
+        where_enough(paired_difference, np.zeros(10), np.zeros(9), resampled="images")
+    with pytest.raises(TypeError):
+        where_enough(t_interval, [1, 2])
 
 
 def test_bootstrap_is_efrons_bias_corrected_and_accelerated_interval():

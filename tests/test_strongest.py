@@ -149,3 +149,34 @@ def test_shards_of_other_layers_or_with_common_images_are_refused():
         one.merged(Strongest("relu2", ones, torch.tensor([[2, 3]]), ones.long(), ones.long()))
     with pytest.raises(ValueError, match="images in common"):
         one.merged(Strongest("relu1", ones, torch.tensor([[1, 3]]), ones.long(), ones.long()))
+
+
+# ---- a choice of maps
+
+
+def answering(*rows):
+    """Maps with these values, in a set of as many images."""
+    values = torch.tensor(rows, dtype=torch.float32)
+    zeros = torch.zeros(values.shape, dtype=torch.int64)
+    return Strongest("relu5", values, torch.arange(values.shape[1]).expand_as(zeros), zeros, zeros)
+
+
+def test_a_choice_is_among_the_maps_that_answer_to_all_their_images():
+    found = answering([3, 2], [1, 0], [0, 0], [5, 5], [2, 1], [4, 0])  # 0, 3 and 4 do
+    assert found.some(3, seed=0).tolist() == [0, 3, 4]
+    pairs = {tuple(found.some(2, seed=seed).tolist()) for seed in range(20)}
+    assert pairs == {(0, 3), (0, 4), (3, 4)}, "in order, whatever the seed drew first"
+    assert torch.equal(found.some(2, seed=5), found.some(2, seed=5))
+
+
+def test_where_too_few_answer_the_choice_is_among_all():
+    found = answering([3, 2], [1, 0], [0, 0])
+    drawn = {tuple(found.some(2, seed=seed).tolist()) for seed in range(20)}
+    assert drawn == {(0, 1), (0, 2), (1, 2)}
+    assert found.some(9, seed=0).tolist() == [0, 1, 2]
+
+
+def test_those_of_some_maps_are_their_rows():
+    found = answering([3, 2], [1, 0], [5, 4]).of(torch.tensor([2, 0]))
+    assert found.values.tolist() == [[5, 4], [3, 2]]
+    assert (found.layer, len(found)) == ("relu5", 2)

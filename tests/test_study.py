@@ -1,13 +1,18 @@
 """The study: networks are trained once and found again, claims are recorded, runs are published."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+import yaml
 
-from zfutils import published, scoreboard, study
+from zfutils import networks, published, scoreboard, study
 from zfutils.checkpoints import same_network, write_json
 from zfutils.evaluation import evaluate
+from zfutils.images.parts import scene
+from zfutils.profiles import Images, Network
 from zfutils.statistics import Interval
 from zfutils.study import Study
 
@@ -59,6 +64,73 @@ def test_an_unknown_network_or_edition_is_refused_with_those_there_are(smoke):
 
 def test_validation_images_are_centred_with_the_training_mean(smoke):
     assert torch.equal(smoke.validation_images.mean, smoke.train_images.mean)
+
+
+def of_other_images(opened, **changes):
+    """The same edition with something else said of its images."""
+    images = opened.profile.images.model_copy(update=changes)
+    return replace(opened, profile=opened.profile.model_copy(update={"images": images}))
+
+
+def test_searched_images_show_more_of_the_world_at_the_scale_that_networks_are_trained_on(smoke):
+    images, found, ordinary = smoke.profile.images, smoke.searched_images, smoke.validation_images
+    assert found.size == images.search > images.size
+    assert (found.names, found.labels.tolist()) == (ordinary.names, ordinary.labels.tolist())
+    row, field = 7, images.search / images.crop
+    drawn = scene("validation", row, seed=images.seed).render(images.search, field=field)
+    assert np.array_equal(found.pixels[row].numpy(), drawn)
+
+    def difference(pixels):
+        return (pixels.float() - ordinary.pixels[row].float()).abs().mean()
+
+    margin = (images.search - images.size) // 2
+    centre, beside = (
+        found.pixels[row, margin : margin + images.size, left : left + images.size]
+        for left in (margin, margin - 2)
+    )
+    assert difference(centre) < 8  # the camera's noise, which is drawn anew and is below 5 levels
+    assert difference(beside) > 1.5 * difference(centre)
+
+
+def test_searched_images_are_centred_with_the_training_mean_which_goes_on_beyond_its_border(smoke):
+    trained, margin = smoke.train_images.mean, (smoke.searched_images.size - smoke.train_images.size) // 2
+    mean = smoke.searched_images.mean
+    assert torch.equal(mean[margin:-margin, margin:-margin], trained)
+    assert torch.equal(mean[0, margin:-margin], trained[0])
+    assert torch.equal(mean[-1, -1], trained[-1, -1])
+
+
+def test_where_no_larger_ones_are_asked_for_the_validation_images_are_searched(smoke):
+    own = of_other_images(smoke, search=None)
+    assert own.searched_images is own.validation_images
+
+
+def test_photographs_cannot_be_drawn_larger_to_be_searched():
+    options = {"source": "photos", "sets": ("holidays",), "size": 160, "crop": 128}
+    assert Images(**options).search is None
+    with pytest.raises(ValueError, match="search is for source 'parts', whose pictures can be drawn larger"):
+        Images(**options, search=192)
+
+
+def test_a_network_may_have_a_width_of_its_own(smoke):
+    run = smoke.profile.networks["zfnet"]
+    own = Network(width=0.25, fc_width=0.125)
+    runs = {"zfnet": run, "wider": run.model_copy(update={"network": own})}
+    opened = replace(smoke, profile=smoke.profile.model_copy(update={"networks": runs}))
+    paper = networks.zfnet(len(smoke.train_images.classes), smoke.profile.images.crop)
+    assert [c.maps for c in opened.spec("wider").convolutions] == [24, 64, 96, 96, 64]
+    assert opened.spec("wider") == replace(
+        paper.scaled(0.25, fc_width=0.125), norm_alpha=run.training.norm_alpha
+    )
+    assert opened.spec("zfnet") == smoke.spec("zfnet") != opened.spec("wider")
+
+
+def test_a_network_is_trained_from_the_editions_own_seeds(smoke, zfnet):
+    assert smoke.profile.networks["zfnet"].seeds == (0, 1)
+    smoke.train(["zfnet"])
+    found = [trained.record["identity"] for trained in smoke.trained() if trained.spec == zfnet.spec]
+    kept = [made["seed"] for made in found if made["training"] == zfnet.record["identity"]["training"]]
+    assert sorted(kept) == [0, 1]
 
 
 def test_scores_are_computed_once_and_are_those_of_evaluate(smoke, zfnet):
@@ -134,3 +206,10 @@ def test_the_scoreboard_counts_every_claim_once(tmp_path, monkeypatch):
         own.claims
     )
     assert len(scoreboard.register_table(own)) == len(own.claims)
+
+
+def test_pages_to_be_browsed_lie_where_the_book_hands_them_on(smoke):
+    config = yaml.safe_load((study.ROOT / "_config.yml").read_text())["sphinx"]["config"]
+    handed_on = [smoke.folder / "book" / path for path in config["html_extra_path"]]
+    assert smoke.browsable("atlas").parent in handed_on
+    assert smoke.browsable("atlas").name == "atlas"

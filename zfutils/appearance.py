@@ -170,7 +170,7 @@ def moves(
             for epoch, of in found.items()
         }
         tables.append(jumps(drawn, {epoch: of[layer] for epoch, of in found.items()}, chosen))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True).astype({"changed": bool})
 
 
 def jumps(

@@ -76,6 +76,8 @@ class _Snapshots(Mapping[int, nn.Sequential]):
         self._trained = trained
 
     def __getitem__(self, epoch: int) -> nn.Sequential:
+        if epoch not in self._trained.snapshots:
+            raise KeyError(epoch)
         return self._trained.at(epoch)
 
     def __iter__(self) -> Iterator[int]:

@@ -129,7 +129,8 @@ class Deconvnet:
         """Pixel patterns of single activations, each recorded and projected on its own window.
 
         Equal to `forward(images, layer).project(units)` but for random switches, which are drawn for each
-        unit anew.
+        unit anew, and but for maxima that tie to the last bits, as in a picture of even patches: there a
+        convolution of a window may round otherwise than one of the whole picture, and another of them win.
 
         Args:
             images: as the network takes them.

@@ -217,7 +217,7 @@ def hierarchical_interval(values: ArrayLike, *, resampled: str = "seeds × image
     table = _finite(values, resampled, ndim=2)
     seeds, images = table.shape
     if seeds < 2:
-        raise ValueError(f"{resampled} must be a table of at least two rows, got shape {table.shape}")
+        raise TooFew(f"{resampled} must be a table of at least two rows, got shape {table.shape}")
     _enough_to_bootstrap(images, "images")
     rng, per_image = np.random.default_rng(seed), table.mean(axis=0)
     chunks = np.array_split(np.arange(RESAMPLES), 1 + RESAMPLES * images // CELLS_AT_ONCE)

@@ -25,7 +25,7 @@ from joblib import cpu_count
 
 from zfutils import checkpoints, claims, training
 from zfutils.checkpoints import Trained
-from zfutils.devices import device_name
+from zfutils.devices import device_name, keep_memory
 from zfutils.evaluation import Scores, evaluate
 from zfutils.images import ImageSource, photos, pixels
 from zfutils.images.parts import PartsImages
@@ -63,6 +63,7 @@ class Study:
             ValueError: its file is not valid; names each key.
         """
         profile = Profile.load(BOOK / "profiles" / f"{edition}.yaml")
+        keep_memory()
         return cls(profile, build_folder() / edition, os.environ.get("FRESH") == "1")
 
     @property
@@ -120,7 +121,7 @@ class Study:
 
     def prepare(self) -> None:
         """Build the pixels of every split."""
-        for images in (self.train_images, self.validation_images):
+        for images in (self.train_images, self.validation_images, self.searched_images):
             print(f"{len(images):,} images of {len(images.classes)} classes, {images.size} px")
 
     # ---- networks
@@ -201,7 +202,8 @@ class Study:
             names: of the edition's `networks`.
             seeds: each network is trained from each; by default from its own in the edition.
         """
-        wanted = [(n, s) for n in names for s in (seeds or self._run(n).seeds)]
+        chosen = None if seeds is None else tuple(seeds)
+        wanted = [(n, s) for n in names for s in (self._run(n).seeds if chosen is None else chosen)]
         missing = [job for job in wanted if self._there(*job) is None]
         if torch.cuda.is_available() or len(missing) == 1:
             for name, seed in missing:

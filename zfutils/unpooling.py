@@ -152,17 +152,32 @@ def unpool(
         shared: what becomes of values that share a place: they "add", the "last" stays, or the "largest".
             A value of zero is no signal and takes no place from another.
     """
+    if shared == "add" and x.device.type == "cpu":
+        return _in_one_pass(x, switches, window)
+    return _by_offset(x, switches, window, shared)
+
+
+def _in_one_pass(
+    x: Float[Tensor, "n maps p q"], switches: UInt8[Tensor, "n maps p q"], window: Window
+) -> Float[Tensor, "n maps h w"]:
+    """`unpool` that adds, in one pass; for the CPU, as on a GPU its order of additions is not fixed."""
+    (n, maps, p, q), k = x.shape, window.kernel
+    h, w = _unpooled_size(x, window)
+    rows, columns = _corners(x, window)
+    offsets = (torch.arange(k)[:, None] * w + torch.arange(k)).flatten()
+    places = offsets[switches.int()].add_(rows[:, None] * w + columns)
+    flat = [t.permute(0, 2, 3, 1).reshape(n, p * q, maps) for t in (places, x)]
+    out = x.new_zeros(n, h * w, maps).scatter_add_(1, *flat)
+    return out.view(n, h, w, maps).permute(0, 3, 1, 2)
+
+
+def _by_offset(
+    x: Float[Tensor, "n maps p q"], switches: UInt8[Tensor, "n maps p q"], window: Window, shared: Shared
+) -> Float[Tensor, "n maps h w"]:
+    """`unpool` by any rule on any device, one place of the window after another."""
     (n, maps, p, q), k, s = x.shape, window.kernel, window.stride
-    h, w = ((size - 1) * s + k for size in (p, q))
-    if shared == "add" and x.device.type == "cpu":  # one pass; on a GPU its order of additions is not fixed
-        rows, columns = _corners(x, window)
-        offsets = (torch.arange(k)[:, None] * w + torch.arange(k)).flatten()
-        places = offsets[switches.int()].add_(rows[:, None] * w + columns)
-        flat = [t.permute(0, 2, 3, 1).reshape(n, p * q, maps) for t in (places, x)]
-        out = x.new_zeros(n, h * w, maps).scatter_add_(1, *flat)
-        return out.view(n, h, w, maps).permute(0, 3, 1, 2)
     nothing = -torch.inf if shared == "largest" else 0.0
-    out = x.new_full((n, h, w, maps), nothing).permute(0, 3, 1, 2)
+    out = x.new_full((n, *_unpooled_size(x, window), maps), nothing).permute(0, 3, 1, 2)
     for offset in reversed(range(k * k)):  # a later window meets a place at an earlier offset
         here = out[:, :, offset // k :: s, offset % k :: s][:, :, :p, :q]
         match = (switches == offset) & (x != 0)
@@ -173,6 +188,12 @@ def unpool(
         else:
             here.copy_(torch.where(match, torch.maximum(x, here), here))
     return out.masked_fill_(out.isneginf(), 0.0) if shared == "largest" else out
+
+
+def _unpooled_size(x: Tensor, window: Window) -> tuple[int, int]:
+    """Height and width that the windows of a pooling whose output is `x` span."""
+    height, width = ((size - 1) * window.stride + window.kernel for size in x.shape[-2:])
+    return height, width
 
 
 def _corners(x: Tensor, window: Window) -> tuple[Tensor, Tensor]:

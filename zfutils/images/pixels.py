@@ -209,10 +209,15 @@ class Pixels:
 
         Args:
             other: whose mean.
-            beyond: these images are larger and show more around; the mean's border goes on there.
+            beyond: these images may be larger and show more around; the mean's border goes on there.
+
+        Raises:
+            ValueError: images of another size, or smaller ones.
         """
         mean, margin = other.mean, self.size - other.size
-        if beyond:
+        if margin and not (beyond and margin > 0):
+            raise ValueError(f"images of {self.size} px cannot be centred as those of {other.size} px are")
+        if margin:
             around = (margin // 2, margin - margin // 2) * 2
             mean = torch.nn.functional.pad(mean.permute(2, 0, 1), around, mode="replicate").permute(1, 2, 0)
         return Pixels(**{**self.__dict__, "mean": mean})
