@@ -1,7 +1,6 @@
 """Figures of chapter 1: they hold what they should, and no label leaves the figure or covers another."""
 
 from io import BytesIO
-from itertools import combinations
 
 import matplotlib as mpl
 import numpy as np
@@ -9,44 +8,12 @@ import pandas as pd
 import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
+from legible import assert_readable, texts
 from matplotlib.patches import Polygon, Rectangle
 
 from zfutils import filters, networks
 from zfutils.figures import architecture
 from zfutils.figures.filter_images import mosaic
-
-
-def texts(figure):
-    """What is written, where: every visible text with its box in the rendered figure (pixels)."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    written = [t for t in figure.findobj(mpl.text.Text) if t.get_visible() and t.get_text().strip()]
-    hidden = set()  # ticks outside the axis' limits are not drawn
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        ticks = (*axis.get_major_ticks(), *axis.get_minor_ticks())
-        hidden |= {tick.label1 for tick in ticks if not low - 1e-9 <= tick.get_loc() <= high + 1e-9}
-    return [(t.get_text(), t.get_window_extent(canvas.get_renderer())) for t in written if t not in hidden]
-
-
-def assert_readable(figure):
-    """Every label inside the figure, none on another, none below 9 points, on opaque white."""
-    found = texts(figure)
-    for text, box in found:
-        assert figure.bbox.x0 - 1 <= box.x0, text
-        assert box.x1 <= figure.bbox.x1 + 1, text
-        assert figure.bbox.y0 - 1 <= box.y0, text
-        assert box.y1 <= figure.bbox.y1 + 1, text
-    for (text, box), (other, place) in combinations(found, 2):
-        overlap_x = min(box.x1, place.x1) - max(box.x0, place.x0)
-        overlap_y = min(box.y1, place.y1) - max(box.y0, place.y0)
-        assert min(overlap_x, overlap_y) <= 1, f"{text!r} lies on {other!r}"
-    sizes = [t.get_fontsize() for t in figure.findobj(mpl.text.Text) if t.get_text().strip()]
-    assert min(sizes) >= 9
-    assert to_hex(figure.get_facecolor(), keep_alpha=True) == "#ffffffff"
-
 
 SPECS = {
     "ZFNet at 224": networks.zfnet(),

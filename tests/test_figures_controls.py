@@ -1,41 +1,13 @@
 """Figures of chapter 3's controls: they hold what they should, and nothing leaves the figure."""
 
-from itertools import combinations
-
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
+from legible import assert_readable
 
 from zfutils.figures import controls
 
 LAYERS = ("fc8", "fc7", "fc6", "conv5", "conv4", "conv3", "conv2", "conv1")
-
-
-def assert_readable(figure):
-    """Every visible text inside the figure, none on another, none below 9 points, on opaque white."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    written = [t for t in figure.findobj(mpl.text.Text) if t.get_visible() and t.get_text().strip()]
-    hidden = set()  # ticks outside the axis' limits are not drawn
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        ticks = axis.get_major_ticks()
-        hidden |= {tick.label1 for tick in ticks if not low - 1e-9 <= tick.get_loc() <= high + 1e-9}
-    boxes = [
-        (t.get_text(), t.get_window_extent()) for t in written if t not in hidden and not t.get_rotation()
-    ]
-    for text, box in boxes:
-        assert figure.bbox.x0 - 1 <= box.x0 <= box.x1 <= figure.bbox.x1 + 1, text
-        assert figure.bbox.y0 - 1 <= box.y0 <= box.y1 <= figure.bbox.y1 + 1, text
-    for (text, box), (other, place) in combinations(boxes, 2):
-        overlap_x = min(box.x1, place.x1) - max(box.x0, place.x0)
-        overlap_y = min(box.y1, place.y1) - max(box.y0, place.y0)
-        assert min(overlap_x, overlap_y) <= 1, f"{text!r} lies on {other!r}"
-    assert min(t.get_fontsize() for t in written) >= 9
-    assert to_hex(figure.get_facecolor(), keep_alpha=True) == "#ffffffff"
 
 
 def test_the_grid_shows_every_picture_by_every_method():

@@ -1,12 +1,9 @@
 """Figures of chapter 7: what they are given stands in them, and no label covers another."""
 
-from itertools import combinations
-
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from legible import assert_readable, texts
 
 from zfutils.consistency import MEASURES
 from zfutils.correspondence import PAPER
@@ -16,31 +13,6 @@ from zfutils.figures import correspondence as figures
 
 COVERED = (*PARTS, SAME, OWN)
 DRAW = np.random.default_rng(0)
-
-
-def texts(figure):
-    """What is written, where; ticks outside an axis' limits are not drawn."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    hidden = set()
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        hidden |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
-    written = [t for t in figure.findobj(mpl.text.Text) if t.get_visible() and t.get_text().strip()]
-    return [(t.get_text(), t.get_window_extent(canvas.get_renderer())) for t in written if t not in hidden]
-
-
-def assert_readable(figure):
-    """Every label inside the figure, none on another, none below 9 points."""
-    found = texts(figure)
-    for text, box in found:
-        assert -1 <= box.x0 < box.x1 <= figure.bbox.x1 + 1, text
-        assert -1 <= box.y0 < box.y1 <= figure.bbox.y1 + 1, text
-    for (text, box), (other, place) in combinations(found, 2):
-        overlap_x = min(box.x1, place.x1) - max(box.x0, place.x0)
-        overlap_y = min(box.y1, place.y1) - max(box.y0, place.y0)
-        assert min(overlap_x, overlap_y) <= 1, f"{text!r} lies on {other!r}"
-    assert min(t.get_fontsize() for t in figure.findobj(mpl.text.Text) if t.get_text().strip()) >= 9
 
 
 def pictures(*shape):

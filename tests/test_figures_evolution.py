@@ -1,43 +1,17 @@
 """Figures of chapter 4: what they are given stands in them, and no label covers another."""
 
-from itertools import combinations, pairwise
+from itertools import pairwise
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from legible import assert_readable, texts
 
 from zfutils import evolution
 from zfutils.figures import evolution as figures
 
 EPOCHS = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12]
 LAYERS = [f"relu{number}" for number in range(1, 8)]
-
-
-def texts(figure):
-    """What is written, where; ticks outside an axis' limits are not drawn."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    hidden = set()
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        hidden |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
-    written = [t for t in figure.findobj(mpl.text.Text) if t.get_visible() and t.get_text().strip()]
-    return [(t.get_text(), t.get_window_extent(canvas.get_renderer())) for t in written if t not in hidden]
-
-
-def assert_readable(figure):
-    """Every label inside the figure, none on another, none below 9 points."""
-    found = texts(figure)
-    for text, box in found:
-        assert -1 <= box.x0 < box.x1 <= figure.bbox.x1 + 1, text
-        assert -1 <= box.y0 < box.y1 <= figure.bbox.y1 + 1, text
-    for (text, box), (other, place) in combinations(found, 2):
-        overlap_x = min(box.x1, place.x1) - max(box.x0, place.x0)
-        overlap_y = min(box.y1, place.y1) - max(box.y0, place.y0)
-        assert min(overlap_x, overlap_y) <= 1, f"{text!r} lies on {other!r}"
-    assert min(t.get_fontsize() for t in figure.findobj(mpl.text.Text) if t.get_text().strip()) >= 9
 
 
 def table(layers=LAYERS, runs=(("the recipe", 3), ("a constant rate", 1)), epochs=EPOCHS):

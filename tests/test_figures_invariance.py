@@ -1,12 +1,9 @@
 """Figures of chapter 5: what they are given stands in them, and no label covers another."""
 
-from itertools import combinations
-
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from legible import assert_readable
 
 from zfutils.figures import invariance as figures
 from zfutils.figures.style import CYCLE, FAINT
@@ -14,28 +11,6 @@ from zfutils.invariance import LAYERS, Responses, curve_table
 from zfutils.poses import paper_amounts
 
 KINDS = ("translation", "scale", "rotation")
-
-
-def assert_readable(figure):
-    """Every label inside the figure, none on another, none below 9 points; undrawn ticks do not count."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    hidden = set()
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        outside = not axis.axes.get_visible()
-        ticks = axis.get_major_ticks()
-        hidden |= {t.label1 for t in ticks if outside or not low - 1e-9 <= t.get_loc() <= high + 1e-9}
-    written = [t for t in figure.findobj(mpl.text.Text) if t.get_visible() and t.get_text().strip()]
-    boxes = [(t.get_text(), t.get_window_extent(canvas.get_renderer())) for t in written if t not in hidden]
-    for text, box in boxes:
-        assert -1 <= box.x0 <= box.x1 <= figure.bbox.x1 + 1, text
-        assert -1 <= box.y0 <= box.y1 <= figure.bbox.y1 + 1, text
-    for (text, box), (other, place) in combinations(boxes, 2):
-        overlap_x = min(box.x1, place.x1) - max(box.x0, place.x0)
-        overlap_y = min(box.y1, place.y1) - max(box.y0, place.y0)
-        assert min(overlap_x, overlap_y) <= 1, f"{text!r} lies on {other!r}"
-    assert min(t.get_fontsize() for t in written) >= 9
 
 
 def found(kind, n=5, *, seed=0, steps=9):
