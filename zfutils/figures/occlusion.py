@@ -213,6 +213,7 @@ def _distributions(axes: Axes, shares: Mapping[str, np.ndarray]) -> None:
         spread = place + 0.5 * (draw.random(len(values)) - 0.5)
         axes.scatter(values, spread, s=7, color=CYCLE[place], alpha=0.55, linewidths=0)
         axes.plot([np.median(values)] * 2, [place - 0.36, place + 0.36], color=INK, linewidth=2)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.axvline(0.5, color=FAINT, linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(shares)), [fill(name, 12) for name in shares], fontsize=9)
     axes.set(xlim=(-0.03, 1.03), ylim=(len(shares) - 0.45, -0.55), xlabel="share on the background")
