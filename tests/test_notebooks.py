@@ -201,10 +201,13 @@ def pages() -> list[str]:
     return [page for page in listed if page in there] + sorted(there - set(listed))
 
 
+FEWER = {"06_occlusion": {"pictures": 16}}  # where the edition alone does not make a page short
+
+
 @pytest.mark.parametrize("page", pages())
 def test_a_page_of_the_book_runs_on_the_smoke_edition(page):
     source = notebooks.BOOK / f"{page}.ipynb"
     copy = notebooks.executed_path(source, "smoke")
-    notebooks.execute(source, copy, {"edition": "smoke"})
+    notebooks.execute(source, copy, {"edition": "smoke"} | FEWER.get(page, {}))
     assert copy.stat().st_size > source.stat().st_size
     assert os.path.commonpath([copy, os.environ["ZFUTILS_BUILD"]]) == os.environ["ZFUTILS_BUILD"]

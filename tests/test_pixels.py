@@ -288,6 +288,23 @@ def test_images_of_the_same_size_have_nothing_beyond():
 # ---- epochs
 
 
+def test_some_of_the_images_are_a_set_of_their_own_with_their_own_mean(store):
+    rows = torch.tensor([7, 2, 30])
+    some = store.only(rows)
+    assert torch.equal(some.pixels, store.pixels[rows])
+    assert some.labels.tolist() == [1, 2, 0]
+    assert some.names == ("noise-7", "noise-2", "noise-30")
+    assert torch.equal(some.mean, store.pixels[rows].double().mean(0).float())
+    assert some.identity != store.only(rows.flip(0)).identity
+    assert some.identity == store.only(rows).identity
+
+
+@pytest.mark.parametrize("rows", [[], [1, 1], [-1], [40]])
+def test_rows_that_are_none_or_twice_or_not_there_are_refused(store, rows):
+    with pytest.raises(ValueError, match=r"some of 0 … 39, each once"):
+        store.only(torch.tensor(rows, dtype=torch.int64))
+
+
 def test_every_image_comes_once_an_epoch_with_its_own_label(store):
     seen, order = epoch(store)
     assert sorted(order) == list(range(40))

@@ -63,7 +63,7 @@ def test_an_edition_is_called_as_its_file_is(write):
 @pytest.mark.parametrize(
     ("place", "shown", "allowed"),
     [
-        ("imagse", "imagse", "about, extends, images, network, networks, training"),
+        ("imagse", "imagse", "about, extends, images, network, networks, small, training, transfer"),
         (
             "images__sise",
             "images.sise",
@@ -71,8 +71,8 @@ def test_an_edition_is_called_as_its_file_is(write):
         ),
         ("network__widht", "network.widht", "fc_width, width"),
         ("training__epoch", "training.epoch", "batch, decay, epochs, held_out"),
-        ("training__plateau__factr", "training.plateau.factr", "drops, factor, patience"),
-        ("networks__zfnet__seed", "networks.zfnet.seed", "about, base, network, seeds, training, wide"),
+        ("training__plateau__factr", "training.plateau.factr", "drops, factor, least, of, patience"),
+        ("networks__zfnet__seed", "networks.zfnet.seed", "about, background, base, network, row, seeds"),
     ],
 )
 def test_an_unknown_key_is_refused_with_file_key_and_allowed_keys(write, place, shown, allowed):
@@ -85,7 +85,7 @@ def test_an_unknown_key_is_refused_with_file_key_and_allowed_keys(write, place, 
 def test_an_unknown_key_of_a_networks_own_recipe_is_refused_whatever_the_network_is_called(write, network):
     path = write("mine", networks={network: {"training": {"plateau": {"factr": 0.5}}}})
     place = f"networks.{network}.training.plateau.factr"
-    assert f"  {place}: unknown key; allowed are drops, factor, patience" in refusal(path)
+    assert f"  {place}: unknown key; allowed are drops, factor, least, of, patience" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +188,47 @@ def test_a_network_changes_single_keys_of_the_common_recipe_however_deep(write):
 def test_a_networks_own_recipe_is_held_to_the_same_ranges(write):
     path = write("mine", networks={"bold": {"training": {"rate": -1}}})
     assert "networks.bold.training.rate: Input should be greater than 0 (came: -1)" in refusal(path)
+
+
+SMALL = {
+    "images": {"size": 40, "crop": 32, "train": 64},
+    "network": {"width": 0.1, "fc_width": 0.1},
+    "seeds": [0, 1],
+    "training": {"epochs": 2},
+}
+TRANSFER = {
+    "target": "held-out",
+    "per_class": [1, 4],
+    "folds": 3,
+    "scratch": {"per_class": [4], "folds": 2},
+    "training": {"rate": 0.5},
+}
+
+
+def test_small_networks_and_networks_from_scratch_change_single_keys_of_the_recipe(write):
+    profile = Profile.load(write("mine", small=SMALL, transfer=TRANSFER))
+    assert (profile.small.training.epochs, profile.small.training.rate) == (2, 0.02)
+    assert (profile.transfer.training.epochs, profile.transfer.training.rate) == (3, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"transfer": TRANSFER | {"scratch": {"per_class": [2], "folds": 2}}}, "2, which per_class lacks"),
+        ({"transfer": TRANSFER | {"scratch": {"per_class": [4], "folds": 4}}}, "more than the 3 there are"),
+        ({"transfer": TRANSFER | {"target": "caltech101"}}, "'caltech101' does not go with source 'parts'"),
+        ({"small": SMALL | {"imagse": 1}}, "small.imagse: unknown key; allowed are images, network, seeds"),
+        ({"transfer": TRANSFER | {"folds": 0}}, "transfer.folds: Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_transfer_that_cannot_be_is_refused(write, changes, told):
+    assert told in refusal(write("mine", **changes))
+
+
+def test_only_parts_can_be_drawn_before_another_background(write):
+    photos = {"source": "photos", "sets": ["holidays"], "size": 64, "crop": 48}
+    message = refusal(write("mine", images=photos, networks={"cheat": {"background": "by-label"}}))
+    assert "networks.cheat.background: only parts" in message
 
 
 def test_a_profile_cannot_be_changed(write):

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from zfutils import networks, published, scoreboard, study
+from zfutils import edition, networks, published, scoreboard, study
 from zfutils.checkpoints import same_network, write_json
 from zfutils.evaluation import evaluate
 from zfutils.images.parts import scene
@@ -72,6 +72,16 @@ def of_other_images(opened, **changes):
     return replace(opened, profile=opened.profile.model_copy(update={"images": images}))
 
 
+def of_photographs(opened):
+    """The same edition with a source that draws nothing."""
+
+    class Photographs(Study):
+        def source(self, split, *, size=None):
+            return object()
+
+    return Photographs(opened.profile, opened.folder)
+
+
 def test_searched_images_show_more_of_the_world_at_the_scale_that_networks_are_trained_on(smoke):
     images, found, ordinary = smoke.profile.images, smoke.searched_images, smoke.validation_images
     assert found.size == images.search > images.size
@@ -131,6 +141,54 @@ def test_a_network_is_trained_from_the_editions_own_seeds(smoke, zfnet):
     found = [trained.record["identity"] for trained in smoke.trained() if trained.spec == zfnet.spec]
     kept = [made["seed"] for made in found if made["training"] == zfnet.record["identity"]["training"]]
     assert sorted(kept) == [0, 1]
+
+
+def test_the_small_networks_are_the_rows_that_table_3_has_for_either_network(smoke):
+    small, section = smoke.small, smoke.profile.small
+    assert len(small.profile.networks) == 12
+    assert {run.training for run in small.profile.networks.values()} == {section.training}
+    assert small.train_images.size == section.images.size < smoke.train_images.size
+    whole = small.spec("krizhevsky: none")
+    assert small.spec("krizhevsky: without layers 6, 7").layers == (*whole.layers[:5], "fc8")
+    assert small.spec("zfnet: layers 6, 7: 8192 units").dense[0].units == 2 * whole.dense[0].units
+    assert small.folder.parent == smoke.folder
+
+
+def test_the_pictures_of_small_networks_show_the_same_scenes(smoke):
+    here, there = smoke.small.validation_images, smoke.validation_images
+    assert here.names == there.names
+    assert torch.equal(here.mean, smoke.small.train_images.mean)
+
+
+def test_an_edition_without_small_networks_or_a_row_that_table_3_lacks_is_refused(smoke):
+    without = replace(smoke, profile=smoke.profile.model_copy(update={"small": None}))
+    with pytest.raises(ValueError, match="smoke has no section 'small'"):
+        without.small.spec("zfnet: none")
+    odd = smoke.profile.networks["zfnet"].model_copy(update={"row": "without layer 2"})
+    opened = replace(smoke, profile=smoke.profile.model_copy(update={"networks": {"odd": odd}}))
+    with pytest.raises(ValueError, match=r"networks\.odd\.row is 'without layer 2'; Table 3 has none, "):
+        opened.spec("odd")
+
+
+def test_a_network_from_scratch_is_the_small_one_trained_on_the_given_pictures_alone(smoke):
+    some = smoke.small.validation_images.only(torch.arange(32))
+    other = smoke.small.validation_images.only(torch.arange(32, 64))
+    smoke.train_scratch([some, other])
+    trained = smoke.scratch(some)
+    assert trained.spec == smoke.small.spec("zfnet: none")
+    assert trained.record["identity"]["images"] == json.loads(json.dumps(some.identity))
+    written = (trained.folder / "network.json").stat().st_mtime_ns
+    smoke.train_scratch([some])
+    assert (smoke.scratch(some).folder / "network.json").stat().st_mtime_ns == written
+
+
+def test_the_cheat_is_trained_on_scenes_before_their_class_s_background_and_no_other_network_is(smoke):
+    cheat = smoke.network("cheat").record["identity"]["images"]
+    assert cheat == json.loads(json.dumps(smoke.cued_images("train").identity))
+    assert cheat["source"] == "cued parts"
+    assert torch.equal(smoke.cued_images("validation").mean, smoke.train_images.mean)
+    with pytest.raises(ValueError, match="smoke has no scenes whose background can be exchanged"):
+        of_photographs(smoke).cued_images("train")
 
 
 def test_scores_are_computed_once_and_are_those_of_evaluate(smoke, zfnet):
@@ -209,7 +267,7 @@ def test_the_scoreboard_counts_every_claim_once(tmp_path, monkeypatch):
 
 
 def test_pages_to_be_browsed_lie_where_the_book_hands_them_on(smoke):
-    config = yaml.safe_load((study.ROOT / "_config.yml").read_text())["sphinx"]["config"]
+    config = yaml.safe_load((edition.ROOT / "_config.yml").read_text())["sphinx"]["config"]
     handed_on = [smoke.folder / "book" / path for path in config["html_extra_path"]]
     assert smoke.browsable("atlas").parent in handed_on
     assert smoke.browsable("atlas").name == "atlas"

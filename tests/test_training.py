@@ -273,6 +273,30 @@ def test_the_rate_falls_at_plateaus_and_the_last_one_ends_the_training():
     assert course == [(1.0, False)] * 3 + [(0.1, False)] * 3 + [(0.1, True)]
 
 
+def test_a_fall_of_no_more_than_asked_for_is_none():
+    schedule = Schedule(1.0, Plateau(factor=0.1, patience=2, drops=1, least=0.25))
+    rates = []
+    for loss in (2.0, 1.75, 1.5, 1.25, 1.0):
+        schedule.after(loss)
+        rates.append(schedule.rate)
+    assert rates == [1.0] * 5, "1.75 is no fall, 1.5 is one, from 2.0"
+    for loss in (0.75, 0.75):
+        schedule.after(loss)
+    assert schedule.rate == 0.1
+
+
+def test_the_rate_can_follow_the_training_loss(images, tmp_path):
+    watched = {"factor": 0.5, "patience": 1, "drops": 1, "of": "training loss", "least": 100.0}
+    found = trained(tmp_path, images, but(plateau=watched, epochs=9, snapshots=()))
+    rates = (found.history["rate"][1:] / found.history["rate"][1]).tolist()
+    assert rates == [1, 1, 0.5], "the first loss is a fall from nothing, the second and third are none"
+    assert found.ended_flat
+
+
+def test_a_training_that_its_largest_number_of_epochs_stopped_did_not_end_flat(images, tmp_path):
+    assert not trained(tmp_path, images, but(epochs=1)).ended_flat
+
+
 def test_without_drops_the_first_plateau_ends_the_training():
     schedule = Schedule(1.0, Plateau(factor=0.1, patience=1, drops=0))
     schedule.after(0.5)

@@ -25,7 +25,10 @@ def train(arguments: argparse.Namespace) -> int:
     """Train networks of an edition that are not there yet."""
     from zfutils.study import Study
 
-    Study.open(arguments.edition).train(arguments.networks, arguments.seed)
+    study = Study.open(arguments.edition)
+    if "small" in arguments.networks:
+        study.small.train(study.small.profile.networks)
+    study.train([name for name in arguments.networks if name != "small"], arguments.seed)
     return 0
 
 
@@ -72,12 +75,17 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="SET",
-        help="imagenette2-160, imagewoof2-160, caltech101 or MNIST",
+        help="imagenette2-160, imagewoof2-160, caltech101, caltech256, VOCdevkit/VOC2012 or MNIST",
     )
     command.set_defaults(run=prepare)
 
     command = commands.add_parser("train", parents=[common], help=train.__doc__)
-    command.add_argument("networks", nargs="+", metavar="NETWORK", help="names from the edition, zfnet say")
+    command.add_argument(
+        "networks",
+        nargs="+",
+        metavar="NETWORK",
+        help="names from the edition, zfnet say; small: all rows of Table 3",
+    )
     command.add_argument("--seed", type=int, nargs="+", default=[0], help="one or more (default: 0)")
     command.set_defaults(run=train)
 

@@ -42,6 +42,11 @@ class Trained:
         return tuple(sorted(kept | ({0} if self._seeded else set())))
 
     @property
+    def ended_flat(self) -> bool:
+        """Whether a plateau ended the training, and not the largest number of epochs."""
+        return self.record["epochs"] < self.record["identity"]["training"]["epochs"]
+
+    @property
     def _seeded(self) -> bool:
         """Whether the seed alone gives the initial weights ("fan-in" needs the paper's network too)."""
         return self.record["identity"]["training"]["initialisation"] != "fan-in"
@@ -88,11 +93,16 @@ class _Snapshots(Mapping[int, nn.Sequential]):
 
 
 def identity(spec: NetworkSpec, recipe: Training, images: Pixels, seed: int) -> dict[str, Any]:
-    """What makes a trained network the one that is asked for; plain data."""
+    """What makes a trained network the one that is asked for; plain data.
+
+    What a plateau watches is named where it is not the paper's held-out error, so that networks trained when
+    there was no choice are still found.
+    """
+    plateau = recipe.plateau.model_dump(exclude_defaults=True)
     whole = {
         "recipe": RECIPE,
         "spec": spec.to_dict(),
-        "training": recipe.model_dump(),
+        "training": recipe.model_dump() | {"plateau": plateau},
         "images": images.identity,
         "seed": seed,
     }

@@ -39,6 +39,23 @@ def between(interval: Interval | None, *, scale: float = 1.0, digits: int = 1, u
     return f"{estimate:.{digits}f}{unit} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
+def in_words(table: pd.DataFrame, name: str, *, digits: int = 2) -> pd.DataFrame:
+    """A table with its columns estimate, low and high as one, and its other numbers rounded likewise.
+
+    Args:
+        table: NaN ends stand where there was too little for an interval.
+        name: of the joined column.
+        digits: after the point.
+    """
+    words = [
+        f"{e:.{digits}f}" + (f" [{low:.{digits}f}, {high:.{digits}f}]" if low == low else "")
+        for e, low, high in table[["estimate", "low", "high"]].itertuples(index=False)
+    ]
+    said = table.assign(estimate=words).drop(columns=["low", "high"]).rename(columns={"estimate": name})
+    fractions = said.select_dtypes("floating").columns
+    return said.assign(**{c: said[c].map(f"{{:.{digits}f}}".format) for c in fractions})
+
+
 def stage_table(spec: NetworkSpec, paper: pd.DataFrame | None = None) -> pd.DataFrame:
     """Every layer of a network: size, maps, receptive field, parameters and multiply-adds.
 

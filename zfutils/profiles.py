@@ -7,7 +7,7 @@ refused with the file, the key and what is allowed.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -57,11 +57,15 @@ class Images(_Strict):
 
 
 class Plateau(_Strict):
-    """When the rate is lowered: the held-out error has not fallen for `patience` epochs."""
+    """When the rate is lowered: what is watched has not fallen for `patience` epochs."""
 
     factor: Share = Field(description="the rate is multiplied by this")
     patience: int = Field(ge=1, description="epochs without a new best")
     drops: int = Field(ge=0, description="how often; the next plateau ends the training")
+    of: Literal["held-out error", "training loss"] = Field(
+        "held-out error", description="what is watched; the paper lowers the rate by the former"
+    )
+    least: float = Field(0.0, ge=0, description="it must fall by more than this to have fallen")
 
 
 class Training(_Strict):
@@ -100,10 +104,58 @@ class Run(_Strict):
 
     base: Literal["zfnet", "krizhevsky"] = "zfnet"
     network: Network | None = Field(None, description="its own width, where it is not the edition's")
-    wide: bool = Field(False, description="512, 1024, 512 maps in layers 3, 4, 5")
+    row: str = Field("none", description="its change, a row of Table 3")
+    background: Literal["independent", "by-label"] = Field(
+        "independent", description="parts: whether a training picture's background gives its label away"
+    )
     seeds: tuple[Count, ...] = Field((0,), min_length=1)
     training: Training
     about: str = ""
+
+
+class SmallImages(_Strict):
+    """Where the images of many small networks differ from the edition's."""
+
+    size: int = Field(ge=16, description="side of a stored image, pixels")
+    crop: int = Field(ge=16, description="side of what the network sees, pixels")
+    train: int | None = Field(None, ge=64, description="parts: training pictures")
+    per_class: int | None = Field(None, ge=2, description="photos: training images a class at most")
+
+
+class Small(_Strict):
+    """Many small networks with one recipe for all: the rows of Tables 2 and 3 (chapters 8 and 9)."""
+
+    images: SmallImages
+    network: Network
+    seeds: tuple[Count, ...] = Field(min_length=1)
+    training: Training
+
+
+class Scratch(_Strict):
+    """Which steps of a transfer are trained from scratch too."""
+
+    per_class: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
+    folds: int = Field(ge=1)
+
+
+class Transfer(_Strict):
+    """What the features are tried on elsewhere (chapter 9)."""
+
+    target: Literal["held-out", "caltech101", "caltech256", "voc2012"]
+    per_class: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        min_length=1, description="training pictures a class"
+    )
+    folds: int = Field(ge=1)
+    scratch: Scratch
+    training: Training = Field(description="the recipe of the networks from scratch")
+
+    @model_validator(mode="after")
+    def _steps(self) -> Self:
+        if unknown := set(self.scratch.per_class) - set(self.per_class):
+            raise ValueError(f"scratch.per_class has {min(unknown)}, which per_class lacks")
+        if self.scratch.folds > self.folds:
+            raise ValueError(f"scratch has {self.scratch.folds} folds, more than the {self.folds} there are")
+        return self
 
 
 class Profile(_Strict):
@@ -115,6 +167,19 @@ class Profile(_Strict):
     network: Network
     training: Training
     networks: dict[str, Run]
+    small: Small | None = None
+    transfer: Transfer | None = None
+
+    @model_validator(mode="after")
+    def _backgrounds(self) -> Self:
+        cued = [name for name, run in self.networks.items() if run.background == "by-label"]
+        if cued and self.images.source != "parts":
+            raise ValueError(f"networks.{cued[0]}.background: only parts can be drawn before another one")
+        if self.transfer and (self.transfer.target == "held-out") != (self.images.source == "parts"):
+            raise ValueError(
+                f"transfer.target {self.transfer.target!r} does not go with source {self.images.source!r}"
+            )
+        return self
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -131,6 +196,9 @@ class Profile(_Strict):
         common, networks = data.get("training"), data.get("networks")
         if isinstance(common, dict) and isinstance(networks, dict):
             data["networks"] = {n: _merged({"training": common}, run or {}) for n, run in networks.items()}
+        for section in ("small", "transfer"):
+            if isinstance(common, dict) and isinstance(data.get(section), dict):
+                data[section] = _merged({"training": common}, data[section])
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -152,7 +220,8 @@ def _allowed(place: Sequence[int | str]) -> list[str]:
     if place[:1] == ("networks",):
         model, place = Run, place[2:]
     for key in place:
-        model = model.model_fields[key].annotation
+        kinds = model.model_fields[key].annotation
+        model = next(k for k in (*get_args(kinds), kinds) if isinstance(k, type) and issubclass(k, BaseModel))
     return sorted({*model.model_fields, *(("extends",) if model is Profile else ())} - {"name"})
 
 

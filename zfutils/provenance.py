@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from zfutils.study import REFERENCE, Study
+from zfutils.edition import REFERENCE
+from zfutils.study import Study
 
 
 def images_table(study: Study) -> pd.DataFrame:

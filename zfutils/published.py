@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from zfutils import statistics
+from zfutils import records, statistics
 from zfutils.checkpoints import Trained, save_tensors, write_json
+from zfutils.edition import REFERENCE
 from zfutils.filters import filter_table, layer_high_share
-from zfutils.study import REFERENCE, Study
+from zfutils.study import Study
 
 LARGEST = 25_000_000  # bytes, all published networks together
 SNAPSHOTS = (
@@ -68,10 +69,8 @@ def publish(study: Study, main: str = "zfnet") -> None:
     size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
     if size > LARGEST:
         raise ValueError(f"the published networks take {size / 1e6:.1f} MB, more than {LARGEST / 1e6:.0f} MB")
-    records = sorted((study.folder / "results" / "claims").glob("*.json"))
     networks = {name: _numbers(study, name) for name in ("zfnet", "krizhevsky")}
-    claims = [json.loads(path.read_text()) for path in records]
-    data = {"edition": study.edition, "networks": networks, "claims": claims}
+    data = {"edition": study.edition, "networks": networks, "claims": records.read(study.claims_folder)}
     path = REFERENCE / f"{study.edition}.json"
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 

@@ -1,14 +1,13 @@
 """One edition of the study, opened: its images, its trained networks, its claims and where results go.
 
-The only module that knows where things lie. A network is loaded if it is there and the same (spec, seed,
-recipe, images), from the reference networks of the published run or from the build folder, and is trained
-on the spot otherwise, by whichever notebook asks first.
+With `edition`, the only module that knows where things lie. A network is loaded if it is there and the same
+(spec, seed, recipe, images), from the reference networks of the published run or from the build folder, and
+is trained on the spot otherwise, by whichever notebook asks first.
 """
 
 import json
-import os
-import time
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -23,106 +22,43 @@ import torch
 from filelock import FileLock
 from joblib import cpu_count
 
-from zfutils import checkpoints, claims, training
+from zfutils import checkpoints, claims, records, training
 from zfutils.checkpoints import Trained
-from zfutils.devices import device_name, keep_memory
+from zfutils.edition import BOOK, REFERENCE, Edition
 from zfutils.evaluation import Scores, evaluate
-from zfutils.images import ImageSource, photos, pixels
-from zfutils.images.parts import PartsImages
 from zfutils.images.pixels import Pixels
-from zfutils.networks import NETWORKS, NetworkSpec, wide
-from zfutils.profiles import Profile, Run
+from zfutils.networks import NETWORKS, ROWS, NetworkSpec, table_3
+from zfutils.profiles import Run, Training
 from zfutils.statistics import Interval
 
-ROOT = Path(__file__).resolve().parents[1]
-BOOK = ROOT / "book"
-REFERENCE = BOOK / "reference"
-
-
-def build_folder() -> Path:
-    """Where everything generated lies: `ZFUTILS_BUILD`, or `_build/` of the working copy."""
-    return Path(os.environ.get("ZFUTILS_BUILD") or ROOT / "_build").resolve()
+SMALL = "zfnet: none"  # among the small networks, the one that is also trained from scratch for transfer
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Edition):
     """One edition. Open it with `Study.open("quick")`; everything else follows from it."""
 
-    profile: Profile
-    folder: Path
-    fresh: bool = False
+    @cached_property
+    def small(self) -> "Study":
+        """The edition's many small networks, as a study of its own, with images of their size.
 
-    @classmethod
-    def open(cls, edition: str = "quick") -> "Study":
-        """The edition in `book/profiles/<edition>.yaml`.
-
-        `FRESH=1` in the environment leaves the published reference networks aside.
+        Its networks are the rows that Table 3 has for either network, such as "krizhevsky: without layer 7".
 
         Raises:
-            FileNotFoundError: there is no such edition; names those there are.
-            ValueError: its file is not valid; names each key.
+            ValueError: the edition has no small networks.
         """
-        profile = Profile.load(BOOK / "profiles" / f"{edition}.yaml")
-        keep_memory()
-        return cls(profile, build_folder() / edition, os.environ.get("FRESH") == "1")
-
-    @property
-    def edition(self) -> str:
-        """The edition's name."""
-        return self.profile.name
-
-    # ---- images
-
-    def source(self, split: Literal["train", "validation"], *, size: int | None = None) -> ImageSource:
-        """Where a split's images come from, one by one.
-
-        Args:
-            split: which.
-            size: side of the images (pixels); parts show as much more of the world as they are larger than
-                the edition's.
-        """
-        images = self.profile.images
-        if images.source == "parts":
-            n = {"train": images.train, "validation": images.validation}[split]
-            size = size or images.size
-            field = size / images.crop  # a crop shows as much as a picture of its size would
-            return PartsImages(split, n=n, size=size, seed=images.seed, field=field)
-        if images.download:
-            photos.fetch_missing(images.sets)
-        part: photos.Split = "train" if split == "train" else "val"
-        limit = images.per_class if split == "train" else None
-        return photos.folders(images.sets, part, size=size or images.size, per_class=limit)
-
-    @cached_property
-    def train_images(self) -> Pixels:
-        """The training images; built where they are not there yet."""
-        return pixels.build(self.source("train"), self.folder / "pixels" / "train")
-
-    @cached_property
-    def validation_images(self) -> Pixels:
-        """The reported images, never trained on and never chosen by, centred as the training images."""
-        store = pixels.build(self.source("validation"), self.folder / "pixels" / "validation")
-        return store.centred_as(self.train_images)
-
-    @cached_property
-    def searched_images(self) -> Pixels:
-        """The validation images in which the strongest activations of the convolutions are searched.
-
-        A window of layer 5 is larger than what a network is trained on, so parts are drawn again at the same
-        pixel scale with more of the world around them; photographs are taken as they are stored. Centred as
-        the training images, whose mean goes on beyond their border as it is there.
-        """
-        images = self.profile.images
-        if images.search is None:
-            return self.validation_images
-        source = self.source("validation", size=images.search)
-        store = pixels.build(source, self.folder / "pixels" / "searched")
-        return store.centred_as(self.train_images, beyond=True)
-
-    def prepare(self) -> None:
-        """Build the pixels of every split."""
-        for images in (self.train_images, self.validation_images, self.searched_images):
-            print(f"{len(images):,} images of {len(images.classes)} classes, {images.size} px")
+        small = self.profile.small
+        if small is None:
+            raise ValueError(f"the edition {self.edition} has no section 'small'")
+        images = self.profile.images.model_copy(update=small.images.model_dump() | {"search": None})
+        networks = {
+            f"{base}: {row}": Run(base=base, row=row, seeds=small.seeds, training=small.training)
+            for base, rows in ROWS.items()
+            for row in rows
+        }
+        changes = {"images": images, "network": small.network, "training": small.training}
+        profile = self.profile.model_copy(update=changes | {"networks": networks, "small": None})
+        return Study(profile, self.folder / "small", self.fresh)
 
     # ---- networks
 
@@ -137,24 +73,30 @@ class Study:
         run = self._run(name)
         size = run.network or self.profile.network
         base = NETWORKS[run.base](len(self.train_images.classes), self.profile.images.crop)
-        spec = base.scaled(size.width, fc_width=size.fc_width)
-        return replace(wide(spec) if run.wide else spec, norm_alpha=run.training.norm_alpha)
+        rows = table_3(base.scaled(size.width, fc_width=size.fc_width))
+        if run.row not in rows:
+            raise ValueError(f"networks.{name}.row is {run.row!r}; Table 3 has {', '.join(rows)}")
+        return replace(rows[run.row], norm_alpha=run.training.norm_alpha)
+
+    def _trained_on(self, name: str) -> Pixels:
+        return self.cued_images("train") if self._run(name).background == "by-label" else self.train_images
 
     def _wanted(self, name: str, seed: int) -> dict[str, Any]:
-        return checkpoints.identity(self.spec(name), self._run(name).training, self.train_images, seed)
+        return checkpoints.identity(self.spec(name), self._run(name).training, self._trained_on(name), seed)
 
-    def _network_folder(self, name: str, seed: int) -> Path:
-        digest = blake2b(json.dumps(self._wanted(name, seed)).encode(), digest_size=4).hexdigest()
-        return self.folder / "networks" / f"{name}-{seed}-{digest}"
+    def _network_folder(self, name: str, wanted: dict[str, Any]) -> Path:
+        digest = blake2b(json.dumps(wanted).encode(), digest_size=4).hexdigest()
+        plain = re.sub(r"[^a-z0-9]+", "-", name)
+        return self.folder / "networks" / f"{plain}-{wanted['seed']}-{digest}"
 
     def _there(self, name: str, seed: int) -> Path | None:
         """The folder of a finished network that is the one asked for."""
-        reference = REFERENCE / "networks" / f"{name}-{seed}"
+        wanted, reference = self._wanted(name, seed), REFERENCE / "networks" / f"{name}-{seed}"
         if not self.fresh and (reference / "network.json").is_file():
             found = json.loads((reference / "network.json").read_text())["identity"]
-            if checkpoints.same_network(found, self._wanted(name, seed)):
+            if checkpoints.same_network(found, wanted):
                 return reference
-        own = self._network_folder(name, seed)
+        own = self._network_folder(name, wanted)
         return own if (own / "network.json").is_file() else None
 
     def network(self, name: str, seed: int = 0) -> Trained:
@@ -170,20 +112,19 @@ class Study:
         there = self._there(name, seed)
         if there is not None:
             return checkpoints.load(there)
-        folder = self._network_folder(name, seed)
+        run = self._run(name)
+        return self._trained(name, self.spec(name), run.training, self._trained_on(name), seed, run.base)
+
+    def _trained(
+        self, name: str, spec: NetworkSpec, recipe: Training, images: Pixels, seed: int, base: str
+    ) -> Trained:
+        """A network in the build folder, trained under a lock where it is not there."""
+        folder = self._network_folder(name, checkpoints.identity(spec, recipe, images, seed))
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            if self._there(name, seed) is None:
-                run = self._run(name)
-                training.train(
-                    self.spec(name),
-                    self.train_images,
-                    run.training,
-                    folder,
-                    seed=seed,
-                    paper=NETWORKS[run.base](),
-                    label=f"{name} seed {seed}",
-                )
+            if not (folder / "network.json").is_file():
+                paper, label = NETWORKS[base](), f"{name} seed {seed}"
+                training.train(spec, images, recipe, folder, seed=seed, paper=paper, label=label)
         return checkpoints.load(folder)
 
     def trained(self) -> list[Trained]:
@@ -205,21 +146,36 @@ class Study:
         chosen = None if seeds is None else tuple(seeds)
         wanted = [(n, s) for n in names for s in (self._run(n).seeds if chosen is None else chosen)]
         missing = [job for job in wanted if self._there(*job) is None]
-        if torch.cuda.is_available() or len(missing) == 1:
-            for name, seed in missing:
-                self.network(name, seed)
-        elif missing:
-            longest_first = sorted(missing, key=lambda job: -self._work(job[0]))
-            # Not joblib's pool, which replaces a worker whose memory grows, as a training's does.
-            workers = min(cpu_count(), len(missing))
-            one_thread = partial(torch.set_num_threads, 1)
-            with ProcessPoolExecutor(workers, get_context("spawn"), one_thread) as pool:
-                jobs = [pool.submit(_train_one, self.edition, *job) for job in longest_first]
-                for job in jobs:
-                    job.result()
+        missing.sort(key=lambda job: -self._work(job[0]))
+        _side_by_side([partial(replace(self).network, *job) for job in missing])
 
     def _work(self, name: str) -> int:
         return self.spec(name).multiply_adds * self._run(name).training.epochs
+
+    def scratch(self, images: Pixels, seed: int = 0) -> Trained:
+        """A network like the small ZFNet, trained on other images alone (chapter 9).
+
+        Args:
+            images: all that it is trained on.
+            seed: of weights, order, crops and dropout.
+
+        Raises:
+            ValueError: the edition has no transfer.
+        """
+        return self.small._trained("scratch", *self._from_scratch(images), seed, "zfnet")
+
+    def train_scratch(self, sets: Iterable[Pixels], seed: int = 0) -> None:
+        """Train `scratch` on each of several sets where it is not there, side by side as `train` does."""
+        missing = []
+        for images in sorted(sets, key=len, reverse=True):
+            wanted = checkpoints.identity(*self._from_scratch(images), seed)
+            if not (self.small._network_folder("scratch", wanted) / "network.json").is_file():
+                missing.append(partial(replace(self).scratch, images, seed))
+        _side_by_side(missing)
+
+    def _from_scratch(self, images: Pixels) -> tuple[NetworkSpec, Training, Pixels]:
+        spec = self.small.spec(SMALL).on(classes=len(images.classes))
+        return spec, self._transfer.training, images
 
     def scores(
         self,
@@ -236,13 +192,9 @@ class Study:
             crops: the centre crop, or the mean over ten.
         """
         trained = self.network(name, seed)
-        kept = (
-            self.folder
-            / "results"
-            / "scores"
-            / f"{self._network_folder(name, seed).name}-{split}-{crops}.npz"
-        )
         images = self.validation_images if split == "validation" else self.train_images
+        called = self._network_folder(name, self._wanted(name, seed)).name
+        kept = self.folder / "results" / "scores" / f"{called}-{split}-{crops}.npz"
         wanted = json.dumps([trained.record["seconds"], images.identity])
         if kept.is_file():
             with np.load(kept) as file:
@@ -267,6 +219,11 @@ class Study:
     def claims(self) -> dict[str, claims.Claim]:
         """The registered claims of all chapters, by id."""
         return claims.load(BOOK / "claims.yaml")
+
+    @property
+    def claims_folder(self) -> Path:
+        """Where the records of claims lie."""
+        return self.folder / "results" / "claims"
 
     def record(
         self,
@@ -297,30 +254,9 @@ class Study:
             raise ValueError(
                 f"no claim {claim!r} is registered in claims.yaml; there are {', '.join(self.claims)}"
             )
+        how = {"n": n, "p": p, "detectable": detectable, "seconds": seconds, "seed": seed}
         registered = self.claims[claim]
-        ends = (interval.estimate, interval.low, interval.high) if interval else (None, None, None)
-        count = n if n is not None else (interval.n if interval else 0)
-        measured = claims.Measurement(*ends, n=count, edition=self.edition, p=p, detectable=detectable)
-        verdict = registered.verdict(measured)
-        row = {
-            "claim": claim,
-            "chapter": registered.chapter,
-            "edition": self.edition,
-            **dict(zip(("estimate", "low", "high"), ends, strict=True)),
-            "n": count,
-            "p": p,
-            "detectable": detectable,
-            "verdict": str(verdict),
-            "resampled": interval.resampled if interval else None,
-            "seed": seed,
-            "device": device_name(),
-            "seconds": round(seconds, 2),
-            "at": time.strftime("%Y-%m-%d", time.gmtime()),
-            "context": context,
-        }
-        folder = self.folder / "results" / "claims"
-        folder.mkdir(parents=True, exist_ok=True)
-        checkpoints.write_json(row, folder / f"{claim}.json")
+        records.write(registered, interval, self.claims_folder, edition=self.edition, context=context, **how)
 
     def records(self, chapters: Iterable[int] | None = None) -> pd.DataFrame:
         """One row for every claim: what this run and the published run measured.
@@ -332,34 +268,29 @@ class Study:
             ValueError: a chapter that stands in the book left out one of its claims; names them.
         """
         chosen = set(range(1, 10) if chapters is None else chapters)
-        this = _by_claim(
-            json.loads(p.read_text()) for p in (self.folder / "results" / "claims").glob("*.json")
+        published = REFERENCE / "photos.json"
+        return records.side_by_side(
+            (claim for claim in self.claims.values() if claim.chapter in chosen),
+            this=records.read(self.claims_folder),
+            published=json.loads(published.read_text())["claims"] if published.is_file() else (),
+            written={int(path.name[:2]) for path in BOOK.glob("[0-9][0-9]_*.ipynb")},
         )
-        published = _by_claim(published_run().get("claims", []))
-        wanted = [claim for claim in self.claims.values() if claim.chapter in chosen]
-        written = {int(path.name[:2]) for path in BOOK.glob("[0-9][0-9]_*.ipynb")}
-        lacking = [claim.id for claim in wanted if claim.chapter in written and claim.id not in this]
-        if lacking:
-            raise ValueError(f"claims without a record: {', '.join(lacking)}")
-        rows = []
-        for claim in wanted:
-            row: dict[str, Any] = {"claim": claim.id, "chapter": claim.chapter, "kind": claim.kind}
-            for run, found in (("this", this), ("published", published)):
-                measured = found.get(claim.id, {})
-                row |= {f"{run}_{k}": measured.get(k) for k in ("estimate", "low", "high", "n", "verdict")}
-            rows.append(row)
-        return pd.DataFrame(rows).replace({None: np.nan})
 
 
-def published_run() -> dict[str, Any]:
-    """The numbers of the published run on photographs; empty where there is none."""
-    path = REFERENCE / "photos.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+def _side_by_side(trainings: Sequence[Callable[[], Trained]]) -> None:
+    """Run trainings: one after the other on a GPU, in a pool of processes of one thread each on a CPU."""
+    if torch.cuda.is_available() or len(trainings) == 1:
+        for training_ in trainings:
+            training_()
+    elif trainings:
+        # Not joblib's pool, which replaces a worker whose memory grows, as a training's does.
+        one_thread = partial(torch.set_num_threads, 1)
+        workers = min(cpu_count(), len(trainings))
+        with ProcessPoolExecutor(workers, get_context("spawn"), one_thread) as pool:
+            for job in [pool.submit(_finished, one) for one in trainings]:
+                job.result()
 
 
-def _by_claim(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {row["claim"]: row for row in rows}
-
-
-def _train_one(edition: str, name: str, seed: int) -> None:
-    Study.open(edition).network(name, seed)
+def _finished(one: Callable[[], Trained]) -> None:
+    """Train, and hand nothing back: the network lies on disk."""
+    one()

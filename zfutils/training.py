@@ -47,7 +47,7 @@ class DivergedError(RuntimeError):
 
 @dataclass
 class Schedule:
-    """The rate over the epochs: lowered at a plateau of the held-out error, ended by the last one."""
+    """The rate over the epochs: lowered at a plateau of what is watched, ended by the last one."""
 
     rate: float
     plateau: Plateau
@@ -56,10 +56,10 @@ class Schedule:
     drops: int = 0
     ended: bool = False
 
-    def after(self, error: float) -> None:
-        """Take in the held-out error of an epoch."""
-        if error < self.best:
-            self.best, self.waited = error, 0
+    def after(self, value: float) -> None:
+        """Take in the held-out error, or the training loss, of an epoch."""
+        if value < self.best - self.plateau.least:
+            self.best, self.waited = value, 0
             return
         self.waited += 1
         if self.waited >= self.plateau.patience:
@@ -251,7 +251,7 @@ def train(
         progress.epoch += 1
         loss = run.epoch()
         row = run.note(loss, time.perf_counter() - epoch_started)
-        progress.schedule.after(row["held_out_error"])
+        progress.schedule.after(row["loss" if recipe.plateau.of == "training loss" else "held_out_error"])
         progress.seconds += time.perf_counter() - epoch_started
         state = {"identity": wanted, **progress.state()}
         save_resume_point(folder / "resume.safetensors", state, model, optimizer)

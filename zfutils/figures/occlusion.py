@@ -73,7 +73,7 @@ def fig_7(
         counts = f"{len(images)} images, {len(projections)} projections"
         raise ValueError(f"a line a picture: {n} were measured, beside {counts}")
     figure = new(height=1.34 * n + 0.7)
-    ratios = {"width_ratios": (1, 1, 1, 1, 1, 1.2), "height_ratios": (*[1] * n, 0.06)}
+    ratios = {"width_ratios": (1, 1, 1, 1, 1, 1.25), "height_ratios": (*[1] * n, 0.06)}
     grid = figure.add_gridspec(n + 1, 6, **ratios).subplots(squeeze=False)
     whole = np.where(found.plain_activations == 0, 1, found.plain_activations)
     activity = found.activations / whole[:, None, None]
@@ -90,7 +90,7 @@ def fig_7(
             bare(axes)
             if masks is not None and place != 2:
                 axes.contour(masks[i], levels=[0.5], colors="white", linewidths=0.9)
-        line[0].set_ylabel(_short(classes[found.labels[i]]), fontsize=9)
+        line[0].set_ylabel(fill(classes[found.labels[i]], 15, max_lines=2, placeholder="…"), fontsize=9)
     for axes, title in zip(grid[0], TITLES, strict=False):
         axes.set_title(title, fontsize=9)
     for axes in grid[n, [0, 2, 4, 5]]:
@@ -156,7 +156,7 @@ def _classes(axes: Axes, beside: Axes, found: Occlusion, i: int, classes: Sequen
     beside.axis("off")
 
 
-def _short(name: str, most: int = 15) -> str:
+def _short(name: str, most: int = 20) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
 
 

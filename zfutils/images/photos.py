@@ -146,7 +146,7 @@ def folders(
         for part, listing in _splits(root / name).items():
             found[part] += [(f"{name}/{part}/{file}", k + len(classes)) for file, k in listing.samples]
         classes += [WORDNET.get(c, c) for c in listing.classes]
-    left_out = _conflicting(root, found["train"] + found["val"])
+    left_out = conflicting(root, found["train"] + found["val"])
     names: list[str] = []
     labels: list[int] = []
     taken = Counter[int]()
@@ -251,6 +251,8 @@ DOWNLOADS: dict[str, Callable[[str], object]] = {
     "imagewoof2-160": _imagewoof,
     "caltech101": lambda root: datasets.Caltech101(root, download=True),
     "MNIST": lambda root: datasets.MNIST(root, download=True),
+    "caltech256": lambda root: datasets.Caltech256(root, download=True),
+    "VOCdevkit/VOC2012": lambda root: datasets.VOCDetection(root, year="2012", download=True),
 }
 
 
@@ -283,7 +285,7 @@ def _splits(folder: Path) -> dict[str, _Listing]:
     return listings
 
 
-def _conflicting(root: Path, samples: Sequence[tuple[str, int]]) -> set[str]:
+def conflicting(root: Path, samples: Sequence[tuple[str, int]]) -> set[str]:
     """Names of files with the same bytes and different labels."""
     groups: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for name, label in samples:

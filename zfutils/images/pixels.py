@@ -222,6 +222,27 @@ class Pixels:
             mean = torch.nn.functional.pad(mean.permute(2, 0, 1), around, mode="replicate").permute(1, 2, 0)
         return Pixels(**{**self.__dict__, "mean": mean})
 
+    def only(self, rows: Int64[Tensor, " n"]) -> "Pixels":
+        """Some of the images as a set of their own, centred with their own mean.
+
+        Args:
+            rows: which, each once.
+
+        Raises:
+            ValueError: none, one twice, or one that is not there.
+        """
+        chosen = rows.tolist()
+        if not chosen or len(set(chosen)) < len(chosen) or not 0 <= min(chosen) <= max(chosen) < len(self):
+            raise ValueError(f"rows must be some of 0 … {len(self) - 1}, each once; {len(chosen)} came")
+        pixels = self.pixels[rows]
+        digest = hashlib.blake2b(repr(chosen).encode(), digest_size=16).hexdigest()
+        return Pixels(
+            **self.__dict__
+            | {"pixels": pixels, "labels": self.labels[rows], "mean": pixels.float().mean(0)}
+            | {"names": tuple(self.names[row] for row in chosen)}
+            | {"identity": {"only": digest, "of": self.identity}}
+        )
+
     def to(self, device: torch.device) -> "Pixels":
         """The same store, resident on a device."""
         moved = {name: getattr(self, name).to(device) for name in ("pixels", "labels", "mean")}
