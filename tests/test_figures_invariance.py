@@ -7,7 +7,8 @@ from legible import assert_readable
 
 from zfutils.figures import invariance as figures
 from zfutils.figures.style import CYCLE, FAINT
-from zfutils.invariance import LAYERS, Responses, curve_table
+from zfutils.invariance import LAYERS, Responses
+from zfutils.invariance_numbers import curve_table
 from zfutils.poses import paper_amounts
 
 KINDS = ("translation", "scale", "rotation")

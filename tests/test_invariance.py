@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tests.small import SPEC, pictures
-from zfutils import invariance, poses
+from zfutils import invariance_numbers, poses
 from zfutils.invariance import Responses, responses
 
 LAYERS = ("relu1", "relu2", "relu3")
@@ -197,8 +197,8 @@ def test_an_exact_line_has_r2_of_1_and_slope_of_its_own():
     shifts = np.arange(-10, 11)
     slopes = np.array([0.02, 0.05, 0.08])
     lines = answers(shifts, slopes[:, None] * np.abs(shifts))
-    assert invariance.linearity(lines, "relu1") == pytest.approx([1, 1, 1])
-    table = invariance.slopes({"by hand": lines}, within=4, per=10)
+    assert invariance_numbers.linearity(lines, "relu1") == pytest.approx([1, 1, 1])
+    table = invariance_numbers.slopes({"by hand": lines}, within=4, per=10)
     assert table.loc[0, "estimate"] == pytest.approx(0.5)
     assert table.loc[0, "low"] < 0.5 < table.loc[0, "high"]
 
@@ -207,50 +207,50 @@ def test_r2_of_a_bent_way_is_that_of_the_correlation():
     y = np.array([[0, 3, 4, 4.5], [0, 0, 0, 8]])
     bent = answers([0, 1, 2, 3], y)
     expected = [np.corrcoef([0, 1, 2, 3], row)[0, 1] ** 2 for row in y]
-    assert invariance.linearity(bent, "relu1") == pytest.approx(expected)
+    assert invariance_numbers.linearity(bent, "relu1") == pytest.approx(expected)
     assert expected[1] == pytest.approx(0.6)  # covariance 12, variances 5 and 48: 144 / 240
     still = answers([0, 1, 2], [[0, 0, 0], [0, 1, 2]])
-    assert np.isnan(invariance.linearity(still, "relu1")).tolist() == [True, False]
+    assert np.isnan(invariance_numbers.linearity(still, "relu1")).tolist() == [True, False]
     with pytest.raises(ValueError, match="at least three sizes of change, got 2"):
-        invariance.linearity(answers([-1, 0, 1], np.zeros((1, 3))), "relu1")
+        invariance_numbers.linearity(answers([-1, 0, 1], np.zeros((1, 3))), "relu1")
 
 
 def test_a_slope_is_taken_near_the_unchanged_picture_alone():
     bent = answers([-4, -1, 0, 1, 4], np.tile([9, 1, 0, 1, 9], (3, 1)))
-    assert invariance.slopes({"a": bent}, within=1)["estimate"].tolist() == [1]
-    assert invariance.slopes({"a": bent}, within=4)["estimate"].tolist() == pytest.approx([74 / 34])
+    assert invariance_numbers.slopes({"a": bent}, within=1)["estimate"].tolist() == [1]
+    assert invariance_numbers.slopes({"a": bent}, within=4)["estimate"].tolist() == pytest.approx([74 / 34])
 
 
 def test_first_layer_less_last_is_the_mean_over_all_small_shifts():
     distances = np.zeros((10, 5, 3))
     distances[:, :, 0], distances[:, :, 2] = [8, 2, 0, 4, 8], [1, 1, 0, 1, 1]
     found = answers([-9, -2, 0, 2, 9], distances, layers=LAYERS)
-    interval = invariance.first_less_last(found, within=5)
+    interval = invariance_numbers.first_less_last(found, within=5)
     assert (interval.estimate, interval.n) == (pytest.approx(3 - 1), 10)
-    assert invariance.near(found, "relu1", within=5) == pytest.approx(3)
+    assert invariance_numbers.near(found, "relu1", within=5) == pytest.approx(3)
     with pytest.raises(ValueError, match="no translation is within 1; the smallest change is 2"):
-        invariance.near(found, "relu1", within=1)
+        invariance_numbers.near(found, "relu1", within=1)
     with pytest.raises(ValueError, match="layer 'fc8' was not measured; there are relu1, relu2, relu3"):
-        invariance.near(found, "fc8", within=5)
+        invariance_numbers.near(found, "fc8", within=5)
 
 
 def test_turned_objects_are_compared_over_the_angles_asked_for():
     angles = [0, 30, 90, 180, 270, 330]
     plain = answers(angles, np.tile([0, 0.4, 1, 1, 1, 0.6], (12, 1)), kind="rotation")
     even = answers(angles, np.tile([0, 0.1, 0.1, 0.1, 0.1, 0.1], (9, 1)), kind="rotation")
-    assert invariance.turned_interval(plain, "relu1").estimate == pytest.approx(1)
-    difference = invariance.symmetry_interval(plain, even, "relu1")
+    assert invariance_numbers.turned_interval(plain, "relu1").estimate == pytest.approx(1)
+    difference = invariance_numbers.symmetry_interval(plain, even, "relu1")
     assert (difference.estimate, difference.n) == (pytest.approx(0.8 - 0.1), 9)
-    table = invariance.symmetry_table({"trained": (plain, even)})
+    table = invariance_numbers.symmetry_table({"trained": (plain, even)})
     assert table.to_dict("records")[0]["estimate"] == pytest.approx(0.7)
-    assert invariance.fall(plain, low=90, high=270) == pytest.approx(0.4)  # from 0.9 to 0.5
+    assert invariance_numbers.fall(plain, low=90, high=270) == pytest.approx(0.4)  # from 0.9 to 0.5
     with pytest.raises(ValueError, match=r"no rotation lies in 100 … 170; the range is 0 … 330"):
-        invariance.turned_interval(plain, "relu1", low=100, high=170)
+        invariance_numbers.turned_interval(plain, "relu1", low=100, high=170)
 
 
 def test_curves_are_means_over_pictures_with_their_intervals():
     found = answers([0, 2], [[0, 1], [0, 3]], probabilities=[[1, 0.2], [1, 0.4]])
-    table = invariance.curve_table({"trained": found}).set_index(["layer", "amount"])
+    table = invariance_numbers.curve_table({"trained": found}).set_index(["layer", "amount"])
     assert table.loc[("relu1", 2), "estimate"] == 2
     assert table.loc[("relu1", 2), "high"] == pytest.approx(2 + 12.706, rel=1e-3)  # t with one degree
     assert table.loc[("probability", 2), "estimate"] == pytest.approx(0.3)

@@ -19,9 +19,11 @@ from zfutils.images.targets import (
     caltech101,
     caltech256,
     held_out,
+    of_one_class,
     presence,
     several,
     voc2012,
+    voc2012_whole,
 )
 
 TABLES = Path(__file__).parents[1] / "book" / "data" / "tables_4_to_7.csv"
@@ -242,6 +244,36 @@ def test_present_follows_pictures_by_name_through_a_store(voc, tmp_path, monkeyp
     np.testing.assert_array_equal(np.delete(present, 4, axis=0), np.delete(found.present, (4, 21), axis=0))
     with pytest.raises(ValueError, match="holiday is none of this source's 22 pictures"):
         presence(found, ["holiday"])
+
+
+def of_other_pictures(root):
+    """Give the validation split pictures of its own, as the official one has: the same, of a year later."""
+    for path in main_lists(root).glob("*val.txt"):
+        path.write_text(path.read_text().replace("2008_", "2009_"))
+    folder = root / "VOCdevkit/VOC2012/JPEGImages"
+    for picture in PICTURES:
+        later = folder / f"{picture.replace('2008_', '2009_')}.jpg"
+        later.write_bytes((folder / f"{picture}.jpg").read_bytes())
+    return root
+
+
+def test_both_splits_together_are_the_training_pictures_and_then_the_others(voc):
+    found = voc2012_whole(size=8, root=of_other_pictures(voc))
+    train, val = (voc2012(split, size=8, root=voc) for split in ("train", "val"))
+    assert found.names == (*train.names, *val.names)
+    assert len(set(found.names)) == 44
+    np.testing.assert_array_equal(found.present, np.vstack([train.present, val.present]))
+
+
+def test_pictures_of_one_class_are_those_that_show_no_other_not_even_a_difficult_one(voc):
+    alone = of_one_class(voc2012("train", size=8, root=voc))
+    assert alone.labels.tolist() == list(range(20)), (
+        "not horse and person, not the dog beside a difficult cat"
+    )
+    also = of_one_class(voc2012("val", size=8, root=voc))
+    set_flag(voc, "cat", PICTURES[21], -1)
+    assert of_one_class(voc2012("train", size=8, root=voc)).labels.tolist() == also.labels.tolist()
+    assert also.labels.tolist() == [*range(20), VOC_CLASSES.index("dog")]
 
 
 def test_a_missing_voc_is_refused_with_folder_layout_and_command(tmp_path):

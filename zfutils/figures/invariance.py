@@ -104,7 +104,7 @@ def every_layer(
     true class.
 
     Args:
-        table: as `zfutils.invariance.curve_table` gives it, for all transformations and networks.
+        table: as `zfutils.invariance_numbers.curve_table` gives it, for all transformations and networks.
         seen: by kind, from where to where changes occur in training; shaded.
 
     Raises:
@@ -160,7 +160,7 @@ def compared(
     A colour is what is compared; lines are the first network, dashes the second.
 
     Args:
-        table: as `zfutils.invariance.curve_table` gives it, with one column more.
+        table: as `zfutils.invariance_numbers.curve_table` gives it, with one column more.
         by: that column's name; at most two values.
         layers: a panel each; "probability" is the true class's.
 
