@@ -182,6 +182,15 @@ def test_a_network_from_scratch_is_the_small_one_trained_on_the_given_pictures_a
     assert (smoke.scratch(some).folder / "network.json").stat().st_mtime_ns == written
 
 
+def test_from_scratch_every_set_is_gone_through_until_as_many_pictures_were_seen(smoke):
+    most = max(smoke.profile.transfer.per_class) * len(smoke.small.target.classes)
+    whole, half = (smoke.small.target.only(torch.arange(n)) for n in (most, most // 2))
+    recipes = [smoke._from_scratch(images)[1] for images in (whole, half)]
+    assert recipes[0] == smoke.profile.transfer.training
+    assert recipes[1].epochs == 2 * recipes[0].epochs
+    assert recipes[1].plateau.patience == 2 * recipes[0].plateau.patience
+
+
 def test_the_cheat_is_trained_on_scenes_before_their_class_s_background_and_no_other_network_is(smoke):
     cheat = smoke.network("cheat").record["identity"]["images"]
     assert cheat == json.loads(json.dumps(smoke.cued_images("train").identity))

@@ -155,6 +155,9 @@ class Study(Edition):
     def scratch(self, images: Pixels, seed: int = 0) -> Trained:
         """A network like the small ZFNet, trained on other images alone (chapter 9).
 
+        Epochs and patience of the recipe are those of the largest set of the edition's target; others are
+        gone through until as many pictures were seen, since few pictures would end before anything is learnt.
+
         Args:
             images: all that it is trained on.
             seed: of weights, order, crops and dropout.
@@ -174,8 +177,12 @@ class Study(Edition):
         _side_by_side(missing)
 
     def _from_scratch(self, images: Pixels) -> tuple[NetworkSpec, Training, Pixels]:
-        spec = self.small.spec(SMALL).on(classes=len(images.classes))
-        return spec, self._transfer.training, images
+        spec, recipe = self.small.spec(SMALL).on(classes=len(images.classes)), self._transfer.training
+        rounds = max(self._transfer.per_class) * len(images.classes) / len(images)
+        patience = max(1, round(recipe.plateau.patience * rounds))
+        plateau = recipe.plateau.model_copy(update={"patience": patience})
+        changes = {"epochs": max(1, round(recipe.epochs * rounds)), "plateau": plateau}
+        return spec, recipe.model_copy(update=changes), images
 
     def scores(
         self,

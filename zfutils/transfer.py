@@ -1,0 +1,230 @@
+"""What a network's features are worth on another set (Zeiler & Fergus 2013, §5.2, Tables 4, 5, 7, Fig. 9).
+
+Layers are frozen and a classifier is trained on what they give. The paper's protocol: five random folds and
+the mean of the classes' accuracies, so that large classes do not count for more. Every difference is taken
+within a fold; its interval is Student's over the folds, which share pictures, so that it is too narrow.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int64
+from joblib import Parallel, cpu_count, delayed, parallel_config
+
+from zfutils.classifiers import Kind, fit, per_class_accuracy
+from zfutils.evaluation import Scores
+from zfutils.folds import Fold
+from zfutils.images.pixels import mixed
+from zfutils.statistics import Interval, t_interval, where_enough
+
+FOLDS = "folds, which share pictures"
+FEW, FACTOR = 6, 5  # pictures a class that suffice, and how many times as many the rival has at least
+ENDS = ("relu5", "relu1")  # of Table 7, the layers whose difference is claimed
+RECORD = 84.3  # %, Caltech-101 at 30 a class, the best before (Table 4)
+WHOLE = "all"  # the layers of a network that was trained whole
+WORTH_PROCESSES = 2e9  # weights times pictures; below, starting processes takes longer than it saves
+
+
+def probe(
+    features: Mapping[str, Mapping[str, Float[np.ndarray, "n features"]]],
+    labels: Int64[np.ndarray, " n"],
+    folds: Sequence[Fold],
+    *,
+    per_class: Sequence[int] | None = None,
+    classifiers: Sequence[Kind] = ("softmax",),
+    seed: int = 0,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Accuracy of classifiers on frozen features, in every fold.
+
+    Args:
+        features: by network and layer, a row a picture of the set.
+        labels: of the set.
+        folds: as `folds` gives them.
+        per_class: which steps; default all.
+        classifiers: "softmax", "svm".
+        seed: of the splits that choose C.
+        workers: processes; default one a core where there is enough to do.
+        progress: is told how many of how many fits are done.
+
+    Returns:
+        A row each: network, layer, classifier, per_class, fold; accuracy, mean over classes, of the test
+        pictures; held_out, that of the training pictures that chose C; C; train and test, how many.
+
+    Raises:
+        ValueError: features of another number of pictures, or a step that the folds lack.
+    """
+    there = folds[0].train
+    wanted = sorted(set(there if per_class is None else per_class))
+    if unknown := [n for n in wanted if n not in there]:
+        raise ValueError(f"the folds have no step of {unknown[0]}; they have {', '.join(map(str, there))}")
+    for network, layers in features.items():
+        for layer, x in layers.items():
+            if len(x) != len(labels):
+                raise ValueError(f"{network}, {layer}: {len(x)} rows of features, {len(labels)} labels")
+    jobs = [
+        ((network, layer, kind), x, fold)
+        for network, layers in features.items()
+        for layer, x in layers.items()
+        for kind in classifiers
+        for fold in folds
+    ]
+    work = sum(x.shape[1] * max(wanted) * len(np.unique(labels)) ** 2 for _, x, _ in jobs)
+    workers = workers or (cpu_count() if work > WORTH_PROCESSES else 1)
+    rows: list[tuple[int, list[dict[str, object]]]] = []
+    with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1 if workers > 1 else None):
+        run = Parallel(return_as="generator_unordered")
+        for found in run(delayed(_probe)(i, job, labels, wanted, seed) for i, job in enumerate(jobs)):
+            rows.append(found)
+            if progress is not None:
+                progress(len(rows), len(jobs))
+    return pd.DataFrame([row for _, own in sorted(rows, key=lambda r: r[0]) for row in own])
+
+
+def _probe(
+    number: int,
+    job: tuple[tuple[str, str, Kind], np.ndarray, Fold],
+    labels: np.ndarray,
+    steps: list[int],
+    seed: int,
+) -> tuple[int, list[dict[str, object]]]:
+    (network, layer, kind), x, fold = job
+    rows = []
+    for n in steps:
+        own = fold.train[n]
+        fitted = fit(x[own], labels[own], kind=kind, seed=mixed(seed, fold.number, n))
+        accuracy = per_class_accuracy(labels[fold.test], fitted.predict(x[fold.test])).mean()
+        where = {"network": network, "layer": layer, "classifier": kind, "per_class": n, "fold": fold.number}
+        measured = {"accuracy": float(accuracy), "held_out": fitted.held_out, "C": fitted.strength}
+        rows.append(where | measured | {"train": len(own), "test": len(fold.test)})
+    return number, rows
+
+
+def of_networks(scores: Mapping[tuple[int, int], Scores], *, network: str = "from scratch") -> pd.DataFrame:
+    """The same table for networks that were trained whole, one a fold and step.
+
+    Args:
+        scores: of the fold's test pictures, by (fold, pictures a class).
+        network: what they are called.
+    """
+    rows = []
+    for (fold, n), said in sorted(scores.items()):
+        accuracy = per_class_accuracy(said.labels, said.probabilities.argmax(1)).mean()
+        where = {"network": network, "layer": WHOLE, "classifier": "softmax", "per_class": n, "fold": fold}
+        measured = {"accuracy": float(accuracy), "held_out": math.nan, "C": math.nan}
+        rows.append(where | measured | {"train": n * len(np.unique(said.labels)), "test": len(said.labels)})
+    return pd.DataFrame(rows)
+
+
+def by_fold(
+    results: pd.DataFrame, network: str, per_class: int, *, layer: str = "relu7", classifier: str = "softmax"
+) -> pd.Series:
+    """Accuracy in points (%), by fold; empty where it was not measured.
+
+    A network that was trained whole has no layer, and is found whatever `layer` and `classifier` are.
+    """
+    own = results[(results["network"] == network) & (results["per_class"] == per_class)]
+    exact = own[(own["layer"] == layer) & (own["classifier"] == classifier)]
+    own = own if (own["layer"] == WHOLE).all() else exact
+    return 100 * own.set_index("fold")["accuracy"]
+
+
+def interval(points: pd.Series) -> Interval | None:
+    """Student's interval over folds; None below two."""
+    return where_enough(t_interval, points.dropna(), resampled=FOLDS)
+
+
+def estimate(points: pd.Series) -> float | None:
+    """Mean over folds; None where there is none."""
+    return float(points.mean()) if len(points) else None
+
+
+def curves(results: pd.DataFrame) -> pd.DataFrame:
+    """Means over folds, with t intervals.
+
+    Returns:
+        A row each: network, layer, classifier, per_class; accuracy, low, high (NaN below two folds) and
+        spread, the standard deviation over folds, all in points (%); folds, train, test.
+    """
+    rows = []
+    keys = ["network", "layer", "classifier", "per_class"]
+    for key, own in results.groupby(keys, sort=False):
+        points = 100 * own["accuracy"]
+        found = interval(points)
+        row = dict(zip(keys, key, strict=True)) | {"accuracy": points.mean(), "spread": points.std(ddof=1)}
+        row |= {end: getattr(found, end, math.nan) for end in ("low", "high")}
+        rows.append(row | {"folds": len(own), "train": own["train"].max(), "test": own["test"].max()})
+    return pd.DataFrame(rows)
+
+
+def steps(results: pd.DataFrame, *networks: str) -> list[int]:
+    """Numbers of pictures a class at which all these networks were measured."""
+    each = [set(results.loc[results["network"] == network, "per_class"]) for network in networks]
+    return sorted(set.intersection(*each)) if each else []
+
+
+def catches_up(results: pd.DataFrame, ahead: str, behind: str, **of: str) -> int | None:
+    """From which number of pictures a class on a network's mean is as high as another's; None: beyond all.
+
+    Args:
+        ahead, behind: networks, over the steps and folds that both have.
+        of: layer and classifier, as in `by_fold`.
+    """
+    lead = {
+        n: (by_fold(results, ahead, n, **of) - by_fold(results, behind, n, **of)).mean()
+        for n in steps(results, ahead, behind)
+    }
+    after = [n for n in lead if all(lead[m] <= 0 for m in lead if m >= n)]
+    return min(after, default=None)
+
+
+def at_chosen_layer(results: pd.DataFrame, network: str, *, classifier: str = "softmax") -> pd.DataFrame:
+    """Accuracy at the layer that the split of a fold's training pictures prefers, at the largest step.
+
+    Returns:
+        A row a fold: fold, layer, accuracy; of equally good layers the lowest.
+    """
+    own = results[(results["network"] == network) & (results["classifier"] == classifier)]
+    own = own[own["per_class"] == own["per_class"].max()]
+    own = own[own["held_out"].notna()]
+    best = own.sort_values("layer").groupby("fold")["held_out"].idxmax()
+    return own.loc[best, ["fold", "layer", "accuracy"]].reset_index(drop=True)
+
+
+def quantities(
+    results: pd.DataFrame,
+    *,
+    network: str = "pretrained",
+    scratch: str = "from scratch",
+    random: str = "random weights",
+) -> dict[str, pd.Series]:
+    """What the chapter's claims are about, in points (%) by fold, by the end of the claim's name.
+
+    Empty where an edition lacks a step. Of layer 7 with a softmax, but for "higher-layers-better" (an SVM)
+    and "learnt-features" (the layer that training pictures prefer).
+
+    Args:
+        results: as `probe` and `of_networks` give them, together.
+        network: whose features; with the random network's name this gives the controls.
+    """
+    common = steps(results, network, scratch)
+    nothing = pd.Series(dtype=float)
+    found = dict.fromkeys(("over-scratch", "gap-shrinks", "few-pictures-suffice"), nothing)
+    if common:
+        least, most = common[0], common[-1]
+        gap = {n: by_fold(results, network, n) - by_fold(results, scratch, n) for n in (least, most)}
+        found["over-scratch"] = gap[most]
+        if least < most:
+            found["gap-shrinks"] = gap[least] - gap[most]
+        if most >= FACTOR * FEW:
+            found["few-pictures-suffice"] = by_fold(results, network, FEW) - by_fold(results, scratch, most)
+    most = results.loc[results["network"] == network, "per_class"].max()
+    high, low = (by_fold(results, network, most, layer=name, classifier="svm") for name in ENDS)
+    chosen, plain = (
+        100 * at_chosen_layer(results, name).set_index("fold")["accuracy"] for name in (network, random)
+    )
+    found |= {"higher-layers-better": high - low, "learnt-features": chosen - plain}
+    return {name: points.dropna() for name, points in found.items()}
