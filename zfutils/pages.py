@@ -36,7 +36,12 @@ def between(interval: Interval | None, *, scale: float = 1.0, digits: int = 1, u
     if interval is None:
         return "not measured"
     estimate, low, high = (scale * v for v in (interval.estimate, interval.low, interval.high))
-    return f"{estimate:.{digits}f}{unit} [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{_rounded(estimate, digits)}{unit} [{_rounded(low, digits)}, {_rounded(high, digits)}]"
+
+
+def _rounded(value: float, digits: int) -> str:
+    """A number for reading; what is rounded to 0 has no sign."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def in_words(table: pd.DataFrame, name: str, *, digits: int = 2) -> pd.DataFrame:
@@ -48,12 +53,12 @@ def in_words(table: pd.DataFrame, name: str, *, digits: int = 2) -> pd.DataFrame
         digits: after the point.
     """
     words = [
-        f"{e:.{digits}f}" + (f" [{low:.{digits}f}, {high:.{digits}f}]" if low == low else "")
+        _rounded(e, digits) + (f" [{_rounded(low, digits)}, {_rounded(high, digits)}]" if low == low else "")
         for e, low, high in table[["estimate", "low", "high"]].itertuples(index=False)
     ]
     said = table.assign(estimate=words).drop(columns=["low", "high"]).rename(columns={"estimate": name})
     fractions = said.select_dtypes("floating").columns
-    return said.assign(**{c: said[c].map(f"{{:.{digits}f}}".format) for c in fractions})
+    return said.assign(**{c: [_rounded(value, digits) for value in said[c]] for c in fractions})
 
 
 def stage_table(spec: NetworkSpec, paper: pd.DataFrame | None = None) -> pd.DataFrame:
