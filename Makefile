@@ -104,7 +104,7 @@ book/profiles/%.yaml:
 
 # A file a process, one thread each: networks of two threads that compete are slower than one after the other.
 test: $(READY) ## run the tests, side by side
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## format, lint; notebooks without outputs; environment, metadata and lock agree
 	@$(PY) -m ruff format --check

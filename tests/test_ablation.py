@@ -358,6 +358,8 @@ def test_costs_are_summed_over_all(spent):
     assert shown["seconds each"].tolist()[-1] == f"{20 * 12 + 20} in all"
     of_zfnet = shown.set_index("network").loc[ZFNET]
     assert (of_zfnet["epochs each"], of_zfnet["pictures seen each"]) == ("6.0", "540")
+    parameters = spent.set_index("name").loc[ZFNET, "parameters"].iloc[0]
+    assert float(of_zfnet["parameters (million)"]) == pytest.approx(parameters / 1e6, abs=0.005)
 
 
 def test_dashes_stand_for_what_is_not_given():

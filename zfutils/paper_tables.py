@@ -63,7 +63,7 @@ def table_2(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
 
 
 def table_3(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """Table 3 with sizes and epochs, a line a row of either network.
+    """Table 3, a line a row of either network.
 
     Args:
         ours: as `ablation.table_3` gives it.
@@ -78,9 +78,6 @@ def table_3(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
             line[head] = ranged(one[split], one[f"{split}_low"], one[f"{split}_high"])
         line |= {f"top-{k}": number(one[f"top{k}"]) for k in (2, 5) if not ours[f"top{k}"].isna().all()}
         line["paper: train / top-1 / top-5"] = slashed(words["train"], words["top1"], words["top5"])
-        line["parameters (million)"] = number(one["parameters"] / 1e6, digits=2)
-        line["multiply-adds (million)"] = number(one["multiply_adds"] / 1e6)
-        line["epochs"] = number(one["epochs"])
         short = one["under_trained"]
         line["under-trained"] = f"{short} of {one['seeds']}" if short else ""
         lines.append(line)
@@ -145,13 +142,15 @@ def gaps(found: Mapping[str, Effect | None], paper: pd.DataFrame, equal: pd.Data
 
 
 def costs(spent: pd.DataFrame) -> pd.DataFrame:
-    """What the rows' training took: means over seeds, and the sum of all.
+    """What the rows are and what their training took: means over seeds, and the sum of all.
 
     Args:
         spent: as `ablation.costs` gives it.
     """
     rows = spent.groupby("name", sort=False).agg(
         nets=("seed", "size"),
+        parameters=("parameters", "first"),
+        multiply_adds=("multiply_adds", "first"),
         epochs=("epochs", "mean"),
         pictures=("pictures", "mean"),
         seconds=("seconds", "mean"),
@@ -160,6 +159,8 @@ def costs(spent: pd.DataFrame) -> pd.DataFrame:
     lines = [
         {
             "network": name,
+            "parameters (million)": number(row["parameters"] / 1e6, digits=2),
+            "multiply-adds (million)": number(row["multiply_adds"] / 1e6),
             "nets": f"{row['nets']:.0f}",
             "epochs each": number(row["epochs"]),
             "pictures seen each": f"{row['pictures']:,.0f}",
@@ -167,7 +168,8 @@ def costs(spent: pd.DataFrame) -> pd.DataFrame:
         }
         for name, row in rows.iterrows()
     ]
-    together = {"network": "together", "nets": f"{len(spent):,}", "epochs each": ""}
+    together = {"network": "together", "parameters (million)": "", "multiply-adds (million)": ""}
+    together |= {"nets": f"{len(spent):,}", "epochs each": ""}
     together["pictures seen each"] = f"{spent['pictures'].sum():,.0f} in all"
     together["seconds each"] = f"{spent['seconds'].sum():,.0f} in all"
     return pd.DataFrame([*lines, together])
