@@ -13,7 +13,7 @@ from jaxtyping import Int64
 
 from zfutils.geometry import Window
 
-TOGETHER = 25  # rectangles whose windows have one size: more waste work, fewer leave the processor idle
+TOGETHER = 60  # rectangles whose windows have one size: more waste work, fewer leave the processor idle
 Corners = list[tuple[int, int]]  # upper and left end of windows
 
 
