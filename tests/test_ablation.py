@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from small import RECIPE, SPEC, pictures
 
-from zfutils import ablation, claims, networks, paper_tables
+from zfutils import ablation, claims, networks, paper_tables, wording
 from zfutils.checkpoints import Trained
 from zfutils.edition import BOOK
 from zfutils.evaluation import Scores, evaluate
@@ -365,7 +365,7 @@ def test_costs_are_summed_over_all(spent):
 def test_dashes_stand_for_what_is_not_given():
     assert paper_tables.slashed(40.5, 18.1, np.nan) == "40.5 / 18.1 / –"
     assert paper_tables.slashed(np.nan, np.nan) == "–"
-    assert paper_tables.ranged(3.21, np.nan, np.nan) == "3.2"
-    assert paper_tables.ranged(3.21, 1.0, 6.0, digits=2) == "3.21 [1.00, 6.00]"
+    assert wording.ranged(3.21, np.nan, np.nan) == "3.2"
+    assert wording.ranged(3.21, 1.0, 6.0, digits=2) == "3.21 [1.00, 6.00]"
     assert paper_tables.caption_ranks(1000) == ""
     assert "Five of 20 classes are 25 %".replace(" %", "%") in paper_tables.caption_ranks(20)

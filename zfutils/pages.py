@@ -16,6 +16,7 @@ from zfutils.networks import NetworkSpec
 from zfutils.profiles import Profile
 from zfutils.statistics import Interval
 from zfutils.study import Study
+from zfutils.wording import ranged, rounded
 
 RULES = {
     "literal": "standard deviation 0.01 everywhere",
@@ -35,13 +36,8 @@ def between(interval: Interval | None, *, scale: float = 1.0, digits: int = 1, u
     """An interval in words: estimate, then its 95 % ends in brackets."""
     if interval is None:
         return "not measured"
-    estimate, low, high = (scale * v for v in (interval.estimate, interval.low, interval.high))
-    return f"{_rounded(estimate, digits)}{unit} [{_rounded(low, digits)}, {_rounded(high, digits)}]"
-
-
-def _rounded(value: float, digits: int) -> str:
-    """A number for reading; what is rounded to 0 has no sign."""
-    return f"{round(value, digits) + 0.0:.{digits}f}"
+    ends = (scale * value for value in (interval.estimate, interval.low, interval.high))
+    return ranged(*ends, digits=digits, unit=unit)
 
 
 def in_words(table: pd.DataFrame, name: str, *, digits: int = 2) -> pd.DataFrame:
@@ -52,13 +48,11 @@ def in_words(table: pd.DataFrame, name: str, *, digits: int = 2) -> pd.DataFrame
         name: of the joined column.
         digits: after the point.
     """
-    words = [
-        _rounded(e, digits) + (f" [{_rounded(low, digits)}, {_rounded(high, digits)}]" if low == low else "")
-        for e, low, high in table[["estimate", "low", "high"]].itertuples(index=False)
-    ]
+    ends = table[["estimate", "low", "high"]].itertuples(index=False)
+    words = [ranged(*one, digits=digits) for one in ends]
     said = table.assign(estimate=words).drop(columns=["low", "high"]).rename(columns={"estimate": name})
     fractions = said.select_dtypes("floating").columns
-    return said.assign(**{c: [_rounded(value, digits) for value in said[c]] for c in fractions})
+    return said.assign(**{c: [rounded(value, digits=digits) for value in said[c]] for c in fractions})
 
 
 def stage_table(spec: NetworkSpec, paper: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -12,25 +12,15 @@ import pandas as pd
 from zfutils.ablation import said
 from zfutils.effects import Effect
 from zfutils.ensembles import FEW_CLASSES
+from zfutils.wording import ranged, rounded
 
 BASES = {"krizhevsky": "Krizhevsky", "zfnet": "ZFNet"}
 NOT_TESTABLE = "not testable at this scale"
 
 
-def number(value: float, *, digits: int = 1) -> str:
-    """A number, or a dash where there is none."""
-    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
-
-
-def ranged(value: float, low: float, high: float, *, digits: int = 1) -> str:
-    """An estimate with the ends of its interval in brackets, where it has one."""
-    ends = "" if math.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
-    return number(value, digits=digits) + ends
-
-
 def slashed(*values: float) -> str:
     """Several numbers as the paper sets them: 40.5 / 18.1 / –."""
-    return " / ".join(map(number, values)) if not all(map(math.isnan, values)) else "–"
+    return " / ".join(map(rounded, values)) if not all(map(math.isnan, values)) else "–"
 
 
 def table_2(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +40,7 @@ def table_2(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
         found = ours[ours["row"] == words["row"]].set_index("k")
         if not len(found) and all(math.isnan(words[key]) for key in ("top1", "top5", "test_top5")):
             continue  # an ensemble that only more seeds would make
-        line = {"model": words["model"], "paper: nets": number(words["nets"], digits=0)}
+        line = {"model": words["model"], "paper: nets": rounded(words["nets"], digits=0)}
         line["paper: top-1 / top-5 / test top-5"] = slashed(words["top1"], words["top5"], words["test_top5"])
         line["nets here"] = f"{found['nets'].iloc[0]:.0f}" if len(found) else "–"
         for k in dict.fromkeys(ours["k"]):
@@ -76,7 +66,7 @@ def table_3(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
         line = {"network": BASES[one["base"]], "change": one["row"]}
         for split, head in (("train", "train top-1"), ("validation", "validation top-1")):
             line[head] = ranged(one[split], one[f"{split}_low"], one[f"{split}_high"])
-        line |= {f"top-{k}": number(one[f"top{k}"]) for k in (2, 5) if not ours[f"top{k}"].isna().all()}
+        line |= {f"top-{k}": rounded(one[f"top{k}"]) for k in (2, 5) if not ours[f"top{k}"].isna().all()}
         line["paper: train / top-1 / top-5"] = slashed(words["train"], words["top1"], words["top5"])
         short = one["under_trained"]
         line["under-trained"] = f"{short} of {one['seeds']}" if short else ""
@@ -98,7 +88,7 @@ def effects(ours: pd.DataFrame) -> pd.DataFrame:
                 "network": BASES[one["base"]],
                 "change": one["row"],
                 "validation": ranged(one["estimate"], one["low"], one["high"]),
-                "detectable": number(one["detectable"]),
+                "detectable": rounded(one["detectable"]),
                 "paper": f"{one['paper']:+.1f}",
                 "reading": reading(one),
                 "train": ranged(train["estimate"], train["low"], train["high"]),
@@ -134,9 +124,9 @@ def gaps(found: Mapping[str, Effect | None], paper: pd.DataFrame, equal: pd.Data
             else [math.nan] * 3
         )
         of_paper = said(paper, {name: 1}) - said(paper, {name: 1}, "train")
-        line = {"network": name, "gap": ranged(*ends), "gap, paper": number(of_paper)}
-        line["loss at equal epochs"] = number(means["loss"][name], digits=2)
-        line["train top-1 at equal epochs"] = number(means["train"][name])
+        line = {"network": name, "gap": ranged(*ends), "gap, paper": rounded(of_paper)}
+        line["loss at equal epochs"] = rounded(means["loss"][name], digits=2)
+        line["train top-1 at equal epochs"] = rounded(means["train"][name])
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -159,12 +149,12 @@ def costs(spent: pd.DataFrame) -> pd.DataFrame:
     lines = [
         {
             "network": name,
-            "parameters (million)": number(row["parameters"] / 1e6, digits=2),
-            "multiply-adds (million)": number(row["multiply_adds"] / 1e6),
+            "parameters (million)": rounded(row["parameters"] / 1e6, digits=2),
+            "multiply-adds (million)": rounded(row["multiply_adds"] / 1e6),
             "nets": f"{row['nets']:.0f}",
-            "epochs each": number(row["epochs"]),
+            "epochs each": rounded(row["epochs"]),
             "pictures seen each": f"{row['pictures']:,.0f}",
-            "seconds each": number(row["seconds"], digits=0),
+            "seconds each": rounded(row["seconds"], digits=0),
         }
         for name, row in rows.iterrows()
     ]
