@@ -5,6 +5,9 @@ in every layer and one grid of C serves all. Scaler, C and classifier see traini
 given no others. C is chosen on a split of them, a quarter of each class, and then everything is fitted again
 on all. Where no class has two pictures there is nothing to split, and C is `UNSPLIT`.
 
+On matrices as small as these several threads spend most of their time waiting for each other, so that a fit
+has one.
+
 The SVM is libsvm's, one class against one. liblinear's, one against the rest, took 10 to 40 s a fit for
 Caltech-101's 101 classes, this one 0.2 s.
 """
@@ -20,6 +23,7 @@ from jaxtyping import Float, Int64
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
 
 Kind = Literal["softmax", "svm"]
 GRID = (0.1, 1.0, 10.0, 100.0)  # of C, fixed before anything was measured on a test picture
@@ -59,6 +63,7 @@ class Fitted:
         return scaled if self.kind == "softmax" else scaled @ self.seen.T
 
 
+@threadpool_limits.wrap(limits=1)
 def fit(
     x: Float[np.ndarray, "n features"],
     labels: Int64[np.ndarray, " n"],

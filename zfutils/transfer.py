@@ -75,7 +75,7 @@ def probe(
     work = sum(x.shape[1] * max(wanted) * len(np.unique(labels)) ** 2 for _, x, _ in jobs)
     workers = workers or (cpu_count() if work > WORTH_PROCESSES else 1)
     rows: list[tuple[int, list[dict[str, object]]]] = []
-    with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1 if workers > 1 else None):
+    with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
         run = Parallel(return_as="generator_unordered")
         for found in run(delayed(_probe)(i, job, labels, wanted, seed) for i, job in enumerate(jobs)):
             rows.append(found)
