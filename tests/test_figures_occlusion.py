@@ -1,11 +1,8 @@
 """Figures of occlusion: every panel holds what it says, and each position lies on its own pixels."""
 
-from itertools import combinations
-
-import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from legible import assert_readable
 from matplotlib.colors import to_hex
 
 from zfutils.figures import occlusion as figures
@@ -44,23 +41,6 @@ def projections(n=3):
 def discs(n=3):
     y, x = np.mgrid[:SIDE, :SIDE]
     return np.stack([np.hypot(y - 30, x - 20 - 5 * i) < 14 for i in range(n)])
-
-
-def assert_readable(figure):
-    """Every visible text inside the figure, none on another, none below 9 points, on opaque white."""
-    FigureCanvasAgg(figure).draw()
-    written = [t for t in figure.findobj(mpl.text.Text) if t.get_visible() and t.get_text().strip()]
-    boxes = [(t.get_text(), t.get_window_extent()) for t in written if not t.get_rotation()]
-    boxes = [(text, box) for text, box in boxes if box.width > 1]
-    for text, box in boxes:
-        assert figure.bbox.x0 - 1 <= box.x0 <= box.x1 <= figure.bbox.x1 + 1, text
-        assert figure.bbox.y0 - 1 <= box.y0 <= box.y1 <= figure.bbox.y1 + 1, text
-    for (text, box), (other, place) in combinations(boxes, 2):
-        overlap_x = min(box.x1, place.x1) - max(box.x0, place.x0)
-        overlap_y = min(box.y1, place.y1) - max(box.y0, place.y0)
-        assert min(overlap_x, overlap_y) <= 1, f"{text!r} lies on {other!r}"
-    assert min(t.get_fontsize() for t in written) >= 9
-    assert to_hex(figure.get_facecolor(), keep_alpha=True) == "#ffffffff"
 
 
 @pytest.mark.parametrize("n", [1, 4])
