@@ -229,6 +229,25 @@ def test_part_masks_by_themselves_are_those_of_the_probe():
         both.part_masks(96, field=0)
 
 
+def test_a_world_of_fewer_categories_has_the_scenes_that_these_have_in_the_whole_one():
+    whole, few = PartsImages("train", n=2 * MAIN, size=32), PartsImages("train", n=6, size=32, classes=3)
+    assert few.classes == whole.classes[:3]
+    assert few.labels.tolist() == [0, 1, 2, 0, 1, 2]
+    for i, same in enumerate((0, 1, 2, MAIN, MAIN + 1, MAIN + 2)):
+        assert few.names[i] == whole.names[same]
+        assert np.array_equal(few[i], whole[same])
+    every = PartsImages("train", n=2 * MAIN, size=32, classes=MAIN)
+    assert every.identity == whole.identity != few.identity
+    with pytest.raises(IndexError, match="pictures 0 … 5"):
+        few.scene(6)
+
+
+@pytest.mark.parametrize("classes", [0, 1, MAIN + 1])
+def test_a_number_of_categories_that_there_is_not_is_refused(classes):
+    with pytest.raises(ValueError, match=f"classes is {classes}; this world has 2 … {MAIN}: cat, dog"):
+        PartsImages("train", n=4, size=32, classes=classes)
+
+
 def test_a_part_outside_the_picture_is_not_visible():
     sample = in_the_middle(0).moved(dx=0.9).probe(128)
     assert not any(visible for _, _, visible in sample.key_points.values())

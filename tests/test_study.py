@@ -156,8 +156,19 @@ def test_the_small_networks_are_the_rows_that_table_3_has_for_either_network(smo
 
 def test_the_pictures_of_small_networks_show_the_same_scenes(smoke):
     here, there = smoke.small.validation_images, smoke.validation_images
-    assert here.names == there.names
+    assert here.classes == there.classes[: smoke.profile.small.images.classes]
+    shared = [n for n, k in zip(there.names, there.labels, strict=True) if k < len(here.classes)]
+    assert list(here.names[: len(shared)]) == shared
+    assert len(here) == len(there)
     assert torch.equal(here.mean, smoke.small.train_images.mean)
+
+
+def test_scenes_of_several_objects_are_for_training_or_for_the_test_and_never_for_both(smoke):
+    scenes, most = smoke.small.several, max(smoke.profile.transfer.per_class)
+    assert sorted([*scenes.train, *scenes.test]) == list(range(len(scenes.images)))
+    counts = scenes.present[scenes.train].sum(0)
+    assert len(scenes.train) == 8 * most
+    assert counts.min() == counts.max() > most, "as many scenes of one category as of another"
 
 
 def test_an_edition_without_small_networks_or_a_row_that_table_3_lacks_is_refused(smoke):

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from zfutils.__main__ import parser
+from zfutils.edition import BOOK, Edition
 from zfutils.images import photos, pixels
 from zfutils.images.parts import PartsImages
 from zfutils.images.photos import MissingData
@@ -25,8 +26,9 @@ from zfutils.images.targets import (
     voc2012,
     voc2012_whole,
 )
+from zfutils.profiles import Images, Profile
 
-TABLES = Path(__file__).parents[1] / "book" / "data" / "tables_4_to_7.csv"
+TABLES = BOOK / "data" / "tables_4_to_7.csv"
 
 
 def paint(path, seed):
@@ -263,6 +265,24 @@ def test_both_splits_together_are_the_training_pictures_and_then_the_others(voc)
     assert found.names == (*train.names, *val.names)
     assert len(set(found.names)) == 44
     np.testing.assert_array_equal(found.present, np.vstack([train.present, val.present]))
+
+
+def test_an_edition_splits_voc_as_its_lists_do(voc, tmp_path, monkeypatch):
+    """Of the store that an edition builds; a picture that cannot be read has moved another to its place."""
+    monkeypatch.setenv("ZFUTILS_DATA", str(of_other_pictures(voc)))
+    monkeypatch.setattr(pixels, "UNDECODABLE_ALLOWED", 0.1)
+    for seed, name in enumerate(("train/cat", "train/dog", "val/cat", "val/dog")):
+        paint(voc / "source" / name / "1.jpg", seed)
+    broken = f"VOCdevkit/VOC2012/JPEGImages/{PICTURES[4]}.jpg"
+    (voc / broken).write_bytes((voc / broken).read_bytes()[:-100])
+    smoke = Profile.load(BOOK / "profiles" / "smoke.yaml")
+    images = Images(source="photos", sets=("source",), size=16, crop=16)
+    changes = {"images": images, "transfer": smoke.transfer.model_copy(update={"target": "voc2012"})}
+    scenes = Edition(smoke.model_copy(update=changes), tmp_path / "build").several
+    named = [{scenes.images.names[row] for row in rows} for rows in (scenes.train, scenes.test)]
+    assert named[0] == set(voc2012("train", size=16).names) - {broken}
+    assert named[1] == set(voc2012("val", size=16).names)
+    assert len(scenes.present) == len(scenes.images) == 43
 
 
 def test_pictures_of_one_class_are_those_that_show_no_other_not_even_a_difficult_one(voc):

@@ -3,19 +3,23 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from small import RECIPE, SPEC, pictures
 
 from zfutils import transfer
 from zfutils.classifiers import GRID, UNSPLIT, fit, held_out, per_class_accuracy
-from zfutils.evaluation import Scores
+from zfutils.evaluation import Scores, evaluate
 from zfutils.folds import Fold, folds, short_classes
+from zfutils.training import train
 from zfutils.transfer import (
     at_chosen_layer,
     by_fold,
     catches_up,
     curves,
+    from_scratch,
     interval,
     of_networks,
     probe,
@@ -352,3 +356,25 @@ def test_networks_that_were_trained_whole_are_scored_alike():
     assert table["accuracy"].tolist() == pytest.approx([(2 / 3 + 1) / 2, (1 / 3 + 0) / 2])
     np.testing.assert_allclose(by_fold(table, "from scratch", 4), [250 / 3, 50 / 3])
     assert table["train"].tolist() == [8, 8]
+
+
+def test_a_network_from_scratch_is_scored_on_its_folds_test_and_its_own_training_pictures(tmp_path):
+    target = pictures(90)
+    drawn = folds(target.labels.numpy(), (20,), 2, test_per_class=5, seed=1)
+    sets = {(fold.number, 20): target.only(torch.from_numpy(fold.train[20])) for fold in drawn}
+    networks = {
+        key: train(SPEC, own, RECIPE, tmp_path / str(key[0]), seed=0, paper=SPEC, say=lambda line: None)
+        for key, own in sets.items()
+    }
+    said, ended = from_scratch(networks, sets, target, drawn, RECIPE)
+    assert ended[["fold", "per_class", "epochs"]].to_numpy().tolist() == [[0, 20, 4], [1, 20, 4]]
+    assert ended["under_trained"].all()
+    for fold in drawn:
+        own, network = sets[fold.number, 20], networks[fold.number, 20]
+        np.testing.assert_array_equal(said[fold.number, 20].labels, target.labels[fold.test])
+        crops = target.pixels[fold.test, 4:36, 4:36].float() - own.mean[4:36, 4:36]
+        with torch.no_grad():
+            expected = network.model.eval()(crops.permute(0, 3, 1, 2) / 64).softmax(1)
+        np.testing.assert_allclose(said[fold.number, 20].probabilities, expected, atol=1e-5)
+        error = evaluate(network.model, own, RECIPE, side=32).error()
+        assert ended["training_error"][fold.number] == error

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Int8
+from jaxtyping import Int8, Int64
 
 from zfutils.devices import keep_memory
 from zfutils.images import ImageSource, photos, pixels, targets
@@ -30,10 +30,12 @@ def build_folder() -> Path:
 
 
 class Scenes(NamedTuple):
-    """Pictures of several objects, and what is in them."""
+    """Pictures of several objects, what is in them, and which of them are for training and for the test."""
 
     images: Pixels
     present: Int8[np.ndarray, "n classes"]  # 1 there, 0 not, -1 difficult: neither trained on nor scored
+    train: Int64[np.ndarray, " t"]  # rows
+    test: Int64[np.ndarray, " n-t"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Edition:
             n = {"train": images.train, "validation": images.validation}[split]
             size = size or images.size
             field = size / images.crop  # a crop shows as much as a picture of its size would
-            return PartsImages(split, n=n, size=size, seed=images.seed, field=field)
+            return PartsImages(split, n=n, size=size, seed=images.seed, field=field, classes=images.classes)
         if images.download:
             photos.fetch_missing(images.sets)
         part: photos.Split = "train" if split == "train" else "val"
@@ -122,7 +124,8 @@ class Edition:
         if not isinstance(source, PartsImages):
             raise ValueError(f"the edition {self.edition} has no scenes whose background can be exchanged")
         n = len(source) if split == "train" else min(len(source), CUED_SCENES)
-        scenes = PartsImages(split, n=n, size=source.size, seed=source.seed, field=source.field)
+        size, classes = source.size, len(source.classes)
+        scenes = PartsImages(split, n=n, size=size, seed=source.seed, field=source.field, classes=classes)
         name = f"cued-{split}" + "-exchanged" * exchanged
         store = pixels.build(CuedParts(scenes, exchanged=exchanged), self.folder / "pixels" / name)
         return store.centred_as(self.train_images)
@@ -161,6 +164,9 @@ class Edition:
     def several(self) -> Scenes | None:
         """Pictures of several objects of the target's classes; None where the target has none.
 
+        VOC 2012 is split as it is published, into its train and val lists; of drawn scenes, as many are for
+        training and for the test as of pictures of one object.
+
         Raises:
             ValueError: the edition has no transfer.
         """
@@ -168,12 +174,16 @@ class Edition:
         if target == "held-out":
             n, field = len(self.target), images.size / images.crop
             source = targets.several("train", n=n, size=images.size, seed=images.seed, field=field)
+            learnt = source.names[: len(source.classes) * max(self._transfer.per_class)]
         elif target == "voc2012":
             source = targets.voc2012_whole(size=images.size)
+            learnt = targets.voc2012("train", size=images.size).names
         else:
             return None
         store = pixels.build(source, self.folder / "pixels" / "several").centred_as(self.train_images)
-        return Scenes(store, targets.presence(source, store.names))
+        of_training = np.isin(store.names, learnt)
+        rows = np.flatnonzero(of_training), np.flatnonzero(~of_training)
+        return Scenes(store, targets.presence(source, store.names), *rows)
 
     def prepare(self) -> None:
         """Build the pixels of every split."""

@@ -34,6 +34,9 @@ class Images(_Strict):
     )
     train: int | None = Field(None, ge=64, description="parts: training pictures")
     validation: int | None = Field(None, ge=32, description="parts: validation pictures")
+    classes: int | None = Field(
+        None, ge=2, le=16, description="parts: only the first so many categories; default all"
+    )
     seed: int = Field(0, ge=0, description="parts: which world is drawn")
     sets: tuple[str, ...] = Field((), description="photos: folders with train/ and val/ below ZFUTILS_DATA")
     download: bool = Field(False, description="photos: fetch a set that is missing")
@@ -49,6 +52,8 @@ class Images(_Strict):
             raise ValueError("source 'parts' needs train and validation, and has no sets")
         if self.source == "photos" and self.search is not None:
             raise ValueError("search is for source 'parts', whose pictures can be drawn larger")
+        if self.source == "photos" and self.classes is not None:
+            raise ValueError("classes is for source 'parts'; the classes of photos are the folders of sets")
         if self.source == "photos" and not self.sets:
             raise ValueError(
                 "source 'photos' needs sets, the folders with train/ and val/ below ZFUTILS_DATA"
@@ -119,6 +124,7 @@ class SmallImages(_Strict):
     size: int = Field(ge=16, description="side of a stored image, pixels")
     crop: int = Field(ge=16, description="side of what the network sees, pixels")
     train: int | None = Field(None, ge=64, description="parts: training pictures")
+    classes: int | None = Field(None, ge=2, le=16, description="parts: only the first so many categories")
     per_class: int | None = Field(None, ge=2, description="photos: training images a class at most")
 
 

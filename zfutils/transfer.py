@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float, Int64
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
+from zfutils.checkpoints import Trained
 from zfutils.classifiers import Kind, fit, per_class_accuracy
-from zfutils.evaluation import Scores
+from zfutils.evaluation import Scores, evaluate
 from zfutils.folds import Fold
-from zfutils.images.pixels import mixed
+from zfutils.images.pixels import Pixels, mixed
+from zfutils.profiles import Training
 from zfutils.statistics import Interval, t_interval, where_enough
 
 FOLDS = "folds, which share pictures"
@@ -101,6 +104,37 @@ def _probe(
         measured = {"accuracy": float(accuracy), "held_out": fitted.held_out, "C": fitted.strength}
         rows.append(where | measured | {"train": len(own), "test": len(fold.test)})
     return number, rows
+
+
+def from_scratch(
+    networks: Mapping[tuple[int, int], Trained],
+    sets: Mapping[tuple[int, int], Pixels],
+    target: Pixels,
+    drawn: Sequence[Fold],
+    recipe: Training,
+) -> tuple[dict[tuple[int, int], Scores], pd.DataFrame]:
+    """What networks that were trained on a fold's pictures alone say of its test pictures.
+
+    Args:
+        networks: by (fold, pictures a class).
+        sets: what each was trained on.
+        target: the whole target; each network sees it centred as its own pictures were.
+        drawn: the folds.
+        recipe: its input scale and precision.
+
+    Returns:
+        Scores of the fold's test pictures, by the same keys; and a row a network: fold, per_class, epochs,
+        training_error (top-1, a share) and under_trained (its loss still fell at the last epoch).
+    """
+    said, rows = {}, []
+    for (fold, n), network in networks.items():
+        own, test = sets[fold, n], torch.from_numpy(drawn[fold].test)
+        look = {"side": network.spec.image}
+        said[fold, n] = evaluate(network.model, target.centred_as(own), recipe, rows=test, **look)
+        error = evaluate(network.model, own, recipe, **look).error()
+        row = {"fold": fold, "per_class": n, "epochs": network.record["epochs"], "training_error": error}
+        rows.append(row | {"under_trained": not network.ended_flat})
+    return said, pd.DataFrame(rows)
 
 
 def of_networks(scores: Mapping[tuple[int, int], Scores], *, network: str = "from scratch") -> pd.DataFrame:
