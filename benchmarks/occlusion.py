@@ -24,8 +24,8 @@ from zfutils.geometry import Window
 from zfutils.images.parts import PartsImages
 from zfutils.incremental import Answers, Incremental
 from zfutils.initialisation import initialise
-from zfutils.networks import NetworkSpec
 from zfutils.rectangles import Rectangles, Spans
+from zfutils.specs import NetworkSpec
 
 SIDE, SIZE, STRIDE = 224, 48, 8
 SCALE = 1 / 64

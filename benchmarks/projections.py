@@ -30,7 +30,7 @@ from zfutils.geometry import receptive_field
 from zfutils.images.parts import PartsImages
 from zfutils.images.pixels import Pixels, build
 from zfutils.initialisation import initialise
-from zfutils.networks import NetworkSpec
+from zfutils.specs import NetworkSpec
 from zfutils.strongest import Strongest, strongest
 
 SIDE = 224

@@ -30,9 +30,10 @@ from zfutils import networks
 from zfutils.contrast import ContrastNorm
 from zfutils.devices import fabric_for
 from zfutils.images.parts import PartsImages
-from zfutils.images.pixels import Batch, Pixels, build
-from zfutils.networks import NetworkSpec
+from zfutils.images.pixels import Batch, Pixels
+from zfutils.images.stores import build
 from zfutils.profiles import Plateau, Training
+from zfutils.specs import NetworkSpec
 from zfutils.throughput import Step, fraction_of_rate, matrix_rate, training_flop
 
 MARGIN = 16  # stored images are larger than the crop by this (pixels), as in the default edition

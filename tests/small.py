@@ -5,8 +5,8 @@ import torch
 
 from zfutils.geometry import Window
 from zfutils.images.pixels import Pixels
-from zfutils.networks import Convolution, Dense, NetworkSpec
 from zfutils.profiles import Plateau, Training
+from zfutils.specs import Convolution, Dense, NetworkSpec
 
 CLASSES = ("upright stripes", "level stripes", "a disc")
 

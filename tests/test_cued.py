@@ -7,7 +7,7 @@ import pytest
 
 from zfutils.images.parts import PartsImages
 from zfutils.images.parts.cued import CuedParts
-from zfutils.images.pixels import build
+from zfutils.images.stores import build
 from zfutils.part_masks import ProbeMasks
 
 CLASSES = 16

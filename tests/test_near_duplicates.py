@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zfutils.images import photos, pixels
+from zfutils.images import photos, stores
 from zfutils.images.parts import PartsImages, scene
 from zfutils.images.photos import FileImages
 from zfutils.images.pixels import Pixels
@@ -258,7 +258,7 @@ def test_photographs_that_stand_in_both_splits_are_found_among_others(real, tmp_
         names += sorted(str(path.relative_to(real)) for path in folder.iterdir())[:100]
         names = list(dict.fromkeys(names))
         images = FileImages(real, names, [0] * len(names), ("dog",), size=64)
-        stores.append(pixels.build(images, tmp_path / split, workers=1, progress=False))
+        stores.append(stores.build(images, tmp_path / split, workers=1, progress=False))
     found = near_duplicates(*stores)
     assert set(zip(found["source_name"], found["target_name"], strict=True)) == set(PAIRS)
     assert found["mirrored"].sum() == 3
@@ -270,5 +270,5 @@ def test_other_photographs_are_not_listed(real, tmp_path):
     whole = photos.caltech101(size=64, root=real)
     names, labels = whole.names[::15], whole.labels[::15]
     some = FileImages(real, names, labels, whole.classes, size=64)
-    stores = [pixels.build(s, tmp_path / k, workers=1, progress=False) for k, s in (("a", sets), ("b", some))]
+    stores = [stores.build(s, tmp_path / k, workers=1, progress=False) for k, s in (("a", sets), ("b", some))]
     assert len(near_duplicates(*stores)) == 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from zfutils import networks
+from zfutils import networks, specs
 from zfutils.contrast import ContrastNorm
 from zfutils.geometry import Span, Window, output_size, receptive_field, seen_by
 
@@ -102,7 +102,7 @@ def test_every_row_of_table_3_runs_at_a_quarter_of_the_width(base):
 
 def test_a_spec_survives_its_json():
     for spec in networks.table_3(networks.krizhevsky(20, 128).scaled(0.5)).values():
-        assert networks.NetworkSpec.from_dict(spec.to_dict()) == spec
+        assert specs.NetworkSpec.from_dict(spec.to_dict()) == spec
 
 
 @pytest.mark.parametrize("alpha", [1e-4, 0.5])

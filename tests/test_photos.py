@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from zfutils.__main__ import parser
-from zfutils.images import UndecodableImage, photos, pixels
+from zfutils.images import UndecodableImage, photos, stores
 from zfutils.images.photos import MissingData, MnistImages, caltech101, decode, folders
 
 
@@ -254,12 +254,12 @@ def test_a_truncated_picture_among_few_fails_the_preparation_by_name(data):
     path = data / "things/train/cup/2.jpeg"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match=r"1 of 12 images cannot be decoded.*: things/train/cup/2\.jpeg: "):
-        pixels.build(both(data), data / "store", workers=2, progress=False)
+        stores.build(both(data), data / "store", workers=2, progress=False)
 
 
 def test_a_store_of_photographs_lists_what_was_left_out(data):
     shutil.copy(data / "beasts/train/cat/1.jpeg", data / "things/val/cup/1.jpeg")
-    found = pixels.build(both(data), data / "store", workers=1, progress=False)
+    found = stores.build(both(data), data / "store", workers=1, progress=False)
     assert found.left_out == ("beasts/train/cat/1.jpeg", "things/val/cup/1.jpeg")
     assert len(found) == 11
 

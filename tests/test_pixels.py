@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from zfutils.images import UndecodableImage, pixels, windows
-from zfutils.images.pixels import CHUNK, Pixels, build
+from zfutils.images import UndecodableImage, pixels, stores, windows
+from zfutils.images.pixels import Pixels
+from zfutils.images.stores import CHUNK, build
 
 
 @dataclass
@@ -152,7 +153,7 @@ def test_a_store_that_was_half_removed_when_the_rebuild_was_killed_is_never_read
 
     stored(Noise(20), tmp_path / "train")
     with monkeypatch.context() as patch:
-        patch.setattr(pixels.shutil, "rmtree", killed)
+        patch.setattr(stores.shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             stored(Noise(20, identity={"noise": 1}), tmp_path / "train")
     assert np.array_equal(stored(Noise(20), tmp_path / "train").pixels[7].numpy(), Noise(20).picture(7))

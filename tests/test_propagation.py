@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from zfutils import networks
+from zfutils import networks, specs
+from zfutils.geometry import Window
 from zfutils.initialisation import initialise
 from zfutils.propagation import by_layer, by_rule, logits_ratio
 
@@ -72,8 +73,8 @@ def test_layer_1_of_the_literal_rule_follows_its_fan_in():
     padded border the ReLU of a Gaussian keeps sqrt(1/2 - 1/2π) of it."""
     images, labels = noise(32, seed=1)
     wide = networks.zfnet(10, 64)
-    convolutions = (networks.Convolution("conv1", 96, networks.Window(7, 2, 0)),)
-    spec = networks.NetworkSpec("one layer", convolutions, (), "fc2", 10, 64)
+    convolutions = (specs.Convolution("conv1", 96, Window(7, 2, 0)),)
+    spec = specs.NetworkSpec("one layer", convolutions, (), "fc2", 10, 64)
     table = by_rule({"one": spec}, images, labels, paper=wide, rules=["literal"], seeds=range(5))
     measured = table[(table.layer == "conv1") & (table.quantity == "activation")]["std"].mean()
     expected = 0.01 * 64 * math.sqrt(7 * 7 * 3) * math.sqrt(1 / 2 - 1 / (2 * math.pi))

@@ -11,7 +11,7 @@ import pytest
 
 from zfutils.images.parts import PartsImages, categories, scene
 from zfutils.images.parts.several import COUNTS, HIDDEN, SeveralParts
-from zfutils.images.pixels import build
+from zfutils.images.stores import build
 
 CLASSES = 8
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from zfutils.__main__ import parser
 from zfutils.edition import BOOK, Edition
-from zfutils.images import photos, pixels
+from zfutils.images import photos, stores
 from zfutils.images.parts import PartsImages
 from zfutils.images.photos import MissingData
 from zfutils.images.targets import (
@@ -235,11 +235,11 @@ def test_identity_follows_the_lists_as_well_as_the_pictures(voc):
 
 def test_present_follows_pictures_by_name_through_a_store(voc, tmp_path, monkeypatch):
     """A store that lacks a picture has moved another one to its place."""
-    monkeypatch.setattr(pixels, "UNDECODABLE_ALLOWED", 0.1)
+    monkeypatch.setattr(stores, "UNDECODABLE_ALLOWED", 0.1)
     path = voc / f"VOCdevkit/VOC2012/JPEGImages/{PICTURES[4]}.jpg"
     path.write_bytes(path.read_bytes()[:-100])
     found = voc2012("train", size=8, root=voc)
-    store = pixels.build(found, tmp_path / "store", workers=1, progress=False)
+    store = stores.build(found, tmp_path / "store", workers=1, progress=False)
     present = presence(found, store.names)
     assert len(present) == len(store) == 21
     np.testing.assert_array_equal(present[4], found.present[21])
@@ -270,7 +270,7 @@ def test_both_splits_together_are_the_training_pictures_and_then_the_others(voc)
 def test_an_edition_splits_voc_as_its_lists_do(voc, tmp_path, monkeypatch):
     """Of the store that an edition builds; a picture that cannot be read has moved another to its place."""
     monkeypatch.setenv("ZFUTILS_DATA", str(of_other_pictures(voc)))
-    monkeypatch.setattr(pixels, "UNDECODABLE_ALLOWED", 0.1)
+    monkeypatch.setattr(stores, "UNDECODABLE_ALLOWED", 0.1)
     for seed, name in enumerate(("train/cat", "train/dog", "val/cat", "val/dog")):
         paint(voc / "source" / name / "1.jpg", seed)
     broken = f"VOCdevkit/VOC2012/JPEGImages/{PICTURES[4]}.jpg"

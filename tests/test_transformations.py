@@ -9,7 +9,7 @@ import torch
 from tests.small import pictures
 from zfutils import poses
 from zfutils.images.parts import PartsImages
-from zfutils.images.pixels import build
+from zfutils.images.stores import build
 from zfutils.transformations import disc, possible_scale, rotated, scaled, translated
 
 NUMBERED = torch.arange(64.0).reshape(1, 1, 8, 8)  # row r, column c holds 8 r + c

@@ -5,13 +5,14 @@ into that form (this study's networks, any `nn.Sequential`, torchvision's AlexNe
 name and reason what has another form, rather than project through it wrongly.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 from torchvision.models import VGG, AlexNet
 
-from zfutils.geometry import Window
+from zfutils.geometry import Window, output_size
 
 SKIPPED = (nn.Dropout, nn.Identity)  # of no effect once training has ended
 
@@ -74,6 +75,55 @@ def steps(model: nn.Module) -> tuple[Step, ...]:
     if not found:
         raise ValueError("the model has no layers")
     return tuple(found)
+
+
+def sizes(walked: Sequence[Step], images: Float[Tensor, "n channels h w"]) -> list[tuple[int, int]]:
+    """Height and width of every step's input, and of the last one's output.
+
+    Args:
+        walked: a chain's steps from its first one on.
+        images: as the network takes them.
+
+    Raises:
+        ValueError: images of another form, a map that vanishes, or a batch norm that is being trained; names
+            the layer.
+    """
+    if images.ndim != 4 or not len(images) or not images.is_floating_point():
+        raise ValueError(f"images are float (n, channels, h, w), not {images.dtype} {tuple(images.shape)}")
+    first = next((s.module for s in walked if s.kind in ("conv", "batchnorm")), None)
+    if (channels := getattr(first, "in_channels", images.shape[1])) != images.shape[1]:
+        raise ValueError(f"this network takes images of {channels} channels, not {images.shape[1]}")
+    for name, kind, module, _ in walked:
+        if kind == "batchnorm" and module.training:
+            raise ValueError(f"{name} is in training mode, where an image depends on others: call eval()")
+    found = [tuple(images.shape[-2:])]
+    for name, _, _, window in walked:
+        size = tuple(output_size(n, window) for n in found[-1])
+        if min(size) < 1:
+            raise ValueError(f"images of {found[0][0]}×{found[0][1]} px are too small: {name} is empty")
+        found.append(size)
+    _refuse_misfit(walked, found, images.shape[1])
+    return found
+
+
+def _refuse_misfit(walked: Sequence[Step], sizes: list[tuple[int, int]], channels: int) -> None:
+    """A fully connected layer takes maps of one size alone; so does an averaging that does nothing."""
+    for (name, kind, module, _), (h, w) in zip(walked, sizes, strict=False):
+        channels = module.out_channels if kind == "conv" else channels
+        if kind == "same-size":
+            wanted = module.output_size
+            wanted = wanted if isinstance(wanted, tuple) else (wanted, wanted)
+            if wanted != (h, w):
+                raise ValueError(
+                    f"{name} (AdaptiveAvgPool2d) would average a {h}×{w} map; images must give {wanted}"
+                )
+        elif kind == "fc":
+            if channels * h * w != module.in_features:
+                raise ValueError(
+                    f"images of {sizes[0][0]}×{sizes[0][1]} px give {name} {channels} maps of {h}×{w}, "
+                    f"{channels * h * w} values; it takes {module.in_features}"
+                )
+            return
 
 
 def _plain(module: nn.Module | None) -> bool:

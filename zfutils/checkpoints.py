@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from zfutils.images.pixels import Pixels
 from zfutils.initialisation import initialise
-from zfutils.networks import NetworkSpec
 from zfutils.profiles import Training
+from zfutils.specs import NetworkSpec
 
 RECIPE = 1  # raised by hand when training changes its meaning, so that older networks are trained again
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from zfutils import chains, unpooling
 from zfutils.chains import chain
-from zfutils.geometry import Window, output_size, receptive_field
+from zfutils.geometry import Window, receptive_field
 from zfutils.units import Projections, Units
 from zfutils.unpooling import Frame, Shared, Switches
 
@@ -114,7 +114,7 @@ class Deconvnet:
             ValueError: no such layer, images of another form, a map that vanishes; names the layer.
         """
         end = self.index(upto)
-        activations, trace = self._up(images, end, self._sizes(images, end), None)
+        activations, trace = self._up(images, end, chains.sizes(self.steps[: end + 1], images), None)
         return Recording(self, upto, activations, trace)
 
     @torch.no_grad()
@@ -142,7 +142,7 @@ class Deconvnet:
             ValueError: no such layer, images of another form, a unit that is not there.
         """
         end = self.index(layer)
-        sizes = self._sizes(images, end)
+        sizes = chains.sizes(self.steps[: end + 1], images)
         self._check(units, layer, images, end, sizes)
         if self._vector(end):
             found = []
@@ -226,42 +226,6 @@ class Deconvnet:
         return trace.frames[i].fill_(signal, 0.0)
 
     # ---- geometry and refusals
-
-    def _sizes(self, images: Tensor, end: int) -> list[tuple[int, int]]:
-        """Height and width of every step's input, and of the last one's output."""
-        if images.ndim != 4 or not len(images) or not images.is_floating_point():
-            raise ValueError(
-                f"images are float (n, channels, h, w), not {images.dtype} {tuple(images.shape)}"
-            )
-        first = next((s.module for s in self.steps if s.kind in ("conv", "batchnorm")), None)
-        if (channels := getattr(first, "in_channels", images.shape[1])) != images.shape[1]:
-            raise ValueError(f"this network takes images of {channels} channels, not {images.shape[1]}")
-        for name, kind, module, _ in self.steps[: end + 1]:
-            if kind == "batchnorm" and module.training:
-                raise ValueError(f"{name} is in training mode, where an image depends on others: call eval()")
-        sizes = [tuple(images.shape[-2:])]
-        for name, _, _, window in self.steps[: end + 1]:
-            size = tuple(output_size(n, window) for n in sizes[-1])
-            if min(size) < 1:
-                raise ValueError(f"images of {sizes[0][0]}×{sizes[0][1]} px are too small: {name} is empty")
-            sizes.append(size)
-        self._refuse_misfit(sizes, images.shape[1], end)
-        return sizes
-
-    def _refuse_misfit(self, sizes: list, channels: int, end: int) -> None:
-        """A fully connected layer takes maps of one size alone; so does an averaging that does nothing."""
-        for i, (name, kind, module, _) in enumerate(self.steps[: end + 1]):
-            channels = module.out_channels if kind == "conv" else channels
-            if kind == "same-size":
-                _refuse_averaging(name, module, sizes[i])
-            elif kind == "fc":
-                (h, w), wanted = sizes[i], module.in_features
-                if channels * h * w != wanted:
-                    raise ValueError(
-                        f"images of {sizes[0][0]}×{sizes[0][1]} px give {name} {channels} maps of {h}×{w}, "
-                        f"{channels * h * w} values; it takes {wanted}"
-                    )
-                return
 
     def _check(self, units: Units, layer: str, images: Tensor, end: int, sizes: list) -> None:
         if not len(units.images):
@@ -387,10 +351,3 @@ class Recording:
             if step.kind in words and (step.name, step.kind) != (self.layer, "relu"):
                 found.append((f"{step.name}: {words[step.kind]}", signal.clone()))
         return found
-
-
-def _refuse_averaging(name: str, module: nn.AdaptiveAvgPool2d, size: tuple[int, int]) -> None:
-    wanted = module.output_size if isinstance(module.output_size, tuple) else (module.output_size,) * 2
-    if wanted != size:
-        came = f"{size[0]}×{size[1]}"
-        raise ValueError(f"{name} (AdaptiveAvgPool2d) would average a {came} map; images must give {wanted}")

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int8, Int64
 
 from zfutils.devices import keep_memory
-from zfutils.images import ImageSource, photos, pixels, targets
+from zfutils.images import ImageSource, photos, stores, targets
 from zfutils.images.parts import PartsImages, categories
 from zfutils.images.parts.cued import CuedParts
 from zfutils.images.pixels import Pixels
@@ -88,12 +88,12 @@ class Edition:
     @cached_property
     def train_images(self) -> Pixels:
         """The training images; built where they are not there yet."""
-        return pixels.build(self.source("train"), self.folder / "pixels" / "train")
+        return stores.build(self.source("train"), self.folder / "pixels" / "train")
 
     @cached_property
     def validation_images(self) -> Pixels:
         """The reported images, never trained on and never chosen by, centred as the training images."""
-        store = pixels.build(self.source("validation"), self.folder / "pixels" / "validation")
+        store = stores.build(self.source("validation"), self.folder / "pixels" / "validation")
         return store.centred_as(self.train_images)
 
     @cached_property
@@ -108,7 +108,7 @@ class Edition:
         if images.search is None:
             return self.validation_images
         source = self.source("validation", size=images.search)
-        store = pixels.build(source, self.folder / "pixels" / "searched")
+        store = stores.build(source, self.folder / "pixels" / "searched")
         return store.centred_as(self.train_images, beyond=True)
 
     def cued_images(self, split: Literal["train", "validation"], *, exchanged: bool = False) -> Pixels:
@@ -127,7 +127,7 @@ class Edition:
         size, classes = source.size, len(source.classes)
         scenes = PartsImages(split, n=n, size=size, seed=source.seed, field=source.field, classes=classes)
         name = f"cued-{split}" + "-exchanged" * exchanged
-        store = pixels.build(CuedParts(scenes, exchanged=exchanged), self.folder / "pixels" / name)
+        store = stores.build(CuedParts(scenes, exchanged=exchanged), self.folder / "pixels" / name)
         return store.centred_as(self.train_images)
 
     @property
@@ -158,7 +158,7 @@ class Edition:
         else:
             read = {"caltech101": targets.caltech101, "caltech256": targets.caltech256}[target]
             source = read(size=images.size)
-        return pixels.build(source, self.folder / "pixels" / "target").centred_as(self.train_images)
+        return stores.build(source, self.folder / "pixels" / "target").centred_as(self.train_images)
 
     @cached_property
     def several(self) -> Scenes | None:
@@ -180,7 +180,7 @@ class Edition:
             learnt = targets.voc2012("train", size=images.size).names
         else:
             return None
-        store = pixels.build(source, self.folder / "pixels" / "several").centred_as(self.train_images)
+        store = stores.build(source, self.folder / "pixels" / "several").centred_as(self.train_images)
         of_training = np.isin(store.names, learnt)
         rows = np.flatnonzero(of_training), np.flatnonzero(~of_training)
         return Scenes(store, targets.presence(source, store.names), *rows)

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zfutils.images.pixels import Pixels
-from zfutils.networks import NetworkSpec
+from zfutils.specs import NetworkSpec
 
 LAYERS = ("relu1", "relu2", "relu3", "relu4", "relu5", "relu6", "relu7")
 TABLE_7 = ("relu1", "relu2", "relu3", "relu4", "relu5", "relu7")  # the paper leaves layer 6 out

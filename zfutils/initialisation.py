@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zfutils.images.pixels import mixed
-from zfutils.networks import NetworkSpec
 from zfutils.profiles import Initialisation, Training
+from zfutils.specs import NetworkSpec
 
 
 def initialise(

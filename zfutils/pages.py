@@ -12,8 +12,8 @@ import pandas as pd
 import torch
 from pandas.io.formats.style import Styler
 
-from zfutils.networks import NetworkSpec
 from zfutils.profiles import Profile
+from zfutils.specs import NetworkSpec
 from zfutils.statistics import Interval
 from zfutils.study import Study
 from zfutils.wording import ranged, rounded

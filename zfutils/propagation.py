@@ -14,8 +14,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from zfutils.initialisation import initialise
-from zfutils.networks import NetworkSpec
 from zfutils.profiles import Initialisation
+from zfutils.specs import NetworkSpec
 
 RULES: tuple[Initialisation, ...] = ("literal", "fan-in", "he", "small-first")
 

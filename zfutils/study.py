@@ -27,8 +27,9 @@ from zfutils.checkpoints import Trained
 from zfutils.edition import BOOK, REFERENCE, Edition
 from zfutils.evaluation import Scores, evaluate
 from zfutils.images.pixels import Pixels
-from zfutils.networks import NETWORKS, ROWS, NetworkSpec, table_3
+from zfutils.networks import NETWORKS, ROWS, table_3
 from zfutils.profiles import Run, Training
+from zfutils.specs import NetworkSpec
 from zfutils.statistics import Interval
 
 SMALL = "zfnet: none"  # among the small networks, the one that is also trained from scratch for transfer

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from zfutils.devices import device_name, fabric_for, has_bf16
 from zfutils.images.pixels import Batch, Pixels
 from zfutils.initialisation import initialise, radii, renormalise
-from zfutils.networks import NetworkSpec
 from zfutils.profiles import Training
+from zfutils.specs import NetworkSpec
 
 Precision = Literal["float32", "bf16"]
 

@@ -35,8 +35,8 @@ from zfutils.devices import device_name, fabric_for
 from zfutils.evaluation import evaluate
 from zfutils.images.pixels import Pixels, mixed
 from zfutils.initialisation import filter_rms, initialise, radii, renormalise
-from zfutils.networks import NetworkSpec
 from zfutils.profiles import Plateau, Training
+from zfutils.specs import NetworkSpec
 
 LOSSES_CHECKED_EVERY = 50  # steps; a check waits for the device
 

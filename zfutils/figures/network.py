@@ -14,7 +14,7 @@ from matplotlib.patches import Polygon, Rectangle
 
 from zfutils.figures.style import BLUE, FAINT, INK, ORANGE, ORDERED, VERMILLION, WIDTH, new, styled
 from zfutils.geometry import Window
-from zfutils.networks import NetworkSpec, Stage
+from zfutils.specs import NetworkSpec, Stage
 
 # All in inches.
 HEIGHT = 3.75

@@ -1,7 +1,7 @@
 """Where images come from, and the one road from there to the device.
 
-A source gives images one by one (`parts` draws them, `photos` decodes files); `pixels` turns any source
-into a memory map that training reads.
+A source gives images one by one (`parts` draws them, `photos` decodes files); `stores` turns any source
+into a memory map, and `pixels` is what training reads of it.
 """
 
 from collections.abc import Mapping
