@@ -27,7 +27,7 @@ def tables_4_and_5(curves: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
         one = curves[twice].iloc[0]
         raise ValueError(f"{one['network']!r} has more than one row at {one['per_class']} pictures a class")
     half = (curves["high"] - curves["low"]) / 2
-    ours = curves.assign(words=_spread(curves["accuracy"], half.round(1)))
+    ours = curves.assign(words=_spread(curves["accuracy"], half, "{:.1f}"))
     theirs = paper[paper["table"].isin([4, 5])]
     theirs = theirs.assign(
         network="the paper, " + theirs["set"] + ": " + theirs["method"],
@@ -111,7 +111,7 @@ def several_objects(
     return pd.DataFrame(lines)
 
 
-def _spread(means: pd.Series, spreads: pd.Series) -> list[str]:
-    """Each mean with its ±, where it has one."""
+def _spread(means: pd.Series, spreads: pd.Series, digits: str = "{:g}") -> list[str]:
+    """Each mean with its ±, where it has one; by default with as many digits as the paper gives."""
     both = zip(means, spreads, strict=True)
-    return [rounded(mean) + ("" if math.isnan(s) else f" ± {s:g}") for mean, s in both]
+    return [rounded(mean) + ("" if math.isnan(s) else f" ± {digits.format(s)}") for mean, s in both]
