@@ -56,7 +56,7 @@ def learning_curves(
     if chance is not None:
         axes.axhline(100 * chance, color=FAINT, lw=1, ls=(0, (4, 3)), label="chance")
     _pictures(axes, sorted(set(means["per_class"])))
-    axes.set(ylabel="accuracy, mean over classes (%)", ylim=(0, 100))
+    axes.set(ylabel="accuracy, mean over classes (%)", ylim=(0, min(100, axes.get_ylim()[1])))
     axes.grid(axis="y")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
@@ -96,7 +96,7 @@ def layers(means: pd.DataFrame, *, paper: pd.DataFrame | None = None) -> Figure:
         axes.set_xticks(range(len(names)), [name.removeprefix("relu") for name in names])
         axes.set_xlabel("layer")
         axes.grid(axis="y")
-    panels[0].set(ylabel="accuracy, mean over classes (%)", ylim=(0, 100))
+    panels[0].set(ylabel="accuracy, mean over classes (%)", ylim=(0, min(100, panels[0].get_ylim()[1])))
     handles = {
         label: h for axes in panels for h, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
