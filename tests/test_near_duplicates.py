@@ -251,15 +251,15 @@ PAIRS = (  # found by the search and judged by eye: the same photograph, three o
 
 @pytest.mark.data
 def test_photographs_that_stand_in_both_splits_are_found_among_others(real, tmp_path):
-    stores = []
+    built = []
     for k, split in enumerate(("train", "val")):
         names = [pair[k] for pair in PAIRS]
         folder = real / f"imagewoof2-160/{split}/n02089973"
         names += sorted(str(path.relative_to(real)) for path in folder.iterdir())[:100]
         names = list(dict.fromkeys(names))
         images = FileImages(real, names, [0] * len(names), ("dog",), size=64)
-        stores.append(stores.build(images, tmp_path / split, workers=1, progress=False))
-    found = near_duplicates(*stores)
+        built.append(stores.build(images, tmp_path / split, workers=1, progress=False))
+    found = near_duplicates(*built)
     assert set(zip(found["source_name"], found["target_name"], strict=True)) == set(PAIRS)
     assert found["mirrored"].sum() == 3
 
@@ -270,5 +270,5 @@ def test_other_photographs_are_not_listed(real, tmp_path):
     whole = photos.caltech101(size=64, root=real)
     names, labels = whole.names[::15], whole.labels[::15]
     some = FileImages(real, names, labels, whole.classes, size=64)
-    stores = [stores.build(s, tmp_path / k, workers=1, progress=False) for k, s in (("a", sets), ("b", some))]
-    assert len(near_duplicates(*stores)) == 0
+    built = [stores.build(s, tmp_path / k, workers=1, progress=False) for k, s in (("a", sets), ("b", some))]
+    assert len(near_duplicates(*built)) == 0
