@@ -28,7 +28,8 @@ from zfutils.deconvnet import Deconvnet, Units
 from zfutils.devices import keep_memory
 from zfutils.geometry import receptive_field
 from zfutils.images.parts import PartsImages
-from zfutils.images.pixels import Pixels, build
+from zfutils.images.pixels import Pixels
+from zfutils.images.stores import build
 from zfutils.initialisation import initialise
 from zfutils.specs import NetworkSpec
 from zfutils.strongest import Strongest, strongest
