@@ -34,7 +34,8 @@ from zfutils.images.pixels import Batch, Pixels
 from zfutils.images.stores import build
 from zfutils.profiles import Plateau, Training
 from zfutils.specs import NetworkSpec
-from zfutils.throughput import Step, fraction_of_rate, matrix_rate, training_flop
+from zfutils.step import Step
+from zfutils.throughput import fraction_of_rate, full_batches, matrix_rate, training_flop
 
 MARGIN = 16  # stored images are larger than the crop by this (pixels), as in the default edition
 WORKERS = (0, 1, 2)
@@ -69,7 +70,7 @@ def measure(options: Options) -> list[dict[str, object]]:
 def _against_one_batch(
     step: Step, spec: NetworkSpec, images: Pixels, options: Options
 ) -> list[dict[str, object]]:
-    batches = step.batches(spec, images)
+    batches = full_batches(step, spec, images)
     fixed = next(batches)
     seconds = side_by_side(
         {
@@ -98,7 +99,7 @@ def _against_torchvision(
     settings = sorted(
         {(w, t) for w in WORKERS for t in (options.threads, fewer) if w or t == options.threads}
     )
-    own = _pairs(step.batches(spec, images))
+    own = _pairs(full_batches(step, spec, images))
     ours = {threads: partial(_next_step, step, own, threads) for threads in {options.threads, fewer}}
     seconds = side_by_side(ours, pairs=options.pairs, times=3, before=2)
     best_threads = min(ours, key=lambda threads: statistics.median(seconds[threads]))

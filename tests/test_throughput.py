@@ -10,7 +10,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from zfutils import networks
 from zfutils.images.pixels import Pixels
 from zfutils.profiles import Plateau, Training
-from zfutils.throughput import Step, fraction_of_rate, matrix_rate, step_time, throughput, training_flop
+from zfutils.step import Step
+from zfutils.throughput import (
+    fraction_of_rate,
+    full_batches,
+    matrix_rate,
+    step_time,
+    throughput,
+    training_flop,
+)
 
 SPEC = networks.zfnet(4, 64).scaled(0.1)
 RECIPE = Training(
@@ -97,7 +105,7 @@ def test_a_step_is_that_of_sgd_with_renormalised_filters(images):
     recipe = RECIPE.model_copy(update={"radius": 1e-5, "input_scale": 1 / 64})
     step = Step(dataclasses.replace(SPEC, dropout=0.0), recipe)
     start = step.model.fc8.weight.detach().clone()
-    batch = next(step.batches(SPEC, images))
+    batch = next(full_batches(step, SPEC, images))
     loss = nn.functional.cross_entropy(step.model(batch.images), batch.labels)
     (gradient,) = torch.autograd.grad(loss, step.model.fc8.weight)
     assert step(batch.images, batch.labels).item() == pytest.approx(loss.item(), rel=1e-5)

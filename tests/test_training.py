@@ -18,8 +18,8 @@ from zfutils.profiles import Plateau
 from zfutils.training import DivergedError, Schedule, held_out_rows, train
 
 
-def trained(folder, images, recipe=RECIPE, *, spec=SPEC, seed=0, say=lambda line: None):
-    return train(spec, images, recipe, folder, seed=seed, paper=SPEC, say=say)
+def trained(folder, images, recipe=RECIPE, *, spec=SPEC, seed=0, say=lambda line: None, resume_every=0.0):
+    return train(spec, images, recipe, folder, seed=seed, paper=SPEC, say=say, resume_every=resume_every)
 
 
 def but(**changes):
@@ -159,6 +159,18 @@ def test_a_training_killed_within_an_epoch_ends_there_too(unbroken, images, tmp_
         with pytest.raises(Killed):
             trained(tmp_path / "tiny", images)
     assert equal(weights(trained(tmp_path / "tiny", images).model), weights(unbroken[0].model))
+
+
+def test_a_training_killed_before_its_first_resume_point_starts_anew_and_ends_there_too(
+    unbroken, images, tmp_path
+):
+    with pytest.raises(Killed):
+        trained(tmp_path / "tiny", images, say=kill_after(2), resume_every=3600)
+    assert not (tmp_path / "tiny" / "resume.safetensors").exists()
+    lines = []
+    found = trained(tmp_path / "tiny", images, say=lines.append)
+    assert len(lines) == 4
+    assert equal(weights(found.model), weights(unbroken[0].model))
 
 
 def test_a_rate_that_was_lowered_stays_lowered_after_resuming(images, tmp_path):

@@ -10,19 +10,17 @@ import math
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from typing import Literal
 
 import pandas as pd
 import torch
-from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import nn
 
-from zfutils.devices import device_name, fabric_for, has_bf16
+from zfutils.devices import device_name, has_bf16
 from zfutils.images.pixels import Batch, Pixels
-from zfutils.initialisation import initialise, radii, renormalise
 from zfutils.profiles import Training
 from zfutils.specs import NetworkSpec
+from zfutils.step import Step, same_random_state
 
 Precision = Literal["float32", "bf16"]
 
@@ -44,11 +42,6 @@ def synchronise() -> None:
     """Wait for the device, where it works on its own."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-def _same_random_state() -> AbstractContextManager:
-    """Leaves the global random state as it was (dropout draws from it)."""
-    return torch.random.fork_rng(devices=[torch.cuda.current_device()] if torch.cuda.is_available() else [])
 
 
 def matrix_rate(precision: Precision, *, side: int | None = None, seconds: float = 1.0) -> float:
@@ -106,54 +99,22 @@ def fraction_of_rate(images_per_second: float, flop_per_image: float, rate: floa
     return flop_per_image * images_per_second / rate
 
 
-class Step:
-    """One training step, as `training.train` takes it, on images that are given."""
-
-    def __init__(self, spec: NetworkSpec, recipe: Training, *, seed: int = 0) -> None:
-        """Build and initialise the network.
-
-        Args:
-            spec: the network.
-            recipe: precision, rate, momentum, decay, initialisation, radius and input scale.
-            seed: of the weights.
-        """
-        self.recipe = recipe
-        self.fabric, self.dtype = fabric_for(recipe.precision)
-        with _same_random_state():
-            self.model = spec.build().to(memory_format=torch.channels_last)
-        initialise(self.model, recipe.initialisation, seed=seed, paper=spec)
-        optimizer = torch.optim.SGD(
-            self.model.parameters(), recipe.rate, momentum=recipe.momentum, weight_decay=recipe.decay
+def full_batches(step: Step, spec: NetworkSpec, images: Pixels) -> Iterator[Batch]:
+    """Training batches without end, through the road that training takes; every one full."""
+    size = min(step.recipe.batch, len(images))
+    resident, epoch = images.to(step.fabric.device), 0
+    while True:
+        epoch += 1
+        rows = torch.arange(len(images) - len(images) % size)
+        yield from resident.shuffled(
+            rows,
+            seed=0,
+            epoch=epoch,
+            batch=size,
+            side=spec.image,
+            scale=step.recipe.input_scale,
+            dtype=step.dtype,
         )
-        self.wrapped, self.optimizer = self.fabric.setup(self.model, optimizer)
-        self.limited = [(self.model.get_submodule(n).weight, r) for n, r in radii(self.model, recipe).items()]
-
-    def __call__(self, images: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"]) -> Tensor:
-        """Forward, backward, update, renormalise; returns the loss."""
-        loss = nn.functional.cross_entropy(self.wrapped(images), labels)
-        self.optimizer.zero_grad()
-        self.fabric.backward(loss)
-        self.optimizer.step()
-        for weight, radius in self.limited:
-            renormalise(weight, radius)
-        return loss.detach()
-
-    def batches(self, spec: NetworkSpec, images: Pixels) -> Iterator[Batch]:
-        """Training batches without end, through the road that training takes; every one full."""
-        size = min(self.recipe.batch, len(images))
-        resident, epoch = images.to(self.fabric.device), 0
-        while True:
-            epoch += 1
-            rows = torch.arange(len(images) - len(images) % size)
-            yield from resident.shuffled(
-                rows,
-                seed=0,
-                epoch=epoch,
-                batch=size,
-                side=spec.image,
-                scale=self.recipe.input_scale,
-                dtype=self.dtype,
-            )
 
 
 def throughput(
@@ -184,9 +145,9 @@ def throughput(
     for precision in precisions:
         step = Step(spec, recipe.model_copy(update={"precision": precision}))
         rate = matrix_rate(precision, seconds=0.2 * seconds / len(precisions))
-        batch = next(step.batches(spec, images))
+        batch = next(full_batches(step, spec, images))
         times: list[float] = []
-        with _same_random_state():
+        with same_random_state():
             for repeat in range(10**9):
                 started = time.perf_counter()
                 step(batch.images, batch.labels)
@@ -237,10 +198,10 @@ def step_time(spec: NetworkSpec, images: Pixels, recipe: Training, *, seconds: f
         share of all; device, threads, precision, batch.
     """
     step = Step(spec, recipe)
-    batches = step.batches(spec, images)
+    batches = full_batches(step, spec, images)
     samples: list[dict[tuple[str, str], float]] = []
     spent = 0.0
-    with _same_random_state():
+    with same_random_state():
         for repeat in range(10**9):
             pieces, batch = _taken_apart(step, batches)
             if repeat >= WARM_UP:
@@ -302,8 +263,7 @@ def _taken_apart(step: Step, batches: Iterator[Batch]) -> tuple[dict[tuple[str, 
     step.optimizer.step()
     clock.note("optimizer", "optimizer")
     clock.pieces["optimizer", "optimizer"] += clearing
-    for weight, radius in step.limited:
-        renormalise(weight, radius)
+    step.renormalise()
     clock.note("renormalise", "renormalise")
     return clock.pieces, batch
 

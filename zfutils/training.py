@@ -1,7 +1,7 @@
 """The paper's training (Zeiler & Fergus 2013, §3): SGD with momentum, a rate lowered at plateaus, dropout,
 and filters scaled back to a radius.
 
-Everything random depends on (seed, epoch) alone and a resume point follows every epoch, so that a training
+Everything random depends on (seed, epoch) alone, and resume points lie between epochs, so that a training
 that was killed ends, on a CPU with the same number of threads, bit for bit where the unbroken one ends.
 """
 
@@ -18,8 +18,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Int64
-from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from zfutils.checkpoints import (
@@ -31,12 +30,13 @@ from zfutils.checkpoints import (
     save_tensors,
     write_json,
 )
-from zfutils.devices import device_name, fabric_for
+from zfutils.devices import device_name
 from zfutils.evaluation import evaluate
 from zfutils.images.pixels import Pixels, mixed
-from zfutils.initialisation import filter_rms, initialise, radii, renormalise
+from zfutils.initialisation import filter_rms, radii
 from zfutils.profiles import Plateau, Training
 from zfutils.specs import NetworkSpec
+from zfutils.step import Step
 
 LOSSES_CHECKED_EVERY = 50  # steps; a check waits for the device
 
@@ -104,12 +104,8 @@ class _Run:
     recipe: Training
     seed: int
     folder: Path
-    fabric: Fabric
-    model: nn.Sequential  # bare
-    wrapped: nn.Module  # as Fabric runs it
-    optimizer: torch.optim.Optimizer
+    step: Step
     images: Pixels
-    dtype: torch.dtype
     trained: Tensor
     held: Tensor
     progress: _Progress
@@ -119,10 +115,9 @@ class _Run:
         """One pass over the training rows; returns the mean loss."""
         number, recipe = self.progress.epoch, self.recipe
         torch.manual_seed(mixed(self.seed, number, 1))  # dropout
-        self.model.train()
-        for group in self.optimizer.param_groups:
+        self.step.model.train()
+        for group in self.step.optimizer.param_groups:
             group["lr"] = self.progress.schedule.rate
-        limited = [(self.model.get_submodule(n).weight, r) for n, r in radii(self.model, recipe).items()]
         batches = self.images.shuffled(
             self.trained,
             seed=self.seed,
@@ -130,20 +125,14 @@ class _Run:
             batch=recipe.batch,
             side=self.spec.image,
             scale=recipe.input_scale,
-            dtype=self.dtype,
+            dtype=self.step.dtype,
         )
         steps = math.ceil(len(self.trained) / recipe.batch)
         losses: list[Tensor] = []
         bar = tqdm(batches, self.label, steps, leave=False, disable=not sys.stderr.isatty())
-        for step, batch in enumerate(bar, 1):
-            loss = nn.functional.cross_entropy(self.wrapped(batch.images), batch.labels)
-            self.optimizer.zero_grad()
-            self.fabric.backward(loss)
-            self.optimizer.step()
-            for weight, radius in limited:
-                renormalise(weight, radius)
-            losses.append(loss.detach())
-            if step % LOSSES_CHECKED_EVERY == 0 or step == steps:
+        for taken, batch in enumerate(bar, 1):
+            losses.append(self.step(batch.images, batch.labels))
+            if taken % LOSSES_CHECKED_EVERY == 0 or taken == steps:
                 self._refuse_divergence(losses, (number - 1) * steps)
         return torch.stack(losses).mean().item()
 
@@ -152,7 +141,7 @@ class _Run:
         if not finite.all():
             step = int((~finite).nonzero()[0])
             raise self._diverged(f"the loss is {losses[step].item()}", before + step + 1)
-        if not all(p.isfinite().all() for p in self.model.parameters()):
+        if not all(p.isfinite().all() for p in self.step.model.parameters()):
             raise self._diverged("a weight is no longer finite", before + len(losses))
 
     def _diverged(self, what: str, step: int) -> DivergedError:
@@ -165,21 +154,20 @@ class _Run:
 
     def note(self, loss: float, seconds: float) -> dict[str, Any]:
         """Measure the network after an epoch, add the row to the history, keep a snapshot where asked."""
-        error = evaluate(self.model, self.images, self.recipe, side=self.spec.image, rows=self.held).error()
+        model = self.step.model
+        error = evaluate(model, self.images, self.recipe, side=self.spec.image, rows=self.held).error()
         rate = len(self.trained) / seconds if seconds else math.nan
         row: dict[str, Any] = {"epoch": self.progress.epoch, "loss": loss, "held_out_error": error}
         row |= {"rate": self.progress.schedule.rate, "images_per_second": rate}
-        limits = radii(self.model, self.recipe)
+        limits = radii(model, self.recipe)
         for name in (n for n in self.spec.layers if n.startswith("conv")):
-            rms = filter_rms(self.model.get_submodule(name).weight)
+            rms = filter_rms(model.get_submodule(name).weight)
             row |= {f"rms_max_{name}": rms.max().item(), f"rms_median_{name}": rms.median().item()}
             at = (rms >= limits.get(name, math.inf) * (1 - 1e-3)).float().mean().item()
             row[f"at_radius_{name}"] = at
         self.progress.history.append(row)
         if self.progress.epoch in self.recipe.snapshots:
-            save_tensors(
-                self.model.state_dict(), self.folder / f"epoch-{self.progress.epoch:04d}.safetensors"
-            )
+            save_tensors(model.state_dict(), self.folder / f"epoch-{self.progress.epoch:04d}.safetensors")
         return row
 
 
@@ -202,6 +190,7 @@ def train(
     paper: NetworkSpec,
     label: str | None = None,
     say: Callable[[str], None] | None = None,
+    resume_every: float = 5.0,
 ) -> Trained:
     """Train a network, or go on where an interrupted training stopped.
 
@@ -214,6 +203,8 @@ def train(
         paper: the network at the paper's size (for the "fan-in" initialisation).
         label: what progress and errors call it; default the spec's name and the seed.
         say: takes a line an epoch; default print.
+        resume_every: the least time between two resume points (seconds); epochs of a few pictures take less
+            time than writing one.
 
     Raises:
         DivergedError: the loss is not finite; names the step and the last good snapshot.
@@ -222,30 +213,22 @@ def train(
     _refuse_misfit(spec, images)
     say = say or (lambda line: print(line, flush=True))
     wanted = identity(spec, recipe, images, seed)
-    fabric, dtype = fabric_for(recipe.precision)
-    model = spec.build().to(memory_format=torch.channels_last)
-    initialise(model, recipe.initialisation, seed=seed, paper=paper)
-    optimizer = torch.optim.SGD(
-        model.parameters(), recipe.rate, momentum=recipe.momentum, weight_decay=recipe.decay
-    )
-    wrapped, stepping = fabric.setup(model, optimizer)
+    step = Step(spec, recipe, seed=seed, paper=paper)
     progress = _Progress(Schedule(recipe.rate, recipe.plateau))
-    state = resume(folder / "resume.safetensors", wanted, model, optimizer)
+    state = resume(folder / "resume.safetensors", wanted, step.model, step.optimizer)
     if state is None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     else:
         progress.restore(state)
     rows = held_out_rows(len(images), recipe.held_out)
-    images = images.to(fabric.device)
+    images = images.to(step.fabric.device)
     label = label or f"{spec.name} seed {seed}"
-    run = _Run(
-        spec, recipe, seed, folder, fabric, model, wrapped, stepping, images, dtype, *rows, progress, label
-    )
+    run = _Run(spec, recipe, seed, folder, step, images, *rows, progress, label)
     if not progress.history:
         run.note(math.nan, 0)
     resumed_at = progress.epoch
-    started = time.perf_counter()
+    started = saved = time.perf_counter()
     while progress.epoch < recipe.epochs and not progress.schedule.ended:
         epoch_started, rate = time.perf_counter(), progress.schedule.rate
         progress.epoch += 1
@@ -253,21 +236,23 @@ def train(
         row = run.note(loss, time.perf_counter() - epoch_started)
         progress.schedule.after(row["loss" if recipe.plateau.of == "training loss" else "held_out_error"])
         progress.seconds += time.perf_counter() - epoch_started
-        state = {"identity": wanted, **progress.state()}
-        save_resume_point(folder / "resume.safetensors", state, model, optimizer)
+        if time.perf_counter() - saved >= resume_every:
+            state = {"identity": wanted, **progress.state()}
+            save_resume_point(folder / "resume.safetensors", state, step.model, step.optimizer)
+            saved = time.perf_counter()
         each = (time.perf_counter() - started) / (progress.epoch - resumed_at)
         say(
             f"{run.label}  epoch {progress.epoch}/{recipe.epochs}  loss {loss:.3f}  held-out error "
             f"{row['held_out_error']:.1%}  rate {rate:g}  {row['images_per_second']:,.0f} images/s  "
             f"at most {each * (recipe.epochs - progress.epoch) / 60:.1f} min left"
         )
-    save_tensors(model.state_dict(), folder / f"epoch-{progress.epoch:04d}.safetensors")
+    save_tensors(step.model.state_dict(), folder / f"epoch-{progress.epoch:04d}.safetensors")
     record = {
         "identity": wanted,
         "epochs": progress.epoch,
         "seconds": progress.seconds,
         "device": device_name(),
-        "precision": str(dtype).removeprefix("torch."),
+        "precision": str(step.dtype).removeprefix("torch."),
         "versions": {"torch": version("torch"), "python": platform.python_version()},
         "history": progress.history,
     }
