@@ -67,16 +67,15 @@ def test_nothing_above_the_last_layer_asked_for_is_run():
     assert features(model, pictures(4), ("relu1", "relu2"), **HOW)["relu2"].shape[0] == 4
 
 
-def test_the_model_is_left_as_it_was_and_dropout_is_off():
+def test_the_model_is_left_as_it_was_and_dropout_is_off(capsys):
     model = network().train()
-    seen = []
     first, second = (
-        features(model, pictures(5), ("relu3",), progress=seen.append, batch=2, **HOW) for _ in range(2)
+        features(model, pictures(5), ("relu3",), progress=True, batch=2, **HOW) for _ in range(2)
     )
     np.testing.assert_array_equal(first["relu3"], second["relu3"])
     assert model.training
     assert all(module.training for module in model)
-    assert seen == [2, 4, 5] * 2
+    assert capsys.readouterr().out.splitlines() == ["features: 5 of 5 images"] * 2
 
 
 @pytest.mark.parametrize("layer", ["relu8", "conv1", "fc4"])

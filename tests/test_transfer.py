@@ -155,6 +155,26 @@ def test_planted_classes_are_found_and_noise_is_not(kind):
     assert means["noise"] < 0.45
 
 
+def test_what_is_known_is_not_fitted_again_and_stays_in_its_place(monkeypatch, capsys):
+    x, labels = planted(40)
+    features, drawn = {"net": {"relu1": x[:, :6], "relu2": x}}, folds(labels, (4, 12), 2, test_per_class=10)
+    whole = probe(features, labels, drawn, classifiers=KINDS)
+    fitted = []
+
+    def counted(*args, **options):
+        fitted.append(options["kind"])
+        return fit(*args, **options)
+
+    monkeypatch.setattr(transfer, "fit", counted)
+    known = probe({"net": {"relu2": x}}, labels, drawn)
+    assert fitted == ["softmax"] * 4
+    fitted.clear()
+    again = probe(features, labels, drawn, classifiers=KINDS, known=known, progress=True)
+    pd.testing.assert_frame_equal(again, whole)
+    assert sorted(fitted) == ["softmax"] * 4 + ["svm"] * 8
+    assert capsys.readouterr().out == "classifiers: 6 of 6 folds and layers\n"
+
+
 def test_a_quarter_of_each_class_chooses_and_one_at_least():
     labels = np.repeat([0, 1, 2, 3], [16, 3, 2, 1])
     assert np.bincount(labels[held_out(labels, seed=2)], minlength=4).tolist() == [4, 1, 1, 0]

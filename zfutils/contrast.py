@@ -9,26 +9,27 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 NORM_ALPHA = 1e-4  # of the contrast norm, for inputs in ±128; Krizhevsky 2012, §3.3
+BETA = 0.75
 
 
 class _Contrast(torch.autograd.Function):
-    """x (k + band * x²)^-β, where the band sums over neighbouring maps; the backward pass is written out."""
+    """x (k + band * x²)^-¾, where the band sums over neighbouring maps; the backward pass is written out."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, band: Tensor, k: float, beta: float) -> Tensor:
+    def forward(ctx, x: Tensor, band: Tensor, k: float) -> Tensor:
         band = band.to(x.dtype)
         denominator = nn.functional.conv2d(x * x, band).add_(k)
-        scale = denominator.pow(-beta)
+        root = denominator.rsqrt()
+        scale = root * root.sqrt()  # the power −¾ in a third of the time that pow takes
         ctx.save_for_backward(x, band, denominator, scale)
-        ctx.beta = beta
         return x * scale
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
         x, band, denominator, scale = ctx.saved_tensors
         through = (gradient * x).mul_(scale).div_(denominator)
         spread = nn.functional.conv2d(through, band)  # the band is symmetric, so it is its own transpose
-        return (gradient * scale).sub_(spread.mul_(x), alpha=2 * ctx.beta), None, None, None
+        return (gradient * scale).sub_(spread.mul_(x), alpha=2 * BETA), None, None
 
 
 class ContrastNorm(nn.LocalResponseNorm):
@@ -40,10 +41,10 @@ class ContrastNorm(nn.LocalResponseNorm):
     """
 
     def __init__(self, maps: int, alpha: float = NORM_ALPHA) -> None:
-        super().__init__(size=5, alpha=alpha, beta=0.75, k=2.0)
+        super().__init__(size=5, alpha=alpha, beta=BETA, k=2.0)
         index = torch.arange(maps)
         band = ((index[:, None] - index).abs() <= self.size // 2) * (alpha / self.size)
         self.register_buffer("band", band[:, :, None, None].float(), persistent=False)
 
     def forward(self, x: Float[Tensor, "n maps h w"]) -> Float[Tensor, "n maps h w"]:
-        return _Contrast.apply(x, self.band, self.k, self.beta)
+        return _Contrast.apply(x, self.band, self.k)

@@ -3,6 +3,7 @@
 import ctypes
 import platform
 import sys
+from functools import cache
 from typing import Any, Literal
 
 import torch
@@ -40,8 +41,12 @@ def keep_memory() -> None:
     libc.mallopt(trim_threshold, (1 << 31) - 1)
 
 
+@cache
 def fabric_for(precision: Literal["auto", "bf16", "float32"]) -> tuple[Fabric, torch.dtype]:
-    """Lightning Fabric on the best device, and the type of the images it is to be given."""
+    """Lightning Fabric on the best device, and the type of the images it is to be given.
+
+    One a precision: making one takes longer than a step on a few pictures.
+    """
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     keep_memory()
     if precision == "bf16" or (precision == "auto" and has_bf16()):

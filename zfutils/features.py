@@ -9,7 +9,7 @@ The one idea: the chain is walked once, no further than the last layer that is a
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -70,7 +70,7 @@ def features(
     scale: float,
     at_most: int = AT_MOST,
     batch: int = 128,
-    progress: Callable[[int], None] | None = None,
+    progress: bool = False,
 ) -> dict[str, Float[np.ndarray, "n features"]]:
     """What layers give for the centre crop of every image, in one pass through a network in eval mode.
 
@@ -82,7 +82,7 @@ def features(
         scale: centred pixels are multiplied by this, as in training.
         at_most: features of a layer with maps.
         batch: images at a time.
-        progress: is told how many images are done.
+        progress: print a line now and then.
 
     Returns:
         float32, by layer in the order asked for.
@@ -106,8 +106,8 @@ def features(
                 if name in found:
                     found[name].append(_pooled(x, at_most).float().cpu())
             done += len(view.rows)
-            if progress is not None:
-                progress(done)
+            if progress and (done // batch % 16 == 0 or done == len(images)):
+                print(f"features: {done:,} of {len(images):,} images", flush=True)
     finally:
         model.train(was_training)
     return {layer: torch.cat(parts).numpy() for layer, parts in found.items()}

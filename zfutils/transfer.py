@@ -5,8 +5,9 @@ the mean of the classes' accuracies, so that large classes do not count for more
 within a fold; its interval is Student's over the folds, which share pictures, so that it is too narrow.
 """
 
+import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from zfutils.images.pixels import Pixels, mixed
 from zfutils.profiles import Training
 from zfutils.statistics import Interval, t_interval, where_enough
 
+KEY = ("network", "layer", "classifier", "per_class", "fold")  # of a row
 FOLDS = "folds, which share pictures"
 FEW, FACTOR = 6, 5  # pictures a class that suffice, and how many times as many the rival has at least
 ENDS = ("relu5", "relu1")  # of Table 7, the layers whose difference is claimed
@@ -38,8 +40,9 @@ def probe(
     per_class: Sequence[int] | None = None,
     classifiers: Sequence[Kind] = ("softmax",),
     seed: int = 0,
+    known: pd.DataFrame | None = None,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Accuracy of classifiers on frozen features, in every fold.
 
@@ -50,8 +53,9 @@ def probe(
         per_class: which steps; default all.
         classifiers: "softmax", "svm".
         seed: of the splits that choose C.
+        known: what an earlier call gave of some of the same features, folds and seed; not fitted again.
         workers: processes; default one a core where there is enough to do.
-        progress: is told how many of how many fits are done.
+        progress: print a line now and then.
 
     Returns:
         A row each: network, layer, classifier, per_class, fold; accuracy, mean over classes, of the test
@@ -68,42 +72,41 @@ def probe(
         for layer, x in layers.items():
             if len(x) != len(labels):
                 raise ValueError(f"{network}, {layer}: {len(x)} rows of features, {len(labels)} labels")
-    jobs = [
-        ((network, layer, kind), x, fold)
-        for network, layers in features.items()
-        for layer, x in layers.items()
-        for kind in classifiers
-        for fold in folds
-    ]
+    done = {} if known is None else {tuple(row[key] for key in KEY): row for row in known.to_dict("records")}
+    keys, jobs = [], []
+    for network, layers in features.items():
+        for (layer, x), kind, fold in itertools.product(layers.items(), classifiers, folds):
+            own = [(network, layer, kind, n, fold.number) for n in wanted]
+            keys += own
+            if missing := [key for key in own if key not in done]:
+                jobs.append((missing, x, fold))
     work = sum(x.shape[1] * max(wanted) * len(np.unique(labels)) ** 2 for _, x, _ in jobs)
     workers = workers or (cpu_count() if work > WORTH_PROCESSES else 1)
-    rows: list[tuple[int, list[dict[str, object]]]] = []
     with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
-        run = Parallel(return_as="generator_unordered")
-        for found in run(delayed(_probe)(i, job, labels, wanted, seed) for i, job in enumerate(jobs)):
-            rows.append(found)
-            if progress is not None:
-                progress(len(rows), len(jobs))
-    return pd.DataFrame([row for _, own in sorted(rows, key=lambda r: r[0]) for row in own])
+        run = Parallel(return_as="generator")
+        for i, rows in enumerate(run(delayed(_probe)(*job, labels, seed) for job in jobs), 1):
+            done |= {tuple(row[key] for key in KEY): row for row in rows}
+            if progress and (i % 16 == 0 or i == len(jobs)):
+                print(f"classifiers: {i} of {len(jobs)} folds and layers", flush=True)
+    return pd.DataFrame([done[key] for key in keys])
 
 
 def _probe(
-    number: int,
-    job: tuple[tuple[str, str, Kind], np.ndarray, Fold],
-    labels: np.ndarray,
-    steps: list[int],
+    keys: Sequence[tuple[str, str, Kind, int, int]],
+    x: Float[np.ndarray, "n features"],
+    fold: Fold,
+    labels: Int64[np.ndarray, " n"],
     seed: int,
-) -> tuple[int, list[dict[str, object]]]:
-    (network, layer, kind), x, fold = job
+) -> list[dict[str, object]]:
     rows = []
-    for n in steps:
+    for key in keys:
+        _, _, kind, n, _ = key
         own = fold.train[n]
         fitted = fit(x[own], labels[own], kind=kind, seed=mixed(seed, fold.number, n))
         accuracy = per_class_accuracy(labels[fold.test], fitted.predict(x[fold.test])).mean()
-        where = {"network": network, "layer": layer, "classifier": kind, "per_class": n, "fold": fold.number}
         measured = {"accuracy": float(accuracy), "held_out": fitted.held_out, "C": fitted.strength}
-        rows.append(where | measured | {"train": len(own), "test": len(fold.test)})
-    return number, rows
+        rows.append(dict(zip(KEY, key, strict=True)) | measured | {"train": len(own), "test": len(fold.test)})
+    return rows
 
 
 def from_scratch(
