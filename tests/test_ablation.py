@@ -212,7 +212,7 @@ def test_an_effect_is_a_row_less_the_whole_network(validation, training):
     assert gain["testable"]
 
 
-def test_the_papers_effects_below_what_can_be_detected_are_not_testable(validation, training):
+def test_the_papers_effects_below_what_can_be_detected_are_not_testable(validation, training, spent):
     tenfold = {  # 200 pictures, on which the largest effect can be told from none
         name: {
             s: Scores(np.tile(one.probabilities, (10, 1)), np.tile(one.labels, 10)) for s, one in r.items()
@@ -225,9 +225,13 @@ def test_the_papers_effects_below_what_can_be_detected_are_not_testable(validati
     assert not small["testable"]
     assert large["detectable"] <= large["paper"] == pytest.approx(30.8)
     assert large["testable"]
-    shown = paper_tables.effects(table.reset_index()).set_index("change")
+    shown = paper_tables.effects(table.reset_index(), spent).set_index("change")
     assert shown["reading"]["layers 6, 7: 2048 units"] == "not testable at this scale"
     assert shown["reading"]["without layers 3, 4, 6, 7"] == "as in the paper"
+    stopped = spent.assign(flat=spent["name"] != ablation.REPLICA)
+    shown_too = paper_tables.effects(table.reset_index(), stopped).set_index("change")
+    assert shown_too["reading"]["layers 6, 7: 2048 units"] == "not testable at this scale"
+    assert shown_too["reading"]["without layers 3, 4, 6, 7"] == "as in the paper, under-trained"
     assert shown["paper"]["without layers 3, 4, 6, 7"] == "+30.8"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from zfutils.ablation import said
+from zfutils.ablation import BASE, said
 from zfutils.effects import Effect
 from zfutils.ensembles import FEW_CLASSES
 from zfutils.wording import ranged, rounded
@@ -74,15 +74,19 @@ def table_3(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def effects(ours: pd.DataFrame) -> pd.DataFrame:
+def effects(ours: pd.DataFrame, spent: pd.DataFrame) -> pd.DataFrame:
     """The effects on the validation error, what could have been detected, and the paper's.
+
+    A reading says where a network of either row was stopped before its training loss was flat.
 
     Args:
         ours: as `ablation.effects` gives them.
+        spent: as `ablation.costs` gives it.
     """
-    lines = []
+    lines, stopped = [], set(spent.loc[~spent["flat"], "name"])
     for one in ours[ours["measure"] == "validation"].to_dict("records"):
         train = ours[(ours["name"] == one["name"]) & (ours["measure"] == "train")].iloc[0]
+        short = one["testable"] and stopped & {one["name"], f"{one['base']}: {BASE}"}
         lines.append(
             {
                 "network": BASES[one["base"]],
@@ -90,7 +94,7 @@ def effects(ours: pd.DataFrame) -> pd.DataFrame:
                 "validation": ranged(one["estimate"], one["low"], one["high"]),
                 "detectable": rounded(one["detectable"]),
                 "paper": f"{one['paper']:+.1f}",
-                "reading": reading(one),
+                "reading": reading(one) + (", under-trained" if short else ""),
                 "train": ranged(train["estimate"], train["low"], train["high"]),
                 "paper, train": f"{train['paper']:+.1f}",
             }
