@@ -94,7 +94,8 @@ def features(
     _known(layers, tuple(name for name in steps if name.startswith("relu")), "this network")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     last = max(list(steps).index(layer) for layer in layers)
-    walked, found, done = list(steps.items())[: last + 1], {layer: [] for layer in layers}, 0
+    walked, done = list(steps.items())[: last + 1], 0
+    found: dict[str, Tensor] = {}
     was_training = model.training
     model.eval()
     try:
@@ -103,14 +104,17 @@ def features(
             x = view.images.to(device)
             for name, module in walked:
                 x = module(x)
-                if name in found:
-                    found[name].append(_pooled(x, at_most).float().cpu())
+                if name in layers:
+                    pooled = _pooled(x, at_most)
+                    if not done:
+                        found[name] = torch.empty(len(images), pooled.shape[1])
+                    found[name][done : done + len(pooled)] = pooled
             done += len(view.rows)
             if progress and (done // batch % 16 == 0 or done == len(images)):
                 print(f"features: {done:,} of {len(images):,} images", flush=True)
     finally:
         model.train(was_training)
-    return {layer: torch.cat(parts).numpy() for layer, parts in found.items()}
+    return {layer: found[layer].numpy() for layer in layers}
 
 
 def colour_histogram(images: Pixels, *, bins: int = BINS) -> Float[np.ndarray, "n features"]:

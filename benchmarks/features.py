@@ -1,0 +1,50 @@
+"""Features of Table 7's layers, pooled and kept, against a bare forward pass through the same layers.
+
+Both sides take the same centre crops from a store of pixels, so that what differs is the pooling, the copies
+and the joining.
+"""
+
+import tempfile
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks import Options, row, side_by_side
+from zfutils import networks
+from zfutils.devices import keep_memory
+from zfutils.features import TABLE_7, features
+from zfutils.images.parts import PartsImages
+from zfutils.images.stores import build
+from zfutils.initialisation import initialise
+
+AT_MOST = 1.15  # times a bare forward pass
+
+
+def measure(options: Options) -> list[dict[str, object]]:
+    """On parts pictures in a folder that is removed afterwards."""
+    keep_memory()
+    options = replace(options, precision="float32")
+    with tempfile.TemporaryDirectory() as temporary:
+        source = PartsImages("validation", n=options.pictures, size=options.image)
+        images = build(source, Path(temporary) / "pixels", progress=False)
+        spec = networks.zfnet(len(images.classes), options.image).scaled(options.width)
+        model = spec.build().eval()
+        initialise(model, "small-first", seed=0, paper=spec)
+        how = {"side": options.image, "scale": 1 / 64, "batch": options.batch}
+        walked = model[: [name for name, _ in model.named_children()].index(TABLE_7[-1]) + 1]
+
+        @torch.no_grad()
+        def bare() -> np.ndarray:
+            views = images.views(torch.arange(len(images)), crops=1, **how)
+            return torch.cat([walked(view.images) for (view,) in views]).numpy()
+
+        extract = partial(features, model, images, TABLE_7, **how)
+        np.testing.assert_array_equal(extract()[TABLE_7[-1]], bare())
+        seconds = side_by_side({"bare": bare, "features": extract}, pairs=options.pairs)
+    ratios = [b / a for a, b in zip(seconds["bare"], seconds["features"], strict=True)]
+    what = f"features of {len(TABLE_7)} layers over a bare forward pass"
+    shown = row(what, ratios, "ratio", options, pictures=options.pictures)
+    return [shown | {"reach": AT_MOST, "reached": shown["median"] <= AT_MOST}]
