@@ -175,6 +175,26 @@ def test_what_is_known_is_not_fitted_again_and_stays_in_its_place(monkeypatch, c
     assert capsys.readouterr().out == "classifiers: 6 of 6 folds and layers\n"
 
 
+def test_every_step_is_probed_at_the_layer_that_the_training_pictures_prefer():
+    x, labels = planted(40, apart=2.0)
+    noise = np.random.default_rng(1).normal(size=x.shape).astype(np.float32)
+    features, drawn = {"net": {"relu1": noise, "relu2": x}}, folds(labels, (4, 12), 2, test_per_class=10)
+    by_layer = probe(features, labels, drawn, per_class=(12,))
+    found = transfer.probe_chosen(features, labels, drawn, by_layer)
+    assert (found["layer"] == transfer.CHOSEN).all()
+    expected = probe({"net": {"relu2": x}}, labels, drawn)
+    pd.testing.assert_frame_equal(found.drop(columns="layer"), expected.drop(columns="layer"))
+
+
+def test_with_nothing_to_choose_by_no_layer_is_chosen():
+    x, labels = planted(40)
+    drawn = folds(labels, (1,), 2, test_per_class=10)
+    by_layer = probe({"net": {"relu1": x}}, labels, drawn)
+    found = transfer.probe_chosen({"net": {"relu1": x}}, labels, drawn, by_layer)
+    assert found.empty
+    assert list(found.columns) == list(by_layer.columns)
+
+
 def test_a_quarter_of_each_class_chooses_and_one_at_least():
     labels = np.repeat([0, 1, 2, 3], [16, 3, 2, 1])
     assert np.bincount(labels[held_out(labels, seed=2)], minlength=4).tolist() == [4, 1, 1, 0]
@@ -297,6 +317,7 @@ def rows(network, layer, classifier, accuracies, *, held_out=0.5):
 def measured(**more):
     found = rows("pretrained", "relu7", "softmax", {6: (0.6, 0.7, 0.8), 30: (0.8, 0.9, 0.9)} | more)
     found += rows("from scratch", "all", "softmax", {6: (0.2, 0.4), 30: (0.5, 0.7)})
+    found += rows("pretrained", "chosen", "softmax", {6: (0.5, 0.8, 0.9), 30: (0.9, 0.9, 0.9)}, held_out=0.9)
     found += rows("pretrained", "relu1", "svm", {30: (0.5, 0.5, 0.5)})
     found += rows("pretrained", "relu5", "svm", {30: (0.6, 0.7, 0.8)})
     found += rows("random weights", "relu7", "softmax", {30: (0.2, 0.3, 0.4)}, held_out=0.3)
@@ -310,6 +331,7 @@ def test_claims_are_differences_within_folds_in_points():
         "over-scratch": [30, 20],
         "gap-shrinks": [10, 10],
         "few-pictures-suffice": [10, 0],
+        "best-layer-over-scratch": [30, 40],
         "higher-layers-better": [10, 20, 30],
         "learnt-features": [30, 40, 40],  # random: layer 1, which its training pictures prefer
     }

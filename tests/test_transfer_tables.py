@@ -43,6 +43,17 @@ def test_ours_stand_above_the_papers_lines_with_half_their_interval():
     ]
 
 
+def test_ours_alone_have_the_same_words():
+    ours = means(
+        ("b", "chosen", "softmax", 15, 71.25, 70.0, 72.5),
+        ("a", "all", "softmax", 6, 30.0, np.nan, np.nan),
+    )
+    shown = transfer_tables.by_pictures(ours).set_index("")
+    assert list(shown.columns) == ["6", "15"]
+    assert shown.loc["b"].tolist() == ["–", "71.2 ± 1.2"]
+    assert shown.loc["a"].tolist() == ["30.0", "–"]
+
+
 def test_two_layers_of_a_network_do_not_fit_into_one_line():
     twice = means(
         ("pretrained", "relu5", "softmax", 15, 70, 69, 71), ("pretrained", "relu7", "softmax", 15, 71, 70, 72)

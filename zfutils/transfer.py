@@ -29,6 +29,7 @@ FEW, FACTOR = 6, 5  # pictures a class that suffice, and how many times as many 
 ENDS = ("relu5", "relu1")  # of Table 7, the layers whose difference is claimed
 RECORD = 84.3  # %, Caltech-101 at 30 a class, the best before (Table 4)
 WHOLE = "all"  # the layers of a network that was trained whole
+CHOSEN = "chosen"  # instead of a layer's name: the one that a fold's training pictures prefer
 WORTH_PROCESSES = 2e9  # weights times pictures; below, starting processes takes longer than it saves
 
 
@@ -225,10 +226,38 @@ def at_chosen_layer(results: pd.DataFrame, network: str, *, classifier: str = "s
         A row a fold: fold, layer, accuracy; of equally good layers the lowest.
     """
     own = results[(results["network"] == network) & (results["classifier"] == classifier)]
-    own = own[own["per_class"] == own["per_class"].max()]
+    own = own[(own["per_class"] == own["per_class"].max()) & (own["layer"] != CHOSEN)]
     own = own[own["held_out"].notna()]
     best = own.sort_values("layer").groupby("fold")["held_out"].idxmax()
     return own.loc[best, ["fold", "layer", "accuracy"]].reset_index(drop=True)
+
+
+def probe_chosen(
+    features: Mapping[str, Mapping[str, Float[np.ndarray, "n features"]]],
+    labels: Int64[np.ndarray, " n"],
+    folds: Sequence[Fold],
+    by_layer: pd.DataFrame,
+    *,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """A softmax at every step, on the layer that a fold's training pictures prefer at the largest.
+
+    At smaller steps the choice has seen more training pictures than the classifier; no test picture at any.
+
+    Args:
+        features, labels, folds, seed: as for `probe`.
+        by_layer: what `probe` gave of all these layers at the largest step.
+
+    Returns:
+        Rows as `probe` gives them, the layer `CHOSEN`; none where nothing could be split off to choose by.
+    """
+    found = [by_layer.iloc[:0]]
+    for network, layers in features.items():
+        best = at_chosen_layer(by_layer, network).set_index("fold")["layer"]
+        for fold in (f for f in folds if f.number in best):
+            own = {network: {best[fold.number]: layers[best[fold.number]]}}
+            found.append(probe(own, labels, [fold], known=by_layer, seed=seed))
+    return pd.concat(found[1:] or found, ignore_index=True).assign(layer=CHOSEN)
 
 
 def quantities(
@@ -240,20 +269,23 @@ def quantities(
 ) -> dict[str, pd.Series]:
     """What the chapter's claims are about, in points (%) by fold, by the end of the claim's name.
 
-    Empty where an edition lacks a step. Of layer 7 with a softmax, but for "higher-layers-better" (an SVM)
-    and "learnt-features" (the layer that training pictures prefer).
+    Empty where an edition lacks a step. Of layer 7 with a softmax, but for "higher-layers-better" (an SVM),
+    "best-layer-over-scratch" and "learnt-features" (the layer that training pictures prefer).
 
     Args:
-        results: as `probe` and `of_networks` give them, together.
+        results: as `probe`, `probe_chosen` and `of_networks` give them, together.
         network: whose features; with the random network's name this gives the controls.
     """
     common = steps(results, network, scratch)
     nothing = pd.Series(dtype=float)
-    found = dict.fromkeys(("over-scratch", "gap-shrinks", "few-pictures-suffice"), nothing)
+    of_scratch = ("over-scratch", "gap-shrinks", "few-pictures-suffice", "best-layer-over-scratch")
+    found = dict.fromkeys(of_scratch, nothing)
     if common:
         least, most = common[0], common[-1]
         gap = {n: by_fold(results, network, n) - by_fold(results, scratch, n) for n in (least, most)}
         found["over-scratch"] = gap[most]
+        suited = by_fold(results, network, least, layer=CHOSEN)
+        found["best-layer-over-scratch"] = suited - by_fold(results, scratch, least)
         if least < most:
             found["gap-shrinks"] = gap[least] - gap[most]
         if most >= FACTOR * FEW:

@@ -13,6 +13,18 @@ from zfutils.wording import ranged, rounded
 SETS_OF_TABLE_7 = ("caltech101", "caltech256")
 
 
+def by_pictures(curves: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy by pictures a class, a line a network.
+
+    Args:
+        curves: as `transfer.curves` gives it, one row a network and step.
+
+    Raises:
+        ValueError: a network that has two rows at one step, such as two layers.
+    """
+    return _by_pictures(_words(curves))
+
+
 def tables_4_and_5(curves: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """Accuracy by pictures a class, a line a network and then a line a method of the paper.
 
@@ -23,20 +35,12 @@ def tables_4_and_5(curves: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ValueError: a network that has two rows at one step, such as two layers.
     """
-    if (twice := curves.duplicated(["network", "per_class"])).any():
-        one = curves[twice].iloc[0]
-        raise ValueError(f"{one['network']!r} has more than one row at {one['per_class']} pictures a class")
-    half = (curves["high"] - curves["low"]) / 2
-    ours = curves.assign(words=_spread(curves["accuracy"], half, "{:.1f}"))
     theirs = paper[paper["table"].isin([4, 5])]
     theirs = theirs.assign(
         network="the paper, " + theirs["set"] + ": " + theirs["method"],
         words=_spread(theirs["mean"], theirs["spread"]),
     )
-    both = pd.concat([ours, theirs])
-    lines = both.pivot(index="network", columns="per_class", values="words").sort_index(axis=1)
-    lines = lines.loc[list(dict.fromkeys(both["network"]))].fillna("–").rename_axis("").reset_index()
-    return lines.set_axis([c if c == "" else f"{c:g}" for c in lines.columns], axis=1)
+    return _by_pictures(pd.concat([_words(curves), theirs]))
 
 
 def table_6(paper: pd.DataFrame, found: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -109,6 +113,20 @@ def several_objects(
             line |= {f"{kind}: {head}": rounded(means[c], digits=3) for c, head in heads.items()}
         lines.append(line | {"difference above chance": difference})
     return pd.DataFrame(lines)
+
+
+def _words(curves: pd.DataFrame) -> pd.DataFrame:
+    if (twice := curves.duplicated(["network", "per_class"])).any():
+        one = curves[twice].iloc[0]
+        raise ValueError(f"{one['network']!r} has more than one row at {one['per_class']} pictures a class")
+    half = (curves["high"] - curves["low"]) / 2
+    return curves.assign(words=_spread(curves["accuracy"], half, "{:.1f}"))
+
+
+def _by_pictures(rows: pd.DataFrame) -> pd.DataFrame:
+    lines = rows.pivot(index="network", columns="per_class", values="words").sort_index(axis=1)
+    lines = lines.loc[list(dict.fromkeys(rows["network"]))].fillna("–").rename_axis("").reset_index()
+    return lines.set_axis([c if c == "" else f"{c:g}" for c in lines.columns], axis=1)
 
 
 def _spread(means: pd.Series, spreads: pd.Series, digits: str = "{:g}") -> list[str]:
