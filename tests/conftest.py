@@ -19,4 +19,4 @@ def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the pages first: they take longest, and no file is shared out among processes."""
-    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
+    items.sort(key=lambda item: item.path.name != "test_book.py")
