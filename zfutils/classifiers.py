@@ -6,7 +6,7 @@ given no others. C is chosen on a split of them, a quarter of each class, and th
 on all. Where no class has two pictures there is nothing to split, and C is `UNSPLIT`.
 
 On matrices as small as these several threads spend most of their time waiting for each other, so that a fit
-has one; and it is in float32, as the features are, which takes half the time of float64.
+has one; and it is in float32, as the features are, which takes about half the time of float64.
 
 The SVM is libsvm's, one class against one. liblinear's, one against the rest, took 10 to 40 s a fit for
 Caltech-101's 101 classes, this one 0.2 s.

@@ -20,7 +20,7 @@ class _Contrast(torch.autograd.Function):
         band = band.to(x.dtype)
         denominator = nn.functional.conv2d(x * x, band).add_(k)
         root = denominator.rsqrt()
-        scale = root * root.sqrt()  # the power −¾ in a third of the time that pow takes
+        scale = root * root.sqrt()  # the power −¾ in less than half the time that pow takes
         ctx.save_for_backward(x, band, denominator, scale)
         return x * scale
 

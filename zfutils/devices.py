@@ -45,7 +45,7 @@ def keep_memory() -> None:
 def fabric_for(precision: Literal["auto", "bf16", "float32"]) -> tuple[Fabric, torch.dtype]:
     """Lightning Fabric on the best device, and the type of the images it is to be given.
 
-    One a precision: making one takes longer than a step on a few pictures.
+    One a precision: making one looks through all installed packages for plug-ins.
     """
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     keep_memory()

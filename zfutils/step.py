@@ -44,7 +44,7 @@ class Step:
             recipe.rate,
             momentum=recipe.momentum,
             weight_decay=recipe.decay,
-            fused=True,  # one pass over the weights: half the time of several on a CPU
+            fused=True,  # one pass over the weights instead of several
         )
         self.wrapped, self.stepping = self.fabric.setup(self.model, self.optimizer)  # as Fabric runs them
         self.limited = [(self.model.get_submodule(n).weight, r) for n, r in radii(self.model, recipe).items()]

@@ -101,7 +101,6 @@ class _Run:
     """What one training works on."""
 
     spec: NetworkSpec
-    recipe: Training
     seed: int
     folder: Path
     step: Step
@@ -113,7 +112,7 @@ class _Run:
 
     def epoch(self) -> float:
         """One pass over the training rows; returns the mean loss."""
-        number, recipe = self.progress.epoch, self.recipe
+        number, recipe = self.progress.epoch, self.step.recipe
         torch.manual_seed(mixed(self.seed, number, 1))  # dropout
         self.step.model.train()
         for group in self.step.optimizer.param_groups:
@@ -154,19 +153,19 @@ class _Run:
 
     def note(self, loss: float, seconds: float) -> dict[str, Any]:
         """Measure the network after an epoch, add the row to the history, keep a snapshot where asked."""
-        model = self.step.model
-        error = evaluate(model, self.images, self.recipe, side=self.spec.image, rows=self.held).error()
+        model, recipe = self.step.model, self.step.recipe
+        error = evaluate(model, self.images, recipe, side=self.spec.image, rows=self.held).error()
         rate = len(self.trained) / seconds if seconds else math.nan
         row: dict[str, Any] = {"epoch": self.progress.epoch, "loss": loss, "held_out_error": error}
         row |= {"rate": self.progress.schedule.rate, "images_per_second": rate}
-        limits = radii(model, self.recipe)
+        limits = radii(model, recipe)
         for name in (n for n in self.spec.layers if n.startswith("conv")):
             rms = filter_rms(model.get_submodule(name).weight)
             row |= {f"rms_max_{name}": rms.max().item(), f"rms_median_{name}": rms.median().item()}
             at = (rms >= limits.get(name, math.inf) * (1 - 1e-3)).float().mean().item()
             row[f"at_radius_{name}"] = at
         self.progress.history.append(row)
-        if self.progress.epoch in self.recipe.snapshots:
+        if self.progress.epoch in recipe.snapshots:
             save_tensors(model.state_dict(), self.folder / f"epoch-{self.progress.epoch:04d}.safetensors")
         return row
 
@@ -224,7 +223,7 @@ def train(
     rows = held_out_rows(len(images), recipe.held_out)
     images = images.to(step.fabric.device)
     label = label or f"{spec.name} seed {seed}"
-    run = _Run(spec, recipe, seed, folder, step, images, *rows, progress, label)
+    run = _Run(spec, seed, folder, step, images, *rows, progress, label)
     if not progress.history:
         run.note(math.nan, 0)
     resumed_at = progress.epoch
