@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from small import RECIPE, SPEC, pictures
 
-from zfutils import checkpoints
+from zfutils import checkpoints, files
 from zfutils.checkpoints import identity, load, same_network, save_tensors, set_weights
 from zfutils.training import train
 
@@ -158,7 +158,7 @@ def test_a_truncated_or_foreign_record_is_refused_by_name(folder, text):
     ("write", "old", "new"),
     [
         (checkpoints.save_tensors, {"x": torch.ones(3)}, {"x": torch.zeros(9)}),
-        (checkpoints.write_json, {"a": 1}, {"a": [2, 3]}),
+        (files.write_json, {"a": 1}, {"a": [2, 3]}),
     ],
 )
 def test_a_file_is_the_old_one_until_the_new_one_is_whole(tmp_path, monkeypatch, write, old, new):

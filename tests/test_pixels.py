@@ -159,7 +159,7 @@ def test_a_store_that_was_half_removed_when_the_rebuild_was_killed_is_never_read
     assert np.array_equal(stored(Noise(20), tmp_path / "train").pixels[7].numpy(), Noise(20).picture(7))
 
 
-@pytest.mark.parametrize("file", ["plan.new", "chunk-1.new", "store.new"])
+@pytest.mark.parametrize("file", ["plan.json.new", "chunk-1.json.new", "store.json.new"])
 def test_a_file_that_was_half_written_when_the_build_was_killed_is_never_read(tmp_path, monkeypatch, file):
     rename = Path.replace
 

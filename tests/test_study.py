@@ -9,8 +9,9 @@ import torch
 import yaml
 
 from zfutils import edition, networks, published, scoreboard, study
-from zfutils.checkpoints import same_network, write_json
+from zfutils.checkpoints import same_network
 from zfutils.evaluation import evaluate
+from zfutils.files import write_json
 from zfutils.images.parts import scene
 from zfutils.profiles import Images, Network
 from zfutils.statistics import Interval

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from zfutils.files import whole
 from zfutils.images.pixels import Pixels
 from zfutils.initialisation import initialise
 from zfutils.profiles import Training
@@ -99,14 +100,14 @@ def identity(spec: NetworkSpec, recipe: Training, images: Pixels, seed: int) -> 
     there was no choice are still found.
     """
     plateau = recipe.plateau.model_dump(exclude_defaults=True)
-    whole = {
+    made_of = {
         "recipe": RECIPE,
         "spec": spec.to_dict(),
         "training": recipe.model_dump() | {"plateau": plateau},
         "images": images.identity,
         "seed": seed,
     }
-    return json.loads(json.dumps(whole))
+    return json.loads(json.dumps(made_of))
 
 
 def same_network(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
@@ -210,14 +211,6 @@ def resume(
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path, *, metadata: dict[str, str] | None = None) -> None:
-    """Write tensors beside their place, then rename."""
-    beside = path.with_suffix(".new")
-    save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, beside, metadata)
-    beside.replace(path)
-
-
-def write_json(data: Any, path: Path) -> None:
-    """Write plain data beside its place, then rename."""
-    beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(data))
-    beside.replace(path)
+    """Write tensors, whole or not at all."""
+    with whole(path) as beside:
+        save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, beside, metadata)

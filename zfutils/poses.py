@@ -7,18 +7,19 @@ and nothing is interpolated. An experiment takes either.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Int64, UInt8
-from joblib import Parallel, cpu_count, delayed
 from torch import Tensor
 
 from zfutils import transformations
 from zfutils.images.parts import PartsImages, Scene
 from zfutils.images.pixels import Pixels
+from zfutils.processes import side_by_side
 from zfutils.transformations import Border
 
 Kind = Literal["translation", "scale", "rotation"]
@@ -169,11 +170,10 @@ def rendered(
     """
     values = _refuse_empty(kind, amounts, len(chosen))
     scenes = [source.scene(int(i)) for i in chosen]
-    drawn = Parallel(n_jobs=min(workers or cpu_count(), -(-len(scenes) // 8)))(
-        delayed(_drawn)(scene, kind, values, side) for scene in scenes
-    )
+    draw = partial(_drawn, kind=kind, amounts=values, side=side)
+    drawn = np.stack([*side_by_side(draw, scenes, workers=workers)])
     labels = np.array([scene.label for scene in scenes])
-    return Rendered(kind, values, chosen.numpy(), labels, np.stack(drawn), _centre(images, side), scale)
+    return Rendered(kind, values, chosen.numpy(), labels, drawn, _centre(images, side), scale)
 
 
 def _centre(images: Pixels, side: int) -> Float[Tensor, "{side} {side} channels"]:

@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import load_file
 
 from zfutils import records, statistics
-from zfutils.checkpoints import Trained, save_tensors, write_json
+from zfutils.checkpoints import Trained, save_tensors
 from zfutils.edition import REFERENCE
+from zfutils.files import write_json
 from zfutils.filters import filter_table, layer_high_share
 from zfutils.study import Study
 

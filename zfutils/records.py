@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zfutils.checkpoints import write_json
 from zfutils.claims import Claim, Measurement
 from zfutils.devices import device_name
+from zfutils.files import write_json
 from zfutils.statistics import Interval
 
 

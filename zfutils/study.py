@@ -8,11 +8,9 @@ is trained on the spot otherwise, by whichever notebook asks first.
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from hashlib import blake2b
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,14 +18,15 @@ import numpy as np
 import pandas as pd
 import torch
 from filelock import FileLock
-from joblib import cpu_count
 
 from zfutils import checkpoints, claims, records, training
 from zfutils.checkpoints import Trained
 from zfutils.edition import BOOK, REFERENCE, Edition
 from zfutils.evaluation import Scores, evaluate
+from zfutils.files import whole
 from zfutils.images.pixels import Pixels
 from zfutils.networks import NETWORKS, ROWS, table_3
+from zfutils.processes import side_by_side
 from zfutils.profiles import Run, Training
 from zfutils.specs import NetworkSpec
 from zfutils.statistics import Interval
@@ -148,7 +147,7 @@ class Study(Edition):
         wanted = [(n, s) for n in names for s in (self._run(n).seeds if chosen is None else chosen)]
         missing = [job for job in wanted if self._there(*job) is None]
         missing.sort(key=lambda job: -self._work(job[0]))
-        _side_by_side([partial(replace(self).network, *job) for job in missing])
+        _finish([partial(replace(self).network, *job) for job in missing])
 
     def _work(self, name: str) -> int:
         return self.spec(name).multiply_adds * self._run(name).training.epochs
@@ -175,7 +174,7 @@ class Study(Edition):
             wanted = checkpoints.identity(*self._from_scratch(images), seed)
             if not (self.small._network_folder("scratch", wanted) / "network.json").is_file():
                 missing.append(partial(replace(self).scratch, images, seed))
-        _side_by_side(missing)
+        _finish(missing)
 
     def _from_scratch(self, images: Pixels) -> tuple[NetworkSpec, Training, Pixels]:
         spec, recipe = self.small.spec(SMALL).on(classes=len(images.classes)), self._transfer.training
@@ -212,9 +211,8 @@ class Study(Edition):
             trained.model, images, self._run(name).training, side=trained.spec.image, crops=crops
         )
         kept.parent.mkdir(parents=True, exist_ok=True)
-        beside = kept.with_suffix(".new.npz")
-        np.savez(beside, probabilities=found.probabilities, labels=found.labels, of=wanted)
-        beside.replace(kept)
+        with whole(kept) as beside, beside.open("wb") as file:
+            np.savez(file, probabilities=found.probabilities, labels=found.labels, of=wanted)
         return found
 
     # ---- results
@@ -285,18 +283,10 @@ class Study(Edition):
         )
 
 
-def _side_by_side(trainings: Sequence[Callable[[], Trained]]) -> None:
-    """Run trainings: one after the other on a GPU, in a pool of processes of one thread each on a CPU."""
-    if torch.cuda.is_available() or len(trainings) == 1:
-        for training_ in trainings:
-            training_()
-    elif trainings:
-        # Not joblib's pool, which replaces a worker whose memory grows, as a training's does.
-        one_thread = partial(torch.set_num_threads, 1)
-        workers = min(cpu_count(), len(trainings))
-        with ProcessPoolExecutor(workers, get_context("spawn"), one_thread) as pool:
-            for job in [pool.submit(_finished, one) for one in trainings]:
-                job.result()
+def _finish(trainings: Sequence[Callable[[], Trained]]) -> None:
+    """Run trainings: one after the other on a GPU, side by side on a CPU."""
+    for _ in side_by_side(_finished, trainings, workers=1 if torch.cuda.is_available() else None):
+        pass
 
 
 def _finished(one: Callable[[], Trained]) -> None:

@@ -21,17 +21,10 @@ from jaxtyping import Int64
 from torch import Tensor
 from tqdm import tqdm
 
-from zfutils.checkpoints import (
-    Trained,
-    identity,
-    load,
-    resume,
-    save_resume_point,
-    save_tensors,
-    write_json,
-)
+from zfutils.checkpoints import Trained, identity, load, resume, save_resume_point, save_tensors
 from zfutils.devices import device_name
 from zfutils.evaluation import evaluate
+from zfutils.files import write_json
 from zfutils.images.pixels import Pixels, mixed
 from zfutils.initialisation import filter_rms, radii
 from zfutils.profiles import Plateau, Training

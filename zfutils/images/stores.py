@@ -6,18 +6,19 @@ stopped.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock
-from joblib import Parallel, delayed
+from joblib import cpu_count
 
+from zfutils.files import write_json
 from zfutils.images import ImageSource, UndecodableImage
 from zfutils.images.pixels import Pixels
+from zfutils.processes import side_by_side
 
 CHUNK = 256  # images that are built, or set right after an interruption, together
 UNDECODABLE_ALLOWED = 0.001  # of all images
@@ -37,7 +38,7 @@ def build(source: ImageSource, folder: Path, *, workers: int | None = None, prog
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        return _build(source, folder, workers or os.cpu_count() or 1, progress)
+        return _build(source, folder, workers or cpu_count(), progress)
 
 
 def _build(source: ImageSource, folder: Path, workers: int, progress: bool) -> Pixels:
@@ -55,13 +56,11 @@ def _build(source: ImageSource, folder: Path, workers: int, progress: bool) -> P
         shape = (len(source), *source[_first(source)].shape)
         np.lib.format.open_memmap(folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape).flush()
         np.save(folder / "labels.npy", source.labels)
-        _write_json(wanted, plan)
+        write_json(wanted, plan)
     chunks = range(-(-len(source) // CHUNK))
     todo = [c for c in chunks if not (folder / f"chunk-{c}.json").is_file()]
-    jobs = Parallel(n_jobs=min(workers, max(len(todo) // 2, 1)), return_as="generator_unordered")
-    for done, _ in enumerate(
-        jobs(delayed(_fill)(source, folder, c) for c in todo), start=len(chunks) - len(todo) + 1
-    ):
+    filled = side_by_side(partial(_fill, source, folder), todo, workers=min(workers, max(len(todo) // 2, 1)))
+    for done, _ in enumerate(filled, start=len(chunks) - len(todo) + 1):
         if progress and (done % 16 == 0 or done == len(chunks)):
             print(f"{folder.name}: {min(done * CHUNK, len(source)):,} of {len(source):,} images", flush=True)
     bad = {i: r for c in chunks for i, r in json.loads((folder / f"chunk-{c}.json").read_text()).items()}
@@ -89,7 +88,7 @@ def _build(source: ImageSource, folder: Path, workers: int, progress: bool) -> P
         "undecodable": unreadable,
         "left_out": list(getattr(source, "left_out", ())),
     }
-    _write_json(record, folder / "store.json")
+    write_json(record, folder / "store.json")
     for chunk in chunks:
         (folder / f"chunk-{chunk}.json").unlink()
     return Pixels.open(folder)
@@ -116,14 +115,7 @@ def _fill(source: ImageSource, folder: Path, chunk: int) -> None:
         except UndecodableImage as error:
             bad[index] = error.reason
     pixels.flush()
-    _write_json(bad, folder / f"chunk-{chunk}.json")
-
-
-def _write_json(data: Any, path: Path) -> None:
-    """Write plain data beside its place, then rename."""
-    beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(data))
-    beside.replace(path)
+    write_json(bad, folder / f"chunk-{chunk}.json")
 
 
 def _closed_up(n: int, bad: Sequence[int]) -> np.ndarray:
