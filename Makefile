@@ -102,7 +102,8 @@ book/profiles/%.yaml:
 
 # ---- the rest ---------------------------------------------------------------------------------------------
 
-# A file a process, one thread each: networks of two threads that compete are slower than one after the other.
+# Pages and files are shared out among processes of one thread each: networks of two threads that compete are
+# slower than one after the other.
 test: $(READY) ## run the tests, side by side
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 

@@ -1,4 +1,4 @@
-"""Notebooks are checked before they run, leave a whole copy or none, and every page of the book runs."""
+"""Notebooks are checked before they run, and leave a whole copy or none."""
 
 import re
 import subprocess
