@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import torch
 
-from zfutils.devices import device_name, fabric_for
+from zfutils.devices import device_name, image_type
 from zfutils.throughput import synchronise
 
 Key = TypeVar("Key", str, int)
@@ -91,7 +91,7 @@ def row(
     """One line of a benchmark's table: median and quartiles of the values, and what is to be reached."""
     quartiles = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
     device = device_name().rsplit(",", 1)[0]
-    bf16 = fabric_for(options.precision)[1] == torch.bfloat16
+    bf16 = image_type(options.precision) == torch.bfloat16
     return {
         "measured": measured,
         "median": quartiles[1],

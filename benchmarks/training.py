@@ -28,7 +28,7 @@ from torchvision.transforms.v2 import functional
 from benchmarks import Options, row, side_by_side
 from zfutils import networks
 from zfutils.contrast import ContrastNorm
-from zfutils.devices import fabric_for
+from zfutils.devices import fabric_for, image_type
 from zfutils.images.parts import PartsImages
 from zfutils.images.pixels import Batch, Pixels
 from zfutils.images.stores import build
@@ -207,7 +207,7 @@ def _endless(step: Step, loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
 
 def _contrast_norm(spec: NetworkSpec, options: Options) -> list[dict[str, object]]:
     """Forward and backward of layer 1's contrast norm, PyTorch's, and the convolution whose maps it norms."""
-    fabric, dtype = fabric_for(options.precision)
+    fabric, dtype = fabric_for(options.precision), image_type(options.precision)
     first = spec.convolutions[0]
     sizes = {stage.name: stage.size for stage in spec.stages()}
     shapes = {

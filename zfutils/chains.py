@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torchvision.models import VGG, AlexNet
 
 from zfutils.geometry import Window, output_size
 
 SKIPPED = (nn.Dropout, nn.Identity)  # of no effect once training has ended
+# torchvision's, by name: importing it takes as long as importing PyTorch.
+NESTED = {("torchvision.models.alexnet", "AlexNet"), ("torchvision.models.vgg", "VGG")}
 
 
 class Step(NamedTuple):
@@ -40,8 +41,9 @@ def chain(model: nn.Module) -> nn.Sequential:
     Raises:
         ValueError: anything else; names the layer, what it is and what is allowed.
     """
-    if type(model) in (AlexNet, VGG):
-        blocks = isinstance(model, VGG)
+    kind = type(model)
+    if (kind.__module__, kind.__name__) in NESTED:
+        blocks = kind.__name__ == "VGG"
         parts = nn.Sequential(model.features, model.avgpool, nn.Flatten(), model.classifier)
         leaves, named = [module for _, module in _leaves(parts)], False
     elif _plain(model):
@@ -50,7 +52,7 @@ def chain(model: nn.Module) -> nn.Sequential:
         named = all("." not in name and not name.isdecimal() for name, _ in found)
     else:
         allowed = "an nn.Sequential, torchvision's AlexNet or VGG"
-        raise ValueError(f"{type(model).__name__} is no plain chain of layers; allowed are {allowed}")
+        raise ValueError(f"{kind.__name__} is no plain chain of layers; allowed are {allowed}")
     names = [name for name, _ in _leaves(model)] if named else _names(leaves, blocks)
     flat = nn.Sequential()
     for name, module in zip(names, leaves, strict=True):

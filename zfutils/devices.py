@@ -4,18 +4,14 @@ import ctypes
 import platform
 import sys
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins import MixedPrecision
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
-class _Bf16(MixedPrecision):
-    """bf16 autocast that leaves bf16 inputs as they are (Lightning's own casts them up first)."""
-
-    def convert_input(self, data: Any) -> Any:
-        return data
+Precision = Literal["auto", "bf16", "float32"]
 
 
 def has_bf16() -> bool:
@@ -41,18 +37,33 @@ def keep_memory() -> None:
     libc.mallopt(trim_threshold, (1 << 31) - 1)
 
 
-@cache
-def fabric_for(precision: Literal["auto", "bf16", "float32"]) -> tuple[Fabric, torch.dtype]:
-    """Lightning Fabric on the best device, and the type of the images it is to be given.
+def image_type(precision: Precision) -> torch.dtype:
+    """The type of the images that a network is given, and that it computes in where that is bf16."""
+    bf16 = precision == "bf16" or (precision == "auto" and has_bf16())
+    return torch.bfloat16 if bf16 else torch.float32
 
-    One a precision: making one looks through all installed packages for plug-ins.
+
+@cache
+def fabric_for(precision: Precision) -> "Fabric":
+    """Lightning Fabric on the best device.
+
+    One a precision: making one looks through all installed packages for plug-ins. Lightning is imported here,
+    since that takes as long as importing PyTorch and most pages train nothing.
     """
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins import MixedPrecision
+
+    class Bf16(MixedPrecision):
+        """bf16 autocast that leaves bf16 inputs as they are (Lightning's own casts them up first)."""
+
+        def convert_input(self, data: Any) -> Any:
+            return data
+
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     keep_memory()
-    if precision == "bf16" or (precision == "auto" and has_bf16()):
-        plugin = _Bf16("bf16-mixed", accelerator)
-        return Fabric(accelerator=accelerator, devices=1, plugins=[plugin]), torch.bfloat16
-    return Fabric(accelerator=accelerator, devices=1, precision="32-true"), torch.float32
+    if image_type(precision) == torch.bfloat16:
+        return Fabric(accelerator=accelerator, devices=1, plugins=[Bf16("bf16-mixed", accelerator)])
+    return Fabric(accelerator=accelerator, devices=1, precision="32-true")
 
 
 def device_name() -> str:

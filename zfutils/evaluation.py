@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from zfutils.devices import fabric_for
+from zfutils.devices import image_type
 from zfutils.images.pixels import Pixels
 from zfutils.profiles import Training
 
@@ -57,12 +57,12 @@ def evaluate(
         side: of a crop (pixels).
         rows: which images; default all.
     """
-    fabric, dtype = fabric_for(recipe.precision)
+    dtype = image_type(recipe.precision)
     rows = torch.arange(len(images)) if rows is None else rows
     mode, device = model.training, next(model.parameters()).device
     model.eval()
     found = []
-    with fabric.autocast():
+    with torch.autocast(device.type, dtype, enabled=dtype == torch.bfloat16):
         for views in images.views(
             rows, crops=crops, batch=batch, side=side, scale=recipe.input_scale, dtype=dtype
         ):

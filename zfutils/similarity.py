@@ -104,13 +104,14 @@ def debiased_cka(first: Float[np.ndarray, "n a"], second: Float[np.ndarray, "n b
         raise ValueError(f"both features must be of the same pictures, got {len(x)} and {len(y)} rows")
     own = []
     for name, z in (("first", x), ("second", y)):
+        squares = np.square(z.T @ z).sum()
+        own.append(_hsic(squares, z, z))
         # What the diagonal's removal leaves of features that differ in one picture is rounding.
-        own.append(_hsic(z, z))
-        if own[-1] <= 1e-12 * np.square(z.T @ z).sum():
+        if own[-1] <= 1e-12 * squares:
             raise ConstantFeatures(
                 f"the {name} features are constant but for one picture at most; CKA says nothing"
             )
-    return float(np.clip(_hsic(x, y) / np.sqrt(own[0] * own[1]), -1, 1))
+    return float(np.clip(_hsic(np.square(x.T @ y).sum(), x, y) / np.sqrt(own[0] * own[1]), -1, 1))
 
 
 def probe_accuracy(
@@ -186,9 +187,9 @@ def _centred(features: np.ndarray, name: str) -> np.ndarray:
     return x - x.mean(0)
 
 
-def _hsic(x: np.ndarray, y: np.ndarray) -> float:
-    """n (n - 3) times unbiased HSIC of centred features, linear kernels."""
+def _hsic(squares: float, x: np.ndarray, y: np.ndarray) -> float:
+    """n (n - 3) times unbiased HSIC of centred features, linear kernels; `squares` is |x'y|²."""
     n, p, q = len(x), np.square(x).sum(1), np.square(y).sum(1)
     diagonal = p @ q
     shared = p.sum() * q.sum() / ((n - 1) * (n - 2))
-    return float(np.square(x.T @ y).sum() - diagonal + shared - 2 * diagonal / (n - 2))
+    return float(squares - diagonal + shared - 2 * diagonal / (n - 2))

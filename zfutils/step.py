@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from zfutils.devices import fabric_for
+from zfutils.devices import fabric_for, image_type
 from zfutils.initialisation import initialise, radii, renormalise
 from zfutils.profiles import Training
 from zfutils.specs import NetworkSpec
@@ -35,7 +35,7 @@ class Step:
             paper: the network at the paper's size (for the "fan-in" initialisation); default the spec itself.
         """
         self.recipe = recipe
-        self.fabric, self.dtype = fabric_for(recipe.precision)
+        self.fabric, self.dtype = fabric_for(recipe.precision), image_type(recipe.precision)
         with same_random_state():
             self.model = spec.build().to(memory_format=torch.channels_last)
         initialise(self.model, recipe.initialisation, seed=seed, paper=paper or spec)

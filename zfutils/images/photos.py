@@ -12,12 +12,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
-from torchvision import datasets
-from torchvision.datasets.utils import download_and_extract_archive
 
 from zfutils.images import UndecodableImage
 
@@ -188,7 +187,7 @@ class MnistImages:
         _refuse_split(split)
         root = root or data_folder()
         try:
-            listing = datasets.MNIST(str(root), train=split == "train")
+            listing = _datasets().MNIST(str(root), train=split == "train")
         except (RuntimeError, OSError, ValueError, TypeError, LookupError, AssertionError) as error:
             raise MissingData("MNIST", root / "MNIST", f"MNIST/raw/*-ubyte; {error}") from None
         self.pixels = listing.data.numpy()[..., None]
@@ -203,6 +202,13 @@ class MnistImages:
 
     def __getitem__(self, index: int) -> np.ndarray:
         return self.pixels[index]
+
+
+def _datasets() -> ModuleType:
+    """torchvision's; importing it takes as long as importing PyTorch, and drawn pictures do without."""
+    from torchvision import datasets
+
+    return datasets
 
 
 def download(name: str, root: Path | None = None) -> None:
@@ -239,7 +245,7 @@ def fetch_missing(sets: Sequence[str], root: Path | None = None) -> None:
 
 def _imagewoof(root: str) -> None:
     """Imagewoof has no class in torchvision; its archive is fast.ai's, like Imagenette's."""
-    download_and_extract_archive(
+    _datasets().utils.download_and_extract_archive(
         "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-160.tgz",
         root,
         md5="3d200a7be99704a0d7509be2a9fbfe15",
@@ -247,12 +253,12 @@ def _imagewoof(root: str) -> None:
 
 
 DOWNLOADS: dict[str, Callable[[str], object]] = {
-    "imagenette2-160": lambda root: datasets.Imagenette(root, size="160px", download=True),
+    "imagenette2-160": lambda root: _datasets().Imagenette(root, size="160px", download=True),
     "imagewoof2-160": _imagewoof,
-    "caltech101": lambda root: datasets.Caltech101(root, download=True),
-    "MNIST": lambda root: datasets.MNIST(root, download=True),
-    "caltech256": lambda root: datasets.Caltech256(root, download=True),
-    "VOCdevkit/VOC2012": lambda root: datasets.VOCDetection(root, year="2012", download=True),
+    "caltech101": lambda root: _datasets().Caltech101(root, download=True),
+    "MNIST": lambda root: _datasets().MNIST(root, download=True),
+    "caltech256": lambda root: _datasets().Caltech256(root, download=True),
+    "VOCdevkit/VOC2012": lambda root: _datasets().VOCDetection(root, year="2012", download=True),
 }
 
 
@@ -260,7 +266,7 @@ class _Listing:
     """What an ImageFolder lists, with paths from its own folder."""
 
     def __init__(self, folder: Path) -> None:
-        listing = datasets.ImageFolder(str(folder))
+        listing = _datasets().ImageFolder(str(folder))
         self.classes = listing.classes
         self.samples = [(str(Path(path).relative_to(folder)), label) for path, label in listing.samples]
 
