@@ -102,10 +102,10 @@ book/profiles/%.yaml:
 
 # ---- the rest ---------------------------------------------------------------------------------------------
 
-# Pages and files are shared out among processes of one thread each: networks of two threads that compete are
-# slower than one after the other.
+# Pages and files are shared out (tests/conftest.py) among processes of one thread each: networks of two threads
+# that compete are slower than one after the other.
 test: $(READY) ## run the tests, side by side
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --no-loadscope-reorder
 
 check: $(READY) ## format, lint; notebooks without outputs; environment, metadata and lock agree
 	@$(PY) -m ruff format --check

@@ -1,6 +1,7 @@
 """Photographs: folders, squashing, what is left out and what is refused; on the real sets where they are."""
 
 import os
+import pickle
 import shlex
 import shutil
 import struct
@@ -191,6 +192,11 @@ def test_a_download_that_fails_is_refused_with_folder_layout_and_command(data, m
         MissingData, match=r"imagenette2-160 is not complete in .*no route to host.*--download"
     ):
         photos.fetch_missing(("imagenette2-160",), data)
+
+
+def test_missing_data_is_told_the_same_way_from_another_process(tmp_path):
+    error = MissingData("MNIST", tmp_path, "MNIST/raw")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_a_set_of_ones_own_is_not_said_to_be_fetched(tmp_path):

@@ -1,5 +1,6 @@
 """The pixel store and its batches, against the images that went in."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from zfutils.images.stores import CHUNK, build
 
 @dataclass
 class Noise:
-    """A source of random images, each drawn from its own index; notes in a file which are asked for."""
+    """Random images, each drawn from its own index; notes in a file which are asked for, and by whom."""
 
     n: int
     size: int = 8
@@ -43,12 +44,18 @@ class Noise:
     def __getitem__(self, index):
         if self.notes:
             with self.notes.open("a") as file:
-                file.write(f"{index}\n")
+                file.write(f"{index} {os.getpid()}\n")
         if index == self.fails_at:
             raise KeyboardInterrupt
         if index in self.bad:
             raise UndecodableImage(f"noise-{index}", "broken on purpose")
         return self.picture(index)
+
+
+def asked(notes):
+    """Which images were asked for, and by which processes."""
+    lines = [tuple(map(int, line.split())) for line in notes.read_text().splitlines()]
+    return [index for index, _ in lines], {process for _, process in lines}
 
 
 def stored(source, folder, **options):
@@ -100,7 +107,9 @@ def test_the_mean_is_that_of_every_pixel_over_all_images(tmp_path):
 
 def test_one_worker_and_two_write_the_same_bytes(tmp_path):
     for workers in (1, 2):
-        stored(Noise(3 * CHUNK), tmp_path / str(workers), workers=workers)
+        notes = tmp_path / f"notes-{workers}"
+        stored(Noise(4 * CHUNK, notes=notes), tmp_path / str(workers), workers=workers)
+        assert (asked(notes)[1] == {os.getpid()}) == (workers == 1)
     for name in ("pixels.npy", "labels.npy", "mean.npy", "rows.npy", "store.json"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
@@ -120,7 +129,7 @@ def test_an_interrupted_build_goes_on_without_drawing_a_finished_chunk_again(tmp
         Pixels.open(tmp_path / "train")
     notes = tmp_path / "notes"
     found = stored(Noise(len(source), notes=notes), tmp_path / "train")
-    assert sorted(map(int, notes.read_text().split())) == list(range(CHUNK, len(source)))
+    assert sorted(asked(notes)[0]) == list(range(CHUNK, len(source)))
     for index in range(len(source)):
         assert np.array_equal(found.pixels[index].numpy(), source.picture(index))
 
@@ -130,7 +139,7 @@ def test_an_interrupted_build_of_other_images_starts_anew(tmp_path):
         stored(Noise(2 * CHUNK, fails_at=CHUNK + 3), tmp_path / "train")
     notes = tmp_path / "notes"
     stored(Noise(2 * CHUNK, notes=notes, identity={"noise": 1}), tmp_path / "train")
-    assert set(map(int, notes.read_text().split())) == set(range(2 * CHUNK))
+    assert set(asked(notes)[0]) == set(range(2 * CHUNK))
 
 
 def test_a_store_of_other_images_is_built_again(tmp_path):
@@ -159,12 +168,12 @@ def test_a_store_that_was_half_removed_when_the_rebuild_was_killed_is_never_read
     assert np.array_equal(stored(Noise(20), tmp_path / "train").pixels[7].numpy(), Noise(20).picture(7))
 
 
-@pytest.mark.parametrize("file", ["plan.json.new", "chunk-1.json.new", "store.json.new"])
+@pytest.mark.parametrize("file", ["plan.json", "chunk-1.json", "store.json"])
 def test_a_file_that_was_half_written_when_the_build_was_killed_is_never_read(tmp_path, monkeypatch, file):
     rename = Path.replace
 
     def killed(path, target):
-        if path.name == file:
+        if target.name == file:
             path.write_text(path.read_text()[:5])
             raise KeyboardInterrupt
         return rename(path, target)
@@ -172,8 +181,10 @@ def test_a_file_that_was_half_written_when_the_build_was_killed_is_never_read(tm
     source = Noise(CHUNK + 10)
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", killed)
+        patch.setattr(Path, "unlink", lambda path, missing_ok=False: None)
         with pytest.raises(KeyboardInterrupt):
             stored(source, tmp_path / "train")
+    assert len([*(tmp_path / "train").glob("*.new")]) == 1
     found = stored(source, tmp_path / "train")
     assert all(np.array_equal(found.pixels[i].numpy(), source.picture(i)) for i in range(len(source)))
 

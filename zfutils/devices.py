@@ -4,14 +4,14 @@ import ctypes
 import platform
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from zfutils.profiles import Precision
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-Precision = Literal["auto", "bf16", "float32"]
 
 
 def has_bf16() -> bool:
@@ -48,7 +48,7 @@ def fabric_for(precision: Precision) -> "Fabric":
     """Lightning Fabric on the best device.
 
     One a precision: making one looks through all installed packages for plug-ins. Lightning is imported here,
-    since that takes as long as importing PyTorch and most pages train nothing.
+    since that takes as long as importing PyTorch, and whatever trains nothing itself does without.
     """
     from lightning_fabric import Fabric
     from lightning_fabric.plugins import MixedPrecision

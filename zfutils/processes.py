@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import torch
 from joblib import cpu_count
+from threadpoolctl import threadpool_limits
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -31,14 +32,15 @@ def side_by_side(
         workers: processes; default one a core, and no more than jobs. With one, this process works itself,
             with all its threads.
 
-    Raises:
-        What `work` raises; jobs that have not begun are dropped then.
+    Nothing begins before the first result is asked for. What `work` raises is raised where its result would
+    stand; jobs that have not begun by then are dropped.
     """
     workers = min(workers or cpu_count(), len(jobs))
     if workers <= 1:
         yield from map(work, jobs)
         return
-    context = get_context("forkserver")
+    # Apple's libraries may not be forked once they are loaded.
+    context = get_context("spawn" if sys.platform == "darwin" else "forkserver")
     loaded = [name for name in sys.modules if name.startswith(f"{__package__}.") and ".figures" not in name]
     context.set_forkserver_preload(loaded)  # read where the server is not running yet
     with ProcessPoolExecutor(workers, context, _begin, (dict(os.environ),)) as pool:
@@ -50,3 +52,4 @@ def _begin(environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     torch.set_num_threads(1)
+    threadpool_limits(1)  # NumPy's too

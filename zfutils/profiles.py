@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Initialisation = Literal["literal", "fan-in", "he", "small-first"]
+Precision = Literal["auto", "bf16", "float32"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -94,7 +95,7 @@ class Training(_Strict):
     snapshots: tuple[Count, ...] = Field(
         (), description="epochs whose weights are kept; 0 is before training"
     )
-    precision: Literal["auto", "bf16", "float32"] = "auto"
+    precision: Precision = "auto"
 
 
 class Network(_Strict):

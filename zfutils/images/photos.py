@@ -47,6 +47,11 @@ class MissingData(FileNotFoundError):
             f"the data set {name} is not complete in {folder}: expected {layout}. "
             f"Set ZFUTILS_DATA to the folder that holds it{fetch}"
         )
+        self.asked = name, folder, layout
+
+    def __reduce__(self) -> tuple[type["MissingData"], tuple[str, Path, str]]:
+        """So that it also reaches the caller from another process."""
+        return MissingData, self.asked
 
 
 def _digest(path: Path) -> str:
