@@ -1,4 +1,4 @@
-"""What the tests share: a build folder of their own, so that a run of the tests leaves `_build` alone."""
+"""What the tests share: a build folder that leaves `_build` alone, and how processes share them out."""
 
 import os
 from collections.abc import Iterator

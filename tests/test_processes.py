@@ -2,10 +2,13 @@
 
 import multiprocessing
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from zfutils import processes
 from zfutils.processes import side_by_side
 
 
@@ -16,9 +19,26 @@ def tenth(number: int) -> float:
     return number / 10
 
 
-def circumstances(name: str) -> tuple[str | None, int, int]:
-    """What a process sees: a variable of the environment, its threads, and which process it is."""
-    return os.environ.get(name), torch.get_num_threads(), os.getpid()
+def circumstances(name: str) -> tuple[str | None, int]:
+    """A variable of the environment that a process sees, and which process it is."""
+    return os.environ.get(name), os.getpid()
+
+
+def begun_again(threads: int) -> tuple[int, set[int]]:
+    """Threads of PyTorch and of all libraries, in a process that had some number and begins once more."""
+    threadpool_limits(threads)
+    torch.set_num_threads(threads)
+    assert (torch.get_num_threads(), {pool["num_threads"] for pool in threadpool_info()}) == (2, {2})
+    processes._begin(dict(os.environ))
+    with ThreadPoolExecutor(1) as thread:  # as PyTorch goes backward in one
+        backward = thread.submit(threads_after_work).result()
+    return backward, {pool["num_threads"] for pool in threadpool_info()}
+
+
+def threads_after_work() -> int:
+    """PyTorch's threads once it has worked, since it sets them up then."""
+    torch.ones(1 << 20).exp()
+    return torch.get_num_threads()
 
 
 @pytest.mark.parametrize("workers", [1, 2, None])
@@ -47,16 +67,10 @@ def test_a_worker_has_the_environment_of_the_moment(monkeypatch):
     assert {one[0] for one in side_by_side(circumstances, ["ZFUTILS_SEEN"] * 2, workers=2)} == {None}
 
 
-def test_a_worker_has_one_thread_however_many_its_caller_has(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        assert {one[1] for one in side_by_side(circumstances, ["PATH"] * 2, workers=2)} == {1}
-    finally:
-        torch.set_num_threads(threads)
+def test_a_worker_begins_with_one_thread_for_pytorch_and_for_numpy():
+    assert list(side_by_side(begun_again, [2, 2], workers=2)) == [(1, {1})] * 2
 
 
 def test_one_worker_is_this_process():
-    assert next(side_by_side(circumstances, ["PATH"] * 2, workers=1))[2] == os.getpid()
-    assert os.getpid() not in {one[2] for one in side_by_side(circumstances, ["PATH"] * 2, workers=2)}
+    assert next(side_by_side(circumstances, ["PATH"] * 2, workers=1))[1] == os.getpid()
+    assert os.getpid() not in {one[1] for one in side_by_side(circumstances, ["PATH"] * 2, workers=2)}
