@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import torch
 
-from zfutils.devices import device_name, image_type
-from zfutils.throughput import synchronise
+from zfutils.experiments.training.throughput import synchronise
+from zfutils.runtime.devices import device_name, image_type
 
 Key = TypeVar("Key", str, int)
 

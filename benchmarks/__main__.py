@@ -11,7 +11,7 @@ import torch
 
 import benchmarks
 from benchmarks import Options
-from zfutils.devices import device_name
+from zfutils.runtime.devices import device_name
 
 FOLDER = Path(__file__).parents[1] / "_build" / "bench"
 

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 from benchmarks import Options, row, side_by_side
-from zfutils import networks
-from zfutils.devices import keep_memory
-from zfutils.features import TABLE_7, features
-from zfutils.images.parts import PartsImages
-from zfutils.images.stores import build
-from zfutils.initialisation import initialise
+from zfutils.data.parts import PartsImages
+from zfutils.data.stores import build
+from zfutils.experiments.transfer.features import TABLE_7, features
+from zfutils.nets import zoo
+from zfutils.runtime.devices import keep_memory
+from zfutils.training.initialisation import initialise
 
 AT_MOST = 1.15  # times a bare forward pass
 
@@ -30,7 +30,7 @@ def measure(options: Options) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as temporary:
         source = PartsImages("validation", n=options.pictures, size=options.image)
         images = build(source, Path(temporary) / "pixels", progress=False)
-        spec = networks.zfnet(len(images.classes), options.image).scaled(options.width)
+        spec = zoo.zfnet(len(images.classes), options.image).scaled(options.width)
         model = spec.build().eval()
         initialise(model, "small-first", seed=0, paper=spec)
         how = {"side": options.image, "scale": 1 / 64, "batch": options.batch}

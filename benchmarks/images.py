@@ -1,7 +1,7 @@
 """Pictures of the parts world drawn in a second, on one core."""
 
 from benchmarks import Options, row, side_by_side
-from zfutils.images.parts import PartsImages
+from zfutils.data.parts import PartsImages
 
 REACH = 150  # pictures a second and core, of a training split
 SIDES = (128, 144)

@@ -18,14 +18,14 @@ from captum.attr import Occlusion
 from torch import Tensor, nn
 
 from benchmarks import Options, row, side_by_side
-from zfutils import networks
-from zfutils.devices import keep_memory
-from zfutils.geometry import Window
-from zfutils.images.parts import PartsImages
-from zfutils.incremental import Answers, Incremental
-from zfutils.initialisation import initialise
-from zfutils.rectangles import Rectangles, Spans
-from zfutils.specs import NetworkSpec
+from zfutils.data.parts import PartsImages
+from zfutils.experiments.occlusion.incremental import Answers, Incremental
+from zfutils.experiments.occlusion.rectangles import Rectangles, Spans
+from zfutils.nets import zoo
+from zfutils.nets.geometry import Window
+from zfutils.nets.specs import NetworkSpec
+from zfutils.runtime.devices import keep_memory
+from zfutils.training.initialisation import initialise
 
 SIDE, SIZE, STRIDE = 224, 48, 8
 SCALE = 1 / 64
@@ -39,7 +39,7 @@ def measure(options: Options) -> list[dict[str, object]]:
     """All of it, on pictures of parts."""
     keep_memory()
     options = replace(options, precision="float32")
-    spec = networks.zfnet(image=SIDE)
+    spec = zoo.zfnet(image=SIDE)
     model = spec.build()
     initialise(model, "he", seed=0)
     model = model.eval().to(memory_format=torch.channels_last)

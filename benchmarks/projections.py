@@ -23,16 +23,16 @@ from captum.attr import NeuronDeconvolution
 from torch import Tensor, nn
 
 from benchmarks import Options, row, side_by_side
-from zfutils import networks
-from zfutils.deconvnet import Deconvnet, Units
-from zfutils.devices import keep_memory
-from zfutils.geometry import receptive_field
-from zfutils.images.parts import PartsImages
-from zfutils.images.pixels import Pixels
-from zfutils.images.stores import build
-from zfutils.initialisation import initialise
-from zfutils.specs import NetworkSpec
-from zfutils.strongest import Strongest, strongest
+from zfutils.data.parts import PartsImages
+from zfutils.data.pixels import Pixels
+from zfutils.data.stores import build
+from zfutils.deconv.deconvnet import Deconvnet, Units
+from zfutils.deconv.top_activations import TopActivations, top_activations
+from zfutils.nets import zoo
+from zfutils.nets.geometry import receptive_field
+from zfutils.nets.specs import NetworkSpec
+from zfutils.runtime.devices import keep_memory
+from zfutils.training.initialisation import initialise
 
 SIDE = 224
 SCALE = 1 / 64
@@ -51,7 +51,7 @@ def measure(options: Options) -> list[dict[str, object]]:
         images = build(PartsImages("validation", n=SEARCHED, size=SIDE), Path(temporary), progress=False)
         spec, model = _network()
         rows = torch.arange(PICTURES)
-        found = strongest(model, images, rows, layers=LAYERS, side=SIDE, scale=SCALE, batch=32)
+        found = top_activations(model, images, rows, layers=LAYERS, side=SIDE, scale=SCALE, batch=32)
         (view,) = next(images.views(rows, crops=1, batch=PICTURES, side=SIDE, scale=SCALE))
         return [
             *_against_captum(spec, model, view.images, found, options),
@@ -61,20 +61,20 @@ def measure(options: Options) -> list[dict[str, object]]:
 
 
 def _network() -> tuple[NetworkSpec, nn.Sequential]:
-    spec = networks.zfnet(image=SIDE)
+    spec = zoo.zfnet(image=SIDE)
     spec = replace(spec, convolutions=tuple(replace(c, norm=False) for c in spec.convolutions))
     model = spec.build()
     initialise(model, "he", seed=0)
     return spec, model.eval().to(memory_format=torch.channels_last)
 
 
-def _units(found: Strongest) -> Units:
+def _units(found: TopActivations) -> Units:
     maps = torch.arange(len(found))[:, None].expand_as(found.images)
     return Units(*(t.flatten() for t in (found.images, maps, found.rows, found.columns)))
 
 
 def _against_captum(
-    spec: NetworkSpec, model: nn.Module, images: Tensor, found: dict[str, Strongest], options: Options
+    spec: NetworkSpec, model: nn.Module, images: Tensor, found: dict[str, TopActivations], options: Options
 ) -> list[dict[str, object]]:
     deconvnet, rows = Deconvnet(model), []
     captum_seconds = ours_seconds = 0.0
@@ -184,7 +184,7 @@ def _search(model: nn.Module, images: Pixels, options: Options) -> list[dict[str
         for (view,) in images.views(rows, crops=1, batch=32, side=SIDE, scale=SCALE):
             convolutions(view.images.contiguous(memory_format=torch.channels_last))
 
-    search = partial(strongest, model, images, rows, layers=LAYERS, side=SIDE, scale=SCALE, batch=32)
+    search = partial(top_activations, model, images, rows, layers=LAYERS, side=SIDE, scale=SCALE, batch=32)
     seconds = side_by_side({"bare": bare, "search": search}, pairs=options.pairs)
     ratios = [b / a for a, b in zip(seconds["bare"], seconds["search"], strict=True)]
     shown = row(
@@ -208,7 +208,9 @@ def atlas_alone() -> None:
         images = build(PartsImages("validation", n=32, size=SIDE), Path(temporary), progress=False)
         _, model = _network()
         deconvnet = Deconvnet(model)
-        found = strongest(model, images, torch.arange(32), layers=LAYERS, side=SIDE, scale=SCALE, batch=16)
+        found = top_activations(
+            model, images, torch.arange(32), layers=LAYERS, side=SIDE, scale=SCALE, batch=16
+        )
         (view,) = next(images.views(torch.arange(32), crops=1, batch=32, side=SIDE, scale=SCALE))
         for layer in LAYERS:
             for part in _units(found[layer]).split(256):

@@ -26,16 +26,16 @@ from torchvision.transforms import RandomCrop
 from torchvision.transforms.v2 import functional
 
 from benchmarks import Options, row, side_by_side
-from zfutils import networks
-from zfutils.contrast import ContrastNorm
-from zfutils.devices import fabric_for, image_type
-from zfutils.images.parts import PartsImages
-from zfutils.images.pixels import Batch, Pixels
-from zfutils.images.stores import build
-from zfutils.profiles import Plateau, Training
-from zfutils.specs import NetworkSpec
-from zfutils.step import Step
-from zfutils.throughput import fraction_of_rate, full_batches, matrix_rate, training_flop
+from zfutils.data.parts import PartsImages
+from zfutils.data.pixels import Batch, Pixels
+from zfutils.data.stores import build
+from zfutils.experiments.training.throughput import fraction_of_rate, full_batches, matrix_rate, training_flop
+from zfutils.nets import zoo
+from zfutils.nets.contrast_norm import ContrastNorm
+from zfutils.nets.specs import NetworkSpec
+from zfutils.runtime.devices import fabric_for, image_type
+from zfutils.training.recipe import Plateau, Training
+from zfutils.training.step import Step
 
 MARGIN = 16  # stored images are larger than the crop by this (pixels), as in the default edition
 WORKERS = (0, 1, 2)
@@ -48,7 +48,7 @@ def measure(options: Options) -> list[dict[str, object]]:
         source = PartsImages("train", n=options.pictures, size=options.image + MARGIN)
         images = build(source, Path(temporary) / "pixels", progress=False)
         folder = _jpegs(images, Path(temporary) / "jpegs")
-        spec = networks.zfnet(len(images.classes), options.image).scaled(options.width)
+        spec = zoo.zfnet(len(images.classes), options.image).scaled(options.width)
         recipe = Training(
             epochs=1,
             batch=options.batch,

@@ -12,9 +12,9 @@ import torchvision
 from deconvnet_oracle import Oracle
 from torch import nn
 
-from zfutils import networks
-from zfutils.deconvnet import Deconvnet, Units, chain
-from zfutils.images.parts import PartsImages
+from zfutils.data.parts import PartsImages
+from zfutils.deconv.deconvnet import Deconvnet, Units, chain
+from zfutils.nets import zoo
 
 RULES = ("add", "last", "largest")
 REVERSALS = ("deconvnet", "guided", "gradient")
@@ -42,11 +42,11 @@ def prepared(model, seed=0):
 @cache
 def quarter_zfnet(side=224):
     """A quarter as wide as the paper's; shared by all that ask, and changed by none."""
-    return prepared(networks.zfnet(image=side).scaled(0.25).build())
+    return prepared(zoo.zfnet(image=side).scaled(0.25).build())
 
 
 def without_norm(*, biases=True):
-    spec = networks.zfnet(20, 128).scaled(0.2)
+    spec = zoo.zfnet(20, 128).scaled(0.2)
     spec = replace(spec, convolutions=tuple(replace(c, norm=False) for c in spec.convolutions))
     model = prepared(spec.build())
     for name, parameter in model.named_parameters():

@@ -1,4 +1,4 @@
-"""The deconvnet as back-propagation: slow and plain, and without a line of `zfutils.deconvnet` (§2.1).
+"""The deconvnet as back-propagation: slow and plain, and without a line of `zfutils.deconv.deconvnet` (§2.1).
 
 The way down is the way a gradient takes, with three things changed: ReLU's backward is ReLU of the gradient,
 contrast norm hands it through untouched, and the activation itself is what starts at the top. Biases then

@@ -3,10 +3,12 @@
 import numpy as np
 import torch
 
-from zfutils.geometry import Window
-from zfutils.images.pixels import Pixels
-from zfutils.profiles import Plateau, Training
-from zfutils.specs import Convolution, Dense, NetworkSpec
+from zfutils.data.pixels import Pixels
+from zfutils.deconv.top_activations import TopActivations
+from zfutils.deconv.top_projections import TopNine
+from zfutils.nets.geometry import Window
+from zfutils.nets.specs import Convolution, Dense, NetworkSpec
+from zfutils.training.recipe import Plateau, Training
 
 CLASSES = ("upright stripes", "level stripes", "a disc")
 
@@ -50,3 +52,22 @@ def pictures(n: int = 320, *, size: int = 40, seed: int = 0) -> Pixels:
     labels = torch.arange(n) % 3
     names = tuple(f"picture-{i}" for i in range(n))
     return Pixels(pixels, labels, pixels.float().mean(0), CLASSES, names, {"pictures": n, "seed": seed})
+
+
+def top_nine(maps=2, k=9, side=7, *, layer="relu1", numbers=None):
+    """Random windows; of every map's second one the two upper rows lie outside the picture."""
+    draw = np.random.default_rng(0)
+    shape = (maps, k, side, side)
+    inside = np.ones(shape, bool)
+    inside[:, 1:2, :2] = False
+    values = torch.arange(k, 0, -1.0).expand(maps, k).clone()
+    zero = torch.zeros(maps, k, dtype=torch.int64)
+    return TopNine(
+        TopActivations(layer, values, zero + torch.arange(k), zero, zero),
+        torch.arange(maps) * 11 if numbers is None else torch.tensor(numbers),
+        (draw.normal(size=(*shape, 3)) * inside[..., None]).astype(np.float32),
+        draw.integers(0, 256, (*shape, 3)).astype(np.uint8) * inside[..., None],
+        inside,
+        zero.numpy(),
+        zero.numpy(),
+    )

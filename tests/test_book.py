@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from zfutils import notebooks
+from zfutils.runtime import notebooks
+from zfutils.study.places import BOOK, executed_path
 
 
 def pages() -> list[str]:
     """The book's notebooks in the order of its contents, so that the pages that read results come last."""
-    listed = re.findall(r"file: *(\S+)", (notebooks.BOOK / "_toc.yml").read_text())
-    there = {path.stem for path in notebooks.BOOK.glob("*.ipynb")}
+    listed = re.findall(r"file: *(\S+)", (BOOK / "_toc.yml").read_text())
+    there = {path.stem for path in BOOK.glob("*.ipynb")}
     return [page for page in listed if page in there] + sorted(there - set(listed))
 
 
@@ -34,8 +35,8 @@ def together(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("page", pages())
 def test_a_page_of_the_book_runs_on_the_smoke_edition(page, together, request):
-    source = notebooks.BOOK / f"{page}.ipynb"
-    copy = notebooks.executed_path(source, "smoke")
+    source = BOOK / f"{page}.ipynb"
+    copy = executed_path(source, "smoke")
     if not page[0].isdigit():  # it reads what the pages before it recorded, in whichever process
         wait_for(together / f"{other}.ended" for other in before(page, request.session.items))
     try:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 def prepare(arguments: argparse.Namespace) -> int:
     """Fetch data sets where asked, and build the pixels of an edition."""
-    from zfutils.images import photos
-    from zfutils.study import Study
+    from zfutils.data import photos
+    from zfutils.study.study import Study
 
     for name in arguments.download:
         photos.download(name)
@@ -23,7 +23,7 @@ def prepare(arguments: argparse.Namespace) -> int:
 
 def train(arguments: argparse.Namespace) -> int:
     """Train networks of an edition that are not there yet."""
-    from zfutils.study import Study
+    from zfutils.study.study import Study
 
     study = Study.open(arguments.edition)
     if "small" in arguments.networks:
@@ -34,8 +34,8 @@ def train(arguments: argparse.Namespace) -> int:
 
 def publish(arguments: argparse.Namespace) -> int:
     """Keep an edition's networks and numbers as the published run, in book/reference/."""
-    from zfutils.published import publish
-    from zfutils.study import Study
+    from zfutils.study.publish import publish
+    from zfutils.study.study import Study
 
     publish(Study.open(arguments.edition))
     return 0
@@ -43,10 +43,11 @@ def publish(arguments: argparse.Namespace) -> int:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run one notebook into the build folder of its edition."""
-    from zfutils import notebooks
+    from zfutils.runtime import notebooks
+    from zfutils.study.places import executed_path
 
     source = arguments.notebook
-    output = notebooks.executed_path(source, arguments.edition)
+    output = executed_path(source, arguments.edition)
     parameters = {"edition": arguments.edition} | notebooks.parse_parameters(source, arguments.parameter)
     if parameters["edition"] != arguments.edition:
         raise ValueError("the edition is given once, as --edition")

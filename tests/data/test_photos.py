@@ -1,0 +1,450 @@
+"""Photographs: folders, squashing, what is left out and what is refused; on the real sets where they are."""
+
+import os
+import pickle
+import shlex
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from zfutils.__main__ import parser
+from zfutils.data import UndecodableImage, photos, stores
+from zfutils.data.photos import MissingData, MnistImages, caltech101, decode, folders
+
+
+def paint(path, seed, *, width=20, height=12):
+    """A random picture at a path, in the format of its ending."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawn = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(drawn).save(path)
+    return drawn
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two sets of two classes each, three training and two validation pictures a class."""
+    seed = 0
+    for name, classes in (("beasts", ("cat", "n02088364")), ("things", ("bell", "cup"))):
+        for kind in classes:
+            for split, n in (("train", 3), ("val", 2)):
+                for i in range(n):
+                    seed += 1
+                    paint(tmp_path / name / split / kind / f"{i}.{'jpeg' if i else 'png'}", seed)
+    return tmp_path
+
+
+def both(data, split="train", **options):
+    return folders(("beasts", "things"), split, root=data, **{"size": 8} | options)
+
+
+# ---- folders
+
+
+def test_the_sets_together_are_one_set_of_classes_under_their_common_names(data):
+    found = both(data)
+    assert found.classes == ("cat", "beagle", "bell", "cup")
+    assert found.labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert found.names[:4] == (
+        "beasts/train/cat/0.png",
+        "beasts/train/cat/1.jpeg",
+        "beasts/train/cat/2.jpeg",
+        "beasts/train/n02088364/0.png",
+    )
+    assert len(both(data, "val")) == 8
+    assert not set(both(data, "val").names) & set(found.names)
+
+
+def test_every_picture_is_squashed_to_one_square_whatever_its_shape(data):
+    wide, high = data / "wide.png", data / "high.png"
+    paint(wide, 1, width=40, height=10)
+    paint(high, 1, width=10, height=40)
+    assert decode(wide, 8).shape == decode(high, 8).shape == (8, 8, 3)
+    halves = np.zeros((10, 40, 3), dtype=np.uint8)
+    halves[:, 20:] = 255
+    Image.fromarray(halves).save(wide)
+    assert (decode(wide, 8)[:, :3] < 8).all()
+    assert (decode(wide, 8)[:, 5:] > 247).all()
+
+
+def test_a_picture_that_has_the_size_is_kept_bit_for_bit(data):
+    painted = paint(data / "own.png", 1, width=8, height=8)
+    assert np.array_equal(decode(data / "own.png", 8), painted)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1"])
+def test_pictures_of_other_kinds_become_rgb(data, mode):
+    paint(data / "rgb.png", 1)
+    with Image.open(data / "rgb.png") as image:
+        image.convert(mode).save(data / "other.png")
+    found = decode(data / "other.png", 8)
+    assert (found.shape, found.dtype) == ((8, 8, 3), np.uint8)
+
+
+def test_per_class_takes_the_first_of_each_class_by_name(data):
+    found = both(data, per_class=2)
+    assert found.labels.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert found.names[:2] == ("beasts/train/cat/0.png", "beasts/train/cat/1.jpeg")
+
+
+def test_files_with_the_same_bytes_and_different_labels_are_left_out_of_all_splits_and_listed(data):
+    copies = (
+        ("beasts/train/cat/1.jpeg", "beasts/val/n02088364/1.jpeg"),
+        ("beasts/train/cat/2.jpeg", "things/train/cup/2.jpeg"),
+    )
+    for original, copy in copies:
+        shutil.copy(data / original, data / copy)
+    expected = tuple(sorted(name for pair in copies for name in pair))
+    for split in ("train", "val"):
+        found = both(data, split)
+        assert found.left_out == expected
+        assert not set(found.names) & set(expected)
+        assert set(found.names) | set(n for n in expected if f"/{split}/" in n) == names_below(data, split)
+
+
+def names_below(data, split):
+    return {str(path.relative_to(data)) for path in data.glob(f"*/{split}/*/*.*")}
+
+
+def test_files_with_the_same_bytes_and_the_same_label_stay(data):
+    shutil.copy(data / "beasts/train/cat/1.jpeg", data / "beasts/val/cat/1.jpeg")
+    assert both(data).left_out == ()
+    assert len(both(data, "val")) == 8
+
+
+def test_files_beside_the_pictures_are_not_counted(data):
+    for folder in ("beasts", "beasts/train/cat", "beasts/train/n02088364"):
+        (data / folder / "notes.csv").write_text("the same everywhere")
+    assert both(data).left_out == ()
+    assert len(both(data)) == 12
+
+
+def test_classes_may_be_links_and_hold_folders(data):
+    (data / "beasts/train/cat").rename(data / "elsewhere")
+    (data / "beasts/train/cat").symlink_to(data / "elsewhere", target_is_directory=True)
+    shutil.copytree(data / "elsewhere", data / "elsewhere" / "more")
+    found = both(data)
+    assert found.left_out == ()
+    assert "beasts/train/cat/more/0.png" in found.names
+
+
+def test_identity_is_equal_exactly_when_the_pictures_are(data):
+    first = both(data).identity
+    assert both(data).identity == first
+    assert both(data, size=9).identity != first
+    assert both(data, per_class=2).identity != first
+    paint(data / "things/train/cup/2.jpeg", 999)
+    assert both(data).identity != first
+
+
+def test_identity_follows_names_too(data):
+    first = both(data).identity
+    (data / "things/train/cup/2.jpeg").rename(data / "things/train/cup/9.jpeg")
+    assert both(data).identity != first
+
+
+# ---- what is missing
+
+
+def test_a_missing_set_is_refused_with_folder_layout_and_remedy(data):
+    with pytest.raises(MissingData) as caught:
+        folders(("imagenette2-160",), "train", size=8, root=data)
+    message = str(caught.value)
+    assert str(data / "imagenette2-160") in message
+    assert "imagenette2-160/train/CLASS/*.JPEG" in message
+    assert "ZFUTILS_DATA" in message
+
+
+@pytest.mark.parametrize("name", photos.DOWNLOADS)
+def test_the_command_that_a_missing_set_names_is_one_that_there_is(name, tmp_path):
+    command = str(MissingData(name, tmp_path, "anything")).split("fetch it with: ")[1]
+    python, option, package, *words = shlex.split(command)
+    assert (python, option, package) == ("python", "-m", "zfutils")
+    assert parser().parse_args(words).download == [name]
+
+
+def test_fetching_goes_to_the_data_folder_and_for_missing_sets_alone(data, monkeypatch):
+    asked = []
+    for name in ("imagenette2-160", "imagewoof2-160"):
+        monkeypatch.setitem(photos.DOWNLOADS, name, lambda root, name=name: asked.append((name, root)))
+    (data / "imagewoof2-160").mkdir()
+    photos.fetch_missing(("imagenette2-160", "imagewoof2-160", "beasts", "holidays"), data)
+    assert asked == [("imagenette2-160", str(data))]
+    monkeypatch.setenv("ZFUTILS_DATA", str(data / "new"))
+    photos.download("imagewoof2-160")
+    assert asked[1:] == [("imagewoof2-160", str(data / "new"))]
+    assert (data / "new").is_dir()
+
+
+def test_a_download_that_fails_is_refused_with_folder_layout_and_command(data, monkeypatch):
+    def unreachable(root):
+        raise OSError("no route to host")
+
+    monkeypatch.setitem(photos.DOWNLOADS, "imagenette2-160", unreachable)
+    with pytest.raises(
+        MissingData, match=r"imagenette2-160 is not complete in .*no route to host.*--download"
+    ):
+        photos.fetch_missing(("imagenette2-160",), data)
+
+
+def test_missing_data_is_told_the_same_way_from_another_process(tmp_path):
+    error = MissingData("MNIST", tmp_path, "MNIST/raw")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_set_of_ones_own_is_not_said_to_be_fetched(tmp_path):
+    assert "fetch" not in str(MissingData("holidays", tmp_path, "anything"))
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_missing_split_is_refused(data, split):
+    shutil.rmtree(data / "things" / split)
+    with pytest.raises(MissingData, match=r"things is not complete in .*things/train/CLASS"):
+        both(data)
+
+
+def test_a_half_copied_set_with_an_empty_class_is_refused_by_the_class(data):
+    for path in (data / "things/train/cup").iterdir():
+        path.unlink()
+    for split in ("train", "val"):
+        with pytest.raises(MissingData, match=r"things is not complete.*cup"):
+            both(data, split)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_half_copied_set_with_a_class_in_one_split_alone_is_refused_by_the_class(data, split):
+    shutil.rmtree(data / "things" / split / "bell")
+    with pytest.raises(MissingData, match="the class bell stands in one split alone"):
+        both(data)
+
+
+def test_another_split_is_refused(data):
+    with pytest.raises(ValueError, match="'test' is not one of a set's"):
+        both(data, "test")
+    with pytest.raises(ValueError, match="'test' is not one of a set's"):
+        MnistImages("test", root=data)
+
+
+def test_a_set_that_cannot_be_downloaded_is_refused_with_those_that_can(data):
+    with pytest.raises(ValueError, match=r"'holidays' cannot be downloaded; .*: imagenette2-160, .*MNIST"):
+        photos.download("holidays", data)
+
+
+def test_the_data_folder_is_the_environments_or_the_working_copys(monkeypatch, tmp_path):
+    monkeypatch.setenv("ZFUTILS_DATA", str(tmp_path))
+    assert photos.data_folder() == tmp_path
+    monkeypatch.delenv("ZFUTILS_DATA")
+    assert photos.data_folder() == Path(__file__).parents[2] / "data"
+
+
+# ---- what cannot be decoded
+
+
+def test_a_truncated_picture_is_refused_by_name_and_the_others_are_not(data):
+    path = data / "beasts/train/cat/1.jpeg"
+    path.write_bytes(path.read_bytes()[:-100])
+    found = both(data)
+    with pytest.raises(UndecodableImage, match=r"^beasts/train/cat/1\.jpeg: .*truncated"):
+        found[1]
+    assert found[0].shape == found[2].shape == (8, 8, 3)
+
+
+def test_a_truncated_picture_among_few_fails_the_preparation_by_name(data):
+    path = data / "things/train/cup/2.jpeg"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"1 of 12 images cannot be decoded.*: things/train/cup/2\.jpeg: "):
+        stores.build(both(data), data / "store", workers=2, progress=False)
+
+
+def test_a_store_of_photographs_lists_what_was_left_out(data):
+    shutil.copy(data / "beasts/train/cat/1.jpeg", data / "things/val/cup/1.jpeg")
+    found = stores.build(both(data), data / "store", workers=1, progress=False)
+    assert found.left_out == ("beasts/train/cat/1.jpeg", "things/val/cup/1.jpeg")
+    assert len(found) == 11
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"])
+def test_bytes_that_are_no_picture_are_refused_by_name(tmp_path, content):
+    (tmp_path / "broken.png").write_bytes(content)
+    with pytest.raises(UndecodableImage, match=r"^broken\.png: "):
+        decode(tmp_path / "broken.png", 8, name="broken.png")
+
+
+def test_a_picture_broken_anywhere_is_decoded_or_refused_and_nothing_else(tmp_path):
+    drawn = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    draw = np.random.default_rng(1)
+    for kind in ("png", "jpeg", "gif", "bmp"):
+        path = tmp_path / f"picture.{kind}"
+        Image.fromarray(drawn).save(path)
+        whole = path.read_bytes()
+        refused = 0
+        for _ in range(100):
+            broken = bytearray(whole[: draw.integers(1, len(whole) + 1)])
+            broken[draw.integers(len(broken))] ^= int(draw.integers(1, 256))
+            path.write_bytes(broken)
+            try:
+                assert decode(path, 8).shape == (8, 8, 3)
+            except UndecodableImage:
+                refused += 1
+        assert refused
+
+
+# ---- Caltech-101 and MNIST
+
+
+def test_caltechs_folders_are_its_classes_with_the_background_among_them(tmp_path):
+    inside = tmp_path / "caltech101" / "101_ObjectCategories"
+    for seed, name in enumerate(("BACKGROUND_Google/1", "accordion/1", "accordion/2", "yin_yang/1")):
+        paint(inside / f"{name}.jpg", seed)
+    found = caltech101(size=8, root=tmp_path)
+    assert found.classes == ("BACKGROUND_Google", "accordion", "yin_yang")
+    assert found.labels.tolist() == [0, 1, 1, 2]
+    assert found.names[1] == "caltech101/101_ObjectCategories/accordion/1.jpg"
+    assert found[3].shape == (8, 8, 3)
+
+
+def test_a_missing_or_half_copied_caltech_is_refused(tmp_path):
+    with pytest.raises(MissingData, match=r"caltech101 is not complete.*101_ObjectCategories/CLASS"):
+        caltech101(size=8, root=tmp_path)
+    paint(tmp_path / "caltech101/101_ObjectCategories/accordion/1.jpg", 0)
+    (tmp_path / "caltech101/101_ObjectCategories/yin_yang").mkdir()
+    with pytest.raises(MissingData, match="yin_yang"):
+        caltech101(size=8, root=tmp_path)
+
+
+@pytest.fixture
+def mnist(tmp_path):
+    """The four files, with 6 training and 4 test digits."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, n in (("train", 6), ("t10k", 4)):
+        images = np.random.default_rng(n).integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(
+            struct.pack(">4i", 2051, n, 28, 28) + images.tobytes()
+        )
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, n) + bytes(range(n)))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("split", "n"), [("train", 6), ("val", 4)])
+def test_mnist_is_read_from_its_files(mnist, split, n):
+    found = MnistImages(split, root=mnist)
+    assert len(found) == n
+    assert found.labels.tolist() == list(range(n))
+    assert np.array_equal(
+        found[2][..., 0], np.random.default_rng(n).integers(0, 256, (n, 28, 28), dtype=np.uint8)[2]
+    )
+    assert found[0].shape == (28, 28, 1)
+    assert len(set(found.names)) == n
+
+
+def test_the_splits_of_mnist_are_different_images(mnist):
+    assert MnistImages("train", root=mnist).identity != MnistImages("val", root=mnist).identity
+    assert MnistImages("train", root=mnist).identity == MnistImages("train", root=mnist).identity
+
+
+@pytest.mark.parametrize("file", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"])
+@pytest.mark.parametrize("kept", [None, 0, 3, 15, 100])
+def test_a_missing_or_truncated_file_of_mnist_is_refused(mnist, file, kept):
+    path = mnist / "MNIST" / "raw" / file
+    if kept is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[: min(kept, path.stat().st_size - 1)])
+    with pytest.raises(MissingData, match="MNIST is not complete"):
+        MnistImages("train", root=mnist)
+
+
+# ---- the real sets
+
+SETS = ("imagenette2-160", "imagewoof2-160")
+
+
+@pytest.fixture(scope="session")
+def real():
+    """The folder with the real sets."""
+    root = Path(os.environ.get("ZFUTILS_DATA", "nowhere"))
+    lacking = [name for name in (*SETS, "caltech101", "MNIST") if not (root / name).is_dir()]
+    if lacking:
+        pytest.skip(f"ZFUTILS_DATA holds no {', '.join(lacking)}")
+    return root
+
+
+@pytest.fixture(scope="session")
+def real_splits(real):
+    """Imagenette and Imagewoof together, by split."""
+    return {split: folders(SETS, split, size=160, root=real) for split in ("train", "val")}
+
+
+@pytest.mark.data
+def test_imagenette_and_imagewoof_are_twenty_classes_and_their_known_counts(real_splits):
+    train, val = real_splits["train"], real_splits["val"]
+    assert len(train.classes) == len(set(train.classes)) == 20
+    assert train.classes == val.classes
+    assert set(train.classes) == set(photos.WORDNET.values())
+    left_out = [sum(f"/{split}/" in name for name in train.left_out) for split in ("train", "val")]
+    assert (len(train) + left_out[0], len(val) + left_out[1]) == (9_469 + 9_025, 3_925 + 3_929)
+    assert len(train) == 18_492
+
+
+@pytest.mark.data
+def test_the_three_known_pairs_of_imagewoof_are_left_out(real, real_splits):
+    left_out = real_splits["train"].left_out
+    assert len(left_out) == 6
+    assert all(name.startswith("imagewoof2-160/") for name in left_out)
+    pairs = {(real / name).read_bytes(): [] for name in left_out}
+    for name in left_out:
+        pairs[(real / name).read_bytes()].append(name)
+    assert all(len({Path(name).parent.name for name in pair}) == 2 for pair in pairs.values())
+    across = [pair for pair in pairs.values() if len({name.split("/")[1] for name in pair}) == 2]
+    assert (len(pairs), len(across)) == (3, 2)
+
+
+@pytest.mark.data
+def test_width_height_and_file_size_do_not_tell_one_set_from_the_other(real, real_splits):
+    """At chance: the balanced accuracy of five folds is within 5 points of one half."""
+    names = sorted(real_splits["train"].names)[::12]
+    features, sets = [], []
+    for name in names:
+        with Image.open(real / name) as image:
+            features.append([*image.size, (real / name).stat().st_size])
+        sets.append(SETS.index(name.split("/")[0]))
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
+    order = np.random.default_rng(0).permutation(len(sets))
+    accuracy = cross_val_score(
+        classifier, np.array(features)[order], np.array(sets)[order], cv=5, scoring="balanced_accuracy"
+    ).mean()
+    assert abs(accuracy - 0.5) < 0.05
+
+
+@pytest.mark.data
+def test_real_photographs_decode_to_squares(real_splits):
+    found = real_splits["val"]
+    for index in range(0, len(found), 1000):
+        assert found[index].shape == (160, 160, 3)
+        assert found[index].std() > 5
+
+
+@pytest.mark.data
+def test_caltech_has_101_classes_and_its_background(real):
+    found = caltech101(size=32, root=real)
+    assert len(found.classes) == 102
+    assert "BACKGROUND_Google" in found.classes
+    counts = dict(zip(found.classes, np.bincount(found.labels).tolist(), strict=True))
+    assert sum(counts.values()) == 6_055
+    del counts["BACKGROUND_Google"]
+    assert (min(counts.values()), max(counts.values())) == (31, 80)
+
+
+@pytest.mark.data
+def test_mnist_has_its_seventy_thousand_digits(real):
+    train, val = MnistImages("train", root=real), MnistImages("val", root=real)
+    assert (len(train), len(val)) == (60_000, 10_000)
+    assert np.bincount(train.labels).tolist()[:3] == [5923, 6742, 5958]

@@ -1,0 +1,197 @@
+"""Scenes of several objects: balanced, nothing hidden, large enough; a function of seed, split and number."""
+
+import json
+import pickle
+from collections import Counter
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from zfutils.data.parts import PartsImages, categories, scene
+from zfutils.data.parts.several import COUNTS, HIDDEN, SeveralParts
+from zfutils.data.stores import build
+
+CLASSES = 8
+
+
+def silhouette(placed_in, of, size, field=1.0):
+    return np.any(list(placed_in.part_masks(size, field=field, of=of).values()), axis=0)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    """Two turns of every number of objects."""
+    source = SeveralParts("train", n=2 * CLASSES * len(COUNTS), size=96)
+    return [source.scene(i) for i in range(len(source))]
+
+
+# ---- what is in a picture
+
+
+def test_a_scene_holds_two_to_four_objects_of_different_categories(scenes):
+    numbers = Counter(len(s.objects) for s in scenes)
+    assert numbers == {2: 16, 3: 16, 4: 16}
+    names = [category.name for category in categories(held_out=True)]
+    for s in scenes:
+        assert len({o.label for o in s.objects}) == len(s.objects)
+        assert all(o.category == names[o.label] for o in s.objects)
+
+
+def test_present_names_what_the_scene_holds_and_the_label_is_one_of_it(scenes):
+    source = SeveralParts("train", n=len(scenes), size=96)
+    assert (source.present.dtype, source.present.shape) == (np.int8, (len(scenes), CLASSES))
+    for i, s in enumerate(scenes):
+        assert sorted(o.label for o in s.objects) == np.flatnonzero(source.present[i]).tolist()
+        assert s.label == source.labels[i] == i % CLASSES
+
+
+def test_every_category_is_there_equally_often():
+    source = SeveralParts("test", n=10 * CLASSES * len(COUNTS), size=96)
+    turns = source.present.reshape(-1, CLASSES, CLASSES).sum(1)
+    assert (turns == turns[:, :1]).all()
+    assert source.present.sum(0).tolist() == [10 * 9] * CLASSES
+    assert np.bincount(source.labels).tolist() == [30] * CLASSES
+
+
+def test_every_pair_of_categories_comes_together():
+    source = SeveralParts("train", n=600, size=96)
+    together = source.present.T.astype(int) @ source.present
+    pairs = [together[a, b] for a, b in combinations(range(CLASSES), 2)]
+    # 200 scenes each with 1, 3 and 6 pairs are 2,000; 28 pairs of categories share them
+    assert sum(pairs) == 2000
+    assert min(pairs) > 0.5 * 2000 / 28
+    assert max(pairs) < 2 * 2000 / 28
+
+
+# ---- how it lies there
+
+
+def test_no_object_is_hidden_beyond_the_stated_share(scenes):
+    for s in scenes:
+        for of, placed in enumerate(s.objects):
+            alone = silhouette(replace(s, objects=(placed,)), 0, 192)
+            assert silhouette(s, of, 192).sum() >= (1 - HIDDEN) * alone.sum()
+
+
+def test_every_object_lies_in_the_picture(scenes):
+    for s in scenes:
+        for placed in s.objects:
+            alone = replace(s, objects=(placed,))
+            inside = silhouette(alone, 0, 192).sum()
+            assert inside >= 0.95 * silhouette(alone, 0, 384, field=2.0).sum(), placed.category
+
+
+def test_every_object_is_about_30_px_or_more_in_a_picture_of_96(scenes):
+    for s in scenes:
+        for of, placed in enumerate(s.objects):
+            rows, columns = np.nonzero(silhouette(s, of, 192))
+            assert max(np.ptp(rows), np.ptp(columns)) + 1 >= 2 * 29, placed.category
+
+
+def test_the_more_objects_the_smaller_they_are(scenes):
+    areas = {
+        n: np.mean([silhouette(s, k, 96).mean() for s in scenes if len(s.objects) == n for k in range(n)])
+        for n in COUNTS
+    }
+    assert 0.14 > areas[2] > 1.2 * areas[3] > 1.4 * areas[4]
+    assert areas[4] > 0.05
+
+
+def test_objects_come_everywhere_in_the_picture():
+    source = SeveralParts("train", n=120, size=96)
+    middles = np.array([(o.x, o.y) for i in range(120) for o in source.scene(i).objects])
+    counts, _, _ = np.histogram2d(*middles.T, bins=2, range=[(0, 1), (0, 1)])
+    assert counts.min() > 0.6 * counts.mean()
+
+
+def test_every_object_is_darker_than_the_ground_or_as_dark_as_on_its_own(scenes):
+    """The ground is the lightest of the objects' own, so the contrast drawn for each of them holds."""
+    s, source = scenes[-1], SeveralParts("train", n=len(scenes), size=96)
+    own = [scene("train", n, held_out=True) for n in individuals(source, len(scenes) - 1)]
+    assert [o.parts for o in s.objects] == [other.objects[0].parts for other in own]
+    lightness = [sum(other.background.texture.colours[0]) for other in own]
+    assert s.background == own[int(np.argmax(lightness))].background
+
+
+def individuals(source, index):
+    """Numbers of the scenes that the objects of a picture come from."""
+    labels = [o.label for o in source.scene(index).objects]
+    return [(1 << 24) + CLASSES * (4 * index + place) + label for place, label in enumerate(labels)]
+
+
+def test_no_individual_comes_twice_nor_in_a_picture_of_one_object(scenes):
+    drawn = [o.parts for s in scenes for o in s.objects]
+    single = PartsImages("train", n=len(scenes), size=96, held_out=True)
+    drawn += [single.scene(i).objects[0].parts for i in range(len(single))]
+    assert len(set(drawn)) == len(drawn)
+
+
+# ---- the image source
+
+
+def test_a_picture_depends_on_seed_split_and_number_alone():
+    few, many = SeveralParts("train", n=20, size=64, seed=3), SeveralParts("train", n=60, size=64, seed=3)
+    last = many[19]
+    assert np.array_equal(few[19], last)
+    assert np.array_equal(many[19], last)
+    assert few.names == many.names[:20]
+    np.testing.assert_array_equal(few.present, many.present[:20])
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"split": "validation"}])
+def test_another_seed_or_split_gives_other_pictures(other):
+    first = SeveralParts("train", n=8, size=64)
+    options = {"split": "train", "n": 8, "size": 64} | other
+    second = SeveralParts(options.pop("split"), **options)
+    assert all(np.abs(first[i].astype(int) - second[i]).mean() > 5 for i in range(8))
+    assert first.identity != second.identity
+    assert not set(first.names) & set(second.names)
+
+
+def test_a_wider_field_shows_the_same_world_with_more_around_it():
+    narrow, wide = SeveralParts("train", n=3, size=96), SeveralParts("train", n=3, size=144, field=1.5)
+    assert narrow.identity != SeveralParts("train", n=3, size=96, field=1.5).identity
+    inner = wide[2][24:120, 24:120].astype(int)
+    assert np.abs(inner - narrow[2]).mean() < 8  # the sensor's noise is drawn anew
+
+
+def test_it_is_a_source_like_any_other(tmp_path):
+    source = SeveralParts("validation", n=9, size=48)
+    assert json.loads(json.dumps(source.identity)) == source.identity
+    assert len(set(source.names)) == 9
+    store = build(pickle.loads(pickle.dumps(source)), tmp_path / "several", workers=1, progress=False)
+    assert (store.classes, store.names) == (source.classes, source.names)
+    for i in (0, 8):
+        np.testing.assert_array_equal(store.pixels[i], source[i])
+
+
+def test_the_identity_is_not_that_of_pictures_of_one_object():
+    several = SeveralParts("train", n=8, size=64)
+    single = PartsImages("train", n=8, size=64, held_out=True)
+    assert several.identity != single.identity
+    assert several.classes == single.classes
+    assert not set(several.names) & set(single.names)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split": "trian"}, "'trian'; allowed are train, validation, test, probe"),
+        ({"size": 16}, "size is 16 px; allowed are 32 … 1024"),
+        ({"n": 0}, "n is 0; it must be 1 or more"),
+        ({"seed": -1}, "seed is -1; it must be 0 or more"),
+        ({"field": 0.0}, r"field is 0\.0; it must be above 0"),
+    ],
+)
+def test_a_wrong_argument_is_refused_with_what_is_allowed(options, message):
+    options = {"split": "train", "n": 4, "size": 64} | options
+    with pytest.raises(ValueError, match=message):
+        SeveralParts(options.pop("split"), **options)
+
+
+@pytest.mark.parametrize("index", [4, -1])
+def test_a_picture_that_is_not_there_is_refused(index):
+    with pytest.raises(IndexError, match="this source has pictures 0 … 3"):
+        SeveralParts("train", n=4, size=64)[index]

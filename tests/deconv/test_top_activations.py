@@ -1,0 +1,184 @@
+"""The strongest activations: the same ones however the images come, and those that a full sort finds."""
+
+import numpy as np
+import pytest
+import small
+import torch
+from torch import nn
+
+from zfutils.data.pixels import Pixels
+from zfutils.deconv.top_activations import TopActivations, top_activations
+
+LAYERS = ("relu1", "pool1", "conv2", "fc3", "fc4")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return small.pictures(60)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return small.SPEC.build().eval()
+
+
+def found(model, images, rows=None, **options):
+    rows = torch.arange(len(images)) if rows is None else rows
+    return top_activations(model, images, rows, **{"layers": LAYERS, "side": 32, "scale": 1 / 64} | options)
+
+
+def everything(model, images, layer):
+    """All activations of a layer, (n, maps, places)."""
+    (view,) = next(images.views(torch.arange(len(images)), crops=1, batch=999, side=32, scale=1 / 64))
+    x = view.images
+    with torch.no_grad():
+        for name, module in model.named_children():
+            x = module(x)
+            if name == layer:
+                return x.reshape(*x.shape[:2], -1), (x.shape[-1] if x.ndim == 4 else 1)
+    raise AssertionError(layer)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_they_are_those_that_sorting_all_activations_gives(model, images, layer):
+    got = found(model, images)[layer]
+    whole, width = everything(model, images, layer)
+    values, order = whole.amax(2).sort(0, descending=True)
+    assert got.values.shape == (whole.shape[1], 9)
+    torch.testing.assert_close(got.values, values[:9].T, rtol=1e-5, atol=1e-6)
+    alone = 1e-3 * values[:9].T.abs() < values[:9].T - values[1:10].T  # no near tie with the next
+    assert alone.any()
+    assert torch.equal(got.images[alone], order[:9].T[alone])
+    places = got.rows * width + got.columns
+    maps = torch.arange(len(places))[:, None].expand_as(places)
+    torch.testing.assert_close(whole[got.images, maps, places], got.values, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 64])
+def test_neither_batches_nor_the_order_of_images_matter(model, images, batch):
+    once = found(model, images, batch=60)
+    shuffled = torch.randperm(60, generator=torch.Generator().manual_seed(1))
+    again = found(model, images, shuffled, batch=batch)
+    for layer in LAYERS:
+        for name in ("images", "rows", "columns"):
+            assert torch.equal(getattr(once[layer], name), getattr(again[layer], name)), (layer, name)
+
+
+def test_shards_merge_to_what_one_pass_gives(model, images):
+    once = found(model, images)
+    first, second = (found(model, images, rows) for rows in torch.arange(60).split([23, 37]))
+    for layer in LAYERS:
+        for merged in (first[layer].merged(second[layer]), second[layer].merged(first[layer])):
+            assert torch.equal(merged.images, once[layer].images)
+            assert torch.equal(merged.rows, once[layer].rows)
+
+
+def constant(values, size=4):
+    """Pictures of one grey each, and a network that hands them through."""
+    pixels = (
+        torch.tensor(values, dtype=torch.uint8)[:, None, None, None].expand(-1, size, size, 1).contiguous()
+    )
+    labels = torch.zeros(len(values), dtype=torch.int64)
+    names = tuple(map(str, range(len(values))))
+    images = Pixels(pixels, labels, torch.zeros(size, size, 1), ("grey",), names, {})
+    same = nn.Conv2d(1, 1, 1)
+    nn.init.ones_(same.weight)
+    nn.init.zeros_(same.bias)
+    return nn.Sequential(same), images
+
+
+def test_ties_go_to_the_earlier_image_and_the_earlier_place():
+    model, images = constant([5, 9, 9, 7, 9, 0])
+    got = top_activations(
+        model, images, torch.tensor([4, 5, 3, 2, 1, 0]), layers=["conv1"], k=4, side=4, scale=1
+    )
+    assert got["conv1"].images.tolist() == [[1, 2, 4, 3]]
+    assert got["conv1"].values.tolist() == [[9, 9, 9, 7]]
+    assert got["conv1"].rows.tolist() == got["conv1"].columns.tolist() == [[0, 0, 0, 0]]
+
+
+def test_negative_activations_are_ordered_too():
+    model, images = constant([5, 9, 1])
+    nn.init.constant_(model[0].weight, -1)
+    got = top_activations(model, images, torch.arange(3), layers=["conv1"], k=3, side=4, scale=1)
+    assert got["conv1"].values.tolist() == [[-1, -5, -9]]
+
+
+def test_what_differs_by_rounding_alone_is_a_tie():
+    zero = torch.zeros(1, 1, dtype=torch.int64)
+
+    def one(value, image):
+        return TopActivations("relu1", torch.tensor([[value]]), zero + image, zero, zero)
+
+    assert one(1.0, 0).merged(one(1.0 + 4e-7, 1)).images.item() == 0
+    assert one(1.0, 0).merged(one(1.0001, 1)).images.item() == 1
+
+
+def test_the_model_is_left_as_it_was(model, images):
+    model.train()
+    found(model, images)
+    assert model.training
+    model.eval()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": ["relu9"]}, r"layers \['relu9'\] are not in this network; it has conv1"),
+        ({"k": 61}, "61 activations of different images were asked for, of a set of 60"),
+        ({"k": 0}, "0 activations"),
+        ({"rows": torch.arange(0)}, "of a set of 0"),
+        ({"rows": torch.tensor([1, 2, 2] * 4)}, "an image stands twice"),
+    ],
+)
+def test_what_cannot_be_found_is_refused(model, images, options, message):
+    with pytest.raises(ValueError, match=message):
+        found(model, images, **options)
+
+
+def test_nan_names_the_layer_and_the_image(images):
+    spoilt = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU())
+    nn.init.constant_(spoilt[0].weight, np.nan)
+    with pytest.raises(ValueError, match="relu1 gives NaN for image 41"):
+        top_activations(spoilt, images, torch.tensor([41, 42]), layers=["relu1"], k=1, side=32, scale=1)
+
+
+def test_shards_of_other_layers_or_with_common_images_are_refused():
+    ones = torch.ones(1, 2)
+    one = TopActivations("relu1", ones, torch.tensor([[0, 1]]), ones.long(), ones.long())
+    with pytest.raises(ValueError, match="differ in layer"):
+        one.merged(TopActivations("relu2", ones, torch.tensor([[2, 3]]), ones.long(), ones.long()))
+    with pytest.raises(ValueError, match="images in common"):
+        one.merged(TopActivations("relu1", ones, torch.tensor([[1, 3]]), ones.long(), ones.long()))
+
+
+# ---- a choice of maps
+
+
+def answering(*rows):
+    """Maps with these values, in a set of as many images."""
+    values = torch.tensor(rows, dtype=torch.float32)
+    zeros = torch.zeros(values.shape, dtype=torch.int64)
+    return TopActivations("relu5", values, torch.arange(values.shape[1]).expand_as(zeros), zeros, zeros)
+
+
+def test_a_choice_is_among_the_maps_that_answer_to_all_their_images():
+    found = answering([3, 2], [1, 0], [0, 0], [5, 5], [2, 1], [4, 0])  # 0, 3 and 4 do
+    assert found.some(3, seed=0).tolist() == [0, 3, 4]
+    pairs = {tuple(found.some(2, seed=seed).tolist()) for seed in range(20)}
+    assert pairs == {(0, 3), (0, 4), (3, 4)}, "in order, whatever the seed drew first"
+    assert torch.equal(found.some(2, seed=5), found.some(2, seed=5))
+
+
+def test_where_too_few_answer_the_choice_is_among_all():
+    found = answering([3, 2], [1, 0], [0, 0])
+    drawn = {tuple(found.some(2, seed=seed).tolist()) for seed in range(20)}
+    assert drawn == {(0, 1), (0, 2), (1, 2)}
+    assert found.some(9, seed=0).tolist() == [0, 1, 2]
+
+
+def test_those_of_some_maps_are_their_rows():
+    found = answering([3, 2], [1, 0], [5, 4]).of(torch.tensor([2, 0]))
+    assert found.values.tolist() == [[5, 4], [3, 2]]
+    assert (found.layer, len(found)) == ("relu5", 2)

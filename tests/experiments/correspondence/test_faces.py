@@ -1,0 +1,317 @@
+"""Faces and the squares over their parts: places worked out by hand, drawn truth, and refusals."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from zfutils.data import photos
+from zfutils.data.parts import PartsImages
+from zfutils.experiments.correspondence import faces, occluders
+
+DATA = Path(__file__).parents[3] / "book" / "data"
+HEADER = "file," + ",".join(faces.POINTS + faces.BOX)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return faces.rendered_faces(PartsImages("probe", n=20, size=64), n=4, side=64)
+
+
+def three_points(side=64):
+    """Two faces, their parts at places told here."""
+    points = np.array([[[16.0, 20], [48, 20], [32, 44]], [[18, 22], [46, 22], [32, 42]]])
+    images = np.zeros((2, side, side, 3), np.uint8)
+    return faces.Faces(images, points, np.ones(2), ("dog", "cat"), ("a", "b"))
+
+
+# ---- frames
+
+
+def test_a_frame_about_a_square_box_is_filled_by_the_wanted_share():
+    frame = faces.filled_frame((0.3, 0.4, 0.7, 0.8))
+    assert frame.side == pytest.approx(0.4 / np.sqrt(0.8))
+    assert faces.filled_share((0.3, 0.4, 0.7, 0.8), frame) == pytest.approx(0.8)
+    assert frame.left + frame.side / 2 == pytest.approx(0.5)
+    assert frame.top + frame.side / 2 == pytest.approx(0.6)
+
+
+def test_a_long_box_is_cut_so_that_its_width_fills_the_share():
+    frame = faces.filled_frame((0.4, 0.1, 0.6, 0.9))  # 0.2 wide: a frame of 0.25, cut from its height
+    assert frame.side == pytest.approx(0.25)
+    assert faces.filled_share((0.4, 0.1, 0.6, 0.9), frame) == pytest.approx(0.8)
+
+
+def test_a_frame_stays_in_the_picture_and_is_filled_all_the_more():
+    corner = faces.filled_frame((0.0, 0.0, 0.5, 0.5))
+    assert corner[:2] == (0, 0)
+    whole = faces.filled_frame((0.0, 0.05, 1.0, 0.95))
+    assert whole == (0, 0, 1)
+    assert faces.filled_share((0.0, 0.05, 1.0, 0.95), whole) == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("box", [(0.5, 0.2, 0.5, 0.9), (0.6, 0.2, 0.5, 0.9)])
+def test_a_box_without_an_inside_is_refused(box):
+    with pytest.raises(ValueError, match="box with an inside"):
+        faces.filled_frame(box)
+
+
+# ---- drawn faces
+
+
+def test_drawn_faces_are_upright_in_the_middle_and_fill_the_frame(drawn):
+    assert drawn.images.shape == (4, 64, 64, 3)
+    assert drawn.kinds == ("cat", "dog", "rabbit", "bear")
+    np.testing.assert_allclose(drawn.filled, 0.8)
+    right, left, nose = drawn.points.transpose(1, 0, 2)
+    assert (right[:, 0] < 30).all()  # the animal's own right, at the left of the picture
+    assert (left[:, 0] > 34).all()
+    assert (nose[:, 1] > right[:, 1] + 8).all()
+    assert np.abs(right[:, 1] - left[:, 1]).max() < 64 * 0.06  # upright
+    assert np.abs(drawn.points.mean(1)[:, 0] - 32).max() < 64 * 0.06
+
+
+def test_the_points_of_a_drawn_face_lie_on_its_eyes_and_nose():
+    """Where the part is drawn in one flat colour, found again in the frame's own pixels."""
+    source = PartsImages("probe", n=4, size=64)
+    found = faces.rendered_faces(source, n=4, side=128)
+    for i in range(4):
+        scene = source.scene(i)
+        scale = np.hypot(*(found.points[i, 0] - found.points[i, 1])) / 128
+        places = {p.name: p.key_point for p in scene.objects[0].parts}
+        apart = np.hypot(*np.subtract(scene.objects[0].place(places["left eye"]),
+                                      scene.objects[0].place(places["right eye"])))  # fmt: skip
+        grown = scale / apart
+        nose = np.hypot(*np.subtract(scene.objects[0].place(places["left eye"]),
+                                     scene.objects[0].place(places["nose"])))  # fmt: skip
+        assert np.hypot(*(found.points[i, 0] - found.points[i, 2])) / 128 == pytest.approx(
+            grown * nose, rel=0.05
+        )
+
+
+def test_a_category_without_a_nose_is_refused_by_name():
+    source = PartsImages("probe", n=8, size=64)
+    with pytest.raises(ValueError, match="the face of the owl has no nose; a face needs right eye, left eye"):
+        faces.rendered_faces(source, n=1, side=64, kinds=["owl"])
+    with pytest.raises(ValueError, match="no category 'wolf'; there are cat, dog"):
+        faces.rendered_faces(source, n=1, side=64, kinds=["wolf"])
+    with pytest.raises(ValueError, match="9 faces are wanted; the 8 scenes have 4"):
+        faces.rendered_faces(source, n=9, side=64)
+
+
+def test_faces_in_turn_go_round_the_kinds():
+    found = faces.Faces(
+        np.zeros((5, 8, 8, 3), np.uint8), np.zeros((5, 3, 2)), np.ones(5), tuple("aaabb"), tuple("01234")
+    )
+    assert found.in_turn(4).names == ("0", "3", "1", "4")
+    assert found.in_turn(4).kinds == ("a", "b", "a", "b")
+
+
+# ---- marked photographs
+
+
+def row(name="s/val/n02086240/x.JPEG", values=(0.4, 0.4, 0.6, 0.4, 0.5, 0.6, 0.25, 0.25, 0.75, 0.75)):
+    return name + "," + ",".join(map(str, values))
+
+
+def marked(tmp_path, *rows, header=HEADER):
+    path = tmp_path / "faces.csv"
+    path.write_text("\n".join(("# remark", header, *rows)) + "\n")
+    return path
+
+
+def test_marks_are_read_with_their_remarks_left_out(tmp_path):
+    table = faces.read_annotations(marked(tmp_path, row()))
+    assert list(table) == HEADER.split(",")
+    assert table.loc[0, "nose_y"] == 0.6
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([row(values=(0.4, 0.4, 0.6, 0.4, "", "", 0.2, 0.2, 0.8, 0.8))], "x.JPEG has no nose_x"),
+        ([row(values=(0.4, 0.4, 1.6, 0.4, 0.5, 0.6, 0.2, 0.2, 0.8, 0.8))], "outside 0…1 in left_eye_x"),
+        ([row(values=(0.6, 0.4, 0.4, 0.4, 0.5, 0.6, 0.2, 0.2, 0.8, 0.8))], "right and left exchanged"),
+        ([row(), row()], "x.JPEG is there twice"),
+    ],
+)
+def test_a_wrong_mark_is_refused_with_its_file(tmp_path, rows, message):
+    with pytest.raises(ValueError, match=message):
+        faces.read_annotations(marked(tmp_path, *rows))
+
+
+def test_a_missing_column_is_named(tmp_path):
+    path = marked(tmp_path, "x,1", header="file,nose_x")
+    with pytest.raises(ValueError, match=r"faces\.csv has no column right_eye_x"):
+        faces.read_annotations(path)
+
+
+def test_a_photograph_is_cut_so_that_its_points_stay_on_what_they_mark(tmp_path):
+    """A red, a green and a blue spot in a grey picture, marked; the frame shows them under its points."""
+    picture = np.full((200, 100, 3), 90, np.uint8)  # twice as high as wide: squashed
+    where, colours = {"right": (40, 80), "left": (60, 80), "nose": (50, 120)}, np.eye(3) * 255
+    for (x, y), colour in zip(where.values(), colours, strict=True):
+        picture[y - 6 : y + 6, x - 3 : x + 3] = colour
+    name = "s/val/n02086240/x.png"
+    (tmp_path / name).parent.mkdir(parents=True)
+    Image.fromarray(picture).save(tmp_path / name)
+    table = faces.read_annotations(marked(tmp_path, row(name)))
+    found = faces.photographed_faces(table, tmp_path, side=96, size=160)
+    assert found.kinds == ("Shih-Tzu",)
+    assert found.filled[0] == pytest.approx(0.8)
+    for (x, y), colour in zip(found.points[0], colours, strict=True):
+        np.testing.assert_allclose(found.images[0, round(y), round(x)], colour, atol=40)
+    side = 0.5 / np.sqrt(0.8)
+    np.testing.assert_allclose(found.points[0, 0], 96 * (np.array([0.4, 0.4]) - 0.5 + side / 2) / side)
+
+
+def test_photographs_that_are_not_there_are_counted_and_the_first_named(tmp_path):
+    table = faces.read_annotations(marked(tmp_path, row("s/a.JPEG"), row("s/b.JPEG")))
+    with pytest.raises(FileNotFoundError, match=r"2 of 2 faces are not below .*: s/a\.JPEG"):
+        faces.photographed_faces(table, tmp_path, side=96)
+    with pytest.raises(ValueError, match="no face is marked"):
+        faces.photographed_faces(table[:0], tmp_path, side=96)
+
+
+def test_marks_apart_by_3_and_4_pixels_are_5_pixels_apart(tmp_path):
+    first = faces.read_annotations(marked(tmp_path, row(), row("other")))
+    second = first[:1].assign(nose_x=first["nose_x"] + 3 / 160, nose_y=first["nose_y"] - 4 / 160)
+    found = faces.annotation_differences(first, second, size=160)
+    assert list(found["part"]) == list(faces.PARTS)
+    np.testing.assert_allclose(found["pixels"], [0, 0, 5], atol=1e-9)
+    with pytest.raises(ValueError, match="no face was marked twice"):
+        faces.annotation_differences(first, second.assign(file="third"), size=160)
+
+
+def test_the_marked_dogs_are_enough_and_of_the_validation_splits():
+    table = faces.read_annotations(DATA / "dog_faces.csv")
+    sets = {tuple(name.split("/")[:2]) for name in table["file"]}
+    assert len(table) >= 30
+    assert sets == {("imagenette2-160", "val"), ("imagewoof2-160", "val")}
+    nette = table["file"].str.startswith("imagenette")
+    assert table["file"][nette].str.contains("/n02102040/").all()
+    for axis, (low, high) in {"x": ("left", "right"), "y": ("top", "bottom")}.items():
+        for part in ("right_eye", "left_eye", "nose"):
+            inside = table[f"{part}_{axis}"].between(table[f"face_{low}"], table[f"face_{high}"])
+            assert inside.all(), table["file"][~inside].tolist()
+
+
+def test_ten_dogs_were_marked_twice_within_a_quarter_of_a_square():
+    first = faces.read_annotations(DATA / "dog_faces.csv")
+    again = faces.read_annotations(DATA / "dog_faces_again.csv", boxes=False)
+    apart = faces.annotation_differences(first, again, size=160)
+    assert len(apart) == 30
+    assert (apart["pixels"] > 0).mean() > 0.9  # marked again, not copied
+    assert apart["pixels"].max() < 160 * occluders.SQUARE / 4
+
+
+@pytest.mark.data
+def test_the_marked_dogs_are_there_and_none_also_stands_under_another_class():
+    root = photos.data_folder()
+    if not (root / "imagewoof2-160").is_dir():
+        pytest.skip(f"no photographs below {root}")
+    table = faces.read_annotations(DATA / "dog_faces.csv")
+    found = faces.photographed_faces(table, root, side=128)
+    squares = occluders.covers(found, overlap=0.25)
+    assert found.images.shape == (len(table), 128, 128, 3)
+    assert found.filled.min() >= 0.8 - 1e-9
+    assert len(squares.named(occluders.SAME)) == len(squares.named(occluders.OWN)) == 24
+    assert found.images.std((1, 2, 3)).min() > 10
+    left_out = photos.folders(["imagenette2-160", "imagewoof2-160"], "val", size=160).left_out
+    assert not set(table["file"]) & set(left_out)
+
+
+# ---- squares
+
+
+def test_squares_have_one_area_and_lie_in_the_frame(drawn):
+    squares = occluders.covers(drawn, places=5)
+    masks = squares.masks()
+    assert squares.names == (*faces.PARTS, *[occluders.SAME] * 5, *[occluders.OWN] * 5)
+    assert masks.shape == (13, 4, 64, 64)
+    assert set(masks.sum((2, 3)).ravel()) == {14**2}
+
+
+def test_a_parts_square_is_about_its_point():
+    squares = occluders.covers(three_points(), share=0.25, places=1)
+    np.testing.assert_array_equal(squares.corners[0], [[12, 8], [14, 10]])  # row and column of the corner
+    rows, columns = np.nonzero(squares.masks()[2, 0])
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (36, 51, 24, 39)
+
+
+def test_random_squares_touch_no_parts_square(drawn):
+    squares = occluders.covers(drawn, places=10)
+    masks = squares.masks()
+    assert not (masks[3:] & masks[:3].any(0)).any()
+
+
+def test_a_place_for_all_is_the_same_on_every_face_and_places_differ(drawn):
+    squares = occluders.covers(drawn, places=10)
+    same = squares.corners[squares.named(occluders.SAME)]
+    own = squares.corners[squares.named(occluders.OWN)]
+    assert (same == same[:, :1]).all()
+    assert len({tuple(at) for at in same[:, 0]}) == 10
+    for face in range(len(drawn)):
+        assert len({tuple(at) for at in own[:, face]}) == 10
+    assert (own != own[:, :1]).any()
+
+
+@pytest.mark.parametrize("overlap", [0.1, 0.25, 0.5])
+def test_a_random_square_covers_at_most_the_allowed_share(overlap):
+    squares = occluders.covers(three_points(), share=0.25, places=60, overlap=overlap)
+    masks = squares.masks()
+    shared = (masks[3:, None] & masks[None, :3]).sum((3, 4)) / 16**2
+    assert 0 < shared.max() <= overlap
+
+
+def test_the_places_are_a_matter_of_the_seed(drawn):
+    first, same, other = (occluders.covers(drawn, places=5, seed=seed).corners for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, same)
+    assert (first != other).any()
+
+
+def test_a_square_that_leaves_the_frame_is_refused_with_its_face():
+    found = three_points()
+    found.points[1, 2] = (32, 62)
+    with pytest.raises(ValueError, match=r"16 px over nose of face 1 is not in the frame: row 54, column 24"):
+        occluders.covers(found, share=0.25)
+
+
+def test_more_places_than_there_are_and_impossible_squares_are_refused():
+    found = three_points()
+    with pytest.raises(ValueError, match=r"5000 random places are wanted; \d+ spare eyes and nose"):
+        occluders.covers(found, places=5000)
+    with pytest.raises(ValueError, match="a square of 128 px does not fit in a frame of 64 px"):
+        occluders.covers(found, share=2)
+
+
+def test_some_squares_on_some_faces(drawn):
+    squares = occluders.covers(drawn, places=2)
+    few = squares.of([2, 0], faces=[3, 1])
+    assert few.names == ("nose", "right eye")
+    np.testing.assert_array_equal(few.corners[1, 0], squares.corners[0, 3])
+
+
+def test_covered_pictures_are_grey_in_the_square_and_untouched_elsewhere(drawn):
+    squares = occluders.covers(drawn, places=1)
+    pictures, masks = occluders.covered_pictures(drawn, squares), squares.masks()
+    for cover in range(5):
+        assert (pictures[cover][masks[cover]] == 128).all()
+        np.testing.assert_array_equal(pictures[cover][~masks[cover]], drawn.images[~masks[cover]])
+
+
+# ---- as a network takes them
+
+
+def test_inputs_are_centred_with_the_middle_of_the_mean():
+    images = np.full((1, 4, 4, 3), 100, np.uint8)
+    mean = torch.arange(36.0).reshape(6, 6, 1).expand(6, 6, 3)
+    x = faces.inputs(images, mean, scale=0.5)
+    assert x.shape == (1, 3, 4, 4)
+    assert x[0, 1, 0, 0] == 0.5 * (100 - 7)  # row 1, column 1 of the mean
+    assert x[0, 2, 3, 2] == 0.5 * (100 - 27)
+    assert occluders.grey(4, mean, scale=0.5, level=128)[0, 0, 0] == 0.5 * (128 - 7)
+    with pytest.raises(ValueError, match="frames of 8 px are larger than the training images, 6 px"):
+        faces.inputs(np.zeros((1, 8, 8, 3), np.uint8), mean, scale=1)

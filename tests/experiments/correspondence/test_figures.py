@@ -1,0 +1,148 @@
+"""Figures of chapter 7: what they are given stands in them, and no label covers another."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from legible import assert_readable, texts
+
+from zfutils.experiments.correspondence import figures
+from zfutils.experiments.correspondence.consistency import MEASURES
+from zfutils.experiments.correspondence.faces import PARTS
+from zfutils.experiments.correspondence.occluders import OWN, SAME
+from zfutils.experiments.correspondence.sign_changes import PAPER
+
+COVERED = (*PARTS, SAME, OWN)
+DRAW = np.random.default_rng(0)
+
+
+def pictures(*shape):
+    return DRAW.integers(0, 256, (*shape, 16, 16, 3), dtype=np.uint8)
+
+
+def summary(start=0.1, *, missing=False):
+    rows = []
+    for layer in ("relu5", "relu7"):
+        for k, name in enumerate(COVERED):
+            row = {"layer": layer, "occluded": name}
+            for m, measure in enumerate(MEASURES):
+                value = start + 0.01 * k + 0.2 * m + 0.1 * (layer == "relu7")
+                ends = (np.nan, np.nan) if missing else (value - 0.004, value + 0.006)
+                row |= dict(zip((measure, f"{measure}_low", f"{measure}_high"), (value, *ends), strict=True))
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+# ---- faces
+
+
+def test_fig_8_has_a_column_a_face_and_a_line_a_way_of_covering():
+    shown = pictures(6, 5)
+    names = ["uncovered", *PARTS, "random, one", "random, each"]
+    figure = figures.fig_8(shown, names)
+    assert_readable(figure)
+    assert {"uncovered", "right\neye", "left\neye", "nose", "random,\none"} <= {t for t, _ in texts(figure)}
+    placed = {
+        tuple(np.round(image.get_extent()[::3], 6)): np.asarray(image.get_array())
+        for image in figure.axes[0].images
+    }
+    assert len(placed) == 30
+    order = sorted(placed, key=lambda place: (place[1], place[0]))  # top, then left
+    for number, place in enumerate(order):
+        np.testing.assert_array_equal(placed[place], shown[number // 5, number % 5])
+
+
+def test_fig_8_refuses_lines_without_a_name():
+    with pytest.raises(ValueError, match="2 names for pictures of shape"):
+        figures.fig_8(pictures(3, 5), ["uncovered", "nose"])
+
+
+@pytest.mark.parametrize("n", [1, 8, 11])
+def test_every_face_of_the_contact_sheet_bears_its_three_points(n):
+    points = DRAW.uniform(2, 14, (n, 3, 2))
+    figure = figures.contact_sheet(pictures(n), points)
+    assert_readable(figure)
+    (axes,) = figure.axes
+    assert len(axes.images) == n
+    marks = [line for line in axes.lines if len(line.get_xdata()) and line.get_markeredgecolor() != "white"]
+    assert len(marks) == 3 * n
+    for i, image in enumerate(axes.images):
+        left, right, bottom, top = image.get_extent()
+        for k, line in enumerate(marks[3 * i : 3 * i + 3]):
+            x, y = line.get_xdata()[0], line.get_ydata()[0]
+            assert (x - left) / (right - left) == pytest.approx(points[i, k, 0] / 16)
+            assert (y - top) / (bottom - top) == pytest.approx(points[i, k, 1] / 16)
+    assert len({line.get_marker() for line in marks[:3]}) == 3
+
+
+def test_a_contact_sheet_needs_points_for_every_face():
+    with pytest.raises(ValueError, match=r"points of shape \(2, 3, 2\) for 3 faces of 3 parts"):
+        figures.contact_sheet(pictures(3), np.zeros((2, 3, 2)))
+
+
+# ---- numbers
+
+
+def values(box):
+    """Of the dots of an errorbar, which keeps them as objects."""
+    return np.asarray(box.lines[0].get_xdata(), dtype=float)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_value_stands_in_its_line_with_its_interval(measure):
+    tables = {"trained": summary(), "random weights": summary(0.3)}
+    figure = figures.sign_changes(tables, measure=measure)
+    assert_readable(figure)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["layer 5", "layer 7"]
+    for axes, layer in zip(figure.axes, ("relu5", "relu7"), strict=True):
+        for box, table in zip(axes.containers, tables.values(), strict=True):
+            own = table[table["layer"] == layer]
+            np.testing.assert_allclose(values(box), own[measure])
+            assert list(np.rint(box.lines[0].get_ydata().astype(float))) == [0, 1, 2, 3, 4]
+            ends = [segment[:, 0] for segment in box.lines[2][0].get_segments()]
+            np.testing.assert_allclose(ends, own[[f"{measure}_low", f"{measure}_high"]])
+
+
+def test_the_papers_values_stand_in_the_lines_of_their_parts():
+    figure = figures.sign_changes({"trained": summary()}, paper=PAPER)
+    assert_readable(figure)
+    assert "the paper, five faces" in {text for text, _ in texts(figure)}
+    for axes, layer in zip(figure.axes, ("relu5", "relu7"), strict=True):
+        box = axes.containers[1]
+        np.testing.assert_allclose(values(box), PAPER[layer])
+        assert list(np.rint(box.lines[0].get_ydata().astype(float))) == [
+            0,
+            1,
+            2,
+            3,
+        ]  # its random row at one place for all
+
+
+def test_values_without_an_interval_are_shown_too():
+    figure = figures.sign_changes({"trained": summary(missing=True)})
+    assert_readable(figure)
+    assert values(figure.axes[0].containers[0])[0] == pytest.approx(0.1)
+
+
+def test_other_measures_and_too_many_networks_are_refused():
+    with pytest.raises(ValueError, match="no measure 'p'; measures are delta, kappa, changed"):
+        figures.sign_changes({"trained": summary()}, measure="p")
+    with pytest.raises(ValueError, match="one to five networks are shown, not 0"):
+        figures.sign_changes({})
+
+
+def test_every_place_is_a_mark_at_its_changes_and_its_delta():
+    names = [*PARTS, *[SAME] * 6, *[OWN] * 4]
+    places = pd.DataFrame(
+        {"layer": layer, "occluded": name, "delta": DRAW.uniform(0.1, 0.2), "changed": DRAW.uniform(0, 0.1)}
+        for layer in ("relu5", "relu7")
+        for name in names
+    )
+    figure = figures.against_changed(places)
+    assert_readable(figure)
+    for axes, layer in zip(figure.axes, ("relu5", "relu7"), strict=True):
+        drawn = {line.get_label(): line.get_xydata() for line in axes.lines}
+        assert sorted(len(values) for values in drawn.values()) == [1, 1, 1, 4, 6]
+        nose = places[(places["layer"] == layer) & (places["occluded"] == "nose")]
+        np.testing.assert_allclose(drawn["nose"], nose[["changed", "delta"]])
+    with pytest.raises(ValueError, match="the table has no column changed"):
+        figures.against_changed(places.drop(columns="changed"))

@@ -1,0 +1,417 @@
+"""Sign changes and their agreement: values worked out by hand, a slow loop, and what must not matter."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from zfutils.experiments.correspondence import faces, sign_changes
+from zfutils.experiments.correspondence.consistency import Consistency
+from zfutils.experiments.correspondence.occluders import OWN, SAME, Occluders
+from zfutils.experiments.correspondence.sign_agreement import SignChanges, delta, kappa, pairs, permutation_p
+from zfutils.stats import intervals
+
+
+def signs(*rows):
+    return np.array(rows, dtype=np.int8)
+
+
+def draw(n=10, units=40, *, covered=7, seed=0, layers=("relu5", "relu7")):
+    """Signs of many squares, whose agreement differs between squares and faces."""
+    rng = np.random.default_rng(seed)
+    names = (*faces.PARTS, *[SAME] * (covered - 5), *[OWN] * 2)
+    found = {}
+    for layer in layers:
+        common = rng.integers(-1, 2, (covered, 1, units))
+        own = rng.integers(-1, 2, (covered, n, units))
+        take = rng.random((covered, n, units)) < np.linspace(0.1, 0.6, covered)[:, None, None]
+        found[layer] = np.where(take, common, own).astype(np.int8)
+    return SignChanges(names, found)
+
+
+def slow_delta(values):
+    """The paper's sum over ordered pairs, unit by unit."""
+    n, units = values.shape
+    total = 0
+    for i in range(n):
+        for j in range(n):
+            if i != j:
+                total += sum(values[i, u] != values[j, u] for u in range(units)) / units
+    return total / (n * (n - 1))
+
+
+def slow_chance(values):
+    """Probability that two independent signs differ, a face's own rates each, over ordered pairs."""
+    n = len(values)
+    rates = [[(row == value).mean() for value in (-1, 0, 1)] for row in values]
+    unlike = [
+        sum(rates[i][a] * rates[j][b] for a, b in product(range(3), repeat=2) if a != b)
+        for i in range(n)
+        for j in range(n)
+        if i != j
+    ]
+    return sum(unlike) / (n * (n - 1))
+
+
+# ---- Δ and κ
+
+
+def test_identical_signs_have_a_delta_of_0_and_opposite_ones_of_1():
+    row = [1, -1, 0, 1, -1]
+    assert delta(signs(row, row, row)) == 0
+    assert delta(signs([1, -1, 1], [-1, 1, -1])) == 1
+
+
+def test_a_sign_has_three_values():
+    assert delta(signs([1, 0, 0, 0], [0, 0, 0, 0])) == 0.25
+    assert delta(signs([1, 0, -1, 0], [-1, 1, 0, 0])) == 0.75
+    three = signs([1, 0], [0, 0], [-1, 0])  # all three pairs differ in the first of two units
+    assert delta(three) == 0.5
+
+
+def test_a_sign_of_two_values_gives_zero_to_one_side():
+    both = signs([1, 0, -1, 0], [0, -1, 0, 0])
+    assert delta(both) == 0.75
+    assert delta(both, values="zero as +") == 0.5  # + + − + and + − + +
+    assert delta(both, values="zero as −") == 0.25  # + − − − and − − − −
+    with pytest.raises(ValueError, match="values is 'two'; allowed are three, zero as"):
+        delta(both, values="two")
+
+
+def test_delta_and_kappa_are_what_a_slow_loop_gives():
+    for seed in range(3):
+        values = np.random.default_rng(seed).integers(-1, 2, (5, 9)).astype(np.int8)
+        assert delta(values) == pytest.approx(slow_delta(values))
+        assert kappa(values) == pytest.approx(1 - slow_delta(values) / slow_chance(values))
+
+
+def test_kappa_of_identical_signs_is_1_and_of_independent_ones_0():
+    row = [1, -1, 0, 0, 1]
+    assert kappa(signs(row, row)) == 1
+    # every combination of two signs once: independent, and exactly so
+    assert kappa(signs([-1, -1, -1, 0, 0, 0, 1, 1, 1], [-1, 0, 1] * 3)) == pytest.approx(0)
+    rng = np.random.default_rng(0)
+    rare = (rng.random((6, 200_000)) < 0.05) * rng.choice([-1, 1], (6, 200_000))
+    assert abs(kappa(rare.astype(np.int8))) < 0.005
+    assert delta(rare.astype(np.int8)) < 0.11  # hardly anything changes: low, and yet no agreement
+
+
+def test_kappa_is_not_defined_where_nothing_changes():
+    assert np.isnan(kappa(np.zeros((3, 5), np.int8)))
+    assert delta(np.zeros((3, 5), np.int8)) == 0
+
+
+def test_pairs_of_two_sets_compare_each_face_with_every_other():
+    first, second = signs([1, 1], [0, 0], [1, -1]), signs([1, 0], [1, 1], [-1, -1])
+    np.testing.assert_allclose(pairs(first, second).differ, [[0, 0, 1], [0.5, 0, 1], [0.5, 0.5, 0]])
+
+
+# ---- faces drawn again
+
+
+def test_the_interval_of_one_square_is_the_vertex_bootstrap_of_statistics():
+    changes = draw()
+    found = Consistency(changes, seed=3)
+    for i, name in enumerate(faces.PARTS):
+        table = pairs(*[changes.signs["relu7"][i]] * 2).differ
+        expected = intervals.pairs_interval(table, resampled="faces, not pairs", seed=3)
+        got = found.interval(found.values("relu7", name))
+        for field in ("estimate", "low", "high"):
+            assert getattr(got, field) == pytest.approx(getattr(expected, field), rel=1e-12)
+        assert (got.n, got.resampled) == (expected.n, expected.resampled)
+
+
+def test_a_draw_recomputes_everything_on_the_drawn_faces_without_copies_pairs():
+    """Against faces written out again, copies and all, and pairs of copies struck out one by one."""
+    changes = draw(n=8, units=12)
+    found = Consistency(changes, seed=1)
+    copies = found._copies
+    assert (copies[0] == 1).all()
+    for draw_number in (0, 1, 7):
+        drawn = np.repeat(np.arange(8), copies[draw_number].astype(int))
+        for layer, i in product(changes.signs, range(len(changes.names))):
+            values = changes.signs[layer][i]
+            kept = [(a, b) for a, b in product(drawn, repeat=2) if a != b]
+            differ = np.mean([(values[a] != values[b]).mean() for a, b in kept])
+            each = found._values[layer]
+            assert each["delta"][i, draw_number] == pytest.approx(differ)
+            assert each["changed"][i, draw_number] == pytest.approx((values[drawn] != 0).mean())
+            pair_chance = pairs(values, values).chance
+            chance = np.mean([pair_chance[a, b] for a, b in kept])
+            assert each["kappa"][i, draw_number] == pytest.approx(1 - differ / chance)
+
+
+def test_advantages_are_differences_of_the_same_draws():
+    found = Consistency(draw())
+    both, random = found.values("relu5", faces.PARTS[:2]), found.values("relu5", SAME)
+    one, other = (found.values("relu5", name) for name in faces.PARTS[:2])
+    np.testing.assert_allclose(both, (one + other) / 2)
+    np.testing.assert_allclose(found.advantage("relu5", faces.PARTS[:2]), random - both)
+    np.testing.assert_allclose(
+        found.advantage("relu5", faces.PARTS[:2], relative=True), (random - both) / random
+    )
+    kappas = [found.values("relu5", name, measure="kappa") for name in ("nose", OWN)]
+    np.testing.assert_allclose(
+        found.advantage("relu5", "nose", random=OWN, measure="kappa"), kappas[0] - kappas[1]
+    )
+
+
+def test_the_quantities_of_the_claims_are_the_registered_ones():
+    changes = draw()
+    found = Consistency(changes)
+    values = {name: value[0] for name, value in sign_changes.quantities(found).items()}
+    each = {
+        layer: [slow_delta(s) for s in changes.signs[layer]] for layer in changes.signs
+    }  # right, left, nose, two places for all, two for each
+    random = {layer: np.mean(each[layer][3:5]) for layer in each}
+    assert values["layer-5-eyes"] == pytest.approx(random["relu5"] - np.mean(each["relu5"][:2]))
+    assert values["layer-5-nose"] == pytest.approx(random["relu5"] - each["relu5"][2])
+    assert values["layer-7"] == pytest.approx(random["relu7"] - np.mean(each["relu7"][:3]))
+    shares = [1 - np.mean(each[layer][:3]) / random[layer] for layer in ("relu5", "relu7")]
+    assert values["fades-with-depth"] == pytest.approx(shares[0] - shares[1])
+    agreed = [1 - slow_delta(s) / slow_chance(s) for s in changes.signs["relu5"]]
+    assert values["beyond-chance"] == pytest.approx(np.mean(agreed[:3]) - np.mean(agreed[3:5]))
+    assert set(values) == set(sign_changes.TESTED) | {"fades-with-depth"}
+
+
+def test_few_faces_have_values_and_no_interval():
+    found = Consistency(draw(n=5))
+    value = found.values("relu5", "nose")
+    assert len(value) == 1
+    with pytest.raises(intervals.TooFew, match="5 faces are too few to bootstrap, at least 8"):
+        found.interval(value)
+    table = found.summary()
+    assert table["delta_low"].isna().all()
+    assert table["delta"].notna().all()
+
+
+def test_an_interval_of_nothing_that_changes_is_refused():
+    still = SignChanges(("nose", SAME), {"relu5": np.zeros((2, 9, 6), np.int8)})
+    found = Consistency(still)
+    assert found.interval(found.values("relu5", "nose")).high == 0
+    with pytest.raises(ValueError, match="no unit changes in some faces"):
+        found.interval(found.values("relu5", "nose", measure="kappa"))
+
+
+def test_the_summary_holds_a_row_a_layer_and_name():
+    changes = draw()
+    table = Consistency(changes).summary()
+    assert list(table["occluded"]) == [*faces.PARTS, SAME, OWN] * 2
+    nose = table[(table["layer"] == "relu7") & (table["occluded"] == "nose")].iloc[0]
+    own = changes.signs["relu7"][2]
+    places = [slow_delta(s) for s in changes.signs["relu7"][3:5]]
+    assert nose["delta"] == pytest.approx(slow_delta(own))
+    assert nose["changed"] == pytest.approx((own != 0).mean())
+    assert nose["zero_as_plus"] == pytest.approx(slow_delta(np.sign(own + 0.5)))
+    assert nose["zero_as_minus"] == pytest.approx(slow_delta(np.sign(own - 0.5)))
+    assert nose["below"] == np.mean([place < nose["delta"] for place in places])
+    assert nose["delta_low"] < nose["delta"] < nose["delta_high"]
+    assert table[table["occluded"] == SAME]["p"].isna().all()
+
+
+def test_every_place_has_a_row_of_its_own():
+    changes = draw()
+    table = Consistency(changes).by_place()
+    assert len(table) == 2 * 7
+    seventh = table[(table["layer"] == "relu5") & (table["occluded"] == OWN)].iloc[1]
+    assert seventh["delta"] == pytest.approx(slow_delta(changes.signs["relu5"][6]))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (("relu4", "nose", "delta"), "layer 'relu4' was not measured; there are relu5, relu7"),
+        (("relu5", "mouth", "delta"), "nothing was covered under the name 'mouth'; there are right eye"),
+        (("relu5", "nose", "ssim"), "measure 'ssim' is not known; there are delta, kappa, changed"),
+    ],
+)
+def test_what_was_not_measured_is_named(call, message):
+    layer, name, measure = call
+    with pytest.raises(ValueError, match=message):
+        Consistency(draw(n=4)).values(layer, name, measure=measure)
+
+
+# ---- the permutation test
+
+
+def test_the_permutation_test_is_exact_on_a_tiny_case():
+    """Three faces, one unit: eight exchanges, each written out."""
+    part, place = signs([1], [1], [1]), signs([1], [0], [-1])
+
+    def statistic(gone):
+        a = [place[i] if gone[i] else part[i] for i in range(3)]
+        b = [part[i] if gone[i] else place[i] for i in range(3)]
+        return slow_delta(np.array(b)) - slow_delta(np.array(a))
+
+    values = [statistic(gone) for gone in product((0, 1), repeat=3)]
+    assert values[0] == 1
+    expected = np.mean([abs(value) >= 1 - 1e-9 for value in values])
+    assert permutation_p([part], [place]) == expected == 4 / 8  # nothing, the first, and both the other way
+
+
+@pytest.mark.parametrize("measure", ["delta", "kappa"])
+def test_the_permutation_test_exchanges_the_same_faces_for_all_parts_and_places(measure):
+    rng = np.random.default_rng(5)
+    ours = [rng.integers(-1, 2, (4, 6)).astype(np.int8) for _ in range(2)]
+    theirs = [rng.integers(-1, 2, (4, 6)).astype(np.int8) for _ in range(3)]
+    of = {"delta": slow_delta, "kappa": lambda v: 1 - slow_delta(v) / slow_chance(v)}[measure]
+
+    def statistic(gone):
+        mask = np.array(gone, dtype=bool)[:, None]
+        swapped = [
+            of(np.where(mask, a, b)) - of(np.where(mask, b, a)) for a, b in product(ours, theirs)
+        ]  # now called random less now called part
+        return np.mean(swapped)
+
+    values = np.array([statistic(gone) for gone in product((0, 1), repeat=4)])
+    expected = (np.abs(values) >= abs(values[0]) - 1e-9).mean()
+    assert permutation_p(ours, theirs, measure=measure) == pytest.approx(expected)
+
+
+def test_parts_that_are_treated_alike_have_a_small_p_and_the_rest_have_not():
+    rng = np.random.default_rng(0)
+    alike = np.repeat(rng.integers(-1, 2, (1, 50)), 20, 0)
+    alike[:, :10] = rng.integers(-1, 2, (20, 10))
+    ours, random, other = (alike, *rng.integers(-1, 2, (2, 20, 50)))
+    assert permutation_p([ours], [random]) == 1 / 10_000
+    assert permutation_p([random], [other]) > 0.05
+    assert permutation_p([random], [other], seed=1) == pytest.approx(
+        permutation_p([random], [other]), abs=0.03
+    )
+
+
+def test_the_permutation_test_needs_something_to_exchange():
+    part = signs([1, 0], [1, 0])
+    with pytest.raises(ValueError, match="a part, a random place and the measure delta or kappa, got 1, 0"):
+        permutation_p([part], [])
+    with pytest.raises(ValueError, match="no unit changes in some faces"):
+        permutation_p([part * 0], [part * 0], measure="kappa")
+
+
+# ---- few faces
+
+
+def test_five_faces_are_measured_as_the_paper_does():
+    changes = draw()
+    few = sign_changes.of_few(changes, [7, 0, 3], draws=50)
+    nose = few[(few["layer"] == "relu5") & (few["occluded"] == "nose")].iloc[0]
+    own = changes.signs["relu5"][2][[7, 0, 3]]
+    distances = [(own[a] != own[b]).mean() for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert nose["delta"] == pytest.approx(np.mean(distances))
+    assert nose["spread"] == pytest.approx(np.std(distances, ddof=1))
+    assert nose["across"] > 0
+
+
+def test_the_order_over_draws_is_certain_where_it_always_holds():
+    rng = np.random.default_rng(0)
+    noise = rng.integers(-1, 2, (5, 9, 60)).astype(np.int8)
+    alike = np.concatenate([noise[:3] * 0, noise[3:]])
+    names = (*faces.PARTS, SAME, OWN)
+    few = sign_changes.of_few(SignChanges(names, {"relu5": alike, "relu7": 1 - alike**2}), range(5))
+    assert few.groupby("layer")["ordered"].first().to_dict() == {"relu5": 1.0, "relu7": 1.0}
+    parts = few[(few["layer"] == "relu5") & few["occluded"].isin(faces.PARTS)]
+    assert (parts["across"] == 0).all()
+    turned = SignChanges((SAME, OWN, *faces.PARTS), {"relu5": alike})
+    assert sign_changes.of_few(turned, range(5))["ordered"].max() == 0
+
+
+@pytest.mark.parametrize("rows", [[1], [0, 0], [0, 10], [-1, 2]])
+def test_few_faces_must_be_two_different_ones(rows):
+    with pytest.raises(ValueError, match=r"at least two different faces of 0…9 are needed"):
+        sign_changes.of_few(draw(), rows)
+
+
+# ---- the network
+
+
+def one_filter(*, threshold=0.0, train=False):
+    """The identity, rectified, and a second layer that sums everything up: changes can be told by hand."""
+    model = nn.Sequential()
+    model.add_module("conv1", nn.Conv2d(1, 1, 1))
+    model.add_module("relu1", nn.ReLU())
+    model.add_module("flatten", nn.Flatten())
+    model.add_module("fc2", nn.Linear(16, 2))
+    model.add_module("relu2", nn.ReLU())
+    model.add_module("drop2", nn.Dropout(0.5))
+    with torch.no_grad():
+        model.conv1.weight.fill_(1)
+        model.conv1.bias.fill_(-threshold)
+        model.fc2.weight.copy_(torch.tensor([[1.0], [-1.0]]).expand(2, 16))
+        model.fc2.bias.copy_(torch.tensor([0.0, 100.0]))
+    return model.train(train)
+
+
+def squares(corners, *, names=("nose",), size=2, side=4):
+    return Occluders(names, np.array(corners), size, side)
+
+
+def two_images():
+    image = torch.zeros(2, 1, 4, 4)
+    image[0, 0, 0] = torch.tensor([5.0, 3.0, 2.0, 1.0])
+    image[0, 0, 1] = torch.tensor([-4.0, 3.0, 7.0, 7.0])
+    image[1] = 1.0
+    return image
+
+
+def test_signs_are_those_of_the_uncovered_less_the_covered():
+    """Face 0: 5, 3, −4, 3 become 3: falls, stays, rises from the rectified 0, stays."""
+    grey = torch.full((1, 4, 4), 3.0)
+    found = sign_changes.sign_changes(
+        one_filter(), two_images(), squares([[[0, 0], [2, 2]]]), grey=grey, layers=("relu1", "relu2")
+    )
+    first, second = found.signs["relu1"][0].reshape(2, 4, 4)
+    np.testing.assert_array_equal(first, [[1, 0, 0, 0], [-1, 0, 0, 0], [0] * 4, [0] * 4])
+    expected = np.zeros((4, 4))
+    expected[2:, 2:] = -1
+    np.testing.assert_array_equal(second, expected)
+    # sums: 28 becomes 29 on face 0; 16 becomes 24 on face 1; the second unit is 100 less the sum
+    np.testing.assert_array_equal(found.signs["relu2"][0], [[-1, 1], [-1, 1]])
+
+
+def test_a_change_within_the_tolerance_of_the_faces_largest_activation_is_none():
+    image = torch.zeros(2, 1, 4, 4)
+    image[:, 0, 3, 3] = 1000.0
+    image[:, 0, 0, 0] = 1.0
+    for step, sign in ((0.0005, 0), (0.002, -1)):  # 1e-6 of 1,000 is 0.001
+        grey = torch.full((1, 4, 4), 1 + step)
+        found = sign_changes.sign_changes(
+            one_filter(), image, squares([[[0, 0]] * 2], size=1), grey=grey, layers=("relu1",)
+        )
+        assert found.signs["relu1"][0, 0, 0] == sign
+
+
+def test_neither_the_batch_nor_training_mode_matters_and_the_model_is_left_as_it_was():
+    torch.manual_seed(0)
+    images, places = torch.randn(5, 1, 4, 4), np.random.default_rng(0).integers(0, 3, (3, 5, 2))
+    what = squares(places, names=("nose", SAME, SAME))
+    grey = torch.zeros(1, 4, 4)
+    found = []
+    for train, batch in ((False, 5), (True, 2)):
+        model = one_filter(train=train)
+        layers = ("relu1", "drop2")
+        found.append(
+            sign_changes.sign_changes(model, images, what, grey=grey, layers=layers, batch=batch).signs
+        )
+        assert model.training == train
+    for layer in found[0]:
+        np.testing.assert_array_equal(found[0][layer], found[1][layer])
+
+
+def test_what_cannot_be_measured_is_refused():
+    grey, one = torch.zeros(1, 4, 4), squares([[[0, 0]] * 2])
+    with pytest.raises(
+        ValueError, match="layer 'relu9' is not in this network; it has conv1, relu1, flatten"
+    ):
+        sign_changes.sign_changes(one_filter(), two_images(), one, grey=grey, layers=("relu9",))
+    with pytest.raises(ValueError, match="between two faces at least, got 1"):
+        sign_changes.sign_changes(one_filter(), two_images()[:1], one, grey=grey, layers=("relu1",))
+    with pytest.raises(ValueError, match="the squares are for 2 faces of 4 px, the images are 3 of 4 px"):
+        sign_changes.sign_changes(one_filter(), torch.zeros(3, 1, 4, 4), one, grey=grey, layers=("relu1",))
+
+
+def test_the_papers_table_is_beside_it():
+    paper = sign_changes.PAPER.set_index("occluded")
+    assert paper.loc["random", "relu5"] == 0.107
+    assert (paper["relu5"] < 0.107).sum() == (paper["relu7"] < 0.073).sum() == 3

@@ -1,0 +1,333 @@
+"""Changes of the strongest picture and jumps of the projection, on strongest activations written by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import small
+import torch
+from torch import nn
+
+from zfutils.data.pixels import Pixels
+from zfutils.deconv.deconvnet import Deconvnet, Units
+from zfutils.deconv.top_activations import TopActivations, top_activations
+from zfutils.experiments.evolution import appearance
+from zfutils.nets.geometry import Window
+from zfutils.stats.intervals import where_enough
+
+
+def found(images, values=None, *, layer="relu2", rows=None, columns=None):
+    """The single strongest activation of every map: pictures, values and places as given."""
+    n = len(images)
+    columns_ = [torch.ones(n) if values is None else values, images, rows or [0] * n, columns or [0] * n]
+    values, images, rows, columns = (torch.as_tensor(c)[:, None] for c in columns_)
+    return TopActivations(layer, values.float(), images, rows, columns)
+
+
+# ---- changes of the strongest picture
+
+
+def test_changes_count_maps_with_another_picture_and_divide_by_the_epochs_between():
+    table = appearance.changes(
+        {
+            5: {"relu1": found([3, 4, 9, 6]), "relu2": found([0, 1])},
+            0: {"relu1": found([1, 2, 3, 4]), "relu2": found([0, 0])},
+            1: {"relu1": found([3, 4, 5, 6]), "relu2": found([0, 0])},
+        }
+    )
+    assert table.to_dict("split")["data"] == [
+        ["relu1", 0, 1, 4, 1.0, 1.0],
+        ["relu2", 0, 1, 2, 0.0, 0.0],
+        ["relu1", 1, 5, 4, 0.25, 0.0625],
+        ["relu2", 1, 5, 2, 0.5, 0.125],
+    ]
+    assert list(table.columns) == ["layer", "from_epoch", "to_epoch", "maps", "changed", "per_epoch"]
+
+
+def test_the_order_of_the_others_behind_the_strongest_does_not_count():
+    def of_two(images):
+        pair = torch.tensor([images])
+        return {"relu1": TopActivations("relu1", torch.tensor([[2.0, 1.0]]), pair, pair * 0, pair * 0)}
+
+    assert appearance.changes({0: of_two([7, 8]), 1: of_two([7, 9])})["changed"].item() == 0
+    assert appearance.changes({0: of_two([7, 8]), 1: of_two([8, 7])})["changed"].item() == 1
+
+
+def test_maps_that_answer_to_nothing_have_no_strongest_picture():
+    before, after = found([1, 2, 3], [1.0, 0.0, 1.0]), found([1, 5, 8], [1.0, 1.0, 1.0])
+    table = appearance.changes({0: {"relu2": before}, 1: {"relu2": after}})
+    assert table[["maps", "changed"]].to_numpy().tolist() == [[2, 0.5]]
+    dead = {"relu2": found([1, 2], [0.0, 0.0])}
+    assert np.isnan(appearance.changes({0: dead, 1: dead})["changed"].item())
+
+
+# ---- jumps
+
+
+def patterns(*rows):
+    """Projections of two pixels by one of one value each, from lists of two numbers."""
+    return np.repeat(np.array(rows, dtype=np.float32)[:, :, None, None], 3, axis=3)
+
+
+def test_the_distance_is_one_less_the_correlation():
+    projections = {
+        0: patterns([1, -1], [1, -1], [1, -1]),
+        2: patterns([5, 3], [-1, 0], [1, -1]),  # the same form, the opposite, the same
+    }
+    strongest_ = {0: found([4, 5, 6]), 2: found([4, 9, 6])}
+    table = appearance.jumps(projections, strongest_, torch.arange(3))
+    assert list(table.columns) == ["layer", "map", "from_epoch", "to_epoch", "changed", "distance"]
+    assert table["distance"].to_numpy() == pytest.approx([0, 2, 0])
+    assert table["changed"].tolist() == [False, True, False]
+    assert table[["from_epoch", "to_epoch"]].to_numpy().tolist() == [[0, 2]] * 3
+    first, second = np.random.default_rng(0).normal(size=(2, 1, 6, 6, 3))
+    one = appearance.jumps({0: first, 1: second}, {0: found([1]), 1: found([1])}, torch.tensor([0]))
+    expected = 1 - np.corrcoef(first.ravel(), second.ravel())[0, 1]
+    assert one["distance"].item() == pytest.approx(expected)
+
+
+def test_jumps_of_chosen_maps_read_their_own_rows():
+    projections = {0: patterns([1, -1], [1, -1]), 1: patterns([1, -1], [1, -1])}
+    strongest_ = {0: found([1, 2, 3, 4]), 1: found([1, 2, 3, 9])}
+    table = appearance.jumps(projections, strongest_, torch.tensor([3, 1]))
+    assert table[["map", "changed"]].to_numpy().tolist() == [[3, True], [1, False]]
+
+
+def test_pairs_without_a_pattern_or_an_answer_are_left_out():
+    projections = {0: patterns([0, 0], [1, -1], [1, -1]), 1: patterns([1, -1], [1, -1], [1, -1])}
+    strongest_ = {0: found([1, 2, 3]), 1: found([1, 2, 3], [1.0, 0.0, 1.0])}
+    assert appearance.jumps(projections, strongest_, torch.arange(3))["map"].tolist() == [2]
+
+
+def distances(rows):
+    table = pd.DataFrame(rows, columns=["layer", "map", "changed", "distance"])
+    return table.assign(from_epoch=0, to_epoch=1)
+
+
+def test_a_maps_jump_is_its_mean_where_the_picture_changed_less_where_it_stayed():
+    table = distances(
+        [
+            ("relu2", 0, True, 1.0), ("relu2", 0, True, 0.5), ("relu2", 0, False, 0.25),
+            ("relu2", 1, True, 0.9),  # never stayed
+            ("relu3", 0, False, 0.1), ("relu3", 0, True, 0.3), ("relu3", 0, False, 0.3),
+            ("relu3", 7, False, 0.4),  # never changed
+        ]
+    )  # fmt: skip
+    sizes = appearance.jump_sizes(table)
+    assert sizes[["layer", "map"]].to_numpy().tolist() == [["relu2", 0], ["relu3", 0]]
+    assert sizes[["changed", "stayed", "difference"]].to_numpy() == pytest.approx(
+        np.array([[0.75, 0.25, 0.5], [0.3, 0.2, 0.1]])
+    )
+    nothing = appearance.jump_sizes(table[table["changed"]])
+    assert list(nothing.columns) == ["layer", "map", "changed", "stayed", "difference"]
+    assert nothing.empty
+
+
+def test_maps_of_two_networks_are_kept_apart():
+    one = distances([("relu2", 0, True, 1.0), ("relu2", 0, False, 0.5)])
+    other = distances([("relu2", 0, True, 0.2), ("relu2", 0, False, 0.1)])
+    both = pd.concat([one.assign(seed=0), other.assign(seed=1)])
+    assert appearance.jump_sizes(both)["difference"].to_numpy() == pytest.approx([0.5, 0.1])
+
+
+def test_the_interval_is_over_maps_of_the_layers_asked_for():
+    rows = [("relu2", m, changed, 0.1 + 0.05 * m * changed) for m in range(10) for changed in (True, False)]
+    rows += [("relu1", m, changed, 2.0 * changed) for m in range(10) for changed in (True, False)]
+    interval = appearance.jump_interval(distances(rows), layers=["relu2", "relu3"])
+    assert (interval.estimate, interval.n) == (pytest.approx(0.225), 10)
+    assert interval.resampled == "maps"
+    assert interval == appearance.jump_interval(distances(rows), layers=["relu2", "relu3"])
+
+
+def test_jumps_refuse_what_does_not_match():
+    pair = {0: found([1, 2]), 1: found([1, 2])}
+    with pytest.raises(
+        ValueError, match=r"2 maps at epochs \[0, 1\] need their projections, got {0: 1, 1: 1}"
+    ):
+        appearance.jumps({0: patterns([1, 0]), 1: patterns([1, 0])}, pair, torch.arange(2))
+    with pytest.raises(ValueError, match="need their projections"):
+        appearance.jumps({0: patterns([1, 0]), 2: patterns([1, 0])}, pair, torch.tensor([1]))
+    mixed = {0: found([1]), 1: found([1], layer="relu5")}
+    with pytest.raises(ValueError, match="of one layer, got relu2, relu5"):
+        appearance.jumps({0: patterns([1, 0]), 1: patterns([1, 0])}, mixed, torch.tensor([0]))
+
+
+# ---- projections and patches
+
+OPTIONS = {"side": 32, "scale": 1 / 64}
+
+
+@pytest.fixture(scope="module")
+def world():
+    torch.manual_seed(0)
+    model, images = small.SPEC.build(), small.pictures(80)
+    return (
+        model,
+        images,
+        top_activations(model, images, torch.arange(80), layers=["relu2"], k=2, **OPTIONS)["relu2"],
+    )
+
+
+def test_projections_are_those_of_each_maps_strongest_unit_in_its_own_picture(world):
+    model, images, best = world
+    maps = torch.tensor([7, 0, 11, 3, 5])
+    projections = appearance.strongest_projections(model, images, best, maps, **OPTIONS)
+    deconvnet = Deconvnet(model)
+    side = deconvnet.window("relu2").kernel
+    assert projections.shape == (5, side, side, 3)
+    assert projections.dtype == np.float32
+    for projection, which in zip(projections, maps, strict=True):
+        ((view,),) = images.views(best.images[which, :1], crops=1, batch=1, **OPTIONS)
+        unit = Units(
+            *(torch.as_tensor([int(n)]) for n in (0, which, best.rows[which, 0], best.columns[which, 0]))
+        )
+        recording = deconvnet.forward(view.images, "relu2").project(unit)
+        torch.testing.assert_close(recording.values[0], best.values[which, 0], rtol=1e-4, atol=0)
+        expected = recording.pixels[0].permute(1, 2, 0).numpy()
+        np.testing.assert_allclose(projection, expected, atol=1e-5 * np.abs(expected).max())
+        assert np.abs(expected).max() > 0
+
+
+def test_many_pictures_come_in_several_batches_and_still_in_the_maps_order():
+    torch.manual_seed(0)
+    model, images = small.SPEC.with_maps(conv2=40).build(), small.pictures(80)
+    best = found(list(range(79, 39, -1)), rows=[3] * 40, columns=[2] * 40)  # 40 pictures, the last one first
+    together = appearance.strongest_projections(model, images, best, torch.arange(40), **OPTIONS)
+    for which in (0, 7, 8, 33, 39):
+        alone = appearance.strongest_projections(model, images, best, torch.tensor([which]), **OPTIONS)
+        np.testing.assert_allclose(together[which], alone[0], atol=1e-5 * np.abs(alone).max() + 1e-12)
+    assert (np.ptp(together, axis=(1, 2, 3)) > 0).sum() > 10
+
+
+def test_with_the_picture_held_fixed_another_networks_weights_project_the_same_unit(world):
+    model, images, best = world
+    torch.manual_seed(1)
+    other = small.SPEC.build()
+    maps = torch.arange(12)
+    free = appearance.strongest_projections(model, images, best, maps, **OPTIONS)
+    fixed = appearance.strongest_projections(other, images, best, maps, **OPTIONS)
+    table = appearance.jumps({0: fixed, 1: free}, {0: best, 1: best}, maps)
+    assert not table["changed"].any()
+    assert table["distance"].max() > 0.1
+    assert len(table) < 12 or (np.ptp(fixed, axis=(1, 2, 3)) > 0).all()  # silent units have no distance
+
+
+def test_a_map_that_the_layer_lacks_is_refused(world):
+    for wrong in ([], [12], [-1, 3]):
+        maps = torch.tensor(wrong, dtype=torch.int64)
+        with pytest.raises(ValueError, match=r"at least one of relu2's 12, got \["):
+            appearance.strongest_projections(world[0], world[1], world[2], maps, **OPTIONS)
+
+
+def coordinates():
+    """A picture of 10 × 10 pixels whose value is its place, 10 y + x."""
+    pixels = torch.arange(100, dtype=torch.uint8).reshape(1, 10, 10, 1).expand(-1, -1, -1, 3).contiguous()
+    return Pixels(pixels, torch.zeros(1, dtype=torch.int64), torch.zeros(10, 10, 3), ("a",), ("p",), {})
+
+
+def test_a_patch_is_the_units_window_of_the_centre_crop():
+    # crop of 8: corner at (1, 1); unit (1, 2) of stride 2 and padding 1 sees rows 1…3 and columns 3…5 of it
+    best = found([0], rows=[1], columns=[2])
+    (patch,) = appearance.strongest_patches(
+        coordinates(), best, torch.tensor([0]), side=8, window=Window(3, 2, 1)
+    )
+    assert patch[..., 0].tolist() == [[24, 25, 26], [34, 35, 36], [44, 45, 46]]
+
+
+def test_a_patch_is_mid_grey_where_its_window_leaves_the_picture():
+    best = found([0, 0], rows=[0, 4], columns=[0, 4])  # rows -1…1 and 7…9 of 0…7
+    first, last = appearance.strongest_patches(
+        coordinates(), best, torch.tensor([0, 1]), side=8, window=Window(3, 2, 1)
+    )
+    assert first[..., 0].tolist() == [[128, 128, 128], [128, 11, 12], [128, 21, 22]]
+    assert last[..., 0].tolist() == [[88, 128, 128], [128, 128, 128], [128, 128, 128]]
+
+
+def test_patches_and_projections_have_the_same_window(world):
+    model, images, best = world
+    window, maps = Deconvnet(model).window("relu2"), torch.arange(12)
+    patches = appearance.strongest_patches(images, best, maps, side=32, window=window)
+    projections = appearance.strongest_projections(model, images, best, maps, **OPTIONS)
+    assert patches.shape == projections.shape
+    outside = (patches == appearance.OUTSIDE).all(-1)
+    assert (projections[outside] == 0).mean() > 0.99  # but for the odd grey pixel inside a picture
+
+
+# ---- lines of snapshots, and moves over all of them, in pictures of 2 × 2 pixels
+
+SEARCH = {"side": 2, "scale": 1.0}
+EPOCHS = (0, 5)
+
+
+def of_colours(red, green, blue):
+    """A unit that pools what one filter answers to 2 × 2 pixels; a second map that answers to nothing."""
+    filters = nn.Conv2d(3, 2, 1, bias=False)
+    filters.weight.data = torch.tensor([[red, green, blue], [-1.0, -1.0, -1.0]])[..., None, None]
+    return nn.Sequential(filters, nn.ReLU(), nn.MaxPool2d(2))
+
+
+@pytest.fixture(scope="module")
+def turning():
+    """A filter that turns from red to blue; a red pixel in the upper left, a blue one in the lower right."""
+    models = {5: of_colours(1.0, 1.0, 3.0), 0: of_colours(3.0, 1.0, 1.0)}
+    pixels = torch.zeros(2, 2, 2, 3, dtype=torch.uint8)
+    pixels[0, 0, 0, 0] = pixels[1, 1, 1, 2] = 90
+    images = Pixels(pixels, torch.zeros(2).long(), torch.zeros(2, 2, 3), ("a",), ("red", "blue"), {})
+    options = {"layers": ["relu1", "pool1"], "k": 1, **SEARCH}
+    searched = {e: top_activations(model, images, torch.arange(2), **options) for e, model in models.items()}
+    return models, images, searched
+
+
+def test_a_line_shows_a_map_at_every_snapshot_with_the_picture_that_was_strongest_then(turning):
+    models, images, searched = turning
+    of_layer = {epoch: one["pool1"] for epoch, one in searched.items()}
+    lines = appearance.lines_of_snapshots(models, images, of_layer, torch.tensor([0]), **SEARCH)
+    assert lines["images"].tolist() == [[0, 1]]
+    assert lines["patches"][0, 0].tolist() == images.pixels[0].tolist()
+    assert lines["patches"][0, 1].tolist() == images.pixels[1].tolist()
+    nothing = [0, 0, 0]  # the filter times its answer, 3 · 90, where the switch points
+    assert lines["projections"][0, 0].tolist() == [[[810, 270, 270], nothing], [nothing, nothing]]
+    assert lines["projections"][0, 1].tolist() == [[nothing, nothing], [nothing, [270, 270, 810]]]
+
+
+@pytest.mark.parametrize(("held", "pooled"), [(False, 132 / 107), (True, 48 / 107)])
+def test_a_held_picture_moves_by_the_filter_alone_and_a_free_one_by_its_place_too(turning, held, pooled):
+    """(3, 1, 1) and (1, 1, 3) correlate by -1/2; with nine zeros by 59/107, in two places by -25/107."""
+    models, images, searched = turning
+    options = {"layers": ["relu1", "pool1"], "maps": 1, "held": held, **SEARCH}
+    table = appearance.moves(models, images, searched, **options)
+    assert table[["layer", "map", "from_epoch", "to_epoch", "changed"]].to_numpy().tolist() == [
+        ["relu1", 0, *EPOCHS, True],
+        ["pool1", 0, *EPOCHS, True],
+    ]
+    assert table["distance"].to_numpy() == pytest.approx([1.5, pooled])
+
+
+def test_what_is_held_is_the_last_picture_where_a_unit_may_not_answer_before(turning):
+    models, images, _ = turning
+    models = {**models, 0: of_colours(3.0, 1.0, -1.0)}  # answers to red and not to blue, the last one's
+    options = {"layers": ["pool1"], **SEARCH}
+    searched = {
+        e: top_activations(model, images, torch.arange(2), k=1, **options) for e, model in models.items()
+    }
+    free, held = (
+        appearance.moves(models, images, searched, maps=1, held=held, **options) for held in (False, True)
+    )
+    assert free["changed"].tolist() == [True]
+    assert held.empty
+
+
+def test_a_layer_in_which_nothing_moves_adds_no_rows(turning):
+    models, images, searched = turning
+    silent = {
+        epoch: {**one, "relu1": found([0, 0], [0.0, 0.0], layer="relu1")} for epoch, one in searched.items()
+    }
+    table = appearance.moves(models, images, silent, layers=["relu1", "pool1"], maps=1, **SEARCH)
+    assert table[["layer", "changed"]].to_numpy().tolist() == [["pool1", True]]
+
+
+def test_maps_that_show_both_a_change_and_none_may_be_too_few_for_an_interval(turning):
+    models, images, searched = turning
+    table = appearance.moves(models, images, searched, layers=["pool1"], maps=1, **SEARCH)
+    assert where_enough(appearance.jump_interval, table, layers=["pool1"]) is None
+    few = distances([("relu2", m, changed, 0.5) for m in range(7) for changed in (True, False)])
+    assert where_enough(appearance.jump_interval, few, layers=["relu2"]) is None

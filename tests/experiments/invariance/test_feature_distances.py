@@ -1,0 +1,266 @@
+"""Distances between poses: worked by hand on networks whose answer to a shift is known."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.small import SPEC, pictures
+from zfutils.experiments.invariance import summaries, transformed_images
+from zfutils.experiments.invariance.feature_distances import Responses, responses
+
+LAYERS = ("relu1", "relu2", "relu3")
+
+
+class Shown:
+    """A series whose pictures are given: (poses + 1, n, channels, side, side), the untransformed first."""
+
+    def __init__(self, pixels, *, kind="translation", amounts=None, labels=None):
+        self.pixels, self.kind = torch.as_tensor(pixels), kind
+        self.amounts = np.arange(1.0, len(pixels)) if amounts is None else np.array(amounts, dtype=float)
+        self.pictures = np.arange(self.pixels.shape[1]) + 100
+        self.labels = np.zeros(len(self.pictures), dtype=np.int64) if labels is None else np.array(labels)
+
+    def view(self, which, pose):
+        return self.pixels[0 if pose is None else pose + 1, which]
+
+
+def transparent(pixels=1):
+    """relu1 is the picture itself, as long as it is not negative."""
+    conv = nn.Conv2d(1, 1, 1, bias=False)
+    nn.init.ones_(conv.weight)
+    model = nn.Sequential(conv, nn.ReLU(), nn.Flatten(), nn.Linear(pixels, 2))
+    nn.init.zeros_(model[3].weight)
+    with torch.no_grad():
+        model[3].bias.copy_(torch.tensor([math.log(3), 0.0]))  # probabilities of 3/4 and 1/4
+    return model
+
+
+def single(values):
+    """Pictures of one pixel: (poses + 1, n) values."""
+    return torch.tensor(values, dtype=torch.float32)[..., None, None, None]
+
+
+def answers(amounts, distances, *, kind="translation", layers=("relu1",), probabilities=None):
+    """What a network answers, given by hand: distances (n, poses) or (n, poses, layers)."""
+    distances = np.array(distances, dtype=float).reshape(len(distances), len(amounts), len(layers))
+    n = len(distances)
+    chances = np.full((n, len(amounts)), 0.5) if probabilities is None else np.array(probabilities)
+    rows = np.arange(n)
+    numbers = (distances, chances, np.full(n, 0.9), np.ones(len(layers)))
+    return Responses(kind, np.array(amounts, dtype=float), layers, rows, rows, *numbers)
+
+
+# ---- distances
+
+
+def test_a_distance_is_divided_by_the_mean_distance_between_different_pictures():
+    # At rest 0, 2, 10: differences 2, 10, 8, mean 20/3. Moved: 1, 2, 4.
+    series = Shown(single([[0, 2, 10], [1, 2, 4]]), labels=[0, 0, 1])
+    found = responses({"by hand": transparent()}, series, layers=["relu1"])["by hand"]
+    assert found.units == pytest.approx([20 / 3])
+    assert found.layer("relu1")[:, 0] == pytest.approx([3 / 20, 0, 6 * 3 / 20])
+    assert found.probabilities[:, 0] == pytest.approx([0.75, 0.75, 0.25])
+    assert found.untransformed == pytest.approx([0.75, 0.75, 0.25])
+
+
+def test_features_of_several_units_lie_as_far_apart_as_in_space():
+    at_rest, moved = torch.zeros(2, 1, 2, 1), torch.zeros(2, 1, 2, 1)
+    at_rest[1, 0, :, 0] = torch.tensor([6.0, 8.0])  # 10 away from the first
+    moved[0, 0, :, 0] = torch.tensor([3.0, 4.0])  # 5 away from where it was
+    moved[1] = at_rest[1]
+    series = Shown(torch.stack([at_rest, moved]))
+    found = responses({"by hand": transparent(2)}, series, layers=["relu1"])["by hand"]
+    assert found.layer("relu1")[:, 0] == pytest.approx([0.5, 0])
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    torch.manual_seed(0)
+    return SPEC.build().eval()
+
+
+def moved(kind="translation", amounts=(-6, 0, 3), n=10, **options):
+    given = {"side": 32, "scale": 1 / 64} | options
+    return transformed_images.Transformed(pictures(n), torch.arange(n), kind, amounts, **given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "amounts", "identity"),
+    [("translation", (-6, 0, 3), 1), ("scale", (1, 1.2), 0), ("rotation", (0, 50, 180), 0)],
+)
+def test_the_unchanged_picture_is_at_distance_zero_and_a_changed_one_is_not(tiny, kind, amounts, identity):
+    found = responses({"tiny": tiny}, moved(kind, amounts), layers=LAYERS)["tiny"]
+    assert (found.distances[:, identity] == 0).all()
+    assert (np.delete(found.distances, identity, 1) > 0).all()
+    assert found.probabilities[:, identity] == pytest.approx(found.untransformed, abs=1e-7)
+
+
+def test_the_same_numbers_come_whatever_the_batch_and_the_layers_asked_for(tiny):
+    series = moved()
+    whole = responses({"tiny": tiny}, series, layers=LAYERS, batch=64)["tiny"]
+    pieces = responses({"tiny": tiny}, series, layers=("relu3", "relu1"), batch=3)["tiny"]
+    for layer in pieces.layers:
+        np.testing.assert_allclose(pieces.layer(layer), whole.layer(layer), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(pieces.units, whole.units[[2, 0]], rtol=1e-5)
+    np.testing.assert_allclose(pieces.probabilities, whole.probabilities, atol=1e-6)
+
+
+def test_distances_agree_with_features_taken_one_picture_at_a_time(tiny):
+    series = moved()
+    found = responses({"tiny": tiny}, series, layers=["relu2"], batch=4)["tiny"]
+
+    def feature(place, pose):
+        x = series.view(slice(place, place + 1), pose)
+        for name, module in tiny.named_children():
+            x = module(x)
+            if name == "relu2":
+                return x.flatten().double()
+
+    with torch.no_grad():
+        rest = [feature(place, None) for place in range(10)]
+        apart = [float((rest[i] - rest[j]).norm()) for i in range(10) for j in range(i)]
+        first = [float((feature(0, pose) - rest[0]).norm()) for pose in range(3)]
+    assert found.units == pytest.approx([np.mean(apart)], rel=1e-4)
+    assert found.layer("relu2")[0] == pytest.approx(np.array(first) / np.mean(apart), rel=1e-3)
+
+
+def test_several_networks_get_what_each_gets_by_itself(tiny):
+    torch.manual_seed(1)
+    other, series = SPEC.build().eval(), moved()
+    both = responses({"tiny": tiny, "other": other}, series, layers=LAYERS)
+    alone = responses({"other": other}, series, layers=LAYERS)["other"]
+    np.testing.assert_array_equal(both["other"].distances, alone.distances)
+    assert not np.allclose(both["tiny"].distances, both["other"].distances)
+
+
+def test_a_network_that_sums_over_the_whole_picture_does_not_notice_a_shift():
+    torch.manual_seed(0)
+    sums = nn.Sequential()
+    parts = (nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
+    for name, module in zip(("conv1", "relu1", "sum1", "flatten", "fc2"), parts, strict=True):
+        sums.add_module(name, module)
+    images = torch.randn(4, 3, 16, 16)
+    shifted = [images, images.roll(3, 2), images.roll((-5, 2), (2, 3))]  # what leaves comes in again
+    around = torch.stack([nn.functional.pad(one, (1, 1, 1, 1), mode="circular") for one in shifted])
+    found = responses({"sums": sums}, Shown(around), layers=["relu1", "sum1"])["sums"]
+    assert found.layer("sum1") == pytest.approx(0, abs=1e-4)
+    assert found.layer("relu1").min() > 0.5
+
+
+def test_training_mode_comes_back_even_after_an_error(tiny):
+    tiny.train()
+    try:
+        first, second = (responses({"tiny": tiny}, moved(), layers=["relu3"])["tiny"] for _ in range(2))
+        assert tiny.training
+        np.testing.assert_array_equal(first.distances, second.distances)  # dropout was off
+        with pytest.raises(ValueError, match="of relu3 of the network 'tiny' are not finite"):
+            responses({"tiny": tiny}, moved(scale=math.inf), layers=["relu3"])
+        assert tiny.training
+    finally:
+        tiny.eval()
+
+
+@pytest.mark.parametrize(
+    ("series", "layers", "message"),
+    [
+        (moved, ("relu9",), r"layers \['relu9'\] are not in this network; it has conv1, relu1"),
+        (moved, (), "no layers or no poses"),
+        (lambda: moved(n=1), LAYERS, "at least two, got 1"),
+        (lambda: Shown(torch.ones(2, 3, 3, 32, 32)), LAYERS, "features of relu1 .* are the same for all"),
+        (
+            lambda: Shown(torch.randn(2, 3, 3, 32, 32), labels=[0, 1, 3]),
+            LAYERS,
+            r"labels 0 … 3 do not fit a network whose output has shape \(3, 3\)",
+        ),
+        (lambda: Shown(torch.randn(2, 3, 3, 32, 32), labels=[0, -1, 2]), LAYERS, "labels -1 … 2 do not fit"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(tiny, series, layers, message):
+    with pytest.raises(ValueError, match=message):
+        responses({"tiny": tiny}, series(), layers=layers)
+
+
+# ---- numbers
+
+
+def test_the_size_of_a_change_does_not_know_its_direction():
+    assert answers([-3, 0, 3], np.zeros((1, 3))).sizes.tolist() == [3, 0, 3]
+    assert answers([1, 1.5], np.zeros((1, 2)), kind="scale").sizes.tolist() == [0, 0.5]
+    turned = answers([0, 10, 180, 200, 350], np.zeros((1, 5)), kind="rotation")
+    assert turned.sizes.tolist() == [0, 10, 180, 160, 10]
+
+
+def test_an_exact_line_has_r2_of_1_and_slope_of_its_own():
+    shifts = np.arange(-10, 11)
+    slopes = np.array([0.02, 0.05, 0.08])
+    lines = answers(shifts, slopes[:, None] * np.abs(shifts))
+    assert summaries.linearity(lines, "relu1") == pytest.approx([1, 1, 1])
+    table = summaries.slopes({"by hand": lines}, within=4, per=10)
+    assert table.loc[0, "estimate"] == pytest.approx(0.5)
+    assert table.loc[0, "low"] < 0.5 < table.loc[0, "high"]
+
+
+def test_r2_of_a_bent_way_is_that_of_the_correlation():
+    y = np.array([[0, 3, 4, 4.5], [0, 0, 0, 8]])
+    bent = answers([0, 1, 2, 3], y)
+    expected = [np.corrcoef([0, 1, 2, 3], row)[0, 1] ** 2 for row in y]
+    assert summaries.linearity(bent, "relu1") == pytest.approx(expected)
+    assert expected[1] == pytest.approx(0.6)  # covariance 12, variances 5 and 48: 144 / 240
+    still = answers([0, 1, 2], [[0, 0, 0], [0, 1, 2]])
+    assert np.isnan(summaries.linearity(still, "relu1")).tolist() == [True, False]
+    with pytest.raises(ValueError, match="at least three sizes of change, got 2"):
+        summaries.linearity(answers([-1, 0, 1], np.zeros((1, 3))), "relu1")
+
+
+def test_a_slope_is_taken_near_the_unchanged_picture_alone():
+    bent = answers([-4, -1, 0, 1, 4], np.tile([9, 1, 0, 1, 9], (3, 1)))
+    assert summaries.slopes({"a": bent}, within=1)["estimate"].tolist() == [1]
+    assert summaries.slopes({"a": bent}, within=4)["estimate"].tolist() == pytest.approx([74 / 34])
+
+
+def test_first_layer_less_last_is_the_mean_over_all_small_shifts():
+    distances = np.zeros((10, 5, 3))
+    distances[:, :, 0], distances[:, :, 2] = [8, 2, 0, 4, 8], [1, 1, 0, 1, 1]
+    found = answers([-9, -2, 0, 2, 9], distances, layers=LAYERS)
+    interval = summaries.first_less_last(found, within=5)
+    assert (interval.estimate, interval.n) == (pytest.approx(3 - 1), 10)
+    assert summaries.near(found, "relu1", within=5) == pytest.approx(3)
+    with pytest.raises(ValueError, match="no translation is within 1; the smallest change is 2"):
+        summaries.near(found, "relu1", within=1)
+    with pytest.raises(ValueError, match="layer 'fc8' was not measured; there are relu1, relu2, relu3"):
+        summaries.near(found, "fc8", within=5)
+
+
+def test_turned_objects_are_compared_over_the_angles_asked_for():
+    angles = [0, 30, 90, 180, 270, 330]
+    plain = answers(angles, np.tile([0, 0.4, 1, 1, 1, 0.6], (12, 1)), kind="rotation")
+    even = answers(angles, np.tile([0, 0.1, 0.1, 0.1, 0.1, 0.1], (9, 1)), kind="rotation")
+    assert summaries.turned_interval(plain, "relu1").estimate == pytest.approx(1)
+    difference = summaries.symmetry_interval(plain, even, "relu1")
+    assert (difference.estimate, difference.n) == (pytest.approx(0.8 - 0.1), 9)
+    table = summaries.symmetry_table({"trained": (plain, even)})
+    assert table.to_dict("records")[0]["estimate"] == pytest.approx(0.7)
+    assert summaries.fall(plain, low=90, high=270) == pytest.approx(0.4)  # from 0.9 to 0.5
+    with pytest.raises(ValueError, match=r"no rotation lies in 100 … 170; the range is 0 … 330"):
+        summaries.turned_interval(plain, "relu1", low=100, high=170)
+
+
+def test_curves_are_means_over_pictures_with_their_intervals():
+    found = answers([0, 2], [[0, 1], [0, 3]], probabilities=[[1, 0.2], [1, 0.4]])
+    table = summaries.curve_table({"trained": found}).set_index(["layer", "amount"])
+    assert table.loc[("relu1", 2), "estimate"] == 2
+    assert table.loc[("relu1", 2), "high"] == pytest.approx(2 + 12.706, rel=1e-3)  # t with one degree
+    assert table.loc[("probability", 2), "estimate"] == pytest.approx(0.3)
+    assert table.loc[("relu1", 0), ["low", "high"]].tolist() == [0, 0]
+
+
+def test_some_pictures_are_found_by_their_rows_in_the_set():
+    found = answers([0, 2], [[0, 1], [0, 3], [0, 5]])
+    some = found.of(torch.tensor([2, 0]))
+    assert some.layer("relu1")[:, 1].tolist() == [5, 1]
+    assert some.pictures.tolist() == [2, 0]
+    with pytest.raises(ValueError, match=r"pictures \[7\] were not measured"):
+        found.of(torch.tensor([0, 7]))

@@ -1,0 +1,145 @@
+"""Labels under small shifts, on classifiers made by hand: when they flip is known beforehand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from zfutils.data.pixels import Pixels
+from zfutils.experiments.invariance import label_stability as labels
+
+
+class BrightPixel(nn.Module):
+    """Class 1 where one pixel of the crop is bright, else class 0."""
+
+    def __init__(self, row=0, column=2):
+        super().__init__()
+        self.place = row, column
+        self.unused = nn.Parameter(torch.zeros(1))  # says on which device the network is
+
+    def forward(self, images):
+        bright = (images[:, 0, *self.place] > 0.5).float()
+        return torch.stack([1 - bright, bright], 1)
+
+
+def stored(*bright, size=8, labels=None):
+    """Dark pictures with one bright pixel each, at a row and column of the stored picture; mean 0."""
+    pixels = torch.zeros(len(bright), size, size, 3, dtype=torch.uint8)
+    for picture, (row, column) in zip(pixels, bright, strict=True):
+        picture[row, column] = 255
+    truth = torch.tensor(labels or [0] * len(bright))
+    names = tuple(map(str, range(len(bright))))
+    return Pixels(pixels, truth, torch.zeros(size, size, 3), ("dark", "bright"), names, {})
+
+
+HOW = {"side": 4, "scale": 1 / 255}
+
+
+def test_the_label_changes_in_just_the_directions_that_bring_the_pixel_there_or_away():
+    # The crop is rows and columns 2 … 5; the classifier looks at its first row, third column: (2, 4).
+    images = stored((2, 4), (1, 4), (2, 3), (5, 5), labels=[1, 0, 0, 0])
+    table = labels.label_changes(BrightPixel(), images, torch.arange(4), borders=[labels.LARGER], **HOW)
+    assert table["predicted"].tolist() == [1, 0, 0, 0]
+    assert table["changed"].tolist() == [1, 0.25, 0.25, 0]
+
+
+def test_a_border_rule_knows_nothing_of_what_lay_outside_the_crop():
+    images = stored((1, 4), (3, 4), (5, 4))
+    table = labels.label_changes(BrightPixel(), images, torch.arange(3), **HOW)
+    changed = table.pivot(index="picture", columns="border", values="changed")
+    assert changed[labels.LARGER].tolist() == [0.25, 0.25, 0]
+    assert changed["grey"].tolist() == [0, 0.25, 0]  # row 3 moves up into row 2
+    assert changed["reflect"].tolist() == [0, 0.5, 0]  # and down, when row 2 is filled with row 3
+    assert changed["wrap"].tolist() == [0, 0.25, 0.25]  # row 5, the crop's last, comes in at the top
+
+
+def test_a_longer_shift_looks_that_much_farther():
+    images = stored((0, 4), (4, 4))
+    table = labels.label_changes(
+        BrightPixel(), images, torch.arange(2), pixels=2, borders=[labels.LARGER, "grey"], **HOW
+    )
+    changed = table.pivot(index="picture", columns="border", values="changed")
+    assert changed[labels.LARGER].tolist() == [0.25, 0.25]
+    assert changed["grey"].tolist() == [0, 0.25]
+
+
+def test_the_share_of_flips_can_be_taken_over_rightly_classified_pictures_alone():
+    n = 16
+    images = stored(*[(2, 4)] * 8, *[(1, 4)] * 8, labels=[1] * 8 + [1] * 8)
+    table = labels.label_changes(BrightPixel(), images, torch.arange(n), borders=[labels.LARGER], **HOW)
+    everyone, right = labels.flips(table), labels.flips(table, right=True)
+    assert (everyone.estimate, everyone.n) == (pytest.approx((8 * 1 + 8 * 0.25) / 16), 16)
+    assert (right.estimate, right.n) == (1, 8)
+
+
+def test_a_classifier_that_takes_the_whole_picture_is_the_same_at_both_shifts():
+    class Brightest(BrightPixel):
+        def forward(self, images):
+            bright = (images.amax((1, 2, 3)) > 0.5).float()
+            return torch.stack([1 - bright, bright], 1)
+
+    images = stored(*[(3, 3)] * 12, labels=[1] * 12)  # within the crop at any shift by 1
+    table = labels.two_shifts(Brightest(), images, torch.arange(12), up_to=1, **HOW)
+    assert table["same"].all()
+    assert table["right"].all()
+
+
+def test_both_shifts_are_drawn_from_the_whole_range_and_are_the_same_for_every_network():
+    class Place(BrightPixel):
+        """A class for each place of the bright pixel in the crop."""
+
+        def forward(self, images):
+            seen.append(images[:, 0].flatten(1).argmax(1))
+            return images[:, 0].flatten(1)
+
+    images, seen = stored(*[(3, 3)] * 300), []
+    table = labels.two_shifts(Place(), images, torch.arange(300), up_to=1, batch=100, seed=4, **HOW)
+    places = torch.cat([seen[i] for i in (0, 1, 3, 4, 6, 7)])  # the third of each batch is the centre
+    found = {(int(p) // 4 - 1, int(p) % 4 - 1) for p in places.unique()}
+    assert found == {(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)}
+    assert table["same"].mean() == pytest.approx(1 / 9, abs=0.06)
+    few = labels.two_shifts(Place(), images, torch.arange(300)[20:25], up_to=1, seed=4, **HOW)
+    assert few["same"].tolist() == table["same"][20:25].tolist()
+
+
+def test_consistency_is_compared_picture_by_picture_and_over_those_that_both_have_right():
+    picture = np.arange(20)
+    first = pd.DataFrame({"picture": picture, "same": picture < 16, "right": picture < 18})
+    second = pd.DataFrame({"picture": picture, "same": picture < 10, "right": picture < 15})
+    assert labels.consistency_difference(first, second).estimate == pytest.approx(6 / 20)
+    right = labels.consistency_difference(first, second, right=True)
+    assert (right.estimate, right.n) == (pytest.approx(5 / 15), 15)
+    with pytest.raises(ValueError, match="not of the same pictures"):
+        labels.consistency_difference(first, second.iloc[::-1])
+
+
+def test_training_mode_comes_back():
+    model, images = BrightPixel().train(), stored((2, 4))
+    labels.label_changes(model, images, torch.arange(1), borders=["grey"], **HOW)
+    assert model.training
+    labels.two_shifts(model.eval(), images, torch.arange(1), up_to=2, **HOW)
+    assert not model.training
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda i: labels.label_changes(BrightPixel(), i, torch.arange(0), **HOW), "pictures, borders"),
+        (lambda i: labels.label_changes(BrightPixel(), i, torch.arange(1), borders=[], **HOW), "borders"),
+        (lambda i: labels.label_changes(BrightPixel(), i, torch.arange(1), pixels=0, **HOW), "not 0"),
+        (
+            lambda i: labels.label_changes(BrightPixel(), i, torch.arange(1), side=8, scale=1.0),
+            "a crop of 8 px cannot be moved by 1 px in pictures of 8 px",
+        ),
+        (
+            lambda i: labels.label_changes(BrightPixel(), i, torch.arange(1), borders=["mirror"], **HOW),
+            "border is 'mirror'",
+        ),
+        (lambda i: labels.two_shifts(BrightPixel(), i, torch.arange(1), up_to=3, **HOW), "moved by 3 px"),
+        (lambda i: labels.two_shifts(BrightPixel(), i, torch.arange(1), up_to=0, **HOW), "not 0"),
+    ],
+)
+def test_what_cannot_be_shifted_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(stored((2, 4)))

@@ -1,0 +1,313 @@
+"""Occlusion: the values of the plain way, whatever network, patch, stride and border; and what they say."""
+
+import numpy as np
+import pytest
+import small
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import nn
+
+from zfutils.experiments.occlusion.incremental import Incremental
+from zfutils.experiments.occlusion.rectangles import Rectangles, Spans, grouped
+from zfutils.experiments.occlusion.sliding_patch import Fill, Occlusion, Patch, occlude
+from zfutils.nets.contrast_norm import ContrastNorm
+from zfutils.nets.geometry import Window, output_size, seen_by
+
+HOW = {"side": 32, "scale": 1 / 64}
+
+
+@pytest.fixture(scope="module")
+def images():
+    return small.pictures(12)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return small.SPEC.build().eval()
+
+
+def random_network(seed, *, size):
+    """A chain of a random shape, with weights large enough that every layer matters."""
+    draw = np.random.default_rng(seed)
+    layers, channels, shape = [], 3, size
+    for depth in range(1, 4):
+        kernel, stride = int(draw.integers(1, 6)), int(draw.integers(1, 3))
+        window = Window(kernel, stride, int(draw.integers(0, kernel)))
+        if min(output_size(n, window) for n in shape) < 4:
+            break
+        maps = int(draw.choice([7, 24, 40]))  # below and above FEW weights a filter
+        shape = tuple(output_size(n, window) for n in shape)
+        layers += [(f"conv{depth}", nn.Conv2d(channels, maps, *window)), (f"relu{depth}", nn.ReLU())]
+        pooled = Window(3, int(draw.integers(1, 4)), int(draw.integers(0, 2)))
+        if draw.random() < 0.6 and min(output_size(n, pooled) for n in shape) >= 3:
+            layers.append((f"pool{depth}", nn.MaxPool2d(*pooled)))
+            shape = tuple(output_size(n, pooled) for n in shape)
+        kind = draw.integers(3)
+        if kind:
+            extra = (ContrastNorm(maps, alpha=1.0), nn.BatchNorm2d(maps))[kind - 1]
+            layers.append((("norm", "bn")[kind - 1] + str(depth), extra))
+        channels = maps
+    layers += [("flatten", nn.Flatten()), ("fc6", nn.Linear(channels * shape[0] * shape[1], 24))]
+    layers += [("relu6", nn.ReLU(inplace=True)), ("drop6", nn.Dropout()), ("fc7", nn.Linear(24, 5))]
+    network = nn.Sequential()
+    for name, module in layers:
+        network.add_module(name, module)
+    for name, parameter in network.named_parameters():
+        nn.init.normal_(parameter, std=0.3 if "bias" in name else 1.5 / parameter[0].numel() ** 0.5)
+    return network.eval(), [name for name, module in layers if isinstance(module, nn.ReLU)][-2]
+
+
+@torch.no_grad()
+def plainly(model, image, filled, rectangles, layer):
+    """Every covered picture through the whole network, one by one."""
+    logits, sums = [], []
+    ends = [e.tolist() for axis in rectangles for e in axis]
+    for top, bottom, left, right in zip(*ends, strict=True):
+        covered = image.clone()
+        covered[:, top:bottom, left:right] = filled[:, top:bottom, left:right]
+        x = covered[None]
+        for name, module in model.named_children():
+            x = module(x.clone())
+            if name == layer:
+                sums.append(x.sum((0, 2, 3)))
+        logits.append(x[0])
+    return torch.stack(logits), torch.stack(sums)
+
+
+def assert_equal(ours, plain):
+    assert float((ours - plain).abs().max()) <= 1e-5 * float(plain.abs().max())
+
+
+def any_rectangles(draw, n, size):
+    spans = []
+    for side in size:
+        ends = np.sort(draw.integers(0, side + 1, (n, 2)), axis=1)
+        starts = np.minimum(ends[:, 0], side - 1)
+        spans.append(Spans(starts, np.maximum(ends[:, 1], starts + 1)))
+    return Rectangles(*spans)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_the_answers_are_those_of_the_plain_way(seed):
+    torch.manual_seed(seed)
+    draw = np.random.default_rng(100 + seed)
+    size = tuple(int(n) for n in draw.integers(24, 44, 2))  # not square
+    model, layer = random_network(seed, size=size)
+    image, filled = torch.randn(2, 3, *size)
+    for rectangles in (
+        Patch(int(draw.integers(6, 18)), int(draw.integers(3, 7))).rectangles(*size),
+        any_rectangles(draw, 20, size),
+    ):
+        logits, sums = plainly(model, image, filled, rectangles, layer)
+        batch = int(draw.choice([1, 5, 300]))
+        answers = Incremental(model, layer).answers(image, filled, rectangles, batch=batch)
+        assert_equal(answers.logits, logits)
+        assert_equal(answers.sums, sums)
+        assert_equal(answers.plain_logits, model(image[None]).detach()[0])
+        assert (logits - answers.plain_logits).abs().max() > 0.01 * logits.abs().max()  # something happened
+
+
+def test_a_rectangle_as_large_as_the_picture_gives_the_other_picture(model):
+    image, filled = torch.randn(2, 3, 32, 32)
+    whole = Rectangles(*[Spans(np.array([0]), np.array([32]))] * 2)
+    answers = Incremental(model, "relu1").answers(image, filled, whole)
+    assert_equal(answers.logits, model(filled[None]).detach())
+
+
+def test_any_layer_with_maps_can_be_looked_at_and_the_model_stays_as_it_was(model):
+    image, filled = torch.randn(2, 3, 32, 32)
+    rectangles = Patch(9, 5).rectangles(32, 32)
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    for layer in ("conv1", "relu1", "pool1", "norm1", "conv2", "relu2", "pool2"):
+        answers = Incremental(model, layer).answers(image, filled, rectangles)
+        assert_equal(answers.sums, plainly(model, image, filled, rectangles, layer)[1])
+    assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
+
+
+@pytest.mark.parametrize("window", [Window(1), Window(3, 1, 1), Window(3, 2, 1), Window(5, 2), Window(2, 3)])
+def test_a_stretch_reaches_the_units_that_see_it(window):
+    size, above = 17, output_size(17, window)
+    for start in range(size):
+        for stop in range(start + 1, size + 1):
+            fields = [seen_by(unit, window) for unit in range(above)]
+            see = [u for u, field in enumerate(fields) if field.start < stop and field.stop > start]
+            reached = Spans(np.array([start]), np.array([stop])).above(window, above)
+            if see:
+                assert (reached.starts[0], reached.stops[0]) == (see[0], see[-1] + 1)
+            else:
+                assert reached.stops[0] - reached.starts[0] == 1
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+def test_groups_hold_every_rectangle_once_and_no_more_than_a_batch(batch):
+    rectangles = Patch(12, 4).rectangles(40, 52)
+    groups = list(grouped(rectangles, batch, lambda spans, axis: spans.stops - spans.starts))
+    assert max(map(len, groups)) <= batch
+    assert sorted(np.concatenate(groups)) == list(range(len(rectangles)))
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "side"), [(48, 8, 224), (5, 5, 23), (6, 4, 9), (7, 3, 32), (4, 1, 4)]
+)
+def test_positions_cover_every_pixel_and_lie_symmetrically(size, stride, side):
+    patch = Patch(size, stride)
+    spans, centres = patch.spans(side), patch.centres(side)
+    covered = np.zeros(side, dtype=int)
+    for start, stop in zip(*spans, strict=True):
+        covered[start:stop] += 1
+    assert covered.min() >= 1
+    assert (np.diff(centres) == stride).all()
+    assert centres[0] >= 0 > centres[0] - stride
+    assert centres[-1] < side <= centres[-1] + stride
+    assert abs(centres[0] - (side - 1 - centres[-1])) <= 1
+
+
+def test_positions_of_the_papers_size_by_hand():
+    patch = Patch(48, 8)
+    assert patch.centres(224).tolist() == list(range(4, 224, 8))
+    assert [ends[:2].tolist() for ends in patch.spans(224)] == [[0, 0], [28, 36]]
+    assert len(patch.rectangles(224, 224)) == 28 * 28
+
+
+def test_sums_under_the_patch_are_those_of_the_covered_pixels():
+    values = np.random.default_rng(0).normal(size=(2, 19, 26))
+    patch = Patch(7, 4)
+    rows, columns = patch.rectangles(19, 26)
+    by_hand = [values[:, a:b, c:d].sum((1, 2)) for a, b, c, d in zip(*rows, *columns, strict=True)]
+    np.testing.assert_allclose(patch.under(values).reshape(2, -1), np.transpose(by_hand), atol=1e-12)
+
+
+@pytest.mark.parametrize("fill", Fill.__args__)
+def test_each_fill_shows_what_it_says(model, images, fill):
+    patch = Patch(32, 32, fill)
+    found = occlude(model, images, torch.tensor([3]), patch=patch, layer="relu2", **HOW, seed=5)
+    pixels = images.pixels[3, 4:36, 4:36].float().numpy()
+    mean = images.mean[4:36, 4:36].numpy()
+    if fill == "noise":
+        assert found.logits.shape == (1, 1, 1, 3)
+        again = occlude(model, images, torch.tensor([3]), patch=patch, layer="relu2", **HOW, seed=5)
+        other = occlude(model, images, torch.tensor([3]), patch=patch, layer="relu2", **HOW, seed=6)
+        np.testing.assert_array_equal(found.logits, again.logits)
+        assert not np.allclose(found.logits, other.logits)
+        return
+    blurred = gaussian_filter(pixels - mean, (8, 8, 0), mode="mirror", truncate=2) + mean
+    shown = {"grey": mean, "black": 0 * mean, "blurred": blurred}[fill]
+    x = torch.from_numpy((shown - mean) / 64).permute(2, 0, 1)[None].float()
+    np.testing.assert_allclose(found.logits[0, 0, 0], model(x).detach()[0], rtol=1e-3, atol=1e-3)
+
+
+def test_what_is_kept_of_a_picture_is_what_the_network_says(model, images):
+    chosen = torch.tensor([7, 2])
+    found = occlude(model, images, chosen, patch=Patch(10, 6), layer="relu2", **HOW, batch=4)
+    assert found.logits.shape == (2, 6, 6, 3)
+    for place, row in enumerate(chosen):
+        image = (images.pixels[row, 4:36, 4:36].float() - images.mean[4:36, 4:36]).permute(2, 0, 1) / 64
+        rectangles = found.patch.rectangles(32, 32)
+        logits, sums = plainly(model, image, torch.zeros_like(image), rectangles, "relu2")
+        whole = model[:6](image[None]).detach().sum((0, 2, 3))
+        assert found.maps[place] == int(whole.argmax())
+        assert_equal(torch.from_numpy(found.logits[place]).reshape(-1, 3), logits)
+        activations = torch.from_numpy(found.activations[place]).flatten()
+        assert_equal(activations, sums[:, found.maps[place]])
+        assert found.labels[place] == row % 3
+        own = logits.softmax(1)[:, row % 3].numpy()
+        np.testing.assert_allclose(found.probability[place].ravel(), own, rtol=1e-4)
+    np.testing.assert_array_equal(found.predicted, found.probabilities.argmax(-1))
+    np.testing.assert_allclose(found.probabilities.sum(-1), 1)
+
+
+def by_hand(**changes):
+    """One picture, one row of two positions, three classes."""
+    logits = np.log(np.array([[[[0.5, 0.25, 0.25], [0.2, 0.2, 0.6]]]]))
+    arrays = {
+        "rows": [4],
+        "labels": [0],
+        "maps": [1],
+        "activations": [[[1.0, 3.0]]],
+        "plain_activations": [2.0],
+    }
+    arrays = {name: np.array(values) for name, values in arrays.items()}
+    arrays |= {"logits": logits, "plain_logits": np.log(np.array([[0.8, 0.1, 0.1]]))}
+    return Occlusion(Patch(2, 1), "relu5", **(arrays | changes))
+
+
+def test_falls_by_hand():
+    found = by_hand()
+    np.testing.assert_allclose(found.fall("probability"), [[[0.3, 0.6]]])
+    np.testing.assert_allclose(found.fall("log-odds"), [[[np.log(4), np.log(16)]]])
+    np.testing.assert_allclose(found.fall("activation"), [[[0.5, -0.5]]])
+    assert found.predicted.tolist() == [[[0, 2]]]
+    assert found.plain_predicted.tolist() == [0]
+    np.testing.assert_allclose(found.following(np.array([2])).fall(), [[[-0.15, -0.5]]])
+
+
+def test_a_map_that_does_not_answer_cannot_fall():
+    assert (by_hand(plain_activations=np.array([0.0])).fall("activation") == 0).all()
+
+
+def test_log_odds_stay_finite_where_the_probability_is_one_to_the_last_digit():
+    found = by_hand(plain_logits=np.array([[200.0, 0.0, 0.0]]))
+    np.testing.assert_allclose(found.fall("log-odds")[0, 0, 0], 200 - np.log(2), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((0, 1), "1 pixel or more"),
+        ((4, 0), "not 4 and 0"),
+        ((4, -2), "not 4 and -2"),
+        ((4, 5), "uncovered"),
+        ((4, 2, "red"), "grey, black, noise, blurred"),
+    ],
+)
+def test_a_patch_that_makes_no_sense_is_refused(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        Patch(*arguments)
+
+
+def test_wrong_arguments_are_named(model, images):
+    def run(**changes):
+        one = torch.tensor([0])
+        options = {"patch": Patch(8, 8), "layer": "relu2", **HOW, "chosen": one} | changes
+        occlude(model, images, options.pop("chosen"), **options)
+
+    for changes, words in (
+        ({"layer": "relu9"}, "'relu9' has no maps in this network; these have: conv1, relu1"),
+        ({"layer": "relu3"}, "'relu3' has no maps"),
+        ({"labels": torch.tensor([3])}, "label 3 is no class of this network, which has 0 … 2"),
+        ({"labels": torch.tensor([-1])}, "label -1"),
+        ({"labels": torch.tensor([1, 1])}, "one label for each of 1 pictures"),
+        ({"patch": Patch(33, 8)}, "33 px is larger than the picture of 32 px"),
+        ({"batch": 0}, "batch is 0"),
+        ({"chosen": torch.tensor([], dtype=torch.int64)}, "no pictures"),
+        ({"side": 24}, "give fc3"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            run(**changes)
+    with pytest.raises(ValueError, match="measure is one of probability, log-odds, activation"):
+        by_hand().fall("size")
+
+
+def test_rectangles_that_make_no_sense_are_refused(model):
+    image = torch.zeros(3, 32, 32)
+    network = Incremental(model, "relu1")
+    for rows, words in (
+        (Spans(np.array([], dtype=int), np.array([], dtype=int)), "no positions"),
+        (Spans(np.array([-1]), np.array([3])), "does not lie in the picture"),
+        (Spans(np.array([30]), np.array([33])), "does not lie in the picture"),
+        (Spans(np.array([3]), np.array([3])), "empty"),
+    ):
+        columns = rows if words == "no positions" else Spans(np.array([0]), np.array([4]))
+        with pytest.raises(ValueError, match=words):
+            network.answers(image, image, Rectangles(rows, columns))
+    one = Rectangles(*[Spans(np.array([0]), np.array([4]))] * 2)
+    with pytest.raises(ValueError, match="float"):
+        network.answers(image, image[:, :30], one)
+    with pytest.raises(ValueError, match="3 channels, not 1"):
+        network.answers(image[:1], image[:1], one)
+    with pytest.raises(ValueError, match="is empty"):
+        network.answers(image[:, :5, :5], image[:, :5, :5], one)
+    training = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+    with pytest.raises(ValueError, match="training mode"):
+        Incremental(training, "conv1")

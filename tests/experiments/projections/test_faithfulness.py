@@ -1,0 +1,375 @@
+"""Controls of projections: networks whose answer is known by hand, and a plain gradient from autograd."""
+
+from collections import OrderedDict
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import small
+import torch
+from scipy import stats
+from torch import nn
+
+from zfutils.data.pixels import Pixels
+from zfutils.deconv.deconvnet import Deconvnet, Projections
+from zfutils.experiments.projections import comparisons, faithfulness, randomisation
+
+PLAIN = replace(  # without contrast norm, which a gradient would not pass straight through
+    small.SPEC, convolutions=tuple(replace(c, norm=False) for c in small.SPEC.convolutions)
+)
+OPTIONS = {"side": 32, "scale": 1 / 64}
+
+
+def built(spec=PLAIN, *, seed=0):
+    torch.manual_seed(seed)
+    return spec.build().eval()
+
+
+def only(conv, pool=None):
+    """A network of one convolution, with its ReLU and perhaps a pooling."""
+    layers = OrderedDict(conv1=conv, relu1=nn.ReLU())
+    if pool is not None:
+        layers |= {"pool1": pool, "conv2": nn.Conv2d(len(conv.weight), 2, 1, bias=False), "relu2": nn.ReLU()}
+        layers["conv2"].weight.data.fill_(1)
+    return nn.Sequential(layers)
+
+
+def filters(*kernels):
+    """A convolution with these filters of one channel each, (k, k), for colours alike."""
+    weight = torch.tensor(kernels).float()[:, None].expand(-1, 3, -1, -1)
+    conv = nn.Conv2d(3, len(weight), weight.shape[-1], bias=True)
+    conv.weight.data, conv.bias.data = weight.clone(), torch.full((len(weight),), 1000.0)
+    return conv
+
+
+@pytest.fixture(scope="module")
+def images():
+    return small.pictures(24)
+
+
+# ---- comparisons
+
+
+def test_correlation_is_over_colours_and_pixels_inside_and_undefined_where_constant():
+    first = torch.tensor([[[1.0, 2, 3], [4, 50, 6]]])
+    second = torch.tensor([[[2.0, 4, 6], [8, -9, 12]]])
+    inside = torch.tensor([[True, True, True], [True, False, True]])
+    assert comparisons.correlation(first, second, inside) == pytest.approx(1)
+    assert comparisons.correlation(first, -second, inside) == pytest.approx(-1)
+    assert np.isnan(comparisons.correlation(first, torch.ones_like(first), inside))
+    assert np.isnan(comparisons.correlation(first, second, torch.zeros_like(inside)))
+
+
+def test_the_gradient_of_a_ramp_is_its_slope_and_a_constant_has_none():
+    ramp = (3.0 * torch.arange(6) + torch.zeros(5, 1)).expand(1, 3, -1, -1)
+    gradient = comparisons.gradient_magnitude(ramp)
+    assert gradient[0, :, 1:-1] == pytest.approx(3)
+    assert comparisons.gradient_magnitude(ramp.transpose(2, 3))[0, 1:-1] == pytest.approx(3)
+    assert comparisons.gradient_magnitude(torch.ones(1, 3, 4, 4)) == pytest.approx(0)
+
+
+def test_a_projection_of_the_pictures_edges_correlates_fully_also_at_the_border():
+    pictures = torch.randn(2, 3, 10, 12, generator=torch.Generator().manual_seed(0))
+    edges = nn.functional.pad(comparisons.gradient_magnitude(pictures), (4, 4, 4, 4))
+    corners = [(-2, 3), (5, -4), (2, 2)]
+    windows = [edges[i, t + 4 : t + 10, x + 4 : x + 10] for i, (t, x) in zip([0, 1, 1], corners, strict=True)]
+    pixels = torch.stack(windows)[:, None].expand(-1, 3, -1, -1) * torch.tensor([1.0, -2, 5])[:, None, None]
+    tops, lefts = torch.tensor(corners).T
+    projections = Projections(pixels, tops, lefts, torch.ones(3))
+    found = comparisons.edge_correlation(projections, pictures, torch.tensor([0, 1, 1]))
+    assert found == pytest.approx(1)
+
+
+# ---- which units
+
+
+def test_the_positions_whose_windows_hold_most_of_the_picture_are_allowed():
+    deconvnet = Deconvnet(only(nn.Conv2d(3, 1, 3, 2, 1)))  # on 5 px: 0…1, 1…3, 3…4
+    allowed = faithfulness.most_inside(deconvnet, "relu1", (5, 5), (3, 3))
+    assert allowed.nonzero().tolist() == [[1, 1]]
+    whole = faithfulness.most_inside(Deconvnet(only(nn.Conv2d(3, 1, 3))), "relu1", (5, 7), (3, 5))
+    assert whole.all()
+
+
+def test_units_are_the_strongest_maps_at_the_position_of_the_largest_sum_and_positive():
+    activations = torch.zeros(2, 4, 2, 2)
+    activations[0, :, 0, 1] = torch.tensor([1.0, 3, 2, 0])  # sum 6
+    activations[0, 0, 1, 0] = 5.0
+    activations[0, :, 1, 1] = 100.0  # not allowed
+    activations[1, 2, 1, 0] = 1.0  # a single one
+    allowed = torch.tensor([[True, True], [True, False]])
+    units = faithfulness.strongest_units(activations, allowed, 2)
+    assert torch.stack(units).T.tolist() == [[0, 1, 0, 1], [0, 2, 0, 1], [1, 2, 1, 0]]
+    with pytest.raises(ValueError, match="no map answers"):
+        faithfulness.strongest_units(0 * activations, allowed, 2)
+
+
+# ---- recovery
+
+
+def test_without_pooling_and_layers_above_a_projection_is_the_filter_and_says_nothing_of_the_picture(images):
+    kernels = [[[1.0, 2], [3, 5]], [[1.0, -2], [3, 0]], [[0.0, 1], [-1, 4]]]
+    table = faithfulness.recovery(
+        only(filters(*kernels)), images, torch.tensor([3, 0, 7]), layer="relu1", maps_a_picture=3, **OPTIONS
+    )
+    pairs = [
+        np.corrcoef(np.ravel(kernels[i]), np.ravel(kernels[j]))[0, 1] for i, j in ((0, 1), (0, 2), (1, 2))
+    ]
+    assert table["picture"].tolist() == [3, 0, 7]
+    assert table["maps"].tolist() == [3, 3, 3]
+    assert table["same_map"].to_numpy() == pytest.approx(1)
+    assert table["same_picture"].to_numpy() == pytest.approx(np.mean(pairs))
+
+
+def test_maps_with_the_same_filter_have_the_same_projection_which_is_another_on_another_picture(images):
+    conv = nn.Conv2d(3, 4, 5, bias=False)
+    conv.weight.data[:] = torch.randn(3, 5, 5, generator=torch.Generator().manual_seed(2))
+    model = only(conv, nn.MaxPool2d(3, 2))
+    table = faithfulness.recovery(
+        model, images, torch.arange(10), layer="relu2", maps_a_picture=2, **OPTIONS
+    ).dropna()
+    assert len(table) == 10
+    assert table["same_picture"].to_numpy() == pytest.approx(1)
+    assert table["same_map"].median() < 0.5  # the switches are the picture's
+
+
+def test_a_picture_that_nothing_answers_to_is_left_out_of_the_interval(images):
+    pixels = images.pixels.clone()
+    pixels[2] = 0  # far below the mean: the filters, all positive, give nothing
+    dark = Pixels(**{**images.__dict__, "pixels": pixels, "mean": torch.full_like(images.mean, 1.0)})
+    conv = nn.Conv2d(3, 3, 5, bias=False)
+    conv.weight.data.uniform_(0.1, 1, generator=torch.Generator().manual_seed(0))
+    table = faithfulness.recovery(only(conv), dark, torch.arange(12), layer="relu1", **OPTIONS)
+    assert table.loc[2, "maps"] == 0
+    assert table.loc[2, ["same_picture", "same_map", "edges"]].isna().all()
+    interval = faithfulness.recovery_interval(table)
+    assert (interval.n, interval.resampled) == (11, "pictures")
+    expected = (table["same_picture"] - table["same_map"]).mean()  # NaN is left out
+    assert interval.estimate == pytest.approx(expected)
+
+
+def test_recovery_repeats_and_does_not_depend_on_the_batch(images):
+    tables = [
+        faithfulness.recovery(built(), images, torch.arange(9), layer="relu2", batch=batch, **OPTIONS)
+        for batch in (32, 32, 4)
+    ]
+    pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
+    pd.testing.assert_frame_equal(tables[0], tables[2], atol=1e-4)
+    assert tables[0][["same_picture", "same_map", "edges"]].abs().max(axis=None) <= 1
+
+
+# ---- switches
+
+
+def test_without_pooling_the_rules_for_switches_are_one(images):
+    table = faithfulness.switch_structure(
+        only(nn.Conv2d(3, 6, 5)), images, torch.arange(6), layer="relu1", **OPTIONS
+    )
+    wide = table.pivot(index="picture", columns="switches", values="edges")
+    assert list(wide.columns) == ["centred", "random", "recorded"]
+    np.testing.assert_array_equal(wide["recorded"], wide["random"])
+    np.testing.assert_array_equal(wide["recorded"], wide["centred"])
+
+
+def test_recorded_switches_put_the_signal_where_the_picture_has_its_edges():
+    pixels = torch.full((16, 24, 24, 3), 100, dtype=torch.uint8)
+    draw = np.random.default_rng(0)
+    for picture in pixels.numpy():
+        y, x = draw.integers(5, 18, 2)
+        picture[y : y + 2, x : x + 2] = 250
+        picture[y + 1, x - 1] = 180
+    mean, labels = torch.full((24, 24, 3), 100.0), torch.zeros(16, dtype=torch.int64)
+    dots = Pixels(pixels, labels, mean, ("a",), tuple(map(str, range(16))), {})
+    lines = filters([[-1.0, 1, 0], [-1, 1, 0], [0, 0, 0]], [[0.0, 0, 0], [-1, -1, 0], [1, 1, 0]])
+    lines.bias.data.zero_()
+    model = only(lines, nn.MaxPool2d(6, 3))
+    table = faithfulness.switch_structure(
+        model, dots, torch.arange(16), layer="relu2", maps_a_picture=1, side=24, scale=1
+    )
+    against_random = faithfulness.switches_interval(table)
+    assert against_random.low > 0.1
+    assert against_random.n == 16
+    against_centred = faithfulness.switches_interval(table, "recorded", "centred")
+    assert against_centred.low > 0
+    with pytest.raises(ValueError, match="there is no reversed; there are centred, random, recorded"):
+        faithfulness.switches_interval(table, "reversed")
+
+
+# ---- randomised weights
+
+
+def test_the_gradients_map_is_autograds_whatever_the_sign_of_the_logit(images):
+    model = built()
+    (view,) = next(images.views(torch.arange(5), crops=1, batch=5, **OPTIONS))
+    labels = torch.tensor([0, 1, 2, 0, 1])
+    found = randomisation.class_maps(model, view.images, labels, nonlinearity="gradient")
+    pixels = view.images.clone().requires_grad_()
+    model(pixels).gather(1, labels[:, None]).sum().backward()
+    np.testing.assert_allclose(found, pixels.grad.norm(dim=1).numpy(), rtol=1e-4, atol=1e-7)
+    shifted = deepcopy(model)
+    shifted.fc4.bias.data -= 1000
+    for method in randomisation.METHODS:
+        maps = [
+            randomisation.class_maps(m, view.images, labels, nonlinearity=method) for m in (model, shifted)
+        ]
+        np.testing.assert_array_equal(*maps)
+
+
+def test_layers_are_given_initial_weights_one_by_one_from_the_top():
+    trained, initial = built(seed=0), built(seed=1)
+    layers, order = ["conv1", "conv2", "fc3", "fc4"], []
+    for count, (lowest, network) in enumerate(randomisation.cascade(trained, initial), start=1):
+        order.append(lowest)
+        for i, layer in enumerate(layers):
+            wanted = initial if i >= len(layers) - count else trained
+            assert torch.equal(network.get_submodule(layer).weight, wanted.get_submodule(layer).weight)
+    assert order == ["fc4", "fc3", "conv2", "conv1"]
+    with pytest.raises(ValueError, match="do not have the same layers: they differ in fc3"):
+        next(
+            randomisation.cascade(trained, replace(PLAIN, dense=(replace(PLAIN.dense[0], units=25),)).build())
+        )
+
+
+def test_a_batch_norm_goes_with_the_layer_below_it():
+    def network(seed):
+        torch.manual_seed(seed)
+        model = nn.Sequential(OrderedDict(conv1=nn.Conv2d(3, 2, 3), bn1=nn.BatchNorm2d(2), relu1=nn.ReLU()))
+        model.add_module("conv2", nn.Conv2d(2, 2, 3))
+        model.bn1.running_mean += seed
+        return model.eval()
+
+    means = [m.bn1.running_mean.tolist() for _, m in randomisation.cascade(network(0), network(5))]
+    assert means == [[0, 0], [5, 5]]
+
+
+def test_without_randomisation_maps_are_themselves_and_the_networks_are_left_alone(images):
+    model, initial = built().train(), built(seed=1)
+    before = [{k: v.clone() for k, v in m.state_dict().items()} for m in (model, initial)]
+    same = randomisation.randomisation(model, model, images, torch.arange(3), **OPTIONS)
+    assert same["spearman"].to_numpy() == pytest.approx(1)
+    assert same["ssim"].to_numpy() == pytest.approx(1)
+    randomisation.randomisation(model, initial, images, torch.arange(3), **OPTIONS)
+    for network, state in zip((model, initial), before, strict=True):
+        assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+    assert model.training
+
+
+def test_rank_correlations_are_scipys_between_the_trained_and_the_randomised_networks_maps(images):
+    model, initial = built(small.SPEC), built(small.SPEC, seed=1)
+    chosen = torch.tensor([7, 2, 11])
+    table = randomisation.randomisation(model, initial, images, chosen, batch=2, **OPTIONS)
+    assert len(table) == 3 * 3 * 4
+    (view,) = next(images.views(chosen, crops=1, batch=3, **OPTIONS))
+    for method in randomisation.METHODS:
+        maps = [
+            randomisation.class_maps(m, view.images, images.labels[chosen], nonlinearity=method)
+            for m in (model, initial)
+        ]
+        expected = [stats.spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(*maps, strict=True)]
+        last = table[(table["method"] == method) & (table["lowest"] == "conv1")].set_index("picture")
+        assert last.loc[chosen.tolist(), "spearman"].to_numpy() == pytest.approx(expected, abs=1e-6)
+    assert table["ssim"].dropna().between(-1, 1).all()
+
+
+def test_other_labels_have_other_maps_and_must_be_as_many_as_pictures(images):
+    model, initial = built(), built(seed=1)
+    own, other = (
+        randomisation.randomisation(
+            model, initial, images, torch.arange(2), labels=labels, methods=["gradient"], **OPTIONS
+        )
+        for labels in (None, torch.tensor([2, 2]))
+    )
+    assert (own["spearman"] != other["spearman"]).any()
+    with pytest.raises(ValueError, match="2 pictures need as many labels, got 1"):
+        randomisation.randomisation(
+            model, initial, images, torch.arange(2), labels=torch.tensor([0]), **OPTIONS
+        )
+
+
+def test_the_claims_interval_is_paired_and_the_curves_have_one_for_every_step():
+    draw = np.random.default_rng(0)
+    rows = [
+        (picture, method, lowest, count, level + 0.01 * picture, draw.random())
+        for picture in range(10)
+        for method, level in (("deconvnet", 0.9), ("gradient", 0.4))
+        for count, lowest in enumerate(("fc8", "fc7", "fc6"), start=1)
+    ]
+    columns = ["picture", "method", "lowest", "randomised", "spearman", "ssim"]
+    table = pd.DataFrame(rows, columns=columns)
+    table.loc[(table["picture"] == 3) & (table["method"] == "gradient"), "spearman"] = np.nan
+    interval = randomisation.randomisation_interval(table)
+    assert (interval.estimate, interval.low, interval.high) == pytest.approx((0.5, 0.5, 0.5))
+    assert interval.n == 9
+    curves = randomisation.randomisation_curves(table)
+    assert len(curves) == 2 * 3 * 2
+    first = curves[(curves["method"] == "deconvnet") & (curves["measure"] == "spearman")]
+    assert first["lowest"].tolist() == ["fc8", "fc7", "fc6"]
+    assert first["estimate"].to_numpy() == pytest.approx(0.945)
+    with pytest.raises(ValueError, match="lowest is one of fc8, fc7, fc6, not 'conv9'"):
+        randomisation.randomisation_interval(table, lowest="conv9")
+
+
+# ---- shared switches
+
+
+def test_poolings_that_do_not_overlap_share_nothing(images):
+    apart = only(nn.Conv2d(3, 6, 5), nn.MaxPool2d(2, 2))
+    table = faithfulness.shared_switches(apart, images, torch.arange(4), layers=["relu2"], **OPTIONS)
+    assert table["rule"].unique().tolist() == ["last", "largest"]
+    assert table["correlation"].to_numpy() == pytest.approx(1)
+    assert table["difference"].to_numpy() == pytest.approx(0)
+    sharing = faithfulness.switch_sharing(apart, images, torch.arange(4), **OPTIONS)
+    assert sharing["share"].tolist() == [0] * 4
+
+
+def test_a_maximum_that_two_poolings_see_is_shared_by_both():
+    pixels = torch.zeros(1, 5, 7, 3, dtype=torch.uint8).expand(-1, -1, -1, -1).clone()[:, :, :5]
+    pixels[0, 2, 2], pixels[0, 0, 4] = 200, 250  # the middle is seen by all four poolings of 3 px, stride 2
+    one = Pixels(pixels, torch.zeros(1, dtype=torch.int64), torch.zeros(5, 5, 3), ("a",), ("p",), {})
+    conv = filters([[1.0]])
+    conv.bias.data.zero_()
+    sharing = faithfulness.switch_sharing(
+        only(conv, nn.MaxPool2d(3, 2)), one, torch.tensor([0]), side=5, scale=1
+    )
+    assert sharing["share"].tolist() == [0.75]  # the upper right pooling has the corner's pixel alone
+
+
+def test_where_a_switch_is_shared_the_last_signal_replaces_the_sum():
+    pixels = torch.zeros(1, 5, 5, 3, dtype=torch.uint8)
+    pixels[0, 2, 2] = 200  # all four poolings take it
+    pixels[0, 0, 0] = 100
+    one = Pixels(pixels, torch.zeros(1, dtype=torch.int64), torch.zeros(5, 5, 3), ("a",), ("p",), {})
+    identity = filters([[1.0]])
+    identity.bias.data.zero_()
+    model = only(identity, nn.MaxPool2d(3, 2))
+    model.conv2 = nn.Conv2d(1, 1, 2, bias=False)
+    model.conv2.weight.data = torch.tensor([[[[1.0, 2], [3, 4]]]])
+    table = faithfulness.shared_switches(
+        model, one, torch.tensor([0]), layers=["relu2"], maps_a_picture=1, side=5, scale=1
+    ).set_index("rule")
+    # one pixel holds everything: 1 + 2 + 3 + 4 by adding up, 4 by the last and by the largest
+    assert table["difference"].tolist() == pytest.approx([0.6, 0.6])
+    assert table["correlation"].tolist() == pytest.approx([1, 1])
+
+
+# ---- refusals
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"chosen": torch.tensor([24, 0])}, r"chosen names at least one of the 24 images, 0…23"),
+        ({"chosen": torch.tensor([1])}, "pairs need two pictures and two maps, not 1 and 4"),
+        ({"maps_a_picture": 1}, "pairs need two pictures and two maps, not 2 and 1"),
+        ({"layer": "relu9"}, r"'relu9' is not in this network; it has conv1"),
+        ({"layer": "fc3"}, "a unit of fc3 sees the whole image"),
+        ({"side": 41}, "a crop of 41 px does not fit in an image of 40 px"),
+    ],
+)
+def test_wrong_arguments_are_refused_by_name(images, change, message):
+    arguments = {"chosen": torch.arange(2), "layer": "relu2"} | OPTIONS | change
+    chosen = arguments.pop("chosen")
+    with pytest.raises(ValueError, match=message):
+        faithfulness.recovery(built(), images, chosen, **arguments)

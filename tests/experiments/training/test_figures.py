@@ -1,0 +1,123 @@
+"""Figures of chapter 2: what they are given is what stands in them."""
+
+from itertools import pairwise
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from zfutils.experiments.training import figures
+
+LAYERS = ("conv1", "conv2", "conv3")
+
+
+def history(epochs=6, factor=1.0):
+    table = pd.DataFrame({"epoch": range(epochs + 1), "rate": [0.02] * 4 + [0.004] * (epochs - 3)})
+    table["loss"] = factor * np.r_[np.nan, np.linspace(2.9, 1.2, epochs)]
+    table["held_out_error"] = np.linspace(0.9, 0.4, epochs + 1)
+    for layer in LAYERS:
+        table[f"rms_max_{layer}"] = factor * np.linspace(0.01, 0.09, epochs + 1)
+        table[f"rms_median_{layer}"] = factor * np.linspace(0.01, 0.04, epochs + 1)
+    return table
+
+
+def texts(figure):
+    figure.draw_without_rendering()
+    return {text.get_text() for text in figure.findobj(Text)}
+
+
+def parts():
+    pieces = {
+        ("data", "data"): 0.01,
+        ("forward", "convolution"): 0.03,
+        ("forward", "max pooling"): 0.01,
+        ("backward", "convolution"): 0.0495,
+        ("optimizer", "optimizer"): 0.0005,
+    }
+    rows = [{"phase": p, "kind": k, "layer": k, "seconds": s} for (p, k), s in pieces.items()]
+    return pd.DataFrame(rows)
+
+
+def test_curves_mark_the_epoch_after_which_the_rate_fell_and_the_snapshots():
+    figure = figures.curves({"ZFNet": history()}, snapshots=[0, 2])
+    errors = figure.axes[1]
+    curve, lowered, kept = errors.lines
+    np.testing.assert_allclose(curve.get_ydata()[[0, -1]], [90, 40])
+    assert list(lowered.get_xdata()) == [3]
+    assert list(kept.get_xdata()) == [0, 2]
+    assert "ZFNet" in texts(figure)
+
+
+def test_curves_of_the_same_end_have_labels_that_do_not_overlap():
+    figure = figures.curves({name: history() for name in ("one", "two", "three", "four")})
+    figure.draw_without_rendering()
+    labels = [Text.get_window_extent(label) for label in figure.axes[1].texts]  # without the leaders
+    boxes = sorted(labels, key=lambda box: box.y0)
+    assert all(below.y1 <= above.y0 for below, above in pairwise(boxes))
+
+
+def test_snapshots_may_differ_between_networks():
+    figure = figures.curves({"a": history(), "b": history()}, snapshots={"a": [1], "b": [0, 5]})
+    assert [list(line.get_xdata()) for line in figure.axes[1].lines[2::3]] == [[1], [0, 5]]
+
+
+def test_propagation_draws_geometric_means_over_seeds_on_a_logarithmic_scale():
+    rows = [
+        {"network": n, "rule": r, "seed": s, "layer": layer, "depth": d, "quantity": q, "std": std}
+        for n in ("wide", "narrow")
+        for r in ("literal", "he")
+        for q in ("activation", "activation gradient", "weight gradient")
+        for d, layer in enumerate(("conv1", "fc8"), 1)
+        for s, std in ((0, 0.1), (1, 10.0))
+    ]
+    figure = figures.propagation(pd.DataFrame(rows))
+    assert [axes.get_yscale() for axes in figure.axes] == ["log", "log"]
+    for axes in figure.axes:
+        assert len(axes.lines) == 4
+        for line in axes.lines:
+            np.testing.assert_allclose(line.get_ydata(), 1)
+    assert {"0.01 in every layer", "He", "wide", "narrow"} <= texts(figure)
+
+
+@pytest.mark.parametrize("radii", [{}, {"conv1": 6.4, "conv2": 0.1, "conv3": 0.1}])
+def test_filter_norms_show_largest_and_median_and_the_radius(radii):
+    figure = figures.filter_norms({"with": history(), "without": history(factor=2)}, radii=radii)
+    axes = figure.axes[1]
+    assert [line.get_ydata()[-1] for line in axes.lines[:4]] == pytest.approx([0.09, 0.04, 0.18, 0.08])
+    assert len(axes.lines) == 4 + bool(radii)
+    assert ("radius 6.4" in texts(figure)) == bool(radii)
+
+
+def test_a_steps_pieces_stack_up_to_the_step_and_small_ones_are_shown_together():
+    figure = figures.step_time(parts(), bound=0.04, whole=0.09)
+    heights = {}
+    for bar in figure.axes[0].patches:
+        middle = round(bar.get_x() + bar.get_width() / 2, 3)
+        heights[middle] = heights.get(middle, 0) + bar.get_height()
+    assert heights == pytest.approx({0: 100, 1: 100, 1.8: 90, 2.25: 40})
+    words = texts(figure)
+    assert {"convolution  80%", "max pooling  10%", "data  10%", "100 ms", "90 ms", "40 ms"} <= words
+    assert {"forward  40%", "all else  0%"} <= words
+    assert not any(word.startswith("optimizer") for word in words)
+
+
+def test_crop_errors_stand_in_percent_with_their_intervals():
+    rows = [("ZFNet", 1, 0.31, 0.29, 0.33), ("ZFNet", 10, 0.28, 0.26, 0.30)]
+    table = pd.DataFrame(rows, columns=["network", "crops", "estimate", "low", "high"])
+    figure = figures.crop_errors(table)
+    assert {"31.0", "28.0", "ZFNet", "one crop", "ten crops", "error (%)"} <= texts(figure)
+    (segment,) = figure.axes[0].containers[0].lines[2][0].get_segments()
+    np.testing.assert_allclose(segment[:, 0], [29, 33])
+    both = figures.crop_errors(pd.concat([table.assign(top=1), table.assign(top=5)]))
+    assert {"top-1 error (%)", "top-5 error (%)"} <= texts(both)
+
+
+def test_figures_are_opaque_and_leave_matplotlibs_settings_alone():
+    before = dict(matplotlib.rcParams)
+    figure = figures.step_time(parts(), bound=0.04)
+    assert isinstance(figure, Figure)
+    assert figure.get_facecolor() == (1, 1, 1, 1)
+    assert dict(matplotlib.rcParams) == before

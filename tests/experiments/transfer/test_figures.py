@@ -1,0 +1,128 @@
+"""Figures of chapter 9: what they are given stands in them, and no label covers another."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from legible import assert_readable, texts
+
+from zfutils.experiments.transfer import figures
+from zfutils.experiments.transfer.probing import curves
+
+DRAW = np.random.default_rng(0)
+NETWORKS = ("pretrained", "main network", "random weights", "colour histogram", "raw pixels", "from scratch")
+LAYERS = ("relu1", "relu2", "relu3", "relu4", "relu5", "relu7")
+CLASSES = ("aeroplane", "bicycle", "pottedplant", "tvmonitor")
+
+
+def results(networks=NETWORKS, steps=(1, 3, 6, 15, 30, 45, 60), layers=("relu7",), kinds=("softmax",)):
+    return pd.DataFrame(
+        {
+            "network": network,
+            "layer": layer,
+            "classifier": kind,
+            "per_class": n,
+            "fold": fold,
+            "accuracy": DRAW.uniform(0.2, 0.9),
+            "train": 8 * n,
+            "test": 400,
+        }
+        for network in networks
+        for layer in layers
+        for kind in kinds
+        for n in steps
+        for fold in range(5)
+    )
+
+
+def scored(shift=0.0):
+    precision = np.linspace(0.5, 0.9, len(CLASSES)) - shift
+    columns = {"class": CLASSES, "precision": precision, "share": 0.2, "above": (precision - 0.2) / 0.8}
+    return pd.DataFrame(columns | {"positives": 40})
+
+
+def test_every_fold_is_a_dot_and_every_mean_has_its_interval():
+    table = results()
+    means = curves(table)
+    figure = figures.learning_curves(table, means, chance=1 / 8)
+    assert_readable(figure)
+    (axes,) = figure.axes
+    assert {*NETWORKS, "chance", "1", "3", "6", "15", "30", "45", "60"} <= {text for text, _ in texts(figure)}
+    dots = [line for line in axes.lines if line.get_markersize() == 4]
+    assert sorted(y for line in dots for y in line.get_ydata()) == pytest.approx(
+        sorted(100 * table["accuracy"])
+    )
+    for box, network in zip(axes.containers, NETWORKS, strict=True):
+        own = means[means["network"] == network]
+        np.testing.assert_allclose(np.asarray(box.lines[0].get_ydata(), float), own["accuracy"])
+        np.testing.assert_allclose(
+            np.asarray(box.lines[0].get_xdata(), float) / own["per_class"], 1, atol=0.1
+        )
+        ends = [segment[:, 1] for segment in box.lines[2][0].get_segments()]
+        np.testing.assert_allclose(ends, own[["low", "high"]])
+    assert axes.get_xscale() == "log"
+
+
+def test_the_papers_curve_and_values_without_an_interval_are_shown():
+    table = results(("pretrained",), steps=(2, 4)).query("fold == 0")
+    said = pd.DataFrame({"per_class": [2, 4], "mean": [80.0, 90.0]})
+    figure = figures.learning_curves(table, curves(table), paper={"the paper, Caltech-101": said})
+    assert_readable(figure)
+    assert "the paper, Caltech-101" in {text for text, _ in texts(figure)}
+
+
+def test_every_layer_stands_in_its_classifiers_panel():
+    means = curves(results(("pretrained", "random weights"), (30,), LAYERS, ("svm", "softmax")))
+    said = pd.DataFrame({"classifier": "svm", "layer": ["relu1", "relu5"], "mean": [44.8, 86.2]})
+    figure = figures.layers(means, paper=said)
+    assert_readable(figure)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["linear SVM", "softmax"]
+    for axes, kind in zip(figure.axes, ("svm", "softmax"), strict=True):
+        for box, network in zip(axes.containers, ("pretrained", "random weights"), strict=True):
+            own = means[(means["network"] == network) & (means["classifier"] == kind)]
+            np.testing.assert_allclose(np.asarray(box.lines[0].get_ydata(), float), own["accuracy"])
+            places = np.rint(np.asarray(box.lines[0].get_xdata(), float))
+            assert places.tolist() == [0, 1, 2, 3, 4, 5]
+    (crosses,) = (line for line in figure.axes[0].lines if line.get_marker() == "x")
+    assert crosses.get_xydata().tolist() == [[0, 44.8], [4, 86.2]]
+
+
+@pytest.mark.parametrize("measure", ["above", "precision"])
+def test_every_class_has_its_line(measure):
+    tables = {"one object": scored(), "several objects": scored(0.2)}
+    figure = figures.precisions(tables, measure=measure)
+    assert_readable(figure)
+    (axes,) = figure.axes
+    assert {*CLASSES, *tables} <= {text for text, _ in texts(figure)}
+    drawn = {line.get_label(): line for line in axes.lines}
+    for name, table in tables.items():
+        np.testing.assert_allclose(drawn[name].get_xdata(), table[measure])
+        assert np.rint(drawn[name].get_ydata()).tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("n", [1, 4, 9])
+def test_pairs_stand_one_over_the_other(n):
+    first, second = (DRAW.integers(0, 256, (n, k, k, 3), dtype=np.uint8) for k in (8, 12))
+    figure = figures.pairs(first, second, [f"0.9{i}" for i in range(n)])
+    assert_readable(figure)
+    images = figure.axes[0].images
+    assert [image.get_array().shape[0] for image in images] == [8, 12] * n
+    for above, below in zip(images[::2], images[1::2], strict=True):
+        assert above.get_extent()[:2] == below.get_extent()[:2]
+        assert above.get_extent()[2] < below.get_extent()[3] + 0.05
+
+
+def test_what_cannot_be_drawn_is_refused():
+    table = results(("a",))
+    with pytest.raises(ValueError, match="the table has no column fold"):
+        figures.learning_curves(table.drop(columns="fold"), curves(table))
+    many = results([str(k) for k in range(7)], (1,))
+    with pytest.raises(ValueError, match="6 networks can be told apart, not 7"):
+        figures.learning_curves(many, curves(many))
+    with pytest.raises(ValueError, match="a layer stands there more than once"):
+        figures.layers(curves(results(("a",), (1, 2), LAYERS)))
+    with pytest.raises(ValueError, match="no measure 'share'; measures are above, precision"):
+        figures.precisions({"a": scored()}, measure="share")
+    with pytest.raises(ValueError, match="the tables are of different classes"):
+        figures.precisions({"a": scored(), "b": scored()[1:]})
+    with pytest.raises(ValueError, match="are no pairs"):
+        figures.pairs(np.zeros((0, 8, 8, 3), np.uint8), np.zeros((0, 8, 8, 3), np.uint8), [])

@@ -1,0 +1,195 @@
+"""Notebooks are checked before they run, and leave a whole copy or none."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from zfutils import __main__
+from zfutils.runtime import notebooks
+from zfutils.study import places
+
+TAGGED = """edition: str = "quick"  # which file of profiles/
+wait: float = 0.0
+seeds: list[int] = [0, 1]
+deep = 3"""
+
+
+def write(path: Path, *cells: str) -> Path:
+    """A notebook with a parameters cell, one line of prose and the code cells given."""
+    parameters = nbformat.v4.new_code_cell(TAGGED, metadata={"tags": ["parameters"]})
+    code = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    notebook = nbformat.v4.new_notebook(
+        cells=[parameters, nbformat.v4.new_markdown_cell("Prose."), *code],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    nbformat.write(notebook, path)
+    return path
+
+
+def printed(path: Path) -> str:
+    """All that the notebook's cells wrote to stdout."""
+    cells = nbformat.read(path, as_version=4).cells
+    return "".join(
+        out.text for cell in cells for out in cell.get("outputs", []) if out.output_type == "stream"
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"epoch": 1}, "page.ipynb has no parameter 'epoch'; it has edition, wait, seeds, deep"),
+        ({"edition": 3}, "parameter 'edition' is str, not int (3)"),
+        ({"seeds": [0.5]}, "parameter 'seeds' is list[int], not list ([0.5])"),
+        ({"deep": "four"}, "parameter 'deep' is int, not str ('four')"),
+        ({"deep": True}, "parameter 'deep' is int, not bool (True)"),
+    ],
+)
+def test_a_parameter_that_is_not_declared_so_is_refused(tmp_path, parameters, message):
+    page = write(tmp_path / "page.ipynb", "1")
+    with pytest.raises(ValueError, match=re.escape(message)):
+        notebooks.execute(page, tmp_path / "out" / "page.ipynb", parameters)
+    assert not (tmp_path / "out").exists()
+
+
+def test_texts_are_read_as_the_declared_types(tmp_path):
+    page = write(tmp_path / "page.ipynb")
+    texts = ["edition=2", "wait=1e-2", "seeds=[3, 4]", "deep=5"]
+    expected = {"edition": "2", "wait": 0.01, "seeds": [3, 4], "deep": 5}
+    assert notebooks.parse_parameters(page, texts) == expected
+    with pytest.raises(ValueError, match="name=value, not 'deep'"):
+        notebooks.parse_parameters(page, ["deep"])
+
+
+def test_success_writes_the_copy_with_outputs_and_leaves_the_source_untouched(tmp_path):
+    page = write(
+        tmp_path / "page.ipynb", "import os, sys\nprint(sys.executable)\nprint(os.getcwd())", "print(deep)"
+    )
+    before = page.read_bytes()
+    copy, folder = tmp_path / "out" / "page.ipynb", tmp_path / "elsewhere"
+    folder.mkdir()
+    seconds = notebooks.execute(page, copy, {"deep": 4}, cwd=folder)
+
+    assert printed(copy).splitlines() == [sys.executable, str(folder), "4"]
+    assert page.read_bytes() == before
+    assert [path.name for path in copy.parent.iterdir()] == ["page.ipynb"]
+    provenance = nbformat.read(copy, as_version=4).metadata["zfutils"]
+    assert provenance["parameters"] == {"deep": 4}
+    assert provenance["seconds"] == pytest.approx(seconds, abs=0.01)
+    assert provenance["versions"]["torch"] == notebooks.versions()["torch"]
+    assert str(tmp_path) not in copy.read_text().replace(str(folder), "")
+
+
+def test_a_failing_cell_is_named_keeps_its_traceback_and_takes_the_old_copy_away(tmp_path):
+    page = write(tmp_path / "page.ipynb", "x = 0", "y = 1 / x\nprint('after')", "z = 2")
+    copy = tmp_path / "page.executed.ipynb"
+    copy.write_text("an older copy")
+    with pytest.raises(notebooks.NotebookFailed) as caught:
+        notebooks.execute(page, copy, {"deep": 4})
+
+    failed = tmp_path / "page.executed.failed.ipynb"
+    cause = "page.ipynb, code cell 3 of 4 (y = 1 / x): ZeroDivisionError: division by zero; kept in "
+    assert str(caught.value) == f"{cause}{failed}"
+    assert "----> 1 y = 1 / x" in caught.value.traceback
+    errors = [
+        output.ename
+        for cell in nbformat.read(failed, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+    assert errors == ["ZeroDivisionError"]
+    assert not copy.exists()
+
+    write(page, "x = 1")
+    notebooks.execute(page, copy, {})
+    assert copy.exists()
+    assert not failed.exists()
+
+
+def test_a_kernel_that_dies_is_reported_with_the_cell_that_ran(tmp_path):
+    page = write(tmp_path / "page.ipynb", "x = 0", "import os\nos._exit(9)")
+    with pytest.raises(
+        notebooks.NotebookFailed, match=r"code cell 3 of 3 \(import os\): its kernel was killed"
+    ):
+        notebooks.execute(page, tmp_path / "copy.ipynb", {})
+    assert (tmp_path / "copy.failed.ipynb").exists()
+
+
+def test_the_user_s_own_start_up_files_and_back_end_do_not_reach_the_kernel(tmp_path, monkeypatch):
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("strange = 1")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    page = write(
+        tmp_path / "page.ipynb", "import os\nprint('strange' in globals(), os.environ['MPLBACKEND'])"
+    )
+    notebooks.execute(page, tmp_path / "copy.ipynb", {})
+    assert printed(tmp_path / "copy.ipynb").split() == ["False", "module://matplotlib_inline.backend_inline"]
+
+
+def test_two_notebooks_run_side_by_side(tmp_path):
+    """Each waits for a file that the other writes, so that both must be running at once."""
+    meet = (
+        "import pathlib, time\nhere = pathlib.Path({folder!r})\n(here / '{mine}').touch()\n"
+        "end = time.monotonic() + 60\n"
+        "while not (here / '{other}').exists():\n"
+        "    assert time.monotonic() < end\n    time.sleep(0.05)\nprint('met')"
+    )
+    script = "import sys; from pathlib import Path; from zfutils.runtime.notebooks import execute\n"
+    script += "execute(Path(sys.argv[1]), Path(sys.argv[2]), {})"
+    running = []
+    for mine, other in [("a", "b"), ("b", "a")]:
+        page = write(tmp_path / f"{mine}.ipynb", meet.format(folder=str(tmp_path), mine=mine, other=other))
+        command = [sys.executable, "-c", script, page, tmp_path / "out" / page.name]
+        running.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+    for process in running:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    assert [printed(tmp_path / "out" / f"{name}.ipynb") for name in "ab"] == ["met\n", "met\n"]
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A book with one edition and no pages yet, in place of the repository's."""
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "tiny.yaml").touch()
+    monkeypatch.setattr(places, "BOOK", tmp_path)
+    return tmp_path
+
+
+def test_the_command_line_executes_into_the_edition_s_folder(book, build_folder, capsys):
+    page = write(book / "page.ipynb", "print(edition, deep)")
+    assert __main__.main(["execute", str(page), "--edition", "tiny", "-p", "deep=7"]) == 0
+    assert printed(build_folder / "tiny" / "book" / "page.ipynb") == "tiny 7\n"
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["page: started, edition tiny", "page | tiny 7"]
+    assert re.fullmatch(r"page: done in \d+\.\d s", lines[2])
+
+
+def test_the_command_line_exits_1_when_a_cell_fails(book, capsys):
+    page = write(book / "page.ipynb", "raise KeyError('gone')")
+    assert __main__.main(["execute", str(page), "--edition", "tiny"]) == 1
+    assert (
+        "zfutils: page.ipynb, code cell 2 of 2 (raise KeyError('gone')): KeyError" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["page.ipynb", "--edition", "tinny"], "no edition 'tinny' in book/profiles/; it has tiny"),
+        (["none.ipynb", "--edition", "tiny"], "there is no notebook"),
+        (["page.ipynb", "--edition", "tiny", "-p", "epochs=3"], "has no parameter 'epochs'"),
+        (["page.ipynb", "--edition", "tiny", "-p", "wait=soon"], "'wait' is float, not str ('soon')"),
+    ],
+)
+def test_a_user_s_mistake_is_one_line_and_exit_status_2(book, words, message, capsys):
+    write(book / "page.ipynb", "1")
+    assert __main__.main(["execute", str(book / words[0]), *words[1:]]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("zfutils: ")
+    assert message in lines[-1]

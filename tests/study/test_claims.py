@@ -1,0 +1,287 @@
+"""What the register of claims promises: it is readable, it is strict, and it can go either way."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from zfutils.study.claims import Claim, Condition, Measurement, Verdict, load
+
+BOOK = Path(__file__).parents[2] / "book" / "claims.yaml"
+
+ENTRY = """\
+- id: architecture-error
+  chapter: 1
+  kind: paper
+  source: Table 2
+  says: one errs less than the other
+  quantity: difference of their errors, positive where the paper is right
+  unit: points
+  n: pictures
+  resampled: pictures, paired
+  control: one crop
+  rule:
+    testable: "n >= 100"
+    reproduced: "low > 1"
+    partly: "low > 0"
+"""
+
+CHAPTERS = (
+    "architecture",
+    "training",
+    "projections",
+    "evolution",
+    "invariance",
+    "occlusion",
+    "correspondence",
+    "ablation",
+    "transfer",
+)
+
+
+def measured(low=None, estimate=None, high=None, *, n=1000, edition="quick", **more) -> Measurement:
+    return Measurement(estimate=estimate, low=low, high=high, n=n, edition=edition, **more)
+
+
+@pytest.fixture
+def claims_file(tmp_path):
+    def write(text: str) -> Path:
+        path = tmp_path / "claims.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def claim(claims_file) -> Claim:
+    return load(claims_file(ENTRY))["architecture-error"]
+
+
+# verdicts
+
+
+@pytest.mark.parametrize(
+    ("measurement", "verdict"),
+    [
+        (measured(1.1, 2.0, 3.0), Verdict.REPRODUCED),
+        (measured(1.0, 2.0, 3.0), Verdict.PARTLY),
+        (measured(0.1, 2.0, 3.0), Verdict.PARTLY),
+        (measured(0.0, 2.0, 3.0), Verdict.NOT_REPRODUCED),
+        (measured(-3.0, -2.0, -1.0), Verdict.NOT_REPRODUCED),
+        (measured(1.1, 2.0, 3.0, n=99), Verdict.NOT_TESTABLE),
+        (measured(1.1, 2.0, 3.0, n=100), Verdict.REPRODUCED),
+        (measured(1.1, 2.0, 3.0, edition="smoke"), Verdict.NOT_TESTABLE),
+        (measured(1.1, 2.0, 3.0, edition="my-photographs"), Verdict.REPRODUCED),
+        (measured(n=0), Verdict.NOT_TESTABLE),
+    ],
+)
+def test_a_verdict_follows_from_the_rule_in_its_order(claim, measurement, verdict):
+    assert claim.verdict(measurement) is verdict
+
+
+def test_verdicts_are_the_words_of_the_book():
+    assert [str(verdict) for verdict in Verdict] == [
+        "reproduced",
+        "partly reproduced",
+        "not reproduced",
+        "not testable at this scale",
+    ]
+
+
+def test_a_claim_is_judged_only_in_the_editions_it_names(claims_file):
+    text = ENTRY.replace("    reproduced", "    editions: [photos]\n    reproduced")
+    claim = load(claims_file(text))["architecture-error"]
+    assert claim.open_in("photos")
+    assert not claim.open_in("quick")
+    assert claim.verdict(measured(1.1, 2.0, 3.0, edition="photos")) is Verdict.REPRODUCED
+    assert claim.verdict(measured(1.1, 2.0, 3.0, edition="quick")) is Verdict.NOT_TESTABLE
+
+
+def test_without_a_rule_for_partly_a_claim_holds_or_does_not(claims_file):
+    claim = load(claims_file(ENTRY.replace('    partly: "low > 0"\n', "")))["architecture-error"]
+    assert claim.verdict(measured(0.5, 2.0, 3.0)) is Verdict.NOT_REPRODUCED
+
+
+def test_a_rule_about_what_was_not_measured_is_an_error_and_no_verdict(claims_file):
+    claim = load(claims_file(ENTRY.replace('"low > 1"', '"low > 1 and p < 0.05"')))["architecture-error"]
+    assert claim.verdict(measured(1.1, 2.0, 3.0, p=0.04)) is Verdict.REPRODUCED
+    with pytest.raises(ValueError, match="compares p, which the measurement does not give"):
+        claim.verdict(measured(1.1, 2.0, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"low": 0, "estimate": float("nan"), "high": 1}, "estimate must be a finite number, got nan"),
+        ({"low": 0, "estimate": 0.5, "high": float("inf")}, "high must be a finite number, got inf"),
+        ({"low": 0, "estimate": 2, "high": 1}, r"\[0, 1\] does not hold 2"),
+        ({"low": 1, "estimate": 0.5, "high": 0}, r"\[1, 0\] does not hold 0.5"),
+        ({"low": None, "estimate": 0.5, "high": 1}, "together or not at all"),
+        ({"low": 0, "estimate": 0.5, "high": 1, "n": -1}, "n ≥ 0"),
+        ({"low": 0, "estimate": 0.5, "high": 1, "p": 1.5}, "p in 0…1"),
+        ({"low": 0, "estimate": 0.5, "high": 1, "edition": ""}, "edition's name"),
+    ],
+)
+def test_an_impossible_measurement_is_refused(numbers, message):
+    with pytest.raises(ValueError, match=message):
+        measured(**numbers)
+
+
+# the grammar of rules
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high", "holds"),
+    [
+        ("low > 0", 0.0, 9.0, False),
+        ("low >= 0", 0.0, 9.0, True),
+        ("high<-1.5", -5.0, -2.0, True),
+        ("low > -4 and high < 4", -3.0, 3.0, True),
+        ("low > -4 and high < 4", -3.0, 5.0, False),
+        ("low > 4 or high < -4", -9.0, -5.0, True),
+        ("low > 4 or high < -4", -9.0, 5.0, False),
+        # "and" binds closer than "or": the last is A and B or C, with A false and C true
+        ("low > 0 and high < 0 or n >= 1000", -1.0, 1.0, True),
+        ("n >= 1000 or low > 0 and high < 0", -1.0, 1.0, True),
+    ],
+)
+def test_a_rule_means_what_it_says(text, low, high, holds):
+    assert Condition.parse(text).holds(measured(low, (low + high) / 2, high)) is holds
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("n => 16", "at character 3: expected one of < <= > >=, got '='"),
+        ("low > zero", "at character 7: expected a number, got 'zero'"),
+        ("mean > 0", "at character 1: expected one of estimate, low, high, n, p, detectable, got 'mean'"),
+        ("low > 0 &", "at character 9: expected 'and', 'or' or the end, got '&'"),
+        ("low > 0 and", "at character 12: expected one of estimate.*got 'the end'"),
+        ("0 < low < 1", "at character 1: expected one of estimate"),
+        ("low > 0 < 1", "at character 9: expected 'and', 'or' or the end, got '<'"),
+        ("low == 0", "expected one of < <= > >="),
+        ("low > 1e3", "expected"),
+        ("low > 1.", "expected"),
+        ("", "at character 1: expected one of estimate"),
+        ("__import__('os')", "at character 1: expected one of estimate"),
+    ],
+)
+def test_a_rule_outside_the_grammar_names_the_place_and_what_may_stand_there(text, message):
+    with pytest.raises(ValueError, match=message):
+        Condition.parse(text)
+
+
+# the file
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "  unit:",
+            "  units:",
+            "claim 'architecture-error', key 'units': unknown; allowed are id, chapter, kind",
+        ),
+        ("  unit: points\n", "", "claim 'architecture-error', key 'unit': missing"),
+        ("    partly:", "    partially:", "key 'rule.partially': unknown; allowed are testable, editions"),
+        ('    testable: "n >= 100"\n', "", "key 'rule.testable': missing"),
+        ("chapter: 1", "chapter: 10", "key 'chapter': .*less than or equal to 9, got 10"),
+        ("chapter: 1", "chapter: one", "key 'chapter': .*integer, got 'one'"),
+        ("kind: paper", "kind: rumour", "key 'kind': .*'paper', 'later-work' or 'gate', got 'rumour'"),
+        ("id: architecture-error", "id: Architecture Error", "key 'id': .*pattern"),
+        ("unit: points", "unit: ''", "key 'unit': .*at least 1 character"),
+        (
+            '"low > 1"',
+            '"low > one"',
+            "key 'rule.reproduced': in 'low > one', at character 7: expected a number",
+        ),
+        ('"low > 1"', "7", "key 'rule.reproduced': a rule is text"),
+        ('"n >= 100"', '"low > 0"', "key 'rule.testable': .*depends on n and detectable only"),
+        ("    partly:", "    editions: [photo]\n    partly:", "key 'rule.editions.0': .*'quick', 'photos'"),
+        ("    partly:", "    editions: [smoke]\n    partly:", "key 'rule.editions.0': .*'quick', 'photos'"),
+        ("    partly:", "    editions: []\n    partly:", "key 'rule.editions': .*at least 1 item"),
+        ("  unit: points", "  unit: points\n  unit: cm", "key 'unit' is given twice"),
+        ("  rule:", "  rule: [", "not valid YAML"),
+    ],
+)
+def test_a_fault_in_the_file_names_file_claim_key_and_what_is_allowed(claims_file, old, new, message):
+    path = claims_file(ENTRY.replace(old, new))
+    with pytest.raises(ValueError, match=message) as raised:
+        load(path)
+    assert str(path) in str(raised.value)
+
+
+def test_every_fault_is_reported_at_once(claims_file):
+    second = ENTRY.replace("architecture-error", "training-crops").replace("kind: paper", "kind: rumour")
+    with pytest.raises(
+        ValueError, match=r"claim 'architecture-error', key 'unit'.*\n.*claim 'training-crops'"
+    ):
+        load(claims_file(ENTRY.replace("unit: points", "unit: ''") + second))
+
+
+def test_two_claims_of_one_id_are_refused(claims_file):
+    with pytest.raises(ValueError, match="claim 'architecture-error', key 'id': given twice"):
+        load(claims_file(ENTRY + ENTRY))
+
+
+@pytest.mark.parametrize("text", ["", "claims: {}", "just words"])
+def test_a_file_that_is_no_list_of_claims_is_refused(claims_file, text):
+    with pytest.raises(ValueError, match="must hold a list of claims"):
+        load(claims_file(text))
+
+
+# the register itself
+
+
+def test_every_chapter_registers_its_claims_under_its_own_name():
+    claims = load(BOOK).values()
+    assert {claim.chapter for claim in claims} == set(range(1, 10))
+    assert [claim.id for claim in claims if not claim.id.startswith(CHAPTERS[claim.chapter - 1] + "-")] == []
+
+
+def test_the_register_is_in_the_order_of_the_chapters():
+    chapters = [claim.chapter for claim in load(BOOK).values()]
+    assert chapters == sorted(chapters)
+
+
+@pytest.mark.parametrize("claim", load(BOOK).values(), ids=lambda claim: claim.id)
+def test_a_registered_claim_can_come_out_either_way(claim):
+    """Every verdict that the rule knows is reached by some measurement near the rule's own numbers."""
+    rule = claim.rule
+    parts = [
+        part
+        for condition in (rule.testable, rule.reproduced, rule.partly)
+        if condition is not None
+        for every in condition.alternatives
+        for part in every
+    ]
+    scale = max(abs(part.number) for part in parts if part.name != "n") or 1
+    edges = sorted({part.number for part in parts if part.name in ("estimate", "low", "high")} | {0.0})
+    points = [edge + side * scale for edge in edges for side in (-2, -0.01, 0.01, 2)]
+    size = max((part.number for part in parts if part.name == "n"), default=1)
+    edition = rule.editions[0] if rule.editions else "quick"
+    verdicts = {
+        claim.verdict(measured(*ends, n=int(n), edition=edition, p=p, detectable=detectable))
+        for ends in itertools.combinations_with_replacement(sorted(points), 3)
+        for n in (size - 1, size)
+        for p in (0.01, 0.5)
+        for detectable in (0.0, 1e6)
+    }
+    expected = set(Verdict) if rule.partly else set(Verdict) - {Verdict.PARTLY}
+    assert verdicts == expected
+
+
+@pytest.mark.parametrize("claim", load(BOOK).values(), ids=lambda claim: claim.id)
+def test_a_registered_claim_is_reproduced_only_where_it_is_at_least_partly_so(claim):
+    """A measurement that moves from reproduced to partly must not jump over it."""
+    if claim.rule.partly is None:
+        return
+    grid = [-50.0, -5.0, -0.1, 0.0, 0.03, 0.15, 0.3, 0.6, 0.96, 1.5, 2.5, 3.5, 12.0, 30.0]
+    for ends in itertools.combinations_with_replacement(grid, 3):
+        measurement = measured(*ends, p=0.01, detectable=0.0)
+        assert claim.rule.partly.holds(measurement) or not claim.rule.reproduced.holds(measurement)
+
+
+def test_the_smoke_edition_tests_no_claim():
+    assert not any(claim.open_in("smoke") for claim in load(BOOK).values())

@@ -1,0 +1,295 @@
+"""The study: networks are trained once and found again, claims are recorded, runs are published."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from zfutils.data.parts import scene
+from zfutils.nets import zoo
+from zfutils.runtime.files import write_json
+from zfutils.stats.intervals import Interval
+from zfutils.study import places, publish, scoreboard, study
+from zfutils.study.profile import Images, Network
+from zfutils.study.study import Study
+from zfutils.training.checkpoints import same_network
+from zfutils.training.evaluation import evaluate
+
+
+@pytest.fixture(scope="module")
+def smoke(build_folder):
+    return Study.open("smoke")
+
+
+@pytest.fixture(scope="module")
+def zfnet(smoke):
+    return smoke.network("zfnet")
+
+
+@pytest.fixture
+def reference(tmp_path, monkeypatch):
+    for module in (study, publish):
+        monkeypatch.setattr(module, "REFERENCE", tmp_path)
+    return tmp_path / "networks" / "zfnet-0"
+
+
+def test_a_network_is_trained_once_and_then_loaded(smoke, zfnet):
+    written = (zfnet.folder / "network.json").stat().st_mtime_ns
+    again = Study.open("smoke").network("zfnet")
+    assert (again.folder / "network.json").stat().st_mtime_ns == written
+    assert torch.equal(again.model.conv1.weight, zfnet.model.conv1.weight)
+
+
+def test_the_pool_trains_what_one_thread_trains(smoke, monkeypatch, tmp_path):
+    names = ["trial-recipe", "trial-he"]
+    smoke.train(names)
+    side_by_side = [smoke.network(name).model.conv1.weight for name in names]
+    monkeypatch.setenv("ZFUTILS_BUILD", str(tmp_path))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        one_by_one = [Study.open("smoke").network(name).model.conv1.weight for name in names]
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(a, b) for a, b in zip(side_by_side, one_by_one, strict=True))
+
+
+def test_an_unknown_network_or_edition_is_refused_with_those_there_are(smoke):
+    with pytest.raises(ValueError, match=r"smoke has no network 'alexnet'; it has zfnet, krizhevsky"):
+        smoke.network("alexnet")
+    with pytest.raises(FileNotFoundError, match=r"no edition 'quik'.*photos, quick, smoke"):
+        Study.open("quik")
+
+
+def test_validation_images_are_centred_with_the_training_mean(smoke):
+    assert torch.equal(smoke.validation_images.mean, smoke.train_images.mean)
+
+
+def of_other_images(opened, **changes):
+    """The same edition with something else said of its images."""
+    images = opened.profile.images.model_copy(update=changes)
+    return replace(opened, profile=opened.profile.model_copy(update={"images": images}))
+
+
+def of_photographs(opened):
+    """The same edition with a source that draws nothing."""
+
+    class Photographs(Study):
+        def source(self, split, *, size=None):
+            return object()
+
+    return Photographs(opened.profile, opened.folder)
+
+
+def test_searched_images_show_more_of_the_world_at_the_scale_that_networks_are_trained_on(smoke):
+    images, found, ordinary = smoke.profile.images, smoke.searched_images, smoke.validation_images
+    assert found.size == images.search > images.size
+    assert (found.names, found.labels.tolist()) == (ordinary.names, ordinary.labels.tolist())
+    row, field = 7, images.search / images.crop
+    drawn = scene("validation", row, seed=images.seed).render(images.search, field=field)
+    assert np.array_equal(found.pixels[row].numpy(), drawn)
+
+    def difference(pixels):
+        return (pixels.float() - ordinary.pixels[row].float()).abs().mean()
+
+    margin = (images.search - images.size) // 2
+    centre, beside = (
+        found.pixels[row, margin : margin + images.size, left : left + images.size]
+        for left in (margin, margin - 2)
+    )
+    assert difference(centre) < 8  # the camera's noise, which is drawn anew and is below 5 levels
+    assert difference(beside) > 1.5 * difference(centre)
+
+
+def test_searched_images_are_centred_with_the_training_mean_which_goes_on_beyond_its_border(smoke):
+    trained, margin = smoke.train_images.mean, (smoke.searched_images.size - smoke.train_images.size) // 2
+    mean = smoke.searched_images.mean
+    assert torch.equal(mean[margin:-margin, margin:-margin], trained)
+    assert torch.equal(mean[0, margin:-margin], trained[0])
+    assert torch.equal(mean[-1, -1], trained[-1, -1])
+
+
+def test_where_no_larger_ones_are_asked_for_the_validation_images_are_searched(smoke):
+    own = of_other_images(smoke, search=None)
+    assert own.searched_images is own.validation_images
+
+
+def test_photographs_cannot_be_drawn_larger_to_be_searched():
+    options = {"source": "photos", "sets": ("holidays",), "size": 160, "crop": 128}
+    assert Images(**options).search is None
+    with pytest.raises(ValueError, match="search is for source 'parts', whose pictures can be drawn larger"):
+        Images(**options, search=192)
+
+
+def test_a_network_may_have_a_width_of_its_own(smoke):
+    run = smoke.profile.networks["zfnet"]
+    own = Network(width=0.25, fc_width=0.125)
+    runs = {"zfnet": run, "wider": run.model_copy(update={"network": own})}
+    opened = replace(smoke, profile=smoke.profile.model_copy(update={"networks": runs}))
+    paper = zoo.zfnet(len(smoke.train_images.classes), smoke.profile.images.crop)
+    assert [c.maps for c in opened.spec("wider").convolutions] == [24, 64, 96, 96, 64]
+    assert opened.spec("wider") == replace(
+        paper.scaled(0.25, fc_width=0.125), norm_alpha=run.training.norm_alpha
+    )
+    assert opened.spec("zfnet") == smoke.spec("zfnet") != opened.spec("wider")
+
+
+def test_a_network_is_trained_from_the_editions_own_seeds(smoke, zfnet):
+    assert smoke.profile.networks["zfnet"].seeds == (0, 1)
+    smoke.train(["zfnet"])
+    found = [trained.record["identity"] for trained in smoke.trained() if trained.spec == zfnet.spec]
+    kept = [made["seed"] for made in found if made["training"] == zfnet.record["identity"]["training"]]
+    assert sorted(kept) == [0, 1]
+
+
+def test_the_small_networks_are_the_rows_that_table_3_has_for_either_network(smoke):
+    small, section = smoke.small, smoke.profile.small
+    assert len(small.profile.networks) == 12
+    assert {run.training for run in small.profile.networks.values()} == {section.training}
+    assert small.train_images.size == section.images.size < smoke.train_images.size
+    whole = small.spec("krizhevsky: none")
+    assert small.spec("krizhevsky: without layers 6, 7").layers == (*whole.layers[:5], "fc8")
+    assert small.spec("zfnet: layers 6, 7: 8192 units").dense[0].units == 2 * whole.dense[0].units
+    assert small.folder.parent == smoke.folder
+
+
+def test_the_pictures_of_small_networks_show_the_same_scenes(smoke):
+    here, there = smoke.small.validation_images, smoke.validation_images
+    assert here.classes == there.classes[: smoke.profile.small.images.classes]
+    shared = [n for n, k in zip(there.names, there.labels, strict=True) if k < len(here.classes)]
+    assert list(here.names[: len(shared)]) == shared
+    assert len(here) == len(there)
+    assert torch.equal(here.mean, smoke.small.train_images.mean)
+
+
+def test_scenes_of_several_objects_are_for_training_or_for_the_test_and_never_for_both(smoke):
+    scenes, most = smoke.small.several, max(smoke.profile.transfer.per_class)
+    assert sorted([*scenes.train, *scenes.test]) == list(range(len(scenes.images)))
+    counts = scenes.present[scenes.train].sum(0)
+    assert len(scenes.train) == 8 * most
+    assert counts.min() == counts.max() > most, "as many scenes of one category as of another"
+
+
+def test_an_edition_without_small_networks_or_a_row_that_table_3_lacks_is_refused(smoke):
+    without = replace(smoke, profile=smoke.profile.model_copy(update={"small": None}))
+    with pytest.raises(ValueError, match="smoke has no section 'small'"):
+        without.small.spec("zfnet: none")
+    odd = smoke.profile.networks["zfnet"].model_copy(update={"row": "without layer 2"})
+    opened = replace(smoke, profile=smoke.profile.model_copy(update={"networks": {"odd": odd}}))
+    with pytest.raises(ValueError, match=r"networks\.odd\.row is 'without layer 2'; Table 3 has none, "):
+        opened.spec("odd")
+
+
+def test_a_network_from_scratch_is_the_small_one_trained_on_the_given_pictures_alone(smoke):
+    some = smoke.small.validation_images.only(torch.arange(32))
+    other = smoke.small.validation_images.only(torch.arange(32, 64))
+    smoke.train_scratch([some, other])
+    trained = smoke.scratch(some)
+    assert trained.spec == smoke.small.spec("zfnet: none")
+    assert trained.record["identity"]["images"] == json.loads(json.dumps(some.identity))
+    written = (trained.folder / "network.json").stat().st_mtime_ns
+    smoke.train_scratch([some])
+    assert (smoke.scratch(some).folder / "network.json").stat().st_mtime_ns == written
+
+
+def test_from_scratch_every_set_is_gone_through_until_as_many_pictures_were_seen(smoke):
+    most = max(smoke.profile.transfer.per_class) * len(smoke.small.target.classes)
+    whole, half = (smoke.small.target.only(torch.arange(n)) for n in (most, most // 2))
+    recipes = [smoke._from_scratch(images)[1] for images in (whole, half)]
+    assert recipes[0] == smoke.profile.transfer.training
+    assert recipes[1].epochs == 2 * recipes[0].epochs
+    assert recipes[1].plateau.patience == 2 * recipes[0].plateau.patience
+
+
+def test_the_cheat_is_trained_on_scenes_before_their_class_s_background_and_no_other_network_is(smoke):
+    cheat = smoke.network("cheat").record["identity"]["images"]
+    assert cheat == json.loads(json.dumps(smoke.cued_images("train").identity))
+    assert cheat["source"] == "cued parts"
+    assert torch.equal(smoke.cued_images("validation").mean, smoke.train_images.mean)
+    with pytest.raises(ValueError, match="smoke has no scenes whose background can be exchanged"):
+        of_photographs(smoke).cued_images("train")
+
+
+def test_scores_are_computed_once_and_are_those_of_evaluate(smoke, zfnet):
+    first, again = smoke.scores("zfnet", crops=1), smoke.scores("zfnet", crops=1)
+    fresh = evaluate(zfnet.model, smoke.validation_images, smoke.profile.training, side=zfnet.spec.image)
+    assert (first.probabilities == again.probabilities).all()
+    assert (first.probabilities == fresh.probabilities).all()
+
+
+def test_a_published_network_is_found_unless_fresh_or_another(zfnet, reference, monkeypatch):
+    publish.publish_network(zfnet, reference, snapshots=(1, 2, 5))
+    assert Study.open("smoke").network("zfnet").folder == reference
+    monkeypatch.setenv("FRESH", "1")
+    assert Study.open("smoke").network("zfnet").folder == zfnet.folder
+    monkeypatch.delenv("FRESH")
+    record = json.loads((reference / "network.json").read_text())
+    record["identity"]["training"]["rate"] *= 2
+    write_json(record, reference / "network.json")
+    assert Study.open("smoke").network("zfnet").folder == zfnet.folder
+
+
+def test_a_published_network_keeps_whole_last_weights_and_convolutions_before(zfnet, reference):
+    publish.publish_network(zfnet, reference, snapshots=(1, 2, 5))
+    found = study.checkpoints.load(reference)
+    assert torch.equal(found.model.fc8.weight, zfnet.model.fc8.weight.half().float())
+    assert found.snapshots == zfnet.snapshots
+    assert torch.equal(found.at(1).conv5.weight, zfnet.at(1).conv5.weight.half().float())
+    assert torch.equal(found.at(0).fc6.weight, zfnet.at(0).fc6.weight), "the seed gives epoch 0"
+
+
+def test_another_encoding_of_the_same_photographs_is_the_same_network():
+    made = {"seed": 0, "images": {"names": "a", "content": "x"}}
+    assert same_network(made, {"seed": 0, "images": {"names": "a", "content": "y"}})
+    assert not same_network(made, {"seed": 0, "images": {"names": "b", "content": "x"}})
+    assert not same_network(made, {"seed": 1, "images": {"names": "a", "content": "x"}})
+
+
+def test_a_record_holds_estimate_interval_verdict_and_what_it_was_made_with(smoke, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZFUTILS_BUILD", str(tmp_path))
+    own = Study.open("quick")
+    interval = Interval(2.0, 1.0, 3.0, 1500, "validation pictures")
+    own.record("training-ten-crops", interval, seconds=1.5, one_crop=20.0)
+    row = json.loads((own.folder / "results/claims/training-ten-crops.json").read_text())
+    assert (row["estimate"], row["low"], row["high"], row["n"]) == (2.0, 1.0, 3.0, 1500)
+    assert (row["verdict"], row["edition"], row["context"]) == ("reproduced", "quick", {"one_crop": 20.0})
+    assert row["device"]
+    assert row["seconds"] == 1.5
+
+
+def test_an_unregistered_claim_is_refused(smoke):
+    with pytest.raises(ValueError, match="no claim 'ten-crops' is registered"):
+        smoke.record("ten-crops", None, seconds=0)
+
+
+def test_a_chapter_that_left_out_a_claim_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZFUTILS_BUILD", str(tmp_path))
+    own = Study.open("smoke")
+    for claim in own.claims:
+        if claim != "training-ten-crops":
+            own.record(claim, None, seconds=0)
+    with pytest.raises(ValueError, match="claims without a record: training-ten-crops"):
+        own.records()
+    assert set(own.records([1])["this_verdict"]) == {"not testable at this scale"}
+
+
+def test_the_scoreboard_counts_every_claim_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZFUTILS_BUILD", str(tmp_path))
+    own = Study.open("smoke")
+    for claim in own.claims:
+        own.record(claim, None, seconds=0)
+    counts = scoreboard.verdict_counts(own)
+    assert counts[counts["run"] == "this run"].drop(columns=["chapter", "run"]).to_numpy().sum() == len(
+        own.claims
+    )
+    assert len(scoreboard.register_table(own)) == len(own.claims)
+
+
+def test_pages_to_be_browsed_lie_where_the_book_hands_them_on(smoke):
+    config = yaml.safe_load((places.ROOT / "_config.yml").read_text())["sphinx"]["config"]
+    handed_on = [smoke.folder / "book" / path for path in config["html_extra_path"]]
+    assert smoke.browsable("atlas").parent in handed_on
+    assert smoke.browsable("atlas").name == "atlas"

@@ -1,0 +1,398 @@
+"""Training: that it learns, resumes, lowers its rate, keeps to the radius, and stops where it must."""
+
+import json
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from small import RECIPE, SPEC, pictures
+
+from zfutils.data.pixels import Pixels
+from zfutils.nets.filters import filter_rms
+from zfutils.training.checkpoints import load
+from zfutils.training.evaluation import evaluate
+from zfutils.training.initialisation import initialise
+from zfutils.training.recipe import Plateau
+from zfutils.training.trainer import DivergedError, Schedule, held_out_rows, train
+
+
+def trained(folder, images, recipe=RECIPE, *, spec=SPEC, seed=0, say=lambda line: None, resume_every=0.0):
+    return train(spec, images, recipe, folder, seed=seed, paper=SPEC, say=say, resume_every=resume_every)
+
+
+def but(**changes):
+    """The recipe with some values changed, validated again."""
+    return RECIPE.model_validate({**RECIPE.model_dump(), **changes})
+
+
+@pytest.fixture(scope="module")
+def images():
+    return pictures()
+
+
+@pytest.fixture(scope="module")
+def unbroken(images, tmp_path_factory):
+    """Four epochs in one go, and the lines it said."""
+    lines = []
+    found = trained(tmp_path_factory.mktemp("networks") / "tiny", images, say=lines.append)
+    return found, lines
+
+
+def weights(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def equal(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def without_speed(history):
+    return history.drop(columns="images_per_second")
+
+
+# ---- it learns
+
+
+def test_the_loss_falls_and_the_error_on_new_pictures_is_far_below_chance(unbroken, images):
+    found, _ = unbroken
+    losses = found.history.loss.dropna().tolist()
+    assert losses[-1] < 0.5 * losses[0]
+    new = pictures(150, seed=1).centred_as(images)
+    assert evaluate(found.model, new, RECIPE, side=32).error() < 0.2  # chance is 2 / 3
+
+
+def test_the_history_has_a_row_an_epoch_from_before_training(unbroken):
+    history = unbroken[0].history
+    assert history.epoch.tolist() == [0, 1, 2, 3, 4]
+    assert math.isnan(history.loss[0])
+    assert history.held_out_error.between(0, 1).all()
+    rms = filter_rms(unbroken[0].model.conv2.weight)
+    assert history.rms_max_conv2.iloc[-1] == pytest.approx(rms.max().item())
+    assert history.rms_median_conv2.iloc[-1] == pytest.approx(rms.median().item())
+    assert history.at_radius_conv2.iloc[-1] == (rms > 0.0999).float().mean().item()
+
+
+def test_a_line_an_epoch_says_loss_error_speed_and_time_left(unbroken):
+    _, lines = unbroken
+    assert len(lines) == 4
+    assert lines[1].startswith("tiny seed 0  epoch 2/4  loss ")
+    for word in ("held-out error", "rate 0.05", "images/s", "min left"):
+        assert word in lines[1]
+
+
+def test_the_record_says_how_the_network_was_made(unbroken, images):
+    record = json.loads((unbroken[0].folder / "network.json").read_text())
+    assert record["identity"]["training"]["rate"] == 0.05
+    assert record["identity"]["images"] == images.identity
+    assert record["identity"]["seed"] == 0
+    assert record["precision"] == "float32"
+    assert record["seconds"] > 0
+    assert record["versions"]["torch"] in torch.__version__
+
+
+def test_the_same_seed_gives_the_same_network_and_another_another(unbroken, images, tmp_path):
+    short = but(epochs=1)
+    first = trained(tmp_path / "a", images, short)
+    torch.rand(7)  # what was drawn before does not matter
+    again = trained(tmp_path / "b", images, short)
+    other = trained(tmp_path / "c", images, short, seed=1)
+    assert equal(weights(first.model), weights(again.model))
+    assert not equal(weights(first.model), weights(other.model))
+
+
+@pytest.mark.skipif(
+    not torch.cpu.get_capabilities(), reason="this PyTorch does not say what the processor can"
+)
+def test_bf16_learns_too(images, tmp_path):
+    found = trained(tmp_path / "tiny", images, but(precision="bf16"))
+    assert found.record["precision"] == "bfloat16"
+    assert found.history.held_out_error.iloc[-1] < 0.35
+
+
+# ---- it resumes
+
+
+class Killed(KeyboardInterrupt):
+    """What the test stops a training with."""
+
+
+def kill_after(epoch):
+    def say(line):
+        if f"epoch {epoch}/" in line:
+            raise Killed
+
+    return say
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 4])
+def test_a_killed_training_ends_bit_for_bit_where_the_unbroken_one_ends(unbroken, images, tmp_path, epoch):
+    with pytest.raises(Killed):
+        trained(tmp_path / "tiny", images, say=kill_after(epoch))
+    with pytest.raises(FileNotFoundError, match="no finished network"):
+        load(tmp_path / "tiny")
+    torch.manual_seed(99)
+    lines = []
+    resumed = trained(tmp_path / "tiny", images, say=lines.append)
+    assert len(lines) == 4 - epoch
+    assert equal(weights(resumed.model), weights(unbroken[0].model))
+    pd.testing.assert_frame_equal(
+        without_speed(resumed.history), without_speed(unbroken[0].history), check_exact=True
+    )
+    assert resumed.snapshots == unbroken[0].snapshots
+    for snapshot in resumed.snapshots:
+        assert equal(weights(resumed.at(snapshot)), weights(unbroken[0].at(snapshot)))
+
+
+def test_a_training_killed_within_an_epoch_ends_there_too(unbroken, images, tmp_path, monkeypatch):
+    shuffled = Pixels.shuffled
+
+    def interrupted(store, rows, **options):
+        for step, batch in enumerate(shuffled(store, rows, **options)):
+            if options["epoch"] == 3 and step == 4:
+                raise Killed
+            yield batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pixels, "shuffled", interrupted)
+        with pytest.raises(Killed):
+            trained(tmp_path / "tiny", images)
+    assert equal(weights(trained(tmp_path / "tiny", images).model), weights(unbroken[0].model))
+
+
+def test_a_training_killed_before_its_first_resume_point_starts_anew_and_ends_there_too(
+    unbroken, images, tmp_path
+):
+    with pytest.raises(Killed):
+        trained(tmp_path / "tiny", images, say=kill_after(2), resume_every=3600)
+    assert not (tmp_path / "tiny" / "resume.safetensors").exists()
+    lines = []
+    found = trained(tmp_path / "tiny", images, say=lines.append)
+    assert len(lines) == 4
+    assert equal(weights(found.model), weights(unbroken[0].model))
+
+
+def test_a_rate_that_was_lowered_stays_lowered_after_resuming(images, tmp_path):
+    recipe = but(plateau={"factor": 0.5, "patience": 1, "drops": 9}, rate=1e-6, epochs=5)
+    whole = trained(tmp_path / "a", images, recipe)
+    assert whole.history.rate.iloc[-1] < 1e-6
+    with pytest.raises(Killed):
+        trained(tmp_path / "b", images, recipe, say=kill_after(4))
+    assert trained(tmp_path / "b", images, recipe).history.rate.tolist() == whole.history.rate.tolist()
+
+
+def test_a_training_without_momentum_resumes_too(images, tmp_path):
+    recipe = but(momentum=0, epochs=2)
+    whole = trained(tmp_path / "a", images, recipe)
+    with pytest.raises(Killed):
+        trained(tmp_path / "b", images, recipe, say=kill_after(1))
+    assert equal(weights(trained(tmp_path / "b", images, recipe).model), weights(whole.model))
+
+
+def test_an_unfinished_training_of_another_network_is_not_gone_on_with(unbroken, images, tmp_path):
+    with pytest.raises(Killed):
+        trained(tmp_path / "tiny", images, but(rate=0.01), say=kill_after(2))
+    found = trained(tmp_path / "tiny", images)
+    assert equal(weights(found.model), weights(unbroken[0].model))
+
+
+@pytest.mark.parametrize("kept", [0, 7, 100, 0.5, 0.99])
+def test_a_truncated_resume_point_is_refused_by_name_and_nothing_is_lost(images, tmp_path, kept):
+    with pytest.raises(Killed):
+        trained(tmp_path / "tiny", images, say=kill_after(1))
+    path = tmp_path / "tiny" / "resume.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: kept if isinstance(kept, int) else int(kept * len(whole))])
+    with pytest.raises(
+        ValueError, match=r"resume\.safetensors is truncated or no resume point.*to start anew"
+    ):
+        trained(tmp_path / "tiny", images)
+    path.write_bytes(whole)
+    assert len(trained(tmp_path / "tiny", images).history) == 5
+
+
+def test_a_foreign_file_in_the_place_of_the_resume_point_is_refused_by_name(images, tmp_path):
+    (tmp_path / "tiny").mkdir()
+    save_file({"x": torch.zeros(2)}, tmp_path / "tiny" / "resume.safetensors")
+    with pytest.raises(ValueError, match=r"resume\.safetensors is truncated or no resume point"):
+        trained(tmp_path / "tiny", images)
+
+
+def test_a_finished_training_leaves_no_resume_point_and_nothing_half_written(unbroken):
+    names = sorted(path.name for path in unbroken[0].folder.iterdir())
+    snapshots = [f"epoch-{epoch:04d}.safetensors" for epoch in (0, 1, 2, 4)]
+    assert names == [*snapshots, "network.json"]
+
+
+# ---- snapshots
+
+
+def test_a_snapshot_is_the_network_as_it_was_after_that_epoch(unbroken, images, tmp_path):
+    found, _ = unbroken
+    assert found.snapshots == (0, 1, 2, 4)
+    fresh = SPEC.build()
+    initialise(fresh, "he", seed=0)
+    assert equal(weights(found.at(0)), weights(fresh))
+    two = trained(tmp_path / "two", images, but(epochs=2))
+    assert equal(weights(found.at(2)), weights(two.model))
+    assert equal(weights(found.at(4)), weights(found.model))
+    assert not found.at(1).training
+
+
+# ---- held out
+
+
+@pytest.mark.parametrize(("n", "share", "held"), [(320, 0.1, 32), (10, 0.01, 1), (1000, 0.05, 50)])
+def test_held_out_and_training_rows_share_the_images_between_them(n, share, held):
+    training, out = held_out_rows(n, share)
+    assert len(out) == held
+    assert sorted(training.tolist() + out.tolist()) == list(range(n))
+
+
+def test_held_out_rows_are_never_trained_on_and_the_same_for_every_seed(images, tmp_path, monkeypatch):
+    shuffled, seen = Pixels.shuffled, []
+
+    def noted(store, rows, **options):
+        for batch in shuffled(store, rows, **options):
+            seen.append((options["seed"], frozenset(batch.rows.tolist())))
+            yield batch
+
+    monkeypatch.setattr(Pixels, "shuffled", noted)
+    for seed in (0, 1):
+        trained(tmp_path / str(seed), images, but(epochs=2), seed=seed)
+    by_seed = [frozenset().union(*(rows for s, rows in seen if s == seed)) for seed in (0, 1)]
+    assert by_seed[0] == by_seed[1]
+    assert by_seed[0] == frozenset(range(320)) - frozenset(held_out_rows(320, 0.1)[1].tolist())
+
+
+def test_held_out_pictures_are_no_pattern_of_the_order():
+    _, held = held_out_rows(20_000, 0.05)
+    assert len(held.diff().unique()) > 20
+    assert abs(held.double().mean().item() - 10_000) < 700  # 4 standard errors
+
+
+# ---- the rate
+
+
+def test_the_rate_falls_at_plateaus_and_the_last_one_ends_the_training():
+    schedule = Schedule(1.0, Plateau(factor=0.1, patience=2, drops=1))
+    course = []
+    for error in (0.9, 0.8, 0.8, 0.85, 0.7, 0.7, 0.7):
+        schedule.after(error)
+        course.append((round(schedule.rate, 6), schedule.ended))
+    # best 0.9, best 0.8, waits 1, waits 2: drops; best 0.7, waits 1, waits 2: ends
+    assert course == [(1.0, False)] * 3 + [(0.1, False)] * 3 + [(0.1, True)]
+
+
+def test_a_fall_of_no_more_than_asked_for_is_none():
+    schedule = Schedule(1.0, Plateau(factor=0.1, patience=2, drops=1, least=0.25))
+    rates = []
+    for loss in (2.0, 1.75, 1.5, 1.25, 1.0):
+        schedule.after(loss)
+        rates.append(schedule.rate)
+    assert rates == [1.0] * 5, "1.75 is no fall, 1.5 is one, from 2.0"
+    for loss in (0.75, 0.75):
+        schedule.after(loss)
+    assert schedule.rate == 0.1
+
+
+def test_the_rate_can_follow_the_training_loss(images, tmp_path):
+    watched = {"factor": 0.5, "patience": 1, "drops": 1, "of": "training loss", "least": 100.0}
+    found = trained(tmp_path, images, but(plateau=watched, epochs=9, snapshots=()))
+    rates = (found.history["rate"][1:] / found.history["rate"][1]).tolist()
+    assert rates == [1, 1, 0.5], "the first loss is a fall from nothing, the second and third are none"
+    assert found.ended_flat
+
+
+def test_a_training_that_its_largest_number_of_epochs_stopped_did_not_end_flat(images, tmp_path):
+    assert not trained(tmp_path, images, but(epochs=1)).ended_flat
+
+
+def test_without_drops_the_first_plateau_ends_the_training():
+    schedule = Schedule(1.0, Plateau(factor=0.1, patience=1, drops=0))
+    schedule.after(0.5)
+    assert not schedule.ended
+    schedule.after(0.5)
+    assert (schedule.rate, schedule.ended) == (1.0, True)
+
+
+def test_an_error_that_is_not_a_number_is_no_improvement():
+    schedule = Schedule(1.0, Plateau(factor=0.1, patience=1, drops=1))
+    schedule.after(math.nan)
+    assert schedule.rate == 0.1
+
+
+def test_a_training_ends_at_its_last_plateau_before_its_last_epoch(images, tmp_path):
+    recipe = but(plateau={"factor": 0.5, "patience": 1, "drops": 1}, rate=1e-9, epochs=30, snapshots=())
+    found = trained(tmp_path / "tiny", images, recipe)
+    assert found.history.rate.dropna().unique().tolist() == [1e-9, 5e-10]
+    assert found.record["epochs"] == found.history.epoch.iloc[-1] < 30
+    assert len(list(found.folder.glob("epoch-*"))) == 1
+
+
+# ---- the radius
+
+
+def test_after_training_no_filter_exceeds_its_radius_and_layer_1s_is_over_the_input_scale(images, tmp_path):
+    found = trained(tmp_path / "tiny", images, but(radius=0.02, input_scale=0.25, epochs=2))
+    for name, radius in (("conv1", 0.08), ("conv2", 0.02)):
+        rms = found.model.get_submodule(name).weight.double().square().mean((1, 2, 3)).sqrt()
+        assert rms.max() <= radius * (1 + 1e-6)
+        assert rms.max() > radius * 0.999
+    assert found.history.at_radius_conv2.iloc[-1] > 0
+
+
+def test_without_a_radius_filters_are_left_alone(images, tmp_path):
+    found = trained(tmp_path / "tiny", images, but(radius=None, epochs=1))
+    assert filter_rms(found.model.conv2.weight).max() > 0.1
+    assert found.history.at_radius_conv2.tolist() == [0, 0]
+
+
+# ---- what stops it
+
+
+def test_a_huge_rate_stops_the_training_with_the_step_and_the_last_good_snapshot(images, tmp_path):
+    recipe = but(rate=1e30, radius=None)
+    expected = (
+        r"tiny seed 0: the loss is (nan|inf) at step \d \(epoch 1, rate 1e\+30\); the last good snapshot is "
+    )
+    with pytest.raises(DivergedError, match=expected + r"epoch-0000\.safetensors in .*tiny"):
+        trained(tmp_path / "tiny", images, recipe)
+    assert all(w.isfinite().all() for w in load_file(tmp_path / "tiny" / "epoch-0000.safetensors").values())
+    assert not (tmp_path / "tiny" / "network.json").exists()
+
+
+def test_the_step_of_a_loss_that_is_not_finite_is_counted_over_the_epochs(images, tmp_path, monkeypatch):
+    shuffled = Pixels.shuffled
+
+    def spoilt(store, rows, **options):
+        for step, batch in enumerate(shuffled(store, rows, **options), 1):
+            if options["epoch"] == 3 and step == 5:
+                batch.images[0, 0, 0, 0] = math.nan
+            yield batch
+
+    monkeypatch.setattr(Pixels, "shuffled", spoilt)
+    with pytest.raises(
+        DivergedError, match=r"the loss is nan at step 23 \(epoch 3, .*epoch-0002\.safetensors"
+    ):
+        trained(tmp_path / "tiny", images)  # 288 pictures in batches of 32 are 9 steps an epoch
+
+
+def test_a_last_step_that_spoils_the_weights_is_noticed_before_they_are_kept(images, tmp_path):
+    one_step = but(rate=3e38, input_scale=1, radius=None, batch=288, epochs=1)
+    with pytest.raises(DivergedError, match="a weight is no longer finite at step 1"):
+        trained(tmp_path / "tiny", images, one_step)
+    assert not (tmp_path / "tiny" / "epoch-0001.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [replace(SPEC, image=41), replace(SPEC, channels=1), replace(SPEC, classes=2)],
+    ids=["px", "channels", "classes"],
+)
+def test_images_that_do_not_fit_the_network_are_refused_with_both(images, tmp_path, spec):
+    with pytest.raises(ValueError, match=r"tiny sees .* the images have 40 px in 3 channels and 3 classes"):
+        trained(tmp_path / "tiny", images, spec=spec)
+    assert not (tmp_path / "tiny").exists()

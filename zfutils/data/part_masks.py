@@ -1,0 +1,125 @@
+"""Which part is seen at each pixel of the pictures of parts, and what chance would say (chapter 3).
+
+The one idea: the scenes of `zfutils.data.parts` can be drawn again in flat colours, so the truth about many
+pictures is a byte a pixel; exchanged between pictures, the same masks are the control.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from zfutils.data.parts import PartsImages
+from zfutils.runtime.seeds import mixed
+
+APART = {("owl", "body"), ("teapot", "body"), ("gear", "teeth")}  # another thing than others of that name
+
+
+def concept(category: str, part: str) -> str:
+    """What a part is, whichever of its kind: the left and the right eye are an eye, wheels are wheels.
+
+    A part is the same in all categories (an eye of cat or owl, a wheel of car or bus), except an owl's and a
+    teapot's body, which are no car's, and a gear's teeth.
+    """
+    kind = re.sub(r"^(left|right|front|rear|middle|lower|upper) | \d+$", "", part)
+    return f"{kind} of {category}" if (category, part) in APART else kind
+
+
+@dataclass(frozen=True)
+class ProbeMasks:
+    """Which part is seen at each pixel of pictures.
+
+    `maps` holds a part's number at each pixel: 0 is none, k is `parts[k - 1]`; map i belongs to row `rows[i]`
+    of the set, whose label is `labels[i]`. A byte a pixel: 1,500 pictures of 192 px take 55 MB.
+    """
+
+    maps: UInt8[np.ndarray, "n side side"]
+    rows: Int64[np.ndarray, " n"]
+    labels: Int64[np.ndarray, " n"]
+    parts: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        n, shape = len(self.rows), self.maps.shape
+        if shape != (n, *shape[1:2] * 2) or len(self.labels) != n or len(np.unique(self.rows)) != n or not n:
+            counts = f"maps of shape {shape}, {n} rows, {len(self.labels)} labels"
+            raise ValueError(f"masks need a square map and a label for each of their distinct rows: {counts}")
+        if self.maps.max() > len(self.parts):
+            raise ValueError(f"a mask has part number {self.maps.max()}; there are {len(self.parts)} parts")
+
+    @classmethod
+    def build(
+        cls, source: PartsImages, chosen: Int64[np.ndarray, " n"] | None = None, *, progress: bool = False
+    ) -> "ProbeMasks":
+        """The masks of a source's pictures, drawn again from their scenes.
+
+        Args:
+            source: pictures of parts; their size and field are taken over.
+            chosen: which of them; all, where it is left out.
+            progress: print a line now and then.
+
+        Raises:
+            ValueError: a row that the source does not have, or one named twice.
+        """
+        rows = np.arange(len(source)) if chosen is None else np.asarray(chosen, dtype=np.int64)
+        if not rows.size or rows.min() < 0 or rows.max() >= len(source):
+            raise ValueError(
+                f"rows must name at least one of the {len(source)} pictures, 0…{len(source) - 1}"
+            )
+        maps = np.zeros((len(rows), source.size, source.size), dtype=np.uint8)
+        numbers: dict[str, int] = {}
+        for i, row in enumerate(rows):
+            scene = source.scene(int(row))
+            for part, mask in scene.part_masks(source.size, field=source.field).items():
+                number = numbers.setdefault(concept(source.classes[scene.label], part), len(numbers) + 1)
+                maps[i][mask] = number
+            if progress and ((i + 1) % 500 == 0 or i + 1 == len(rows)):
+                print(f"masks: {i + 1:,} of {len(rows):,} pictures", flush=True)
+        return cls(maps, rows, source.labels[rows], tuple(numbers))
+
+    def at(self, rows: Int64[np.ndarray, " k"]) -> Int64[np.ndarray, " k"]:
+        """Places of these rows of the set in `maps`.
+
+        Raises:
+            ValueError: a row that has no mask; names it.
+        """
+        order = np.argsort(self.rows)
+        places = order[np.searchsorted(self.rows, rows, sorter=order).clip(max=len(order) - 1)]
+        if (missing := self.rows[places] != rows).any():
+            raise ValueError(f"row {np.asarray(rows)[missing][0]} has no mask; there are {len(self.rows)}")
+        return places
+
+    def of(self, rows: Int64[np.ndarray, " k"]) -> "ProbeMasks":
+        """The masks of some of the rows.
+
+        Raises:
+            ValueError: a row that has no mask; names it.
+        """
+        places = self.at(rows)
+        return replace(self, maps=self.maps[places], rows=self.rows[places], labels=self.labels[places])
+
+    def cropped(self, side: int) -> "ProbeMasks":
+        """The masks of the centre crops that a network is shown."""
+        far = self.maps.shape[1] - side
+        if side < 1 or far < 0:
+            raise ValueError(f"a crop of {side} px does not fit in masks of {self.maps.shape[1]} px")
+        return replace(self, maps=self.maps[:, far // 2 : far // 2 + side, far // 2 : far // 2 + side])
+
+    def of_other_pictures(self, *, seed: int = 0, same_label: bool = False) -> "ProbeMasks":
+        """The same rows, each with another picture's masks: the control.
+
+        Args:
+            seed: of the exchange; the pictures are rolled by one in a shuffled order.
+            same_label: with another picture of the same category, which has the same parts elsewhere.
+
+        Raises:
+            ValueError: a picture that has no other to take from.
+        """
+        groups = self.labels if same_label else np.zeros_like(self.labels)
+        rows, generator = self.rows.copy(), np.random.default_rng(mixed(seed, len(self.rows)))
+        for group in np.unique(groups):
+            order = generator.permutation(np.flatnonzero(groups == group))
+            if len(order) < 2:
+                raise ValueError(f"the picture of row {self.rows[order[0]]} has no other to take masks from")
+            rows[order] = self.rows[np.roll(order, 1)]
+        return replace(self, rows=rows)

@@ -1,0 +1,116 @@
+"""Parts: a rendered world whose truth is known, so that what a method claims to see can be checked.
+
+Sixteen categories made of shared parts for the main networks and eight held out for transfer, each
+scene a small SVG document rendered by resvg on a ground that has nothing to do with the category.
+"""
+
+import operator
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from zfutils.data.parts.background import Background, Texture
+from zfutils.data.parts.camera import Camera
+from zfutils.data.parts.scenes import (
+    SIZES,
+    SPLITS,
+    PlacedObject,
+    ProbeSample,
+    Scene,
+    categories,
+    check_picture,
+    check_stream,
+    scene,
+)
+
+__all__ = [
+    "SIZES",
+    "SPLITS",
+    "Background",
+    "Camera",
+    "PartsImages",
+    "PlacedObject",
+    "ProbeSample",
+    "Scene",
+    "Texture",
+    "categories",
+    "scene",
+]
+
+VERSION = 2  # raised by hand whenever the drawing changes, so that pixels stored before are drawn anew
+
+
+class PartsImages:
+    """The first n pictures of a split of the parts world, drawn on access.
+
+    Args:
+        split: one of `SPLITS`; the splits are disjoint random streams.
+        n: number of pictures; picture i does not depend on it.
+        size: side in pixels.
+        seed: of the whole world.
+        held_out: the eight categories held out for transfer, in their own style.
+        field: side of what is seen over the side of the ordinary picture (see `Scene.render`).
+        classes: only the first so many categories, at least 2; default all. Their scenes are those that
+            they have in the whole world.
+
+    Labels go round: picture i has label i modulo the number of classes.
+    """
+
+    def __init__(
+        self,
+        split: str,
+        *,
+        n: int,
+        size: int,
+        seed: int = 0,
+        held_out: bool = False,
+        field: float = 1.0,
+        classes: int | None = None,
+    ) -> None:
+        check_stream(split, seed)
+        check_picture(size, field)
+        if n < 1:
+            raise ValueError(f"n is {n}; it must be 1 or more")
+        there = tuple(category.name for category in categories(held_out))
+        if classes is not None and not 2 <= classes <= len(there):
+            raise ValueError(f"classes is {classes}; this world has 2 … {len(there)}: {', '.join(there)}")
+        self.split, self.n, self.size, self.seed = split, n, size, seed
+        self.held_out, self.field = held_out, field
+        self.classes: tuple[str, ...] = there[:classes]
+        self._all = len(there)
+        self.labels: Int64[np.ndarray, " n"] = np.arange(n, dtype=np.int64) % len(self.classes)
+        world = "held-out" if held_out else "main"
+        self.names: tuple[str, ...] = tuple(
+            f"parts-{world}-{seed}-{split}-{self._number(i):06d}" for i in range(n)
+        )
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What fixes every pixel of this source."""
+        return {
+            "source": "parts",
+            "version": VERSION,
+            "split": self.split,
+            "n": self.n,
+            "size": self.size,
+            "seed": self.seed,
+            "held_out": self.held_out,
+            "field": self.field,
+        } | ({"classes": len(self.classes)} if len(self.classes) < self._all else {})
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, index: int) -> UInt8[np.ndarray, "size size 3"]:
+        return self.scene(index).render(self.size, field=self.field)
+
+    def scene(self, index: int) -> Scene:
+        """The scene of picture `index`, to be moved, probed or drawn again."""
+        if not 0 <= operator.index(index) < self.n:
+            raise IndexError(f"picture {index}; this source has pictures 0 … {self.n - 1}")
+        return scene(self.split, self._number(operator.index(index)), seed=self.seed, held_out=self.held_out)
+
+    def _number(self, index: int) -> int:
+        """The number that picture `index` has in the world of all categories."""
+        round_, label = divmod(index, len(self.classes))
+        return round_ * self._all + label

@@ -1,0 +1,126 @@
+"""Scenes of several held-out objects, for what a network makes of more than one thing (chapter 9).
+
+Zeiler & Fergus 2013, §5.2 (Table 6), lay their weaker result on PASCAL VOC to its scenes of several objects,
+where ImageNet has one, centred. Here two to four of the eight held-out categories lie side by side on one
+ground, each drawn as in a picture of its own, smaller. The ground is the lightest of those that the objects
+came with: a held-out object is darker than its own ground by a set contrast, so it is on this one too.
+"""
+
+import operator
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Int8, Int64, UInt8
+
+from zfutils.data.parts import SPLITS, VERSION, PlacedObject, Scene, categories, scene
+from zfutils.data.parts.scenes import check_picture, check_stream
+
+COUNTS = (2, 3, 4)  # objects in a scene, by turns of one picture a category
+SHRINK = {2: 0.76, 3: 0.66, 4: 0.58}  # of an object's size, against a picture of its own
+LEAST = 0.33  # side of an object's box over the side of the picture: 32 px of 96
+GIVE = 0.97  # of an object's size, where there is no room
+HIDDEN = 0.05  # largest share of an object that the others may hide
+INDIVIDUALS = (
+    1 << 24
+)  # number of the first scene that objects are taken from; pictures of one object stop below
+LAYOUTS = 64  # drawn at once
+DRAWING = 1  # raised by hand whenever scenes change here
+
+
+class SeveralParts:
+    """The first n scenes of several held-out objects of different categories, drawn on access.
+
+    Args:
+        split: one of `SPLITS`; objects of a split stand in no other one, and in no picture of one object.
+        n: number of pictures; picture i does not depend on it.
+        size: side in pixels.
+        seed: of the whole world.
+        field: side of what is seen over the side of the ordinary picture (see `Scene.render`).
+
+    An `ImageSource`. `present` is int8 (n, 8), 1 where a category is in the picture and 0 where it is not; in
+    every eight pictures in turn, every category is there equally often. `labels` is the first object's.
+    """
+
+    def __init__(self, split: str, *, n: int, size: int, seed: int = 0, field: float = 1.0) -> None:
+        check_stream(split, seed)
+        check_picture(size, field)
+        if n < 1:
+            raise ValueError(f"n is {n}; it must be 1 or more")
+        self.split, self.n, self.size, self.seed, self.field = split, n, size, seed, field
+        self.classes: tuple[str, ...] = tuple(category.name for category in categories(held_out=True))
+        self.names: tuple[str, ...] = tuple(f"parts-several-{seed}-{split}-{i:06d}" for i in range(n))
+        self.labels: Int64[np.ndarray, " n"] = np.arange(n, dtype=np.int64) % len(self.classes)
+        self.present: Int8[np.ndarray, "n classes"] = np.zeros((n, len(self.classes)), dtype=np.int8)
+        for index in range(n):
+            self.present[index, self._labels(index)] = 1
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What fixes every pixel of this source."""
+        return {
+            "source": "several parts",
+            "version": VERSION,
+            "drawing": DRAWING,
+            "split": self.split,
+            "n": self.n,
+            "size": self.size,
+            "seed": self.seed,
+            "field": self.field,
+        }
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, index: int) -> UInt8[np.ndarray, "size size 3"]:
+        return self.scene(index).render(self.size, field=self.field)
+
+    def scene(self, index: int) -> Scene:
+        """The scene of picture `index`, to be moved, probed or drawn again."""
+        if not 0 <= operator.index(index) < self.n:
+            raise IndexError(f"picture {index}; this source has pictures 0 … {self.n - 1}")
+        index = operator.index(index)
+        classes, most = len(self.classes), max(COUNTS)
+        taken = [
+            scene(
+                self.split,
+                INDIVIDUALS + classes * (most * index + place) + label,
+                seed=self.seed,
+                held_out=True,
+            )
+            for place, label in enumerate(self._labels(index))
+        ]
+        placed = _side_by_side(self._rng(index, 0), [s.objects[0] for s in taken])
+        lightest = max(taken, key=lambda s: sum(s.background.texture.colours[0]))
+        return replace(lightest, objects=placed)
+
+    def _rng(self, number: int, stream: int) -> np.random.Generator:
+        # A scene's own streams have 0 or 1 in the place of the 2.
+        return np.random.default_rng((self.seed, SPLITS.index(self.split), number, 2, stream))
+
+    def _labels(self, index: int) -> list[int]:
+        """The categories in picture `index`; a turn of eight pictures has them by shifts of one choice."""
+        classes = len(self.classes)
+        turn = index // classes
+        others = 1 + self._rng(turn, 1).permutation(classes - 1)[: COUNTS[turn % len(COUNTS)] - 1]
+        return [(index + shift) % classes for shift in (0, *others.tolist())]
+
+
+def _side_by_side(rng: np.random.Generator, objects: list[PlacedObject]) -> tuple[PlacedObject, ...]:
+    """The objects, smaller, at places drawn at random where the boxes round them do not meet.
+
+    Boxes are taken as they are before they are turned, so that corners may touch; while no place is found,
+    the objects shrink a little, down to `LEAST`.
+    """
+    factor = SHRINK[len(objects)]
+    one, other = np.triu_indices(len(objects), k=1)
+    while True:
+        scales = np.array([max(LEAST, factor * o.scale) for o in objects])
+        stretches = np.sqrt([o.stretch for o in objects])
+        sides = np.stack([scales * stretches, scales / stretches], axis=-1)
+        middles = sides / 2 + (1 - sides) * rng.random((LAYOUTS, *sides.shape))
+        apart = (sides[one] + sides[other]) / 2
+        free = (np.abs(middles[:, one] - middles[:, other]) >= apart).any(-1).all(-1)
+        if free.any():
+            found = zip(objects, scales.tolist(), middles[np.argmax(free)].tolist(), strict=True)
+            return tuple(replace(o, scale=scale, x=x, y=y) for o, scale, (x, y) in found)
+        factor *= GIVE

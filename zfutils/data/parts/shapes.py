@@ -1,0 +1,216 @@
+"""Shapes, the parts made of them, and the sketch in which a category puts its parts together.
+
+Everything stays SVG markup in object units: a box of side 100 around (0, 0), y downwards. A part is drawn
+twice from the same outlines: in its colours for the picture, and flat in one identity colour for its mask.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from zfutils.data.parts.colours import Palette, Style
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An outline (an SVG element without its end) and the colour it is filled with."""
+
+    outline: str
+    colour: str
+
+    def svg(self, colour: str | None = None) -> str:
+        """The element, in its own colour or in the given one."""
+        return f'{self.outline} fill="{colour or self.colour}"/>'
+
+
+@dataclass(frozen=True)
+class Part:
+    """A named part: shapes from back to front, a texture clipped to the first, and its key point."""
+
+    name: str
+    shapes: tuple[Shape, ...]
+    key_point: Point
+    texture: Shape | None = None
+    line: tuple[float, str] | None = None  # outline width and colour
+
+    def svg(self, clip: str) -> str:
+        """The part in its colours; `clip` is an identifier nothing else in the document uses."""
+        first, *rest = self.shapes
+        drawn = first.svg()
+        if self.texture is not None:
+            drawn += (
+                f'<clipPath id="{clip}">{first.outline}/></clipPath>'
+                f'<g clip-path="url(#{clip})" stroke="none">{self.texture.svg()}</g>'
+            )
+            if self.line:
+                drawn += first.svg("none")
+        drawn += "".join(shape.svg() for shape in rest)
+        return outlined(drawn, self.line)
+
+    def flat(self, colour: str) -> str:
+        """The part's silhouette in one colour."""
+        line = (self.line[0], colour) if self.line else None
+        return outlined("".join(shape.svg(colour) for shape in self.shapes), line)
+
+
+def outlined(drawn: str, line: tuple[float, str] | None) -> str:
+    """Markup with an outline of the given width and colour around every shape, or as it is."""
+    if line is None:
+        return drawn
+    return f'<g stroke="{line[1]}" stroke-width="{line[0]:.2f}" stroke-linejoin="round">{drawn}</g>'
+
+
+def ellipse(x: float, y: float, rx: float, ry: float | None = None, turn: float = 0.0) -> str:
+    """An ellipse about (x, y), or a circle; turned clockwise by degrees."""
+    ry = rx if ry is None else ry
+    turned = f' transform="rotate({turn:.1f} {x:.1f} {y:.1f})"' if turn else ""
+    return f'<ellipse cx="{x:.2f}" cy="{y:.2f}" rx="{rx:.2f}" ry="{ry:.2f}"{turned}'
+
+
+def box(left: float, top: float, right: float, bottom: float, corner: float = 0.0) -> str:
+    """An upright rectangle with rounded corners."""
+    size = f'width="{right - left:.2f}" height="{bottom - top:.2f}" rx="{corner:.2f}"'
+    return f'<rect x="{left:.2f}" y="{top:.2f}" {size}'
+
+
+def polygon(*points: Point) -> str:
+    """A closed polygon."""
+    return path("M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in points) + "Z")
+
+
+def path(commands: str) -> str:
+    """An SVG path; several closed curves in it count as one shape."""
+    return f'<path d="{commands}"'
+
+
+def rectangles(corners: Iterable[tuple[float, float, float, float]]) -> str:
+    """Several upright rectangles (left, top, right, bottom) as one shape."""
+    return path("".join(f"M{a:.2f} {b:.2f}H{c:.2f}V{d:.2f}H{a:.2f}Z" for a, b, c, d in corners))
+
+
+def discs(centres: Iterable[tuple[float, float, float]]) -> str:
+    """Several circles (x, y, radius) as one shape."""
+    return path("".join(_circle(x, y, r) for x, y, r in centres))
+
+
+def ring_of(count: int, radius: float, phase: float = 0.0, centre: Point = (0.0, 0.0)) -> list[Point]:
+    """`count` points evenly on a circle, the first `phase` degrees clockwise from the top."""
+    angles = [math.radians(phase + 360 * k / count) for k in range(count)]
+    return [(centre[0] + radius * math.sin(a), centre[1] - radius * math.cos(a)) for a in angles]
+
+
+class Sketch:
+    """One object in the making: a palette, a source of jitter, and the parts drawn so far.
+
+    Args:
+        rng: where jitter comes from.
+        palette: the colours to use.
+        style: line and textures.
+        jitter: 1 as in the pictures, 0 for the plain drawing that areas are measured on.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, palette: Palette, style: Style, *, jitter: float = 1.0
+    ) -> None:
+        self.rng, self.palette, self.style, self.jitter = rng, palette, style, jitter
+        self.parts: list[Part] = []
+        self.gaze = (self.spread(0.16), self.spread(0.16))
+        self.pupil = self.about(0.56, 0.18)
+        self.hub = self.about(0.46, 0.2)
+        kinds = style.object_textures
+        self.texture_kind = kinds[int(rng.integers(len(kinds)))] if jitter else "plain"
+
+    def spread(self, width: float) -> float:
+        """A number in ±width."""
+        return self.jitter * width * (2 * self.rng.random() - 1)
+
+    def about(self, value: float, share: float = 0.08) -> float:
+        """The value, up to a share of it more or less."""
+        return value * (1 + self.spread(share))
+
+    def chance(self, probability: float) -> bool:
+        """True that often; without jitter, where it is true more often than not."""
+        return self.rng.random() < probability if self.jitter else probability > 0.5
+
+    def add(self, name: str, at: Point, *shapes: Shape, textured: bool = False) -> None:
+        """Put a part on top of those drawn so far; `at` is its key point."""
+        texture = self._texture() if textured else None
+        line = (self.style.line, self.palette.ink) if self.style.line else None
+        self.parts.append(Part(name, shapes, at, texture, line))
+
+    def eye(self, name: str, x: float, y: float, radius: float, *, tall: float = 1.0) -> None:
+        """An eye: white, pupil, glint; both eyes of a face look the same way."""
+        x, y, radius = x + self.spread(1.2), y + self.spread(1.2), self.about(radius)
+        gx, gy = x + self.gaze[0] * radius, y + self.gaze[1] * radius
+        pupil = self.pupil * radius
+        self.add(
+            name,
+            (x, y),
+            Shape(ellipse(x, y, radius, radius * tall), self.palette.light),
+            Shape(ellipse(gx, gy, pupil, pupil * tall), self.palette.dark),
+            Shape(ellipse(gx - 0.4 * pupil, gy - 0.4 * pupil, 0.32 * pupil), self.palette.light),
+        )
+
+    def eyes(self, apart: float, y: float, radius: float, *, tall: float = 1.0) -> None:
+        """A pair of eyes, left and right as the picture shows them."""
+        apart, y, radius = self.about(apart), y + self.spread(2.0), self.about(radius)
+        self.eye("left eye", -apart, y, radius, tall=tall)
+        self.eye("right eye", apart, y, radius, tall=tall)
+
+    def ears(self, *shapes: Shape, at: Point) -> None:
+        """A pair of ears: the shapes of the right one, and their mirror image."""
+        for name, side in (("left ear", -1), ("right ear", 1)):
+            drawn = shapes if side > 0 else [Shape(_mirrored(s.outline), s.colour) for s in shapes]
+            self.add(name, (side * at[0], at[1]), *drawn)
+
+    def wheel(self, name: str, x: float, y: float, radius: float) -> None:
+        """A wheel: tyre, rim, hub."""
+        x, y, radius = x + self.spread(1.0), y + self.spread(0.6), self.about(radius, 0.05)
+        self.add(
+            name,
+            (x, y),
+            Shape(ellipse(x, y, radius), self.palette.dark),
+            Shape(ellipse(x, y, radius * (0.2 + self.hub)), self.palette.light),
+            Shape(ellipse(x, y, radius * 0.55 * self.hub), self.palette.accent),
+        )
+
+    def _texture(self) -> Shape | None:
+        """Stripes, spots, patches, hatching or a grid over the whole box, in the shade of the main colour."""
+        rng, kind = self.rng, self.texture_kind
+        turn = 180 * rng.random()
+        if kind == "stripes":
+            period = 12 + 10 * rng.random()
+            spans = np.arange(-72, 72, period)
+            outline = rectangles((-75, a, 75, a + 0.45 * period) for a in spans)
+        elif kind == "spots":
+            step, radius = 18 + 7 * rng.random(), 4 + 2.5 * rng.random()
+            rows = np.arange(-60, 61, step)
+            outline = discs((x + (k % 2) * step / 2, y, radius) for k, y in enumerate(rows) for x in rows)
+        elif kind == "patches":
+            outline = discs(zip(*rng.uniform(-45, 45, (2, 5)), rng.uniform(8, 17, 5), strict=True))
+        elif kind == "hatch":
+            outline = rectangles((-75, a, 75, a + 1.6) for a in np.arange(-72, 72, 6.5))
+        elif kind == "grid":
+            lines = np.arange(-72, 72, 11.0)
+            rows, columns = ((-75, a, 75, a + 1.8) for a in lines), ((a, -75, a + 1.8, 75) for a in lines)
+            outline = rectangles([*rows, *columns])
+        else:
+            return None
+        return Shape(f'{outline} transform="rotate({turn:.1f})"', self.palette.shade)
+
+
+def _circle(x: float, y: float, r: float) -> str:
+    """A circle as the commands of a closed curve."""
+    arc = f"a{r:.2f} {r:.2f} 0 1 0"
+    return f"M{x - r:.2f} {y:.2f}{arc} {2 * r:.2f} 0{arc} {-2 * r:.2f} 0Z"
+
+
+def _mirrored(outline: str) -> str:
+    """The outline with left and right exchanged."""
+    if 'transform="' in outline:
+        return outline.replace('transform="', 'transform="scale(-1 1) ')
+    return outline + ' transform="scale(-1 1)"'

@@ -1,0 +1,126 @@
+"""Builds a store of pixels from any image source: a uint8 memory map, filled once.
+
+A store is a folder with `pixels.npy` (n, size, size, channels), `labels.npy`, `mean.npy` (the per-pixel
+mean) and `store.json`, which is written last: a folder without it is half built and goes on where it
+stopped.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from joblib import cpu_count
+
+from zfutils.data import ImageSource, UndecodableImage
+from zfutils.data.pixels import Pixels
+from zfutils.runtime.files import write_json
+from zfutils.runtime.parallel import side_by_side
+
+CHUNK = 256  # images that are built, or set right after an interruption, together
+UNDECODABLE_ALLOWED = 0.001  # of all images
+
+
+def build(source: ImageSource, folder: Path, *, workers: int | None = None, progress: bool = True) -> Pixels:
+    """The store of a source: opened where it is complete and the same, built or completed otherwise.
+
+    Args:
+        source: images with labels.
+        folder: where the store lies; its own folder.
+        workers: processes that decode or draw; default one a core.
+        progress: print a line now and then.
+
+    Raises:
+        ValueError: more than 0.1 % of the images cannot be decoded; names them.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        return _build(source, folder, workers or cpu_count(), progress)
+
+
+def _build(source: ImageSource, folder: Path, workers: int, progress: bool) -> Pixels:
+    wanted = json.loads(json.dumps(dict(source.identity)))
+    if (folder / "store.json").is_file() and json.loads((folder / "store.json").read_text())[
+        "identity"
+    ] == wanted:
+        return Pixels.open(folder)
+    plan = folder / "plan.json"
+    if not (plan.is_file() and json.loads(plan.read_text()) == wanted):
+        for part in ("store.json", "plan.json"):  # first, so that what is left of another store is never read
+            (folder / part).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        shape = (len(source), *source[_first(source)].shape)
+        np.lib.format.open_memmap(folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape).flush()
+        np.save(folder / "labels.npy", source.labels)
+        write_json(wanted, plan)
+    chunks = range(-(-len(source) // CHUNK))
+    todo = [c for c in chunks if not (folder / f"chunk-{c}.json").is_file()]
+    filled = side_by_side(partial(_fill, source, folder), todo, workers=min(workers, max(len(todo) // 2, 1)))
+    for done, _ in enumerate(filled, start=len(chunks) - len(todo) + 1):
+        if progress and (done % 16 == 0 or done == len(chunks)):
+            print(f"{folder.name}: {min(done * CHUNK, len(source)):,} of {len(source):,} images", flush=True)
+    bad = {i: r for c in chunks for i, r in json.loads((folder / f"chunk-{c}.json").read_text()).items()}
+    unreadable = [f"{source.names[int(i)]}: {reason}" for i, reason in bad.items()]
+    if len(bad) > UNDECODABLE_ALLOWED * len(source):
+        shutil.rmtree(folder)
+        raise ValueError(
+            f"{len(bad)} of {len(source):,} images cannot be decoded, more than {UNDECODABLE_ALLOWED:.1%}: "
+            + "; ".join(unreadable[:5])
+            + (" …" if len(bad) > 5 else "")
+        )
+    rows = _closed_up(len(source), sorted(int(i) for i in bad))
+    np.save(folder / "rows.npy", rows)
+    pixels = np.load(folder / "pixels.npy", mmap_mode="r+")
+    for place in np.flatnonzero(rows != np.arange(len(rows))):
+        pixels[place] = pixels[rows[place]]
+    pixels.flush()
+    used = pixels[: len(rows)]
+    total = sum(used[i : i + CHUNK].sum(0, dtype=np.int64) for i in range(0, len(rows), CHUNK))
+    np.save(folder / "mean.npy", (total / len(rows)).astype(np.float32))
+    record = {
+        "identity": wanted,
+        "classes": list(source.classes),
+        "names": [source.names[i] for i in rows],
+        "undecodable": unreadable,
+        "left_out": list(getattr(source, "left_out", ())),
+    }
+    write_json(record, folder / "store.json")
+    for chunk in chunks:
+        (folder / f"chunk-{chunk}.json").unlink()
+    return Pixels.open(folder)
+
+
+def _first(source: ImageSource) -> int:
+    """The first image that can be decoded; it gives the shape of all."""
+    for index in range(len(source)):
+        try:
+            source[index]
+        except UndecodableImage:
+            continue
+        return index
+    raise ValueError(f"none of the {len(source)} images can be decoded")
+
+
+def _fill(source: ImageSource, folder: Path, chunk: int) -> None:
+    """Write one chunk into the map, then say so; what cannot be decoded is noted by index."""
+    pixels = np.load(folder / "pixels.npy", mmap_mode="r+")
+    bad: dict[int, str] = {}
+    for index in range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(source))):
+        try:
+            pixels[index] = source[index]
+        except UndecodableImage as error:
+            bad[index] = error.reason
+    pixels.flush()
+    write_json(bad, folder / f"chunk-{chunk}.json")
+
+
+def _closed_up(n: int, bad: Sequence[int]) -> np.ndarray:
+    """Which image stands in each place once the last good ones stand in the places of the bad."""
+    rows = np.arange(n - len(bad))
+    good = np.setdiff1d(np.arange(len(rows), n), bad)
+    rows[[i for i in bad if i < len(rows)]] = good
+    return rows

@@ -1,0 +1,354 @@
+"""What a unit sees: a single activation brought back to pixels (Zeiler & Fergus 2013, §2.1 and Fig. 1).
+
+All other activations of the layer are set to zero, then, layer by layer downwards: unpool into the places
+that the pooling took its maxima from (the switches), rectify, filter with the same filters transposed. Biases
+play no part, contrast normalisation is left out. The one idea here: a unit depends on its window of the
+picture alone, so recording and projecting are done on that window, with the values of the whole picture.
+
+What the paper leaves open, and what is chosen: two poolings that overlap can share a switch, and then
+their signals add, as in back-propagation.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor, nn
+
+from zfutils.deconv import unpooling
+from zfutils.deconv.units import Projections, Units
+from zfutils.deconv.unpooling import Frame, Shared, Switches
+from zfutils.nets import chains
+from zfutils.nets.chains import chain
+from zfutils.nets.geometry import Window, receptive_field
+
+__all__ = ["Deconvnet", "Projections", "Recording", "Units", "chain"]
+Nonlinearity = Literal["deconvnet", "guided", "gradient"]
+
+
+class _Trace(NamedTuple):
+    """What the way up leaves for the way down."""
+
+    switches: dict[str, Tensor]  # by pooling: uint8 (n, maps, h, w), row × kernel + column in its window
+    signs: dict[str, Tensor]  # by ReLU: whether it let the activation pass; kept where it matters
+    sizes: list[tuple[int, int]]  # height and width of every step's input, and of the last one's output
+    frames: list[Frame] | None  # of every step's input, and of the last one's output; none: whole images
+
+    def of(self, images: Tensor) -> "_Trace":
+        """The same for some of the images."""
+        switches, signs = ({n: t[images] for n, t in kept.items()} for kept in (self.switches, self.signs))
+        return self._replace(switches=switches, signs=signs)
+
+
+class Deconvnet:
+    """A chain of layers that can be walked back to pixels.
+
+    Args:
+        model: what `chains.chain` takes; used as in evaluation, and left as it is.
+        nonlinearity: how a ReLU is reversed. "deconvnet" rectifies the signal (the paper), "gradient" lets
+            it pass where the activation was positive (Simonyan 2014), "guided" asks both (Springenberg 2014).
+        shared: what becomes of signals that one switch receives from two poolings: "add", as the adjoint
+            does; the "last" in reading order alone, as a stock unpooling writes; the "largest" alone.
+        switches: "recorded" on the way up; "centred" in each window, or drawn at "random" in it, to see
+            what the recorded ones contribute (Mahendran & Vedaldi 2016).
+        seed: of random switches.
+
+    Raises:
+        ValueError: an unknown option, or a layer whose way back is not known; names it.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        nonlinearity: Nonlinearity = "deconvnet",
+        shared: Shared = "add",
+        switches: Switches = "recorded",
+        seed: int = 0,
+    ) -> None:
+        options = {"nonlinearity": nonlinearity, "shared": shared, "switches": switches}
+        for (name, came), allowed in zip(options.items(), (Nonlinearity, Shared, Switches), strict=True):
+            if came not in allowed.__args__:
+                raise ValueError(f"{name} is one of {', '.join(allowed.__args__)}, not {came!r}")
+        self.steps = chains.steps(model)
+        self.nonlinearity, self.shared, self.switches, self.seed = nonlinearity, shared, switches, seed
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers that a projection can start from."""
+        return tuple(s.name for s in self.steps if s.kind in ("conv", "relu", "pool", "fc"))
+
+    def index(self, layer: str) -> int:
+        """The place of a layer in the chain.
+
+        Raises:
+            ValueError: no such layer; names those there are.
+        """
+        if layer not in self.layers:
+            raise ValueError(f"layer {layer!r} is not in this network; it has {', '.join(self.layers)}")
+        return next(i for i, step in enumerate(self.steps) if step.name == layer)
+
+    def window(self, layer: str) -> Window:
+        """Receptive field of a layer's units (pixels).
+
+        Raises:
+            ValueError: no such layer, or one whose units see the whole image.
+        """
+        end = self.index(layer)
+        if self._vector(end):
+            raise ValueError(f"a unit of {layer} sees the whole image, whatever its size")
+        return receptive_field([step.window for step in self.steps[: end + 1]])
+
+    def _vector(self, end: int) -> bool:
+        return any(step.kind == "flatten" for step in self.steps[: end + 1])
+
+    @torch.no_grad()
+    def forward(self, images: Float[Tensor, "n channels h w"], upto: str) -> "Recording":
+        """The way up: activations of a layer, and the switches of every pooling below it.
+
+        Args:
+            images: as the network takes them, of any size at which no map vanishes.
+            upto: where the way up ends.
+
+        Raises:
+            ValueError: no such layer, images of another form, a map that vanishes; names the layer.
+        """
+        end = self.index(upto)
+        activations, trace = self._up(images, end, chains.sizes(self.steps[: end + 1], images), None)
+        return Recording(self, upto, activations, trace)
+
+    @torch.no_grad()
+    def project(
+        self,
+        images: Float[Tensor, "n channels h w"],
+        layer: str,
+        units: Units,
+        *,
+        batch: int = 32,
+    ) -> Projections:
+        """Pixel patterns of single activations, each recorded and projected on its own window.
+
+        Equal to `forward(images, layer).project(units)` but for random switches, which are drawn for each
+        unit anew, and but for maxima that tie to the last bits, as in a picture of even patches: there a
+        convolution of a window may round otherwise than one of the whole picture, and another of them win.
+
+        Args:
+            images: as the network takes them.
+            layer: of the units.
+            units: which activations.
+            batch: units at a time; bounds the memory.
+
+        Raises:
+            ValueError: no such layer, images of another form, a unit that is not there.
+        """
+        end = self.index(layer)
+        sizes = chains.sizes(self.steps[: end + 1], images)
+        self._check(units, layer, images, end, sizes)
+        if self._vector(end):
+            found = []
+            for part in units.split(batch):
+                chosen, place = part.images.unique(return_inverse=True)
+                recording = self.forward(images[chosen], layer)
+                found.append(recording.project(part._replace(images=place), batch=batch))
+            return Projections.joined(found)
+        return Projections.joined([self._on_windows(images, end, part, sizes) for part in units.split(batch)])
+
+    def _on_windows(self, images: Tensor, end: int, units: Units, sizes: list) -> Projections:
+        frames = self._frames(units, end, sizes)
+        activations, trace = self._up(frames[0].cut(images, units.images), end, sizes, frames)
+        return self._seeded(activations[:, :, 0, 0], end, units, trace)
+
+    def _seeded(self, activations: Tensor, end: int, units: Units, trace: _Trace) -> Projections:
+        """Patterns of units, on their windows, from the activations (n, maps) at their places."""
+        values = activations.gather(1, units.maps[:, None])
+        seed = torch.zeros_like(activations).scatter_(1, units.maps[:, None], values)
+        seed = seed[:, :, None, None].contiguous(memory_format=torch.channels_last)
+        pixels = self._down(seed, end, trace)
+        return Projections(pixels, trace.frames[0].tops, trace.frames[0].lefts, values[:, 0])
+
+    # ---- the two ways; on whole images where there are no frames, otherwise on windows
+
+    def _up(
+        self, x: Tensor, end: int, sizes: list[tuple[int, int]], frames: list[Frame] | None
+    ) -> tuple[Tensor, _Trace]:
+        trace = _Trace({}, {}, sizes, frames)
+        x = x.contiguous(memory_format=torch.channels_last)
+        if self.steps[0].kind != "conv":
+            x = x.clone()  # what follows works in place, and these are the caller's images
+        generator = torch.Generator(x.device).manual_seed(self.seed)
+        for i, (name, kind, module, window) in enumerate(self.steps[: end + 1]):
+            if kind in ("conv", "pool"):
+                beyond = 0.0 if kind == "conv" else -torch.inf
+                x = unpooling.pad(x, window, beyond) if frames is None else frames[i].fill_(x, beyond)
+            if kind == "conv":
+                x = nn.functional.conv2d(x, module.weight, module.bias, window.stride, 0, 1, module.groups)
+            elif kind == "pool":
+                x, taken = unpooling.pool(x, window)
+                frame = Frame.whole(x, sizes[i + 1]) if frames is None else frames[i + 1]
+                trace.switches[name] = unpooling.chosen(
+                    taken, window, sizes[i], frame, self.switches, generator=generator
+                )
+            elif kind == "relu":
+                x = x.relu_()
+                if self.nonlinearity != "deconvnet":
+                    trace.signs[name] = x > 0
+            elif kind not in ("same-size", "skip"):
+                x = module(x)
+        return x, trace
+
+    def _down(self, signal: Tensor, end: int, trace: _Trace) -> Tensor:
+        for i in range(end, -1, -1):
+            signal = self._back(i, signal, trace)
+        return signal
+
+    def _back(self, i: int, signal: Tensor, trace: _Trace) -> Tensor:
+        """The signal below a step, from the signal above it, which may be overwritten."""
+        name, kind, module, window = self.steps[i]
+        if kind == "conv":
+            weight, groups = module.weight, module.groups
+            signal = nn.functional.conv_transpose2d(signal, weight, None, window.stride, 0, 0, groups)
+        elif kind == "pool":
+            signal = unpooling.unpool(signal, trace.switches[name], window, self.shared)
+        elif kind == "relu":
+            signal = signal if self.nonlinearity == "gradient" else signal.relu_()
+            return signal if self.nonlinearity == "deconvnet" else signal.mul_(trace.signs[name])
+        elif kind == "fc":
+            return signal @ module.weight
+        elif kind == "flatten":
+            return signal.unflatten(1, (-1, *trace.sizes[i])).contiguous(memory_format=torch.channels_last)
+        elif kind == "batchnorm":
+            factor = (module.running_var + module.eps).rsqrt()
+            return signal * (factor if module.weight is None else factor * module.weight)[:, None, None]
+        else:
+            return signal  # contrast norm is left out; dropout and identity are of no effect
+        if trace.frames is None:
+            return unpooling.crop(signal, window, trace.sizes[i])
+        return trace.frames[i].fill_(signal, 0.0)
+
+    # ---- geometry and refusals
+
+    def _check(self, units: Units, layer: str, images: Tensor, end: int, sizes: list) -> None:
+        if not len(units.images):
+            raise ValueError("no units to project")
+        rows, columns = (1, 1) if self._vector(end) else sizes[end + 1]
+        maps = next(
+            (
+                s.module.out_channels if s.kind == "conv" else s.module.out_features
+                for s in reversed(self.steps[: end + 1])
+                if s.kind in ("conv", "fc")
+            ),
+            images.shape[1],
+        )
+        for (name, came), most in zip(
+            units._asdict().items(), (len(images), maps, rows, columns), strict=True
+        ):
+            if came.min() < 0 or came.max() >= most:
+                wrong = came[(came < 0) | (came >= most)][0]
+                raise ValueError(f"{layer} has {name} 0…{most - 1} here, not {wrong}")
+
+    def _frames(self, units: Units, end: int, sizes: list) -> list[Frame]:
+        """Where each unit's window lies in every step's input, first to last; the unit itself comes last."""
+        frame = Frame(units.rows, units.columns, 1, 1, sizes[end + 1])
+        frames = [frame]
+        for step, size in zip(reversed(self.steps[: end + 1]), reversed(sizes[: end + 1]), strict=True):
+            frame = frame.below(step.window, size)
+            frames.append(frame)
+        return frames[::-1]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a network answered to images, with all that the way back needs."""
+
+    deconvnet: Deconvnet
+    layer: str
+    activations: Float[Tensor, "n maps *place"]  # (n, maps, h, w), or (n, units)
+    trace: _Trace
+
+    @property
+    def switches(self) -> dict[str, UInt8[Tensor, "n maps h w"]]:
+        """By pooling layer: the place of each maximum in its window, row × kernel + column."""
+        return self.trace.switches
+
+    @property
+    def _end(self) -> int:
+        return self.deconvnet.index(self.layer)
+
+    @torch.no_grad()
+    def project(self, units: Units, *, batch: int = 32) -> Projections:
+        """Pixel patterns of single activations, each on its window.
+
+        Args:
+            units: which activations; a unit of a fully connected layer sees the whole image.
+            batch: units at a time; bounds the memory.
+
+        Raises:
+            ValueError: a unit that is not there.
+        """
+        self.deconvnet._check(units, self.layer, self.activations, self._end, self.trace.sizes)
+        if self.activations.ndim == 2:
+            return Projections.joined([self._from_vector(part) for part in units.split(batch)])
+        return Projections.joined([self._on_windows(part) for part in units.split(batch)])
+
+    def _from_vector(self, units: Units) -> Projections:
+        values = self.activations[units.images, units.maps]
+        seed = torch.zeros_like(self.activations[units.images])
+        seed.scatter_(1, units.maps[:, None], values[:, None])
+        pixels = self.deconvnet._down(seed, self._end, self.trace.of(units.images))
+        return Projections(pixels, torch.zeros_like(units.rows), torch.zeros_like(units.rows), values)
+
+    def _on_windows(self, units: Units) -> Projections:
+        frames = self.deconvnet._frames(units, self._end, self.trace.sizes)
+        trace = _Trace({}, {}, self.trace.sizes, frames)
+        for i, step in enumerate(self.deconvnet.steps[: self._end + 1]):
+            for here, whole in ((trace.switches, self.trace.switches), (trace.signs, self.trace.signs)):
+                if step.name in whole:
+                    here[step.name] = frames[i + 1].cut(whole[step.name], units.images, zero_outside=False)
+        activations = self.activations[units.images, :, units.rows, units.columns]
+        return self.deconvnet._seeded(activations, self._end, units, trace)
+
+    @torch.no_grad()
+    def project_maps(self, maps: Int64[Tensor, " n"]) -> Float[Tensor, "n channels h w"]:
+        """The pattern of all activations of one map in each image, seeded at once.
+
+        Args:
+            maps: which map of each image.
+        """
+        if maps.shape != (len(self.activations),):
+            raise ValueError(f"one map for each of {len(self.activations)} images, not {tuple(maps.shape)}")
+        zeros = torch.zeros_like(maps)
+        units = Units(torch.arange(len(maps), device=maps.device), maps, zeros, zeros)
+        self.deconvnet._check(units, self.layer, self.activations, self._end, self.trace.sizes)
+        seed = torch.zeros_like(self.activations)
+        seed[units.images, maps] = self.activations[units.images, maps]
+        return self.deconvnet._down(seed, self._end, self.trace)
+
+    @torch.no_grad()
+    def walk(self, unit: Units) -> list[tuple[str, Tensor]]:
+        """One activation in the whole image, step by step: the signal as it comes out of each.
+
+        Args:
+            unit: a single one.
+
+        Returns:
+            The seed under the layer's name, then what each unpooling, rectification and filtering gives,
+            (1, maps, h, w), named as "pool2: unpooled"; the last is the pixel pattern.
+
+        Raises:
+            ValueError: more than one unit, or one that is not there.
+        """
+        self.deconvnet._check(unit, self.layer, self.activations, self._end, self.trace.sizes)
+        if len(unit.images) != 1:
+            raise ValueError(f"one unit is walked down, not {len(unit.images)}")
+        place = (unit.maps, *((unit.rows, unit.columns) if self.activations.ndim == 4 else ()))
+        signal = torch.zeros_like(self.activations[unit.images])
+        signal[(0, *place)] = self.activations[(unit.images, *place)]
+        words = {"conv": "filtered", "pool": "unpooled", "relu": "rectified", "fc": "filtered"}
+        found, trace = [(self.layer, signal.clone())], self.trace.of(unit.images)
+        for i in range(self._end, -1, -1):
+            step = self.deconvnet.steps[i]
+            signal = self.deconvnet._back(i, signal, trace)
+            if step.kind in words and (step.name, step.kind) != (self.layer, "relu"):
+                found.append((f"{step.name}: {words[step.kind]}", signal.clone()))
+        return found

@@ -1,0 +1,165 @@
+"""The strongest activations of every feature map over a set of images, in one pass (Fig. 2 and Fig. 4).
+
+Zeiler & Fergus 2013, §4, show for a map the nine strongest activations of a set, each from another image. The
+one idea: a map's candidates are ordered by a key of value and image that does not depend on how the images
+came, so that batches, shards and orders of reading all end in the same nine.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from zfutils.data.pixels import Pixels
+from zfutils.nets import chains
+
+DROPPED_BITS = 7  # of a float32's 24: values are compared at 17 bits, 8e-6 apart, so that rounding ties
+IMAGE_BITS = 34
+
+
+@dataclass(frozen=True)
+class TopActivations:
+    """The k strongest activations of every map of one layer, strongest first."""
+
+    layer: str
+    values: Float[Tensor, "maps k"]
+    images: Int64[Tensor, "maps k"]  # rows of the set; all different within a map
+    rows: Int64[Tensor, "maps k"]  # position in the map; 0 in a fully connected layer
+    columns: Int64[Tensor, "maps k"]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def of(self, maps: Int64[Tensor, " m"]) -> Self:
+        """Those of some of the maps."""
+        return type(self)(
+            self.layer, self.values[maps], self.images[maps], self.rows[maps], self.columns[maps]
+        )
+
+    def some(self, n: int, *, seed: int) -> Int64[Tensor, " m"]:
+        """A random choice of maps, in order, as the paper's figures show them.
+
+        Maps that answer to fewer images than k are left out where n others are there.
+        """
+        answers = (self.values > 0).all(1)
+        pool = answers.nonzero()[:, 0] if answers.sum() >= n else torch.arange(len(self))
+        draw = torch.randperm(len(pool), generator=torch.Generator().manual_seed(seed))[:n]
+        return pool[draw].sort().values
+
+    def merged(self, other: Self) -> Self:
+        """The strongest of two shards of a set, as one pass over both would give them.
+
+        Raises:
+            ValueError: another layer, another number of maps or of activations, or images in common.
+        """
+        if (self.layer, self.values.shape) != (other.layer, other.values.shape):
+            ours, theirs = ((s.layer, tuple(s.values.shape)) for s in (self, other))
+            raise ValueError(f"shards differ in layer, maps or activations: {ours} and {theirs}")
+        if torch.isin(self.images, other.images).any():
+            raise ValueError("the shards have images in common")
+        both = [torch.cat(pair, 1) for pair in zip(self._columns(), other._columns(), strict=True)]
+        order = _keys(both[0], both[1]).argsort(1, descending=True)[:, : self.values.shape[1]]
+        return type(self)(self.layer, *(t.gather(1, order) for t in both))
+
+    def _columns(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.values, self.images, self.rows, self.columns
+
+
+@torch.no_grad()
+def top_activations(
+    model: nn.Module,
+    images: Pixels,
+    chosen: Int64[Tensor, " n"],
+    *,
+    layers: Sequence[str],
+    k: int = 9,
+    side: int,
+    scale: float,
+    batch: int = 64,
+) -> dict[str, TopActivations]:
+    """The k strongest activations of every map of several layers, each from another image, in one pass.
+
+    Values that agree to 17 significant bits count as equal, and the image that stands first in the set goes
+    first; so does the position that comes first in reading order. Memory does not grow with the set.
+
+    Args:
+        model: a chain of layers (`chains.chain`), used as in evaluation.
+        images: the set, centred as in training.
+        chosen: which of its images.
+        layers: names of layers: "relu5" is the paper's layer 5.
+        k: how many of each map.
+        side: of the centre crop (pixels); the images' own size shows all.
+        scale: what centred pixels are multiplied by, as in training.
+        batch: images at a time.
+
+    Returns:
+        By layer, in the order asked for.
+
+    Raises:
+        ValueError: no such layer; fewer images than k; an image twice; an activation that is NaN (names the
+            layer and the image).
+    """
+    steps = chains.steps(model)
+    names = [step.name for step in steps]
+    unknown = [layer for layer in layers if layer not in names]
+    if unknown or not layers:
+        raise ValueError(f"layers {unknown} are not in this network; it has {', '.join(names)}")
+    if not 1 <= k <= len(chosen):
+        raise ValueError(f"{k} activations of different images were asked for, of a set of {len(chosen)}")
+    if len(chosen.unique()) < len(chosen):
+        raise ValueError("an image stands twice among the chosen")
+    last = max(names.index(layer) for layer in layers)
+    device = next(model.parameters()).device
+    found: dict[str, TopActivations] = {}
+    model_was_training, _ = model.training, model.eval()
+    try:
+        for (view,) in images.views(chosen, crops=1, batch=batch, side=side, scale=scale):
+            x = view.images.to(device).contiguous(memory_format=torch.channels_last)
+            for step in steps[: last + 1]:
+                x = step.module(x)
+                if step.name in layers:
+                    found[step.name] = _updated(found.get(step.name), step.name, x, view.rows.to(device), k)
+    finally:
+        model.train(model_was_training)
+    return {layer: found[layer] for layer in layers}
+
+
+def _updated(best: TopActivations | None, layer: str, x: Tensor, images: Tensor, k: int) -> TopActivations:
+    """What is kept after one more batch; only the maps that enter are searched for the place."""
+    maps_of = x[:, :, None, None] if x.ndim == 2 else x
+    peaks = maps_of.amax((2, 3)).T  # (maps, n); an amax is NaN where any of its values is
+    if peaks.isnan().any():
+        where = images[peaks.isnan().any(0)][0]
+        raise ValueError(f"{layer} gives NaN for image {int(where)} of the set")
+    came = images.expand(len(peaks), -1)
+    values = peaks if best is None else torch.cat([best.values, peaks], 1)
+    numbers = came if best is None else torch.cat([best.images, came], 1)
+    keys = _keys(values, numbers)
+    order = keys.topk(min(k, keys.shape[1]), sorted=True).indices
+    kept = 0 if best is None else best.values.shape[1]
+    places = [torch.zeros_like(order), torch.zeros_like(order)]
+    if best is not None:
+        places = [t.gather(1, order.clamp(max=kept - 1)) for t in (best.rows, best.columns)]
+    maps, ranks = (order >= kept).nonzero(as_tuple=True)
+    if len(maps):
+        entered = maps_of[order[maps, ranks] - kept, maps].flatten(1)
+        first = _rounded(entered).argmax(1)  # of equals the first
+        places[0][maps, ranks], places[1][maps, ranks] = first // x.shape[-1], first % x.shape[-1]
+        if x.ndim == 2:
+            places[1][maps, ranks] = 0
+    return TopActivations(layer, values.gather(1, order), numbers.gather(1, order), *places)
+
+
+def _rounded(values: Tensor) -> Tensor:
+    """Whole numbers in the order of the values, equal where the values agree to 17 bits."""
+    bits = values.float().contiguous().view(torch.int32).long()
+    ordered = torch.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
+    return (ordered + (1 << (DROPPED_BITS - 1))) >> DROPPED_BITS
+
+
+def _keys(values: Tensor, images: Tensor) -> Tensor:
+    """Keys that are greater for a stronger activation, and among equals for an earlier image."""
+    return (_rounded(values) << IMAGE_BITS) - images

@@ -1,0 +1,1 @@
+"""The experiments, a room for each chapter; none imports another's."""

@@ -1,0 +1,141 @@
+"""Networks one by one, and the average of what several say (Zeiler & Fergus 2013, Table 2).
+
+An ensemble's probabilities are the mean of its members'. Its members differ in their seed, so that an
+ensemble of the few seeds there are is one draw; its interval resamples pictures and speaks of these networks.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from zfutils.experiments.ablation.effects import POINTS, Runs, over_seeds_and_pictures, within, wrong
+from zfutils.stats.intervals import (
+    Interval,
+    TooFew,
+    bootstrap_interval,
+    proportion_interval,
+    t_interval,
+    where_enough,
+)
+from zfutils.training.evaluation import Scores
+
+KINDS = {"krizhevsky": "krizhevsky: none", "zfnet": "zfnet: none"} | {
+    "wide": "zfnet: layers 3, 4, 5: 512, 1024, 512 maps"
+}
+PICTURES = "validation pictures (these networks as they are)"
+FEW_CLASSES = 100  # below it the top five are a large share of all, and the top two stand beside them
+
+
+def ensemble(members: Sequence[Scores]) -> Scores:
+    """The mean of what several networks say of the same pictures.
+
+    Raises:
+        ValueError: there is none, or they were asked about other pictures or classes.
+    """
+    if not members:
+        raise ValueError("an ensemble needs at least one network")
+    first = members[0]
+    for other in members[1:]:
+        same = first.probabilities.shape == other.probabilities.shape
+        if not (same and np.array_equal(first.labels, other.labels)):
+            shapes = f"{first.probabilities.shape} and {other.probabilities.shape}"
+            raise ValueError(f"members were asked about different pictures or classes ({shapes})")
+    return Scores(np.mean([one.probabilities for one in members], axis=0), first.labels)
+
+
+def ranks(classes: int) -> tuple[int, ...]:
+    """The k of the top-k errors that are shown: 1 and 5, with 2 below 100 classes; only what can be wrong."""
+    wanted = (1, 2, 5) if classes < FEW_CLASSES else (1, 5)
+    return tuple(k for k in wanted if k < classes)
+
+
+def gain(members: Sequence[Scores], *, size: int | None = None, seed: int = 0) -> Interval:
+    """How much less an ensemble errs than its members do on the average: top-1, in points.
+
+    Args:
+        members: networks, asked about the same pictures.
+        size: of the ensembles; the mean over all ensembles of that size. Default: all members, one ensemble.
+
+    Raises:
+        ValueError: a size of less than 2 or of more than there are, or members that do not match.
+        statistics.TooFew: fewer than two members or eight pictures.
+    """
+    if len(members) < 2:
+        raise TooFew(f"an ensemble is of two networks at least, got {len(members)}")
+    size = len(members) if size is None else size
+    if not 2 <= size <= len(members):
+        raise ValueError(f"ensembles of these {len(members)} networks have 2 to {len(members)}, not {size}")
+    chosen = list(combinations(members, size))
+    single = np.mean([np.mean([one.wrong() for one in some], axis=0) for some in chosen], axis=0)
+    values = POINTS * (single - _wrong(chosen))
+    return bootstrap_interval(values, resampled=PICTURES, seed=seed)
+
+
+def one_network(scores: Scores, *, k: int = 1) -> Interval:
+    """A single network's top-k error in points, with Wilson's interval over the pictures."""
+    errors = scores.wrong(k)
+    found = proportion_interval(int(errors.sum()), len(errors), resampled=PICTURES)
+    ends = (POINTS * value for value in (found.estimate, found.low, found.high))
+    return Interval(*ends, found.n, found.resampled)
+
+
+def table_2(kinds: Mapping[str, Runs], *, seed: int = 0) -> pd.DataFrame:
+    """Table 2 on the seeds of three networks.
+
+    Args:
+        kinds: scores by kind, `KINDS`, and by seed.
+        seed: of the resampling.
+
+    Returns:
+        A row for each line of the table and each k: row (as in `book/data/table_2.csv`), nets, k, error,
+        low, high (points, 95 %), n, resampled, and spread, half the t interval over seeds of a single
+        network. One seed has no interval that speaks of seeds, and an ensemble of one is left out.
+
+    Raises:
+        ValueError: a kind is missing, or they were asked about other pictures.
+    """
+    if missing := [kind for kind in KINDS if kind not in kinds]:
+        raise ValueError(f"Table 2 needs the kinds {', '.join(KINDS)}; there is no {missing[0]}")
+    runs = {kind: [kinds[kind][s] for s in sorted(kinds[kind])] for kind in KINDS}
+    everyone = ensemble([one for members in runs.values() for one in members])  # refuses what does not match
+    rows = []
+    for k in ranks(everyone.probabilities.shape[1]):
+        for kind, members in runs.items():
+            rows.append({"row": kind, "nets": 1, "k": k} | _single(kinds[kind], k, seed))
+            if len(members) > 1:
+                rows.append({"row": f"{kind} ensemble", "k": k} | _together([members], k, seed))
+        joined = [[*runs["zfnet"], wide] for wide in runs["wide"]]
+        rows.append({"row": "zfnet ensemble, one wide", "k": k} | _together(joined, k, seed))
+        both = [[*runs["zfnet"], *runs["wide"]]]
+        rows.append({"row": "zfnet and wide ensembles", "k": k} | _together(both, k, seed))
+    columns = ("row", "nets", "k", "error", "low", "high", "n", "resampled", "spread")
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _single(runs: Runs, k: int, seed: int) -> dict[str, object]:
+    table = POINTS * wrong(runs, k=k)
+    effect = where_enough(over_seeds_and_pictures, table, seed=seed)
+    over_seeds = where_enough(t_interval, table.mean(1), resampled="seeds")
+    spread = over_seeds.high - over_seeds.estimate if over_seeds else np.nan
+    return _described(effect and within(effect.interval), table.mean()) | {"spread": spread}
+
+
+def _together(choices: Sequence[Sequence[Scores]], k: int, seed: int) -> dict[str, object]:
+    """The error of an ensemble, a mean over the choices of its members where there are several."""
+    values = POINTS * _wrong(choices, k)
+    interval = where_enough(bootstrap_interval, values, resampled=PICTURES, seed=seed)
+    return {"nets": len(choices[0])} | _described(interval, values.mean()) | {"spread": np.nan}
+
+
+def _wrong(choices: Sequence[Sequence[Scores]], k: int = 1) -> Float[np.ndarray, " pictures"]:
+    return np.mean([ensemble(members).wrong(k) for members in choices], axis=0)
+
+
+def _described(interval: Interval | None, mean: float) -> dict[str, object]:
+    if interval is None:
+        return {"error": float(mean), "low": np.nan, "high": np.nan, "n": 0, "resampled": "–"}
+    ends = {"error": interval.estimate, "low": interval.low, "high": interval.high}
+    return ends | {"n": interval.n, "resampled": interval.resampled}

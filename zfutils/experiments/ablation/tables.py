@@ -1,0 +1,176 @@
+"""Tables 2 and 3 as the book shows them: the paper's numbers beside those measured here.
+
+Numbers stay numbers until they are shown; here they become words, with 95 % intervals in brackets. A dash is
+what the paper does not give or what too few seeds cannot.
+"""
+
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+
+from zfutils.experiments.ablation.contributions import BASE, said
+from zfutils.experiments.ablation.effects import Effect
+from zfutils.experiments.ablation.ensembles import FEW_CLASSES
+from zfutils.stats.formatting import ranged, rounded
+
+BASES = {"krizhevsky": "Krizhevsky", "zfnet": "ZFNet"}
+NOT_TESTABLE = "not testable at this scale"
+
+
+def slashed(*values: float) -> str:
+    """Several numbers as the paper sets them: 40.5 / 18.1 / –."""
+    return " / ".join(map(rounded, values)) if not all(map(math.isnan, values)) else "–"
+
+
+def table_2(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Table 2, a line for each of the paper's and for each of ours that it does not have.
+
+    Args:
+        ours: as `ensembles.table_2` gives it, for one number of crops.
+        paper: `book/data/table_2.csv`.
+
+    Raises:
+        ValueError: the paper's table lacks a row of ours; names it.
+    """
+    if missing := set(ours["row"]) - set(paper["row"].dropna()):
+        raise ValueError(f"the paper's table has no row {sorted(missing)[0]!r}")
+    lines = []
+    for words in paper.to_dict("records"):
+        found = ours[ours["row"] == words["row"]].set_index("k")
+        if not len(found) and all(math.isnan(words[key]) for key in ("top1", "top5", "test_top5")):
+            continue  # an ensemble that only more seeds would make
+        line = {"model": words["model"], "paper: nets": rounded(words["nets"], digits=0)}
+        line["paper: top-1 / top-5 / test top-5"] = slashed(words["top1"], words["top5"], words["test_top5"])
+        line["nets here"] = f"{found['nets'].iloc[0]:.0f}" if len(found) else "–"
+        for k in dict.fromkeys(ours["k"]):
+            one = found.loc[k] if len(found) else None
+            line[f"top-{k}"] = "–" if one is None else ranged(one["error"], one["low"], one["high"])
+        spread = found["spread"].get(1, math.nan)
+        line["over seeds"] = "–" if math.isnan(spread) else f"± {spread:.1f}"
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def table_3(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Table 3, a line a row of either network.
+
+    Args:
+        ours: as `ablation.table_3` gives it.
+        paper: `book/data/table_3.csv`.
+    """
+    known = paper.set_index(["base", "row"])
+    lines = []
+    for one in ours.to_dict("records"):
+        words = known.loc[(one["base"], one["row"])]
+        line = {"network": BASES[one["base"]], "change": one["row"]}
+        for split, head in (("train", "train top-1"), ("validation", "validation top-1")):
+            line[head] = ranged(one[split], one[f"{split}_low"], one[f"{split}_high"])
+        line |= {f"top-{k}": rounded(one[f"top{k}"]) for k in (2, 5) if not ours[f"top{k}"].isna().all()}
+        line["paper: train / top-1 / top-5"] = slashed(words["train"], words["top1"], words["top5"])
+        short = one["under_trained"]
+        line["under-trained"] = f"{short} of {one['seeds']}" if short else ""
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def effects(ours: pd.DataFrame, spent: pd.DataFrame) -> pd.DataFrame:
+    """The effects on the validation error, what could have been detected, and the paper's.
+
+    A reading says where a network of either row was stopped before its training loss was flat.
+
+    Args:
+        ours: as `ablation.effects` gives them.
+        spent: as `ablation.costs` gives it.
+    """
+    lines, stopped = [], set(spent.loc[~spent["flat"], "name"])
+    for one in ours[ours["measure"] == "validation"].to_dict("records"):
+        train = ours[(ours["name"] == one["name"]) & (ours["measure"] == "train")].iloc[0]
+        short = one["testable"] and stopped & {one["name"], f"{one['base']}: {BASE}"}
+        lines.append(
+            {
+                "network": BASES[one["base"]],
+                "change": one["row"],
+                "validation": ranged(one["estimate"], one["low"], one["high"]),
+                "detectable": rounded(one["detectable"]),
+                "paper": f"{one['paper']:+.1f}",
+                "reading": reading(one) + (", under-trained" if short else ""),
+                "train": ranged(train["estimate"], train["low"], train["high"]),
+                "paper, train": f"{train['paper']:+.1f}",
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def reading(effect: dict) -> str:
+    """What an effect says of the paper's: a row of `ablation.effects`, in words."""
+    if not effect["testable"]:
+        return NOT_TESTABLE
+    if effect["low"] <= 0 <= effect["high"]:
+        return "not told from none"
+    return "as in the paper" if effect["estimate"] * effect["paper"] > 0 else "the other way"
+
+
+def gaps(found: Mapping[str, Effect | None], paper: pd.DataFrame, equal: pd.DataFrame) -> pd.DataFrame:
+    """Validation less training error of some networks, and how far they were at equal epochs.
+
+    Args:
+        found: the gaps over seeds, by the network's name.
+        paper: `book/data/table_3.csv`.
+        equal: as `ablation.at_equal_epochs` gives it.
+    """
+    means = equal.groupby("name")[["loss", "train"]].mean()
+    lines = []
+    for name, effect in found.items():
+        ends = (
+            (effect.interval.estimate, effect.interval.low, effect.interval.high)
+            if effect
+            else [math.nan] * 3
+        )
+        of_paper = said(paper, {name: 1}) - said(paper, {name: 1}, "train")
+        line = {"network": name, "gap": ranged(*ends), "gap, paper": rounded(of_paper)}
+        line["loss at equal epochs"] = rounded(means["loss"][name], digits=2)
+        line["train top-1 at equal epochs"] = rounded(means["train"][name])
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def costs(spent: pd.DataFrame) -> pd.DataFrame:
+    """What the rows are and what their training took: means over seeds, and the sum of all.
+
+    Args:
+        spent: as `ablation.costs` gives it.
+    """
+    rows = spent.groupby("name", sort=False).agg(
+        nets=("seed", "size"),
+        parameters=("parameters", "first"),
+        multiply_adds=("multiply_adds", "first"),
+        epochs=("epochs", "mean"),
+        pictures=("pictures", "mean"),
+        seconds=("seconds", "mean"),
+        total=("seconds", "sum"),
+    )
+    lines = [
+        {
+            "network": name,
+            "parameters (million)": rounded(row["parameters"] / 1e6, digits=2),
+            "multiply-adds (million)": rounded(row["multiply_adds"] / 1e6),
+            "nets": f"{row['nets']:.0f}",
+            "epochs each": rounded(row["epochs"]),
+            "pictures seen each": f"{row['pictures']:,.0f}",
+            "seconds each": rounded(row["seconds"], digits=0),
+        }
+        for name, row in rows.iterrows()
+    ]
+    together = {"network": "together", "parameters (million)": "", "multiply-adds (million)": ""}
+    together |= {"nets": f"{len(spent):,}", "epochs each": ""}
+    together["pictures seen each"] = f"{spent['pictures'].sum():,.0f} in all"
+    together["seconds each"] = f"{spent['seconds'].sum():,.0f} in all"
+    return pd.DataFrame([*lines, together])
+
+
+def caption_ranks(classes: int) -> str:
+    """Why top-2 stands beside top-5: five of few classes are a large share of them."""
+    if classes >= FEW_CLASSES:
+        return ""
+    return f" Five of {classes} classes are {5 / classes:.0%} of them, so that top-2 stands beside top-5."

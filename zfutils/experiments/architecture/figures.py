@@ -1,0 +1,215 @@
+"""The figures of chapter 1: the images, the network, and what layer 1 has made of them (Figs. 3 and 6).
+
+The drawing of the network and the filters as images have modules of their own and are named here too, so
+that a notebook finds its chapter's figures in one place.
+"""
+
+from collections.abc import Mapping
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int64, UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import PercentFormatter
+from torch import Tensor
+
+from zfutils.experiments.architecture.filter_images import fig_6, filter_images
+from zfutils.experiments.architecture.network_drawing import network_to_scale
+from zfutils.nets.filters import MIDDLE, filter_table, radial_average
+from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDTH, bare, logarithmic, new, styled
+
+__all__ = [
+    "aliasing",
+    "contact_sheet",
+    "fig_6",
+    "filter_images",
+    "network_to_scale",
+    "rms_distribution",
+    "spectra",
+]
+NOISE = "noise of that size"
+BAND = "#e8e8e8"
+
+
+@styled
+def contact_sheet(
+    images: UInt8[np.ndarray, "n h w 3"],
+    labels: Int64[np.ndarray, " n"],
+    classes: tuple[str, ...],
+    *,
+    examples: int = 4,
+) -> Figure:
+    """The first images of every category, with its name; two columns of categories where there are many.
+
+    Args:
+        images: as they are stored; may be a memory map, of which only what is shown is read.
+        labels: category of each.
+        classes: names of the categories.
+        examples: images of each category.
+
+    Raises:
+        ValueError: a category has fewer images than that; names it.
+    """
+    labels = np.asarray(labels)
+    few = [name for i, name in enumerate(classes) if (labels == i).sum() < examples]
+    if few or examples < 1:
+        raise ValueError(
+            f"a sheet of {examples} images a category: {', '.join(few) or 'it needs 1'} has fewer"
+        )
+    blocks = 2 if len(classes) > 6 else 1
+    lines, names, gap = -(-len(classes) // blocks), 1.12, 0.04
+    block = WIDTH / blocks
+    side = min((block - names - 0.1) / examples, 1.1)
+    figure = new(height=lines * side, layout="none")
+    axes = bare(figure.add_axes((0, 0, 1, 1)))
+    axes.set(xlim=(0, WIDTH), ylim=(lines * side, 0))
+    for index, name in enumerate(classes):
+        left, top = block * (index // lines), side * (index % lines)
+        text = fill(name.replace("_", " "), 13)
+        axes.text(
+            left + names - 0.08, top + side / 2, text, ha="right", va="center", fontsize=9.5, linespacing=1.1
+        )
+        for i, row in enumerate(np.flatnonzero(labels == index)[:examples]):
+            x = left + names + i * side
+            where = (x, x + side - gap, top + side - gap / 2, top + gap / 2)
+            axes.imshow(
+                np.asarray(images[int(row)]), extent=where, interpolation="antialiased", aspect="auto"
+            )
+    axes.set(xlim=(0, WIDTH), ylim=(lines * side, 0))
+    return figure
+
+
+@styled
+def spectra(
+    layers: Mapping[str, Float[Tensor, "maps channels k k"]],
+    tables: Mapping[str, pd.DataFrame],
+    strides: Mapping[str, int],
+    *,
+    noise: Mapping[str, Float[Tensor, "maps channels k k"]] | None = None,
+) -> Figure:
+    """Which frequencies the filters take: mean spectra, and where each filter's spectrum is greatest.
+
+    Every live filter counts the same, whatever its strength; the tinted range holds the middle half of them.
+    Dotted lines are the Nyquist frequencies of the strides, beyond which a stride cannot carry a wave along
+    its own axis. The numbers at the right are shares of filters whose peak lies in the grey band.
+
+    Args:
+        layers: name and filters of each, two to four.
+        tables: the same names, with the column dead; without that column every filter counts.
+        strides: the same names.
+        noise: the same names, Gaussian noise filters of the same size: dashed lines and hollow points, of
+            which as many are shown as the layer has filters.
+    """
+    figure = new(height=3.9)
+    left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
+    lines: list[str] = []
+    for name, weight, colour, marker in zip(layers, layers.values(), CYCLE, MARKERS, strict=False):
+        live = weight[~tables[name]["dead"].to_numpy(bool)] if "dead" in tables[name] else weight
+        shown = {name: live} if noise is None else {name: live, NOISE: noise[name]}
+        for label, filters in shown.items():
+            _draw_spectrum(left, filters, colour, hollow=label == NOISE)
+            table, style = (
+                filter_table(filters),
+                {"edgecolor": colour, "marker": marker, "s": 16, "alpha": 0.75},
+            )
+            up = np.random.default_rng(0).uniform(-0.25, 0.25, min(len(table), len(weight))) + len(lines)
+            face = "none" if label == NOISE else colour
+            right.scatter(table["peak_frequency"][: len(up)], up, facecolor=face, linewidth=0.8, **style)
+            right.text(0.74, len(lines), f"{table['middle'].mean():.0%}", va="center")
+            lines.append("noise" if label == NOISE else fill(label, 16))
+        for axes in (left, right):
+            axes.axvline(0.5 / strides[name], color=colour, linestyle=":", linewidth=1.4)
+    left.set(xlim=(0, 0.5), xlabel="frequency (cycles per pixel)", title="Mean spectrum")
+    logarithmic(left).set_ylabel("power (white noise is 1)")
+    right.axvspan(*MIDDLE, color=BAND, zorder=0, linewidth=0)
+    right.set(xlim=(-0.02, 0.72), xlabel="peak frequency (cycles per pixel)", title="Peak of every filter")
+    right.set_yticks(range(len(lines)), lines)
+    right.set_ylim(len(lines) - 0.5, -0.5)
+    marks = [Line2D([], [], color=c, linewidth=2, label=n) for n, c in zip(layers, CYCLE, strict=False)]
+    if noise is not None:
+        marks.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.2, label=NOISE))
+    marks.append(
+        Line2D([], [], color=INK, linestyle=":", linewidth=1.4, label="Nyquist frequency of the stride")
+    )
+    marks.append(Patch(color=BAND, label="middle, and share of filters there"))
+    figure.legend(handles=marks, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _draw_spectrum(axes: Axes, filters: Tensor, colour: str, *, hollow: bool) -> None:
+    """The mean over filters, and the range of the middle half of them; of noise the mean alone."""
+    table = radial_average(filters)
+    power = table[table["frequency"] <= 0.5].groupby("frequency")["power"]
+    mean = power.mean()
+    style = {"linestyle": "--", "linewidth": 1.2} if hollow else {"linestyle": "-", "linewidth": 2}
+    axes.plot(mean.index, mean, color=colour, **style)
+    if not hollow:
+        low, high = power.quantile(0.25).clip(lower=mean.min() / 3), power.quantile(0.75)
+        axes.fill_between(mean.index, low, high, color=colour, alpha=0.15, linewidth=0)
+
+
+@styled
+def aliasing(intervals: pd.DataFrame) -> Figure:
+    """Energy that each subsampling cannot carry, with its interval over pictures, beside random filters.
+
+    Args:
+        intervals: columns network, filters ("trained" or "random"), layer, stride, estimate, low, high.
+
+    Raises:
+        ValueError: a column is missing; names it.
+    """
+    needed = {"network", "filters", "layer", "stride", "estimate", "low", "high"}
+    if missing := needed - set(intervals.columns):
+        raise ValueError(f"the table of intervals lacks {', '.join(sorted(missing))}")
+    networks = list(dict.fromkeys(intervals["network"]))
+    most = int(intervals.groupby("network")["layer"].nunique().max())
+    figure = new(height=1.35 + 0.42 * most)
+    panels = figure.subplots(1, len(networks), sharex=True, squeeze=False)[0]
+    for i, (axes, network) in enumerate(zip(panels, networks, strict=True)):
+        table = intervals[intervals["network"] == network]
+        layers = list(dict.fromkeys(zip(table["layer"], table["stride"], strict=True)))
+        looks = (("trained", CYCLE[i], CYCLE[i], -0.14), ("random", FAINT, "white", 0.14))
+        for filters, colour, face, shift in looks:
+            group = table[table["filters"] == filters]
+            y = [layers.index(key) + shift for key in zip(group["layer"], group["stride"], strict=True)]
+            error = (group["estimate"] - group["low"], group["high"] - group["estimate"])
+            style = {"color": colour, "markerfacecolor": face, "capsize": 3}
+            axes.errorbar(group["estimate"], y, xerr=error, fmt=MARKERS[i], **style)
+        axes.set_yticks(range(len(layers)), [f"{layer}\nstride {stride}" for layer, stride in layers])
+        axes.set(xlim=(0, 1.08 * intervals["high"].max()), ylim=(most - 0.5, -0.5), title=network)
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.grid(axis="x")
+        axes.set_axisbelow(True)
+    figure.supxlabel("energy beyond the Nyquist frequency of the stride", fontsize=10)
+    looks = {"trained": {"color": INK}, "random filters": {"color": FAINT, "markerfacecolor": "white"}}
+    handles = [Line2D([], [], marker="o", linestyle="", label=name, **look) for name, look in looks.items()]
+    figure.legend(handles=handles, loc="outside upper right", ncols=2)
+    return figure
+
+
+@styled
+def rms_distribution(rms: Mapping[str, Float[np.ndarray, " maps"]], *, radius: float | None = None) -> Figure:
+    """Filter RMS of a layer, largest first, with and without renormalisation.
+
+    Args:
+        rms: name of the network, RMS of its filters.
+        radius: what filters are scaled back to, where they are; a dashed line.
+    """
+    figure = new(height=3.8)
+    axes = figure.subplots()
+    for i, (name, values) in enumerate(rms.items()):
+        values = np.sort(np.asarray(values, dtype=float))[::-1]
+        label = f"{name} (largest / median {values[0] / np.median(values):.1f})"
+        axes.plot(
+            np.arange(1, len(values) + 1), values, f"{MARKERS[i]}-", markersize=3.5, linewidth=1, label=label
+        )
+    if radius is not None:
+        axes.axhline(radius, color=INK, linestyle="--", linewidth=1, label=f"radius {radius:g}")
+    logarithmic(axes).set(xlabel="filters, largest first", ylabel="RMS of a filter's weights")
+    axes.grid(axis="y")
+    figure.legend(loc="outside upper left")
+    return figure

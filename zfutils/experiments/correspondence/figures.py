@@ -1,0 +1,194 @@
+"""Figures of chapter 7: faces and what covers them (Fig. 8), and how alike networks answer (Table 1)."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from zfutils.experiments.correspondence.consistency import MEASURES
+from zfutils.experiments.correspondence.faces import PARTS
+from zfutils.experiments.correspondence.occluders import OWN, SAME
+from zfutils.plotting.style import (
+    BLUE,
+    CYCLE,
+    FAINT,
+    GREEN,
+    INK,
+    MARKERS,
+    VERMILLION,
+    WIDTH,
+    bare,
+    new,
+    styled,
+)
+from zfutils.plotting.tiles import words
+
+POINT_LOOKS = {"right eye": (VERMILLION, "o"), "left eye": (BLUE, "s"), "nose": (GREEN, "^")}
+RANDOM_LOOKS = {SAME: (FAINT, "x"), OWN: (FAINT, "+")}
+SHORT = {SAME: "random,\none place for all", OWN: "random,\na place for each"}
+
+
+@styled
+def fig_8(pictures: UInt8[np.ndarray, "lines n side side 3"], names: Sequence[str]) -> Figure:
+    """Faces, a column each; a line for each way of covering them.
+
+    Args:
+        pictures: the first line usually uncovered.
+        names: of the lines.
+
+    Raises:
+        ValueError: not as many names as lines.
+    """
+    if pictures.ndim != 5 or len(names) != len(pictures):
+        raise ValueError(f"{len(names)} names for pictures of shape {pictures.shape}")
+    lines, columns = pictures.shape[:2]
+    left, gap = 1.0, 0.04
+    side = min((WIDTH - left) / columns, 1.3)
+    figure = new(width=left + columns * side, height=lines * side, layout="none")
+    axes = _sheet(figure)
+    for line, name in enumerate(names):
+        axes.text(
+            left - 0.1, (line + 0.5) * side, name.replace(" ", "\n"), ha="right", va="center", fontsize=9.5
+        )
+        for column in range(columns):
+            _tile(axes, pictures[line, column], left + column * side, line * side, side, gap)
+    axes.set(xlim=(0, left + columns * side), ylim=(lines * side, 0))
+    return figure
+
+
+@styled
+def contact_sheet(
+    images: UInt8[np.ndarray, "n side side 3"],
+    points: Float[np.ndarray, "n parts 2"],
+    *,
+    columns: int = 8,
+) -> Figure:
+    """All faces with their points.
+
+    Args:
+        points: x and y of right eye, left eye and nose (pixels).
+        columns: faces in a line.
+
+    Raises:
+        ValueError: not as many points as faces.
+    """
+    if np.shape(points) != (len(images), len(PARTS), 2):
+        raise ValueError(f"points of shape {np.shape(points)} for {len(images)} faces of {len(PARTS)} parts")
+    columns = min(columns, len(images))
+    lines, side, head = -(-len(images) // columns), WIDTH / columns, 0.35
+    figure = new(height=head + lines * side, layout="none")
+    axes = _sheet(figure)
+    for i, (image, at) in enumerate(zip(images, points, strict=True)):
+        line, column = divmod(i, columns)
+        left, top, gap = column * side, head + line * side, 0.03
+        _tile(axes, image, left, top, side, gap)
+        scale = (side - gap) / image.shape[0]
+        for part, (x, y) in zip(PARTS, at, strict=True):
+            colour, marker = POINT_LOOKS[part]
+            where = (left + gap / 2 + x * scale, top + gap / 2 + y * scale)
+            axes.plot(*where, marker, ms=4, mfc="none", mec="white", mew=2.2)
+            axes.plot(*where, marker, ms=4, mfc="none", mec=colour, mew=1.1)
+    for part, (colour, marker) in POINT_LOOKS.items():
+        axes.plot([], [], marker, ls="", mfc="none", mec=colour, mew=1.4, label=part)
+    axes.set(xlim=(0, WIDTH), ylim=(head + lines * side, 0))
+    figure.legend(loc="upper center", ncols=len(PARTS))
+    return figure
+
+
+@styled
+def sign_changes(
+    tables: Mapping[str, pd.DataFrame], *, measure: str = "delta", paper: pd.DataFrame | None = None
+) -> Figure:
+    """A measure by what was covered, a panel a layer, networks side by side, with 95 % intervals.
+
+    Args:
+        tables: by name of the network, as `Consistency.summary` gives them; at most five.
+        measure: "delta", "kappa" or "changed".
+        paper: Table 1, as `correspondence.PAPER`, for "delta".
+
+    Raises:
+        ValueError: another measure, or no table.
+    """
+    if measure not in MEASURES:
+        raise ValueError(f"no measure {measure!r}; measures are {', '.join(MEASURES)}")
+    if not 1 <= len(tables) <= 5:
+        raise ValueError(f"one to five networks are shown, not {len(tables)}")
+    first = next(iter(tables.values()))
+    layers, covered = (list(dict.fromkeys(first[name])) for name in ("layer", "occluded"))
+    figure = new(height=0.9 + 0.52 * len(covered))
+    panels = figure.subplots(1, len(layers), sharey=True, sharex=True, squeeze=False)[0]
+    shown = len(tables) + (paper is not None)
+    for axes, layer in zip(panels, layers, strict=True):
+        for k, (name, table) in enumerate(tables.items()):
+            own = table[table["layer"] == layer].set_index("occluded").loc[covered]
+            places = np.arange(len(covered)) + 0.2 * (k - (shown - 1) / 2)
+            ends = [(own[measure] - own[f"{measure}_low"]), (own[f"{measure}_high"] - own[measure])]
+            look = {"color": CYCLE[k], "fmt": MARKERS[k], "capsize": 2.5, "elinewidth": 1.2}
+            axes.errorbar(own[measure], places, xerr=np.nan_to_num(ends), label=name, **look)
+        if paper is not None:
+            _paper(axes, paper, layer, covered, 0.2 * (shown - 1) / 2)
+        axes.set_title(words(layer))
+        axes.set_xlabel(MEASURES[measure])
+        axes.grid(axis="x")
+        if measure == "changed":
+            axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    panels[0].set_yticks(range(len(covered)), [SHORT.get(name, name) for name in covered])
+    panels[0].set_ylim(len(covered) - 0.45, -0.55)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=shown)
+    return figure
+
+
+def _paper(axes: Axes, paper: pd.DataFrame, layer: str, covered: Sequence[str], shift: float) -> None:
+    """The paper's values; its one random row stands at our first random kind."""
+    random = next((i for i, name in enumerate(covered) if name in (SAME, OWN)), None)
+    places = [random if row == "random" else covered.index(row) for row in paper["occluded"]]
+    look = {"color": INK, "fmt": "D", "mfc": "white", "capsize": 2.5, "elinewidth": 1.2}
+    at = np.array(places) + shift
+    axes.errorbar(paper[layer], at, xerr=paper[f"{layer}_spread"], label="the paper, five faces", **look)
+
+
+@styled
+def against_changed(places: pd.DataFrame) -> Figure:
+    """Δ of every square against the share of units it changes: is Δ low for more than few changes?
+
+    Args:
+        places: as `Consistency.by_place` gives them.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    wanted = ("layer", "occluded", "delta", "changed")
+    if missing := [name for name in wanted if name not in places]:
+        raise ValueError(f"the table has no column {missing[0]}; it needs {', '.join(wanted)}")
+    layers = list(dict.fromkeys(places["layer"]))
+    figure = new(height=3.6)
+    panels = figure.subplots(1, len(layers), squeeze=False)[0]
+    looks = RANDOM_LOOKS | POINT_LOOKS
+    for axes, layer in zip(panels, layers, strict=True):
+        for name, (colour, marker) in looks.items():
+            own = places[(places["layer"] == layer) & (places["occluded"] == name)]
+            label = SHORT.get(name, name).replace("\n", " ")
+            size = 5 if name in RANDOM_LOOKS else 7.5
+            axes.plot(own["changed"], own["delta"], marker, color=colour, ms=size, ls="", label=label)
+        axes.set(title=words(layer), xlabel=MEASURES["changed"])
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.grid()
+    panels[0].set_ylabel(MEASURES["delta"])
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    return figure
+
+
+def _sheet(figure: Figure) -> Axes:
+    """Axes over the whole figure, in inches from the top left once limits are set."""
+    return bare(figure.add_axes((0, 0, 1, 1)))
+
+
+def _tile(axes: Axes, image: np.ndarray, left: float, top: float, side: float, gap: float) -> None:
+    where = (left + gap / 2, left + side - gap / 2, top + side - gap / 2, top + gap / 2)
+    axes.imshow(image, extent=where, interpolation="antialiased", aspect="auto")

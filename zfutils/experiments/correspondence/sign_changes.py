@@ -1,0 +1,166 @@
+"""Does a network treat the same part of different faces alike? (Zeiler & Fergus 2013, §4.3, Fig. 8, Table 1)
+
+A part of face i is covered; ε_i = x_i − x̃_i is the change of the feature vector x_i at a layer. Δ of a part
+is the mean over ordered pairs i ≠ j of the share of units in which sign(ε_i) and sign(ε_j) differ. The sign
+has three values: |ε| ≤ 1e-6 · max|x_i| counts as 0, as most units of a ReLU's output do not change at all.
+The lower Δ, the more alike the change. But Δ also falls when fewer units change, so the share of these and
+agreement corrected for chance, κ, stand beside it (`sign_agreement`).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zfutils.experiments.correspondence.consistency import Consistency
+from zfutils.experiments.correspondence.faces import PARTS
+from zfutils.experiments.correspondence.occluders import SAME, Occluders
+from zfutils.experiments.correspondence.sign_agreement import SignChanges, over_pairs, pairs
+from zfutils.nets.chains import chain
+
+LAYERS = ("relu5", "relu7")
+TOLERANCE = 1e-6  # of the largest activation
+PAPER = pd.DataFrame(  # Table 1; what ± means is not said
+    [
+        ("right eye", 0.067, 0.007, 0.069, 0.015),
+        ("left eye", 0.069, 0.007, 0.068, 0.013),
+        ("nose", 0.079, 0.017, 0.069, 0.011),
+        ("random", 0.107, 0.017, 0.073, 0.014),
+    ],
+    columns=["occluded", "relu5", "relu5_spread", "relu7", "relu7_spread"],
+)
+
+
+@torch.no_grad()
+def sign_changes(
+    model: nn.Module,
+    images: Float[Tensor, "n c side side"],
+    squares: Occluders,
+    *,
+    grey: Float[Tensor, "c side side"],
+    layers: Sequence[str] = LAYERS,
+    batch: int = 128,
+) -> SignChanges:
+    """Which units rise and which fall when a square covers part of a face.
+
+    Args:
+        model: a plain chain of layers, in whatever mode; it is evaluated in eval mode.
+        images: faces, as the network takes them.
+        squares: on each face.
+        grey: what the squares show, as the network takes it.
+        layers: names in the chain.
+        batch: pictures at a time.
+
+    Raises:
+        ValueError: a layer that the network does not have, fewer than two faces, or squares for other ones.
+    """
+    flat = chain(model)
+    steps = dict(flat.named_children())
+    if unknown := [layer for layer in layers if layer not in steps]:
+        raise ValueError(f"layer {unknown[0]!r} is not in this network; it has {', '.join(steps)}")
+    n = len(images)
+    if n < 2:
+        raise ValueError(f"a correspondence is between two faces at least, got {n}")
+    if squares.corners.shape[1] != n or squares.side != images.shape[-1]:
+        there = f"{squares.corners.shape[1]} faces of {squares.side} px"
+        raise ValueError(f"the squares are for {there}, the images are {n} of {images.shape[-1]} px")
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    was_training, grey = model.training, grey.to(device)
+    model.eval()
+    try:
+        whole = _activations(steps, images.to(device), layers, batch)
+        silent = {layer: TOLERANCE * x.abs().amax(1, keepdim=True) for layer, x in whole.items()}
+        found: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+        for number in range(len(squares.names)):
+            mask = torch.from_numpy(squares.of([number]).masks()[0][:, None]).to(device)
+            covered = _activations(steps, torch.where(mask, grey, images.to(device)), layers, batch)
+            for layer, x in whole.items():
+                change = x - covered[layer]
+                sign = change.sign() * (change.abs() > silent[layer])
+                found[layer].append(sign.to(torch.int8).cpu())
+    finally:
+        model.train(was_training)
+    return SignChanges(squares.names, {layer: torch.stack(s).numpy() for layer, s in found.items()})
+
+
+def _activations(
+    steps: Mapping[str, nn.Module], images: Tensor, layers: Sequence[str], batch: int
+) -> dict[str, Float[Tensor, "n units"]]:
+    found: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+    for part in images.split(batch):
+        wanted, x = set(layers), part
+        for name, module in steps.items():
+            x = module(x)
+            if name in wanted:
+                found[name].append(x.flatten(1))
+                wanted.remove(name)
+            if not wanted:
+                break
+    return {layer: torch.cat(parts) for layer, parts in found.items()}
+
+
+# What the chapter's claims are about: layer, parts and measure, by the end of the claim's name.
+TESTED: dict[str, tuple[str, tuple[str, ...], Literal["delta", "kappa"]]] = {
+    "layer-5-eyes": ("relu5", PARTS[:2], "delta"),
+    "layer-5-nose": ("relu5", PARTS[2:], "delta"),
+    "layer-7": ("relu7", PARTS, "delta"),
+    "beyond-chance": ("relu5", PARTS, "kappa"),
+}
+
+
+def quantities(found: Consistency, *, random: str = SAME) -> dict[str, Float[np.ndarray, " draws"]]:
+    """What the chapter's claims are about, with faces drawn again: `TESTED`, and "fades-with-depth".
+
+    That one is the parts' advantage as a share of the random Δ, layer 5 less layer 7.
+    """
+    tested = {
+        name: found.advantage(layer, parts, random=random, measure=measure)
+        for name, (layer, parts, measure) in TESTED.items()
+    }
+    shares = [found.advantage(layer, random=random, relative=True) for layer in LAYERS]
+    return tested | {"fades-with-depth": shares[0] - shares[1]}
+
+
+def of_few(
+    changes: SignChanges, rows: Sequence[int], *, random: str = SAME, draws: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """The paper's protocol, with few faces: on some that are named, and on draws of as many others.
+
+    Args:
+        rows: the faces.
+        random: the kind of random places that parts are held against.
+
+    Returns:
+        A row a layer and name: delta and spread, mean and standard deviation over the pairs of the named
+        faces (over places too, where they are random); across, the standard deviation of delta over draws;
+        and ordered, the share of draws in which every part's Δ is below that of random places, the same in
+        every row of a layer.
+
+    Raises:
+        ValueError: fewer than two faces, or one that there is not.
+    """
+    n, few = next(iter(changes.signs.values())).shape[1], np.asarray(rows)
+    if not (2 <= len(few) <= n and few.min() >= 0 and few.max() < n and len(np.unique(few)) == len(few)):
+        raise ValueError(f"at least two different faces of 0…{n - 1} are needed, got {few.tolist()}")
+    rng = np.random.default_rng(seed)
+    drawn = np.zeros((draws, n))
+    np.put_along_axis(drawn, rng.random((draws, n)).argsort(1)[:, : len(few)], 1.0, axis=1)
+    tables = []
+    for layer, signs in changes.signs.items():
+        each = [pairs(s, s).differ for s in signs]
+        found, of_draws = [], {}
+        for name in dict.fromkeys(changes.names):
+            own = [table for table, other in zip(each, changes.names, strict=True) if other == name]
+            of_draws[name] = np.mean([over_pairs(table, drawn) for table in own], axis=0)
+            values = np.concatenate([t[np.ix_(few, few)][np.triu_indices(len(few), 1)] for t in own])
+            spread = values.std(ddof=1) if len(values) > 1 else math.nan
+            found.append((layer, name, values.mean(), spread, of_draws[name].std()))
+        table = pd.DataFrame(found, columns=["layer", "occluded", "delta", "spread", "across"])
+        highest = np.max([of_draws[part] for part in PARTS], axis=0)
+        tables.append(table.assign(ordered=float((highest < of_draws[random]).mean())))
+    return pd.concat(tables, ignore_index=True)

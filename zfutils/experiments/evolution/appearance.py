@@ -1,0 +1,259 @@
+"""How a map's appearance moves while the network trains, and jumps (Zeiler & Fergus 2013, §4 and Fig. 4).
+
+The paper shows each map by the projection of its strongest activation at several epochs, and says that it
+jumps where another picture becomes the strongest. The one idea here: compare a map with itself, where its
+picture changed and where it stayed; and again with the picture held fixed, since early snapshots differ
+more in everything.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from math import isnan, nan
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor, nn
+
+from zfutils.data.pixels import Pixels
+from zfutils.deconv.deconvnet import Deconvnet, Units
+from zfutils.deconv.top_activations import TopActivations
+from zfutils.nets.geometry import Window, seen_by
+from zfutils.stats.intervals import Interval, bootstrap_interval
+
+OUTSIDE = 128  # grey value of a patch where its window leaves the picture
+
+
+def changes(found: Mapping[float, Mapping[str, TopActivations]]) -> pd.DataFrame:
+    """Share of maps whose strongest picture is another one than at the snapshot before.
+
+    Maps that answer to no picture at either snapshot have no strongest one and are left out.
+
+    Args:
+        found: by epoch and layer, over the same images; the first of k counts.
+
+    Returns:
+        Columns layer, from_epoch, to_epoch, maps (how many count), changed (share of them; NaN of none) and
+        per_epoch (that share over the epochs between, a lower bound: a change back is not seen).
+    """
+    rows = []
+    for (start, before), (end, after) in pairwise(sorted(found.items())):
+        for layer in before:
+            live = _live(before[layer]) & _live(after[layer])
+            other = (before[layer].images[:, 0] != after[layer].images[:, 0]).cpu().numpy()
+            share = float(other[live].mean()) if live.any() else nan
+            rows.append((layer, start, end, int(live.sum()), share, share / (end - start)))
+    return pd.DataFrame(rows, columns=["layer", "from_epoch", "to_epoch", "maps", "changed", "per_epoch"])
+
+
+def strongest_projections(
+    model: nn.Module,
+    images: Pixels,
+    found: TopActivations,
+    maps: Int64[Tensor, " m"],
+    *,
+    side: int,
+    scale: float,
+) -> Float[np.ndarray, "m s s 3"]:
+    """Projection of the strongest activation of some maps, each on its unit's window.
+
+    The picture and the unit are those of `found`, the weights those of `model`: with another snapshot's
+    `found` the picture is held fixed, and where the unit then does not answer the projection is zero.
+
+    Args:
+        model: as `Deconvnet` takes it.
+        images: the set that `found` was searched in, centred as in training.
+        found: the strongest activations of a layer; the first of k is projected.
+        maps: rows of `found`, which are the layer's maps.
+        side, scale: with which `found` was searched.
+
+    Returns:
+        float32; s is the side of the layer's receptive field (pixels).
+
+    Raises:
+        ValueError: no maps, or one that the layer lacks.
+    """
+    if len(maps) == 0 or maps.min() < 0 or maps.max() >= len(found):
+        raise ValueError(f"maps must name at least one of {found.layer}'s {len(found)}, got {maps.tolist()}")
+    deconvnet, device = Deconvnet(model), next(model.parameters()).device
+    pictures, rows, columns = (t[maps, 0].cpu() for t in (found.images, found.rows, found.columns))
+    projections: list[np.ndarray] = [np.empty(0)] * len(maps)
+    for (view,) in images.views(pictures.unique(), crops=1, batch=32, side=side, scale=scale):
+        shown = view.rows.cpu()
+        which = torch.isin(pictures, shown).nonzero().flatten()
+        places = torch.searchsorted(shown, pictures[which])
+        units = Units(*(t.to(device) for t in (places, maps.cpu()[which], rows[which], columns[which])))
+        patterns = deconvnet.project(view.images.to(device), found.layer, units).pixels
+        for i, pattern in zip(which.tolist(), patterns.permute(0, 2, 3, 1).cpu().numpy(), strict=True):
+            projections[i] = pattern
+    return np.stack(projections)
+
+
+def strongest_patches(
+    images: Pixels, found: TopActivations, maps: Int64[Tensor, " m"], *, side: int, window: Window
+) -> UInt8[np.ndarray, "m s s 3"]:
+    """The part of the picture that each map's strongest unit sees; mid-grey where it leaves the picture.
+
+    Args:
+        images, found, maps, side: as for `strongest_projections`.
+        window: the layer's receptive field, as `Deconvnet.window` gives it.
+    """
+    corner, k = (images.size - side) // 2, window.kernel
+    patches = np.full((len(maps), k, k, images.pixels.shape[-1]), OUTSIDE, dtype=np.uint8)
+    for patch, which in zip(patches, maps.tolist(), strict=True):
+        picture = images.pixels[int(found.images[which, 0])]
+        picture = picture[corner : corner + side, corner : corner + side]
+        spans = [seen_by(int(place[which, 0]), window) for place in (found.rows, found.columns)]
+        (top, bottom), (left, right) = ((max(s.start, 0), min(s.stop, side)) for s in spans)
+        y, x = top - spans[0].start, left - spans[1].start
+        patch[y : y + bottom - top, x : x + right - left] = picture[top:bottom, left:right].cpu().numpy()
+    return patches
+
+
+def lines_of_snapshots(
+    models: Mapping[int, nn.Module],
+    images: Pixels,
+    found: Mapping[int, TopActivations],
+    maps: Int64[Tensor, " m"],
+    *,
+    side: int,
+    scale: float,
+) -> dict[str, np.ndarray]:
+    """Some maps of a layer at every snapshot, as the paper's Fig. 4 sets them in lines.
+
+    Args:
+        models: the network by epoch.
+        images: the set that was searched.
+        found: by epoch, of one layer.
+        maps: which of its maps.
+        side, scale: with which `found` was searched.
+
+    Returns:
+        projections and patches (m, epochs, s, s, 3), and images (m, epochs), the rows they are of.
+    """
+    parts: dict[str, list] = {"projections": [], "patches": [], "images": []}
+    for epoch, best in sorted(found.items()):
+        model = models[epoch]
+        window = Deconvnet(model).window(best.layer)
+        drawn = strongest_projections(model, images, best, maps, side=side, scale=scale)
+        parts["projections"].append(drawn)
+        parts["patches"].append(strongest_patches(images, best, maps, side=side, window=window))
+        parts["images"].append(best.images[maps, 0].cpu().numpy())
+    return {name: np.stack(values, 1) for name, values in parts.items()}
+
+
+def moves(
+    models: Mapping[int, nn.Module],
+    images: Pixels,
+    found: Mapping[int, Mapping[str, TopActivations]],
+    *,
+    layers: Sequence[str],
+    maps: int,
+    held: bool = False,
+    side: int,
+    scale: float,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """How far projections move between successive snapshots, in several layers (`jumps`).
+
+    Args:
+        models: the network by epoch.
+        images: the set that was searched.
+        found: by epoch and layer.
+        layers: which layers.
+        maps: how many maps of each, chosen by the seed among those that answer at the end.
+        held: project the last snapshot's strongest activation throughout: the control.
+        side, scale: with which `found` was searched.
+    """
+    last, tables = found[max(found)], []
+    for layer in layers:
+        chosen = last[layer].some(maps, seed=seed)
+        drawn = {
+            epoch: strongest_projections(
+                models[epoch], images, (last if held else of)[layer], chosen, side=side, scale=scale
+            )
+            for epoch, of in found.items()
+        }
+        tables.append(jumps(drawn, {epoch: of[layer] for epoch, of in found.items()}, chosen))
+    return pd.concat(tables, ignore_index=True).astype({"changed": bool})
+
+
+def jumps(
+    projections: Mapping[float, Float[np.ndarray, "m s s 3"]],
+    found: Mapping[float, TopActivations],
+    maps: Int64[Tensor, " m"],
+) -> pd.DataFrame:
+    """How far each map's projection moves from one snapshot to the next, and whether its picture changed.
+
+    The distance is one less the Pearson correlation over the whole window's pixels and colours. Windows of
+    different pictures or units are correlated as they are, without alignment. Pairs in which a map answers
+    to no picture, or a projection is constant, have no distance and are left out.
+
+    Args:
+        projections: by epoch, as `strongest_projections` gives them; with the picture held fixed for the
+            control, in which `changed` still says what the free one did.
+        found: by the same epochs, of one layer; says whether the strongest picture changed.
+        maps: which maps the projections are of.
+
+    Returns:
+        Columns layer, map, from_epoch, to_epoch, changed (bool), distance (0 to 2).
+
+    Raises:
+        ValueError: epochs or numbers of maps that do not match, or several layers.
+    """
+    if set(projections) != set(found) or any(len(p) != len(maps) for p in projections.values()):
+        sizes = {epoch: len(p) for epoch, p in projections.items()}
+        raise ValueError(f"{len(maps)} maps at epochs {sorted(found)} need their projections, got {sizes}")
+    if len(layers := {one.layer for one in found.values()}) != 1:
+        raise ValueError(f"jumps are those of one layer, got {', '.join(sorted(layers)) or 'none'}")
+    rows = []
+    for start, end in pairwise(sorted(found)):
+        before, after = found[start], found[end]
+        live = _live(before) & _live(after)
+        other = (before.images[:, 0] != after.images[:, 0]).cpu().numpy()
+        for which, a, b in zip(maps.tolist(), projections[start], projections[end], strict=True):
+            distance = _distance(a, b)
+            if live[which] and not isnan(distance):
+                rows.append((before.layer, which, start, end, bool(other[which]), distance))
+    return pd.DataFrame(rows, columns=["layer", "map", "from_epoch", "to_epoch", "changed", "distance"])
+
+
+def jump_sizes(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean distance of every map where its picture changed, and where it stayed, for maps that show both.
+
+    Args:
+        table: as `jumps` gives it; several layers may be joined, and several networks with columns run or
+            seed, which keep their maps apart.
+
+    Returns:
+        Columns (run, seed,) layer, map, changed, stayed, difference.
+    """
+    keys = [name for name in ("run", "seed", "layer", "map") if name in table]
+    means = table.pivot_table(index=keys, columns="changed", values="distance", sort=False)
+    both = means.reindex(columns=[True, False]).set_axis(["changed", "stayed"], axis=1).dropna()
+    return both.assign(difference=both["changed"] - both["stayed"]).reset_index()
+
+
+def jump_interval(table: pd.DataFrame, *, layers: Iterable[str], seed: int = 0) -> Interval:
+    """Mean over maps of what a change of the picture adds to the distance, maps resampled.
+
+    Args:
+        table: as `jumps` gives it, with at least eight maps of these layers that show both.
+        layers: which of its layers count.
+    """
+    sizes = jump_sizes(table[table["layer"].isin(list(layers))])
+    return bootstrap_interval(sizes["difference"], resampled="maps", seed=seed)
+
+
+def _live(found: TopActivations) -> np.ndarray:
+    return (found.values[:, 0] > 0).cpu().numpy()
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    """One less the Pearson correlation; NaN where either is constant."""
+    x, y = (one.astype(np.float64).ravel() for one in (a, b))
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return nan
+    x, y = x - x.mean(), y - y.mean()
+    return float(np.clip(1 - x @ y / np.sqrt((x @ x) * (y @ y)), 0, 2))

@@ -1,0 +1,237 @@
+"""Figures of chapter 4: how features form while a network trains (Zeiler & Fergus 2013, Fig. 4).
+
+The one idea: layers have an order, and one ramp of colours from the first to the last keeps it in every
+figure. Thin lines are single seeds, broad ones their mean.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Literal
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int64, UInt8
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from zfutils.experiments.evolution.settling import SETTLED
+from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, ORDERED, VERMILLION, WIDTH, bare, new, styled
+
+Scale = Literal["row", "own"]
+LAYER_MARKERS = (*MARKERS, "X")
+MEASURES = {"cka": "CKA with the last snapshot", "probe": "accuracy of a linear probe"}
+ENDS = {"cka": "0 at step 0, 1 between two seeds", "probe": "0 at step 0, 1 at the last snapshot"}
+LABELS, HEADER, GAP = 0.62, 0.42, 0.05  # inches: row labels, column headings, between two cells
+
+
+@styled
+def fig_4(
+    projections: Float[np.ndarray, "maps epochs s s 3"],
+    patches: UInt8[np.ndarray, "maps epochs s s 3"],
+    images: Int64[np.ndarray, "maps epochs"],
+    *,
+    epochs: Sequence[float],
+    maps: Sequence[int],
+    scale: Scale = "row",
+) -> Figure:
+    """Maps of one layer while it forms: the strongest projection at every snapshot, its patch below.
+
+    A row is a map, a column a snapshot. Mid-grey is a projection of 0. A triangle on the boundary of two
+    columns says that another picture has become the strongest.
+
+    Args:
+        projections: of each map's strongest activation, on its unit's window.
+        patches: the same windows of the pictures.
+        images: which picture that is; where its number differs from the one before stands a triangle.
+        epochs: of the snapshots.
+        maps: their numbers, for the labels.
+        scale: the one contrast rule. "row": full range is the 99.5th percentile of the absolute values of
+            all projections in the row, so that strength can be compared along it; "own": of the single
+            projection, so that the form of weak early ones can be seen.
+
+    Raises:
+        ValueError: shapes that do not match, no maps or snapshots, or another scale.
+    """
+    projections, patches, images = (np.asarray(a) for a in (projections, patches, images))
+    shape = (len(maps), len(epochs))
+    if 0 in shape or any(a.shape[:2] != shape for a in (projections, patches, images)):
+        came = ", ".join(str(a.shape[:2]) for a in (projections, patches, images))
+        raise ValueError(f"{len(maps)} maps at {len(epochs)} snapshots need arrays of that shape, got {came}")
+    shown = 0.5 + 0.5 * _contrast(projections, scale)
+    side = min((WIDTH - LABELS) / len(epochs), 1.1)
+    block = 2 * side + 0.1  # a projection, its patch, and room before the next map
+    height = HEADER + len(maps) * block + 0.32
+    figure = new(height=height, layout="none")
+    axes = bare(figure.add_axes((0, 0, 1, 1)))
+    axes.text(LABELS - 0.08, HEADER - 0.1, "epoch", ha="right", va="baseline")
+    for column, epoch in enumerate(epochs):
+        left = LABELS + column * side
+        axes.text(left + side / 2, HEADER - 0.1, f"{epoch:g}", ha="center", va="baseline")
+        for row in range(len(maps)):
+            top = HEADER + row * block
+            for picture, y in ((shown[row, column], top), (patches[row, column], top + side - GAP / 2)):
+                where = (left + GAP / 2, left + side - GAP / 2, y + side - GAP / 2, y + GAP / 2)
+                axes.imshow(picture, extent=where, interpolation="antialiased", aspect="auto")
+    for row, number in enumerate(maps):
+        axes.text(LABELS - 0.08, HEADER + row * block + side, f"map\n{number}", ha="right", va="center")
+    other = images[:, 1:] != images[:, :-1]
+    rows, columns = np.nonzero(other)
+    look = {"marker": "v", "ls": "", "color": VERMILLION, "mec": "white", "mew": 0.8, "ms": 8}
+    (marks,) = axes.plot(LABELS + (columns + 1) * side, HEADER + rows * block + 0.03, **look, clip_on=False)
+    marks.set_gid("changes")
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    note = Line2D([], [], **look, label="another picture than at the snapshot before")
+    axes.legend(handles=[note], loc="lower right", borderaxespad=0, bbox_to_anchor=(1, 0.0))
+    return figure
+
+
+def _contrast(projections: np.ndarray, scale: Scale) -> np.ndarray:
+    """Values in -1…1 by the contrast rule of `fig_4`."""
+    if scale not in ("row", "own"):
+        raise ValueError(f"scale is 'row' or 'own', not {scale!r}")
+    over = (1, 2, 3, 4) if scale == "row" else (2, 3, 4)
+    full = np.percentile(np.abs(projections), 99.5, axis=over, keepdims=True)
+    return np.clip(projections / np.maximum(full, np.finfo(np.float32).tiny), -1, 1)
+
+
+@styled
+def curves(
+    table: pd.DataFrame,
+    *,
+    measure: Literal["cka", "probe"],
+    rescaled: bool = True,
+    lowered: Mapping[str, Sequence[float]] | None = None,
+) -> Figure:
+    """How every layer comes to what it is: a panel a run, a colour a layer, a thin line a seed.
+
+    Args:
+        table: as `settling.evolution_table` gives it; curves that are NaN are left out.
+        measure: similarity to the last snapshot, or a linear probe's accuracy.
+        rescaled: from step 0 to the end, with the 90 % that count as settled; or as measured.
+        lowered: by run, the epochs after which the rate was lowered, of all its seeds; dotted.
+
+    Raises:
+        ValueError: another measure, or a column is missing.
+    """
+    column = f"{measure}_rescaled" if rescaled else measure
+    if measure not in MEASURES or (lacking := {"run", "seed", "layer", "epoch", column} - set(table.columns)):
+        wrong = f"no measure {measure!r}" if measure not in MEASURES else f"no column {', '.join(lacking)}"
+        raise ValueError(f"{wrong}; measures are {', '.join(MEASURES)}")
+    runs, looks = list(dict.fromkeys(table["run"])), _looks(table)
+    figure = new(height=4.0)
+    panels = figure.subplots(1, len(runs), sharey=True, squeeze=False)[0]
+    for axes, run in zip(panels, runs, strict=True):
+        for layer, look in looks.items():
+            own = table[(table["run"] == run) & (table["layer"] == layer)]
+            by_epoch = own.pivot(index="epoch", columns="seed", values=column).dropna(axis=1)
+            if by_epoch.empty:
+                continue
+            axes.plot(by_epoch.index, by_epoch, color=look["color"], lw=0.6, alpha=0.7)
+            axes.plot(by_epoch.index, by_epoch.mean(axis=1), lw=2, ms=4.5, **look)
+        for epoch in sorted(set((lowered or {}).get(run, ()))):
+            axes.axvline(epoch, color=INK, ls=":", lw=1.2, zorder=0.5)
+        if rescaled:
+            axes.axhline(SETTLED, color=FAINT, ls="--", lw=1, zorder=0.5)
+        axes.set(title=run, xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(axis="y")
+    if not rescaled and measure == "probe":
+        panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    panels[0].set_ylabel(MEASURES[measure] + (f",\n{ENDS[measure]}" if rescaled else ""))
+    marks = [Line2D([], [], lw=2, ms=4.5, label=_named(layer), **look) for layer, look in looks.items()]
+    if rescaled:
+        marks.append(Line2D([], [], color=FAINT, ls="--", lw=1, label="90 %"))
+    if any((lowered or {}).get(run) for run in runs):
+        marks.append(Line2D([], [], color=INK, ls=":", lw=1.2, label="rate lowered"))
+    figure.legend(handles=marks, loc="outside right center")
+    return figure
+
+
+@styled
+def settling_times(times: pd.DataFrame, *, epochs: float) -> Figure:
+    """When every layer settles: a dot a network, its bar the two snapshots between which that lies.
+
+    Colour and marker are the run; its seeds stand below one another. A panel a measure. Networks that
+    never settle are left out.
+
+    Args:
+        times: as `settling.times` gives it.
+        epochs: the training's length, where the axis ends.
+    """
+    measures = list(dict.fromkeys(times["measure"]))
+    layers, runs = list(dict.fromkeys(times["layer"])), list(dict.fromkeys(times["run"]))
+    networks = list(dict.fromkeys(zip(times["run"], times["seed"], strict=True)))
+    networks.sort(key=lambda network: runs.index(network[0]))
+    figure = new(height=1.2 + len(layers) * max(0.34, 0.11 * len(networks)))
+    panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    for axes, measure in zip(panels, measures, strict=True):
+        for row in times[times["measure"] == measure].dropna(subset="time").itertuples():
+            which = runs.index(row.run)
+            shift = 0.7 * ((networks.index((row.run, row.seed)) + 0.5) / len(networks) - 0.5)
+            y, colour = layers.index(row.layer) + shift, CYCLE[which % len(CYCLE)]
+            axes.plot([row.before, row.after], [y, y], color=colour, lw=1.2, alpha=0.6)
+            axes.plot(row.time, y, MARKERS[which % len(MARKERS)], color=colour, ms=4.5, clip_on=False)
+        for line in range(1, len(layers)):
+            axes.axhline(line - 0.5, color="#dddddd", lw=0.6, zorder=0)
+        axes.set(title=MEASURES[measure], xlabel="epoch at which 90 % is reached to stay", xlim=(0, epochs))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(axis="x")
+        axes.tick_params(axis="y", length=0)
+    panels[0].set_yticks(range(len(layers)), [_named(layer) for layer in layers])
+    panels[0].set_ylim(len(layers) - 0.5, -0.5)
+    marks = [
+        Line2D(
+            [], [], color=CYCLE[i % len(CYCLE)], marker=MARKERS[i % len(MARKERS)], lw=1.2, ms=4.5, label=run
+        )
+        for i, run in enumerate(runs)
+    ]
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks))
+    return figure
+
+
+@styled
+def picture_changes(changes: pd.DataFrame) -> Figure:
+    """How often a map's strongest picture changes: share of maps and epoch, between every two snapshots.
+
+    A level lasts from one snapshot to the next; seeds, where there is a column of that name, are averaged.
+
+    Args:
+        changes: as `appearance.changes` gives it.
+    """
+    looks = _looks(changes)
+    figure = new(height=3.6)
+    axes = figure.subplots()
+    means = changes.groupby(["layer", "from_epoch", "to_epoch"], sort=False, as_index=False)[
+        "per_epoch"
+    ].mean()
+    for layer, look in looks.items():
+        own = means[means["layer"] == layer].sort_values("from_epoch")
+        edges = [*own["from_epoch"], own["to_epoch"].iloc[-1]]
+        axes.stairs(own["per_epoch"], edges, baseline=None, color=look["color"], lw=1.2, alpha=0.6)
+        middles = [(start + end) / 2 for start, end in pairwise(edges)]
+        axes.plot(middles, own["per_epoch"], ls="", ms=5, **look)
+    axes.set(xlabel="epoch", ylabel="maps with another strongest\npicture, per epoch", ylim=(0, None))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(axis="y")
+    axes.margins(x=0.01)
+    marks = [Line2D([], [], label=_named(layer), **look) for layer, look in looks.items()]
+    figure.legend(handles=marks, loc="outside right center")
+    return figure
+
+
+def _looks(table: pd.DataFrame) -> dict[str, dict]:
+    """Colour and marker of every layer, in the order in which the table names them."""
+    layers = list(dict.fromkeys(table["layer"]))
+    colours = mpl.colormaps[ORDERED](np.linspace(0, 0.92, len(layers)))
+    return {
+        layer: {"color": tuple(colour), "marker": LAYER_MARKERS[i % len(LAYER_MARKERS)]}
+        for i, (layer, colour) in enumerate(zip(layers, colours, strict=True))
+    }
+
+
+def _named(layer: str) -> str:
+    """ "relu5" is the paper's layer 5."""
+    return f"layer {layer.removeprefix('relu')}" if layer.startswith("relu") else layer

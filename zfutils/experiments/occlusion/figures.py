@@ -1,0 +1,221 @@
+"""What a covered picture does to a network, as the paper's Fig. 7 shows it, and how a cheat looks in it.
+
+The one idea: a map of positions lies on the picture's own pixels, each position a square of one stride about
+the patch's centre, so that panels can be read across.
+"""
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch as Swatch
+from matplotlib.patches import Rectangle
+
+from zfutils.experiments.occlusion.map_projections import MapProjections
+from zfutils.experiments.occlusion.sliding_patch import Occlusion, Patch
+from zfutils.plotting.style import (
+    BLUE,
+    CYCLE,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    ORDERED,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    YELLOW,
+    bare,
+    new,
+    styled,
+)
+from zfutils.plotting.tiles import block, eight_bits, shades
+
+CLASS_COLOURS = (BLUE, VERMILLION, YELLOW, GREEN, PURPLE, SKY, ORANGE)  # the followed class first
+REST = "another class"
+MOST = 1.5  # times the whole picture's activation; a patch can also make a map answer more
+TITLES = ("picture", "layer-5 map", "its projections", "true class", "most probable")
+FALLS = "magma"
+
+
+@styled
+def fig_7(
+    images: UInt8[np.ndarray, "n h w 3"],
+    found: Occlusion,
+    projections: Sequence[MapProjections],
+    classes: Sequence[str],
+    *,
+    masks: Bool[np.ndarray, "n h w"] | None = None,
+) -> Figure:
+    """The five panels of the paper's Fig. 7, a line a picture.
+
+    From the left: the picture, with the patch in a corner; the followed map's summed activation by position,
+    as a share of that on the whole picture (no scale goes beyond `MOST`); the map's projection on this
+    picture (framed) and on others, each with a contrast of its own; the probability of the class that is
+    followed; the most probable class.
+
+    Args:
+        images: the pictures, as the network saw them.
+        found: what was measured on them, in this order.
+        projections: of their maps, in this order.
+        classes: names.
+        masks: the object of each picture, whose outline is then drawn.
+
+    Raises:
+        ValueError: no pictures, or images, projections or masks that are not as many.
+    """
+    n = len(found)
+    if not n or len(images) != n or len(projections) != n or (masks is not None and len(masks) != n):
+        counts = f"{len(images)} images, {len(projections)} projections"
+        raise ValueError(f"a line a picture: {n} were measured, beside {counts}")
+    figure = new(height=1.34 * n + 0.7)
+    ratios = {"width_ratios": (1, 1, 1, 1, 1, 1.25), "height_ratios": (*[1] * n, 0.06)}
+    grid = figure.add_gridspec(n + 1, 6, **ratios).subplots(squeeze=False)
+    whole = np.where(found.plain_activations == 0, 1, found.plain_activations)
+    activity = found.activations / whole[:, None, None]
+    most = min(MOST, max(1.0, float(activity.max())))
+    for i, line in enumerate(grid[:n]):
+        side = images[i].shape[:2]
+        line[0].imshow(images[i])
+        _patch(line[0], found.patch, side)
+        first = _positions(line[1], activity[i], found.patch, side, cmap=ORDERED, vmin=0, vmax=most)
+        _projections(line[2], projections[i])
+        second = _positions(line[3], found.probability[i], found.patch, side, cmap=ORDERED, vmin=0, vmax=1)
+        _classes(line[4], line[5], found, i, classes, side)
+        for place, axes in enumerate(line[:5]):
+            bare(axes)
+            if masks is not None and place != 2:
+                axes.contour(masks[i], levels=[0.5], colors="white", linewidths=0.9)
+        line[0].set_ylabel(fill(classes[found.labels[i]], 15, max_lines=2, placeholder="…"), fontsize=9)
+    for axes, title in zip(grid[0], TITLES, strict=False):
+        axes.set_title(title, fontsize=9)
+    for axes in grid[n, [0, 2, 4, 5]]:
+        axes.axis("off")
+    ends = ("neither", "max" if activity.max() > most else "neither")
+    for column, shown, label, end in ((1, first, "share", ends[1]), (3, second, "probability", ends[0])):
+        bar = figure.colorbar(shown, cax=grid[n, column], orientation="horizontal", extend=end)
+        bar.set_label(label, fontsize=9)
+        bar.ax.tick_params(labelsize=9)
+    return figure
+
+
+def _patch(axes: Axes, patch: Patch, side: tuple[int, int]) -> None:
+    """The patch's size, drawn at the first position that is not cut."""
+    corner = [int(patch.spans(n).starts[np.argmax(_lengths(patch, n))]) for n in side]
+    look = {"fill": False, "edgecolor": "white", "linewidth": 2.2}
+    axes.add_patch(Rectangle((corner[1] - 0.5, corner[0] - 0.5), patch.size, patch.size, **look))
+    look |= {"edgecolor": INK, "linewidth": 0.9}
+    axes.add_patch(Rectangle((corner[1] - 0.5, corner[0] - 0.5), patch.size, patch.size, **look))
+
+
+def _lengths(patch: Patch, side: int) -> np.ndarray:
+    spans = patch.spans(side)
+    return spans.stops - spans.starts
+
+
+def _positions(axes: Axes, values: np.ndarray, patch: Patch, side: tuple[int, int], **look):
+    """A map of positions on the pixels of the picture."""
+    rows, columns = (patch.centres(n) for n in side)
+    half = patch.stride / 2
+    extent = (columns[0] - half, columns[-1] + half, rows[-1] + half, rows[0] - half)
+    shown = axes.imshow(values, extent=extent, aspect="equal", **look)
+    axes.set(xlim=(-0.5, side[1] - 0.5), ylim=(side[0] - 0.5, -0.5))
+    axes.set_facecolor("#eeeeee")
+    return shown
+
+
+def _projections(axes: Axes, one: MapProjections) -> None:
+    """Projections in a square, the picture's own framed."""
+    tile, gap = one.projections.shape[1], 2
+    inside = np.ones(one.projections.shape[:3], dtype=bool)
+    alone = [shades(p[None], i[None]) for p, i in zip(one.projections, inside, strict=True)]
+    axes.imshow(block(eight_bits(np.concatenate(alone)), inside, tile=tile, gap=gap))
+    axes.add_patch(Rectangle((-0.5, -0.5), tile, tile, fill=False, edgecolor="black", linewidth=1.6))
+    axes.set_xlabel(f"map {one.number}", fontsize=9, labelpad=1)
+
+
+def _classes(axes: Axes, beside: Axes, found: Occlusion, i: int, classes: Sequence[str], side) -> None:
+    """The most probable class by position; the commonest have colours of their own, named beside."""
+    predicted, own = found.predicted[i], int(found.labels[i])
+    numbers, counts = np.unique(predicted[predicted != own], return_counts=True)
+    named = [own, *numbers[np.argsort(-counts, kind="stable")][: len(CLASS_COLOURS) - 1].tolist()]
+    place = np.full(predicted.shape, len(named))
+    for index, number in enumerate(named):
+        place[predicted == number] = index
+    colours = [*CLASS_COLOURS[: len(named)], "#bbbbbb"]
+    _positions(axes, place, found.patch, side, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(named) + 0.5)
+    names = [classes[number] for number in named] + ([REST] if (place == len(named)).any() else [])
+    swatches = [Swatch(facecolor=c, label=_short(n)) for c, n in zip(colours, names, strict=False)]
+    beside.legend(
+        handles=swatches, loc="center left", fontsize=9, handlelength=0.8, labelspacing=0.25, borderaxespad=0
+    )
+    beside.axis("off")
+
+
+def _short(name: str, most: int = 20) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+@styled
+def cheat(
+    images: UInt8[np.ndarray, "n h w 3"],
+    falls: Mapping[str, Float[np.ndarray, "n p q"]],
+    shares: Mapping[str, Float[np.ndarray, " m"]],
+    patch: Patch,
+    *,
+    masks: Bool[np.ndarray, "n h w"],
+) -> Figure:
+    """Where two networks lose what they know of the same scenes, and the one number that tells them apart.
+
+    Each map has a scale of its own, from 0 to its greatest fall, which is written below it.
+
+    Args:
+        images: the scenes, as the networks saw them.
+        falls: of the true class, by network; falls below 0 are shown as 0.
+        shares: of the fall on the background (`localisation.background_share`), by network, over all scenes.
+        patch: whose positions the falls have.
+        masks: the object of each scene, whose outline is drawn.
+
+    Raises:
+        ValueError: no scenes, or maps or masks that are not as many; more than six networks.
+    """
+    n = len(images)
+    if not n or not falls or len(masks) != n or any(len(values) != n for values in falls.values()):
+        raise ValueError(f"{n} scenes, {len(masks)} masks and maps of {[len(v) for v in falls.values()]}")
+    if not 1 <= len(shares) <= len(CYCLE):
+        raise ValueError(f"a figure tells 1 to {len(CYCLE)} networks apart, not {len(shares)}")
+    figure = new(height=1.5 * n + 0.45)
+    left, right = figure.subfigures(1, 2, width_ratios=(1.25 * (1 + len(falls)), 3))
+    side = images[0].shape[:2]
+    for i, line in enumerate(left.subplots(n, 1 + len(falls), squeeze=False)):
+        line[0].imshow(images[i])
+        for axes, values in zip(line[1:], falls.values(), strict=True):
+            most = float(values[i].max())
+            _positions(axes, values[i].clip(min=0), patch, side, cmap=FALLS, vmin=0, vmax=max(most, 1e-12))
+            axes.set_xlabel(f"0 to {most:.2g}" if most > 0 else "no fall", fontsize=9, labelpad=2)
+        for axes in line:
+            bare(axes).contour(masks[i], levels=[0.5], colors="white", linewidths=0.9)
+        if i == 0:
+            for axes, title in zip(line, ("scene", *falls), strict=True):
+                axes.set_title(title, fontsize=9.5)
+    _distributions(right.subplots(), shares)
+    return figure
+
+
+def _distributions(axes: Axes, shares: Mapping[str, np.ndarray]) -> None:
+    """Every scene a dot, spread at random across its row; a bar at the median."""
+    draw = np.random.default_rng(0)
+    for place, values in enumerate(shares.values()):
+        spread = place + 0.5 * (draw.random(len(values)) - 0.5)
+        axes.scatter(values, spread, s=7, color=CYCLE[place], alpha=0.55, linewidths=0)
+        axes.plot([np.median(values)] * 2, [place - 0.36, place + 0.36], color=INK, linewidth=2)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.axvline(0.5, color=FAINT, linewidth=0.8, linestyle=":")
+    axes.set_yticks(range(len(shares)), [fill(name, 12) for name in shares], fontsize=9)
+    axes.set(xlim=(-0.03, 1.03), ylim=(len(shares) - 0.45, -0.55), xlabel="share on the background")
+    axes.grid(axis="x")
+    axes.set_axisbelow(True)

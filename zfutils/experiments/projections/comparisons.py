@@ -1,0 +1,81 @@
+"""Correlations of projections with each other and with the edges of their pictures (chapter 3).
+
+Pearson's, over the part of a projection's window that lies in the picture; what is constant there has none.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from zfutils.deconv.deconvnet import Projections
+from zfutils.nets.geometry import Span
+
+
+def edge_correlation(
+    projections: Projections, pictures: Float[Tensor, "p channels h w"], images: Int64[Tensor, " n"]
+) -> Float[np.ndarray, " n"]:
+    """Pearson correlation of projections' magnitudes with the gradient magnitude of their pictures.
+
+    Over the window where it lies in the picture; NaN where either is constant.
+
+    Args:
+        projections: on their windows.
+        pictures: what was projected from.
+        images: the picture of each projection.
+    """
+    gradients = gradient_magnitude(pictures)
+    inside = inside_picture(projections, pictures.shape[-2:])
+    height, width = projections.pixels.shape[-2:]
+    found = []
+    for i, image in enumerate(images.tolist()):
+        rows, columns = (
+            Span(corner, corner + n)
+            for corner, n in ((int(projections.tops[i]), height), (int(projections.lefts[i]), width))
+        )
+        there = gradients[image, max(rows.start, 0) : rows.stop, max(columns.start, 0) : columns.stop]
+        magnitude = projections.pixels[i].norm(dim=0)[inside[i]]
+        found.append(pearson(magnitude, there.flatten()))
+    return np.array(found)
+
+
+def gradient_magnitude(pictures: Float[Tensor, "n channels h w"]) -> Float[Tensor, "n h w"]:
+    """Length of the brightness gradient at every pixel: Sobel's differences of the mean over colours."""
+    grey = nn.functional.pad(pictures.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    smooth, step = grey.new_tensor([1.0, 2.0, 1.0]) / 4, grey.new_tensor([-1.0, 0.0, 1.0]) / 2
+    kernels = torch.stack([torch.outer(smooth, step), torch.outer(step, smooth)])[:, None]
+    return nn.functional.conv2d(grey, kernels).norm(dim=1)
+
+
+def correlation(
+    first: Float[Tensor, "channels h w"], second: Float[Tensor, "channels h w"], inside: Bool[Tensor, "h w"]
+) -> float:
+    """Pearson correlation over all colours of the pixels inside; NaN where either is constant there."""
+    return pearson(first[:, inside].flatten(), second[:, inside].flatten())
+
+
+def pearson(first: Float[Tensor, " m"], second: Float[Tensor, " m"]) -> float:
+    """Pearson correlation in double precision; NaN where either is constant or there is nothing."""
+    pair = (x.double().cpu().numpy()[None] for x in (first, second))
+    return float(row_correlations(*pair)[0]) if first.numel() else np.nan
+
+
+def row_correlations(
+    first: Float[np.ndarray, "n m"], second: Float[np.ndarray, "n m"]
+) -> Float[np.ndarray, " n"]:
+    """Pearson correlation of each row with its partner; NaN where either is constant."""
+    first, second = (x - x.mean(1, keepdims=True) for x in (first, second))
+    size = np.sqrt((first**2).sum(1) * (second**2).sum(1))
+    with np.errstate(invalid="ignore"):
+        return np.where(size > 0, (first * second).sum(1) / size, np.nan)
+
+
+def inside_picture(projections: Projections, picture: tuple[int, int]) -> Bool[Tensor, "n h w"]:
+    """Which pixels of each window lie in the picture."""
+    along = []
+    for corners, n, size in zip(
+        (projections.tops, projections.lefts), projections.pixels.shape[-2:], picture, strict=True
+    ):
+        at = corners[:, None] + torch.arange(n, device=corners.device)
+        along.append((at >= 0) & (at < size))
+    return along[0][:, :, None] & along[1][:, None, :]

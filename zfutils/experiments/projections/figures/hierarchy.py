@@ -1,0 +1,152 @@
+"""Figures of chapter 3: what grows from layer to layer, beside what a network of random weights gives.
+
+The one idea: trained and random stand side by side at every layer, each with its own colour, marker and
+line style, so that the eye compares the two before it compares the layers.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from zfutils.plotting.style import BLUE, FAINT, INK, ORANGE, VERMILLION, new, styled
+
+LOOKS = {"trained": (BLUE, "o", "-"), "random": (VERMILLION, "s", "--")}  # colour, marker, line style
+NAMES = {"trained": "trained", "random": "random weights"}
+TITLES = {  # measure: title of its panel, what its axis counts
+    "orientation": ("One orientation", "coherence"),
+    "colour": ("Colour", "share of energy"),
+    "texture": ("Tiles shuffled", "response kept"),
+    "class": ("Commonest class", "share of nine pictures"),
+    "likeness": ("Within less across maps", "correlation"),
+}
+PAIRS = {"within": (BLUE, "o", "-"), "across": (ORANGE, "D", "--")}  # columns of the rows
+APART, SPREAD = 0.16, 0.1  # layers; of the two kinds of pairs, and of the maps' dots
+SHIFT = 0.09  # layers; keeps the two networks' bars apart
+COLUMNS = 3
+
+
+@styled
+def hierarchy(table: pd.DataFrame, *, chance: Mapping[str, float] | None = None) -> Figure:
+    """Every measure by layer, trained against random weights; bars are intervals over maps.
+
+    Args:
+        table: columns layer (number), network ("trained" or "random"), measure, estimate, low, high, as
+            `selectivity.table` gives it; a panel for each measure that is there. Of the measures named in
+            `TITLES` the panel has that title, any other its own name.
+        chance: of some measures, what chance gives; a dotted line.
+
+    Raises:
+        ValueError: a column is missing, or a network that is neither; names it.
+    """
+    _refuse(table, {"layer", "network", "measure", "estimate", "low", "high"})
+    there = list(table["measure"].unique())
+    measures = [m for m in TITLES if m in there] + [m for m in there if m not in TITLES]
+    lines = -(-len(measures) // COLUMNS)
+    figure = new(height=0.55 + 2.35 * lines)
+    panels = figure.subplots(lines, min(COLUMNS, len(measures)), squeeze=False).ravel()
+    for axes, measure in zip(panels, measures, strict=False):
+        rows = table[table["measure"] == measure]
+        for network, group in rows.groupby("network"):
+            _line(axes, group.sort_values("layer"), network)
+        title, counts = TITLES.get(measure, (measure, "mean over maps"))
+        axes.set(title=title, ylabel=counts)
+        _layers(axes, table["layer"])
+        if measure in (chance or {}):
+            axes.axhline(chance[measure], color=INK, linestyle=":", linewidth=1.2, zorder=1)
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, 0), high)
+        if low < 0:
+            axes.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
+    for axes in panels[len(measures) :]:
+        axes.remove()
+    handles = [_mark(network) for network in LOOKS if network in set(table["network"])]
+    if set(chance or {}) & set(measures):
+        handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=1.2, label="chance"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+@styled
+def likeness(rows: pd.DataFrame) -> Figure:
+    """Correlations within and across maps by layer: a dot a map, their means with a line.
+
+    Args:
+        rows: columns layer (number), network ("trained" or "random"), map, within, across, as
+            `likeness.within_and_across` gives it for each layer and network; and of ("projections" or
+            "patches") where both are there, a row of panels each.
+
+    Raises:
+        ValueError: a column is missing, or a network that is neither; names it.
+    """
+    _refuse(rows, {"layer", "network", "map", "within", "across"})
+    kinds = list(rows["of"].unique()) if "of" in rows else [""]
+    networks = [network for network in LOOKS if network in set(rows["network"])]
+    figure = new(height=0.7 + 2.6 * len(kinds))
+    panels = figure.subplots(len(kinds), len(networks), sharex=True, sharey="row", squeeze=False)
+    for kind, line in zip(kinds, panels, strict=True):
+        some = rows[rows["of"] == kind] if kind else rows
+        for axes, network in zip(line, networks, strict=True):
+            for i, pairs in enumerate(PAIRS):
+                _dots(axes, some[some["network"] == network], pairs, (2 * i - 1) * APART)
+            axes.set_title(f"{NAMES[network]}, {kind}" if kind else NAMES[network])
+            axes.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
+            _layers(axes, rows["layer"])
+        line[0].set_ylabel("correlation")
+        for axes in line[1:]:
+            axes.set_ylabel("")
+    for axes in panels[:-1].ravel():
+        axes.set_xlabel("")
+    handles = [
+        Line2D([], [], color=colour, marker=marker, linestyle=style, label=f"{pairs} maps: mean")
+        for pairs, (colour, marker, style) in PAIRS.items()
+    ]
+    handles.append(Line2D([], [], color=FAINT, marker=".", markersize=6, linestyle="", label="one map"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def _line(axes: Axes, group: pd.DataFrame, network: str) -> None:
+    """A network's estimates over the layers, with bars."""
+    colour, marker, style = LOOKS[network]
+    x = group["layer"] + SHIFT * (-1 if network == "trained" else 1)
+    bars = (group["estimate"] - group["low"], group["high"] - group["estimate"])
+    face = colour if network == "trained" else "white"
+    axes.errorbar(
+        x, group["estimate"], yerr=bars, color=colour, marker=marker, linestyle=style, capsize=2.5, mfc=face
+    )
+
+
+def _dots(axes: Axes, group: pd.DataFrame, pairs: str, shift: float) -> None:
+    """Every map's correlation beside its layer, and a line through the layers' means."""
+    colour, marker, style = PAIRS[pairs]
+    x = group["layer"] + shift + np.random.default_rng(0).uniform(-SPREAD, SPREAD, len(group))
+    axes.plot(x, group[pairs], ".", color=colour, markersize=4, alpha=0.45, markeredgewidth=0, zorder=2)
+    mean = group.groupby("layer")[pairs].mean()
+    axes.plot(mean.index + shift, mean, color=colour, marker=marker, linestyle=style, markeredgecolor="white")
+
+
+def _mark(network: str) -> Line2D:
+    colour, marker, style = LOOKS[network]
+    face = colour if network == "trained" else "white"
+    return Line2D([], [], color=colour, marker=marker, linestyle=style, mfc=face, label=NAMES[network])
+
+
+def _layers(axes: Axes, layers: pd.Series) -> None:
+    """Layers along x, whole numbers, the same in all panels."""
+    axes.set(xlim=(layers.min() - 0.5, layers.max() + 0.5), xlabel="layer")
+    axes.set_xticks(range(int(layers.min()), int(layers.max()) + 1))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=(1, 2, 5, 10)))
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+
+
+def _refuse(table: pd.DataFrame, needed: set[str]) -> None:
+    if missing := needed - set(table.columns):
+        raise ValueError(f"the table lacks {', '.join(sorted(missing))}")
+    if others := set(table["network"]) - set(LOOKS):
+        raise ValueError(f"networks are {' and '.join(LOOKS)}, not {', '.join(sorted(map(str, others)))}")

@@ -1,0 +1,194 @@
+"""How alike the nine strongest of a feature map are: in their pixels, and in their class (Fig. 2).
+
+Zeiler & Fergus 2013, §4: a map's nine projections show one structure, and in layer 5 one class of object.
+The one idea: likeness within a map says nothing alone, since all projections of a layer look somewhat alike,
+and so do pictures of the world. It is compared with the likeness of projections from different maps, and that
+difference with a random network's.
+"""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from zfutils.deconv.top_activations import TopActivations
+from zfutils.deconv.top_projections import TopNine
+from zfutils.runtime.seeds import mixed
+from zfutils.stats.intervals import Interval, unpaired_difference
+
+PARTNERS = 9  # other maps that each map is compared with
+CONSTANT = 1e-5  # of the mean square: a smaller variance is single precision's rounding, not structure
+
+
+def within_and_across(
+    nine: TopNine, *, of: Literal["projections", "patches"] = "projections", seed: int = 0
+) -> pd.DataFrame:
+    """Mean Pearson correlation between a map's nine, and between its nine and those of other maps.
+
+    Correlations are over pixels and colours of the unit's window; where the border of a picture cuts a
+    window, over the pixels that lie inside both. A pair from one picture is left out, and so is a pair
+    of which one has no structure there, such as a projection of zeros. Every pixel counts; across maps,
+    each map is compared with nine others that the seed chooses, all nine of one with all nine of the other.
+
+    Args:
+        nine: projections, patches and their pictures, of one layer.
+        of: the projections, or the pictures in the same windows.
+        seed: chooses the other maps, of which all are taken where there are nine or fewer.
+
+    Returns:
+        Columns map (number in the layer), within, across (correlations), within_pairs, across_pairs. A map
+        with no pairs left has NaN and 0 pairs.
+
+    Raises:
+        ValueError: `of` is neither, or a single map.
+    """
+    if of not in ("projections", "patches"):
+        raise ValueError(f"likeness is of 'projections' or 'patches', not {of!r}")
+    n = len(nine.maps)
+    if n < 2:
+        raise ValueError(f"likeness across maps needs at least two maps, not {n}")
+    windows = _Windows.of(getattr(nine, of), nine.inside)
+    pictures = nine.strongest.images.cpu().numpy()
+    generator = np.random.default_rng(mixed(seed, n))
+    found = []
+    for one, number in enumerate(np.asarray(nine.maps)):
+        pairs = windows.correlations(one, one)
+        pairs[np.tril_indices_from(pairs)] = np.nan  # each pair once, none with itself
+        within = _of_two_pictures(pairs, pictures[one], pictures[one])
+        partners = generator.choice(n - 1, min(PARTNERS, n - 1), replace=False)
+        across = np.concatenate([
+            _of_two_pictures(windows.correlations(one, other), pictures[one], pictures[other])
+            for other in partners + (partners >= one)
+        ])  # fmt: skip
+        found.append((int(number), _mean(within), _mean(across), len(within), len(across)))
+    return pd.DataFrame(found, columns=["map", "within", "across", "within_pairs", "across_pairs"])
+
+
+def likeness_difference(trained: pd.DataFrame, random: pd.DataFrame, *, seed: int = 0) -> Interval:
+    """Likeness within less across maps of a trained network, less that of a random one.
+
+    Maps of each network are resampled; those without pairs are left out.
+
+    Args:
+        trained, random: as `within_and_across` gives it; at least eight maps with pairs each.
+    """
+    differences = [(table["within"] - table["across"]).dropna() for table in (trained, random)]
+    return unpaired_difference(*differences, resampled="maps of each network", seed=seed)
+
+
+def commonest_class_share(
+    found: TopActivations, labels: Int64[Tensor, " n"] | Int64[np.ndarray, " n"]
+) -> Float[np.ndarray, " maps"]:
+    """Share of a map's strongest pictures that belong to the commonest class among them.
+
+    Args:
+        found: the strongest of one layer.
+        labels: class of every picture of the set, by its row.
+
+    Returns:
+        Of each map, in [1 / k, 1]; 1 where all k pictures are of one class. NaN for a map that answers to
+        fewer than k pictures of the set: those without an activation are not its strongest.
+
+    Raises:
+        ValueError: a picture that has no label.
+    """
+    pictures, labels = found.images.cpu().numpy(), np.asarray(labels)
+    if pictures.min() < 0 or pictures.max() >= len(labels):
+        raise ValueError(
+            f"the strongest lie in pictures {pictures.min()}…{pictures.max()}, labels are 0…{len(labels) - 1}"
+        )
+    classes = labels[pictures]
+    same = (classes[:, :, None] == classes[:, None, :]).sum(2)
+    answers = (found.values > 0).all(1).cpu().numpy()
+    return np.where(answers, same.max(1) / classes.shape[1], np.nan)
+
+
+def chance_share(
+    labels: Int64[Tensor, " n"] | Int64[np.ndarray, " n"], k: int, *, draws: int = 10_000, seed: int = 0
+) -> float:
+    """Share of the commonest class among k pictures drawn at random, none twice: mean over draws.
+
+    Args:
+        labels: class of every picture that could be drawn.
+        k: pictures in a draw.
+        draws: how many; 10,000 leave a standard error of about 0.001 for nine pictures.
+
+    Raises:
+        ValueError: fewer pictures than k, or no draw.
+    """
+    labels = np.asarray(labels)
+    if not 1 <= k <= len(labels) or draws < 1:
+        raise ValueError(f"cannot draw {k} of {len(labels)} pictures {draws} times; each must be 1 or more")
+    _, pictures = np.unique(labels, return_counts=True)
+    drawn = np.random.default_rng(seed).multivariate_hypergeometric(pictures, k, size=draws)
+    return float(drawn.max(1).mean() / k)
+
+
+def class_share_difference(
+    upper: Float[np.ndarray, " maps"], lower: Float[np.ndarray, " others"], *, seed: int = 0
+) -> Interval:
+    """Share of the commonest class: mean over the maps of an upper layer less that over a lower layer's.
+
+    Args:
+        upper, lower: as `commonest_class_share` gives it, layers 5 and 2 in the claim; NaN is left out, and
+            eight maps at least must remain.
+    """
+    shares = [np.asarray(layer)[np.isfinite(layer)] for layer in (upper, lower)]
+    return unpaired_difference(*shares, resampled="maps of either layer", seed=seed)
+
+
+class _Windows:
+    """All windows of a layer, ready for correlations between any two maps.
+
+    Sums over the pixels that two cut windows share are matrix products of one's values, squares and ones
+    with the other's, if all are zero outside: nothing is copied for a pair.
+    """
+
+    def __init__(
+        self, values: Float[Tensor, "maps k numbers"], sums: Float[Tensor, "maps rows pixels"], colours: int
+    ) -> None:
+        self._values, self._sums, self._colours = values, sums, colours
+
+    @classmethod
+    def of(
+        cls, windows: Float[np.ndarray, "maps k side side 3"], inside: Bool[np.ndarray, "maps k side side"]
+    ) -> "_Windows":
+        """Windows less their own mean, so that single precision is enough for pictures in 0…255."""
+        maps, k, side, _, colours = windows.shape
+        values = torch.empty(maps, k, side * side * colours)
+        sums = torch.empty(maps, 3, k, side * side)
+        for i in range(maps):
+            mask = torch.tensor(inside[i], dtype=torch.float32).reshape(k, -1)
+            pixels = torch.tensor(windows[i], dtype=torch.float32).reshape(k, -1, colours) * mask[..., None]
+            mean = pixels.sum((1, 2)) / (mask.sum(1) * colours).clamp(min=1)
+            pixels = (pixels - mean[:, None, None]) * mask[..., None]
+            values[i] = pixels.flatten(1)
+            sums[i] = torch.stack([pixels.sum(2), pixels.square().sum(2), mask])
+        return cls(values, sums.flatten(1, 2), colours)
+
+    def correlations(self, one: int, other: int) -> Float[np.ndarray, "k k"]:
+        """Of each window of one map with each of another; NaN where one is constant on what they share."""
+        k = self._values.shape[1]
+        products = (self._values[one] @ self._values[other].T).double().numpy()
+        shared = (self._sums[one] @ self._sums[other].T).double().numpy().reshape(3, k, 3, k)
+        n = np.maximum(shared[2, :, 2] * self._colours, 1)
+        first, second = shared[0, :, 2] / n, shared[2, :, 0] / n
+        squares = shared[1, :, 2] / n, shared[2, :, 1] / n
+        variances = squares[0] - first**2, squares[1] - second**2
+        flat = (variances[0] <= CONSTANT * squares[0]) | (variances[1] <= CONSTANT * squares[1])
+        spread = np.sqrt(np.where(flat, np.nan, variances[0] * variances[1]))
+        return np.clip((products / n - first * second) / spread, -1, 1)
+
+
+def _of_two_pictures(
+    pairs: Float[np.ndarray, "k k"], one: Int64[np.ndarray, " k"], other: Int64[np.ndarray, " k"]
+) -> Float[np.ndarray, " pairs"]:
+    """The correlations that exist, of pairs from different pictures."""
+    return pairs[np.isfinite(pairs) & (one[:, None] != other)]
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else np.nan

@@ -1,0 +1,306 @@
+"""Figures of chapter 2: how the networks trained, and what that cost (Zeiler & Fergus 2013, §3).
+
+The one idea: what a line or a segment is stands beside it, so that nobody looks up a colour in a legend.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from zfutils.plotting import style
+
+RULES = {
+    "literal": "0.01 in every layer",
+    "fan-in": "0.01, fan-in corrected",
+    "he": "He",
+    "small-first": "0.01 in layer 1, He above",
+}
+KINDS = {
+    "convolution": style.BLUE,
+    "contrast norm": style.VERMILLION,
+    "max pooling": style.GREEN,
+    "ReLU": style.ORANGE,
+    "fully connected": style.SKY,
+    "dropout": style.PURPLE,
+    "data": style.YELLOW,
+    "loss": "#555555",
+    "optimizer": style.FAINT,
+    "renormalise": "#bbbbbb",
+}
+PHASES = {
+    "forward": "#4477aa",
+    "backward": "#99bbdd",
+    "optimizer": style.FAINT,
+    "renormalise": "#bbbbbb",
+    "data": style.YELLOW,
+}
+LINES = ("-", "--", ":")
+LEADER = {"arrowstyle": "-", "color": style.FAINT, "lw": 0.6, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)}
+SMALL = 0.025  # of a step; smaller pieces are shown together
+
+
+def _apart(heights: Sequence[float], sizes: Sequence[float], top: float) -> list[float]:
+    """Middles of labels of these sizes, moved so that none overlap and none reaches above `top`."""
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    placed = list(heights)
+    for below, above in pairwise(order):
+        placed[above] = max(placed[above], placed[below] + (sizes[below] + sizes[above]) / 2)
+    for which in reversed(order):
+        placed[which] = min(placed[which], top - sizes[which] / 2)
+        top = placed[which] - sizes[which] / 2
+    return placed
+
+
+def _label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]]) -> None:
+    """Write each line's name to the right of the axes at the height where the line ends (x, y, colour)."""
+    low, high = axes.get_ylim()
+    fractions = [(y - low) / (high - low) for _, y, _ in ends.values()]
+    sizes = [0.07 * (name.count("\n") + 1) for name in ends]
+    for (name, (x, y, colour)), at in zip(ends.items(), _apart(fractions, sizes, 1), strict=True):
+        axes.annotate(
+            name,
+            (x, y),
+            (1.03, at),
+            textcoords="axes fraction",
+            color=colour,
+            va="center",
+            annotation_clip=False,
+            arrowprops={**LEADER, "color": colour, "alpha": 0.5},
+        )
+
+
+@style.styled
+def curves(
+    histories: Mapping[str, pd.DataFrame], *, snapshots: Sequence[int] | Mapping[str, Sequence[int]] = ()
+) -> Figure:
+    """Loss and held-out error over the epochs; where the rate was lowered and where weights were kept.
+
+    Args:
+        histories: by the name that is written beside the line; columns epoch, loss, held_out_error (share)
+            and rate.
+        snapshots: epochs whose weights were kept, of all networks or by name.
+    """
+    figure = style.new(height=3.9)
+    panels = figure.subplots(1, 2)
+    for axes, column, factor in zip(panels, ("loss", "held_out_error"), (1, 100), strict=True):
+        ends = {}
+        for i, (name, history) in enumerate(histories.items()):
+            colour, values = style.CYCLE[i % len(style.CYCLE)], factor * history[column]
+            axes.plot(history.epoch, values, color=colour, ls=LINES[i // len(style.CYCLE) % len(LINES)])
+            lowered = history.rate.shift(-1) < history.rate  # after this epoch
+            axes.plot(history.epoch[lowered], values[lowered], "v", color=colour, ms=8)
+            kept = history.epoch.isin(snapshots[name] if isinstance(snapshots, Mapping) else snapshots)
+            axes.plot(history.epoch[kept], values[kept], "o", color=colour, mfc="white", ms=5)
+            ends[name] = (history.epoch.iloc[-1], values.iloc[-1], colour)
+        axes.set_ylim(0)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(axis="y")
+    panels[0].set_title("training loss (nats)")
+    panels[1].set_title("held-out top-1 error (%)")
+    _label_ends(panels[1], ends)
+    marks = [
+        Line2D([], [], ls="", marker="o", mfc="white", color=style.INK, label="snapshot kept"),
+        Line2D([], [], ls="", marker="v", ms=8, color=style.INK, label="rate lowered after this epoch"),
+    ]
+    figure.legend(handles=marks, loc="outside lower left", ncols=2)
+    return figure
+
+
+@style.styled
+def propagation(table: pd.DataFrame) -> Figure:
+    """Standard deviation of activations and of gradients by layer; rules as colours, networks as line styles.
+
+    Lines are geometric means over seeds; bands reach from the smallest to the largest.
+
+    Args:
+        table: as `propagation.by_rule` gives it.
+    """
+    figure = style.new(height=4.8)
+    panels = figure.subplots(1, 2)
+    layers = table.sort_values("depth").drop_duplicates("depth")
+    names = [name.removeprefix("conv").removeprefix("fc") for name in layers.layer]
+    rules, networks = list(table.rule.unique()), list(table.network.unique())
+    # Where two rules give the same, the earlier one's broader line and larger marker show behind.
+    looks = [
+        {"color": colour, "marker": marker, "lw": 2.6 - 0.4 * i, "ms": 7.5 - 1.1 * i}
+        for i, (_, colour, marker) in enumerate(zip(rules, style.CYCLE, style.MARKERS, strict=False))
+    ]
+    titles = {"activation": "activations", "activation gradient": "gradients of the activations"}
+    for axes, (quantity, title) in zip(panels, titles.items(), strict=True):
+        rows = table[(table.quantity == quantity) & (table["std"] > 0)]
+        for (rule, network), own in rows.groupby(["rule", "network"], sort=False):
+            look = looks[rules.index(rule)]
+            by_depth = own.groupby("depth")["std"]
+            mean = by_depth.apply(lambda values: values.prod() ** (1 / len(values)))
+            axes.fill_between(
+                mean.index, by_depth.min(), by_depth.max(), color=look["color"], alpha=0.2, lw=0
+            )
+            axes.plot(mean.index, mean, ls=LINES[networks.index(network) % len(LINES)], **look)
+        axes.set(title=title, yscale="log", xlabel="layer", ylabel="standard deviation")
+        axes.set_xticks(layers.depth, [*names[:-1], f"{names[-1]}\nlogits"])
+        axes.grid(axis="y")
+    colours = [Line2D([], [], label=RULES.get(r, r), **look) for r, look in zip(rules, looks, strict=True)]
+    widths = [
+        Line2D([], [], color=style.INK, ls=LINES[i % len(LINES)], label=name)
+        for i, name in enumerate(networks)
+    ]
+    figure.legend(handles=colours, loc="outside lower left", ncols=2)
+    figure.legend(handles=widths, loc="outside lower right", ncols=1)
+    return figure
+
+
+@style.styled
+def filter_norms(histories: Mapping[str, pd.DataFrame], *, radii: Mapping[str, float]) -> Figure:
+    """Largest and median filter RMS of every convolution over the epochs, with the radius drawn.
+
+    Where two networks are the same, the earlier one's broader line shows behind.
+
+    Args:
+        histories: by name, for example with and without renormalisation; columns epoch and, for every
+            convolution, rms_max_… and rms_median_….
+        radii: of every convolution, as `zfutils.training.initialisation.radii` gives them; may lack some.
+    """
+    prefix = "rms_max_"
+    first = next(iter(histories.values()))
+    layers = [name.removeprefix(prefix) for name in first.columns if name.startswith(prefix)]
+    columns = 3 if len(layers) > 2 else len(layers)
+    columns = min(3, len(layers))
+    figure = style.new(height=0.9 + 2.1 * -(-len(layers) // columns))
+    panels = figure.subplots(-(-len(layers) // columns), columns, squeeze=False).flatten()
+    for axes, layer in zip(panels, layers, strict=False):
+        drawn = [radii[layer]] if layer in radii else []
+        for i, (history, colour) in enumerate(zip(histories.values(), style.CYCLE, strict=False)):
+            for quantity, line in (("max", "-"), ("median", "--")):
+                axes.plot(
+                    history.epoch, history[f"rms_{quantity}_{layer}"], color=colour, ls=line, lw=3 / (1 + i)
+                )
+                drawn += list(history[f"rms_{quantity}_{layer}"])
+        if layer in radii:
+            axes.axhline(radii[layer], color=style.INK, lw=1)
+            axes.annotate(
+                f"radius {radii[layer]:.3g}",
+                (0, radii[layer]),
+                (3, -3),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                va="top",
+            )
+        axes.set(title=layer, yscale="log", ylim=(min(drawn) / 1.25, max(drawn) * 1.25))
+        fine = max(drawn) < 30 * min(drawn)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if fine else (1,)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    figure.supxlabel("epoch", fontsize=10)
+    figure.supylabel("filter RMS", fontsize=10)
+    handles = [
+        *(Line2D([], [], color=c, label=name) for name, c in zip(histories, style.CYCLE, strict=False)),
+        Line2D([], [], color=style.FAINT, label="largest filter"),
+        Line2D([], [], color=style.FAINT, ls="--", label="median filter"),
+    ]
+    spare = panels[len(layers) :]
+    for axes in spare:
+        axes.set_axis_off()
+    if len(spare):
+        spare[0].legend(handles=handles, loc="center left")
+    else:
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+@style.styled
+def step_time(parts: pd.DataFrame, *, bound: float, whole: float | None = None) -> Figure:
+    """Where a training step's time goes, by kind of layer and by phase, beside the arithmetic alone.
+
+    Args:
+        parts: as `throughput.step_time` gives it.
+        bound: what the step would take at the matrix rate (s).
+        whole: what it takes undivided (s).
+    """
+    figure = style.new(height=4.4)
+    axes = figure.subplots()
+    total = 1000 * parts.seconds.sum()
+    top = 1.08 * max(total, 1000 * bound, 1000 * (whole or 0))
+    for x, column, colours in ((0, "kind", KINDS), (1, "phase", PHASES)):
+        sums = 1000 * parts.groupby(column).seconds.sum()
+        large = sums[sums >= SMALL * total].reindex(
+            [name for name in colours if sums.get(name, 0) >= SMALL * total]
+        )
+        if len(large) < len(sums):
+            large["all else"] = total - large.sum()
+        base = large.cumsum() - large
+        fill = [colours.get(name, style.FAINT) for name in large.index]
+        axes.bar(x, large, 0.3, bottom=base, color=fill, ec="white", lw=0.6)
+        middles = (base + large / 2).tolist()
+        for name, middle, at in zip(
+            large.index, middles, _apart(middles, [top / 18] * len(large), top), strict=True
+        ):
+            axes.annotate(
+                f"{name}  {large[name] / total:.0%}", (x + 0.15, middle), (x + 0.22, at), va="center",
+                arrowprops=LEADER,
+            )  # fmt: skip
+    single = {"at the\nmatrix rate": (bound, style.INK)}
+    if whole is not None:
+        single = {"undivided": (whole, style.FAINT), **single}
+    for x, (seconds, colour) in enumerate(single.values()):
+        axes.bar(1.8 + 0.45 * x, 1000 * seconds, 0.3, color=colour)
+    for x, ms in (
+        (0, total),
+        (1, total),
+        *((1.8 + 0.45 * i, 1000 * s) for i, (s, _) in enumerate(single.values())),
+    ):
+        axes.annotate(
+            f"{ms:,.0f} ms" if ms >= 100 else f"{ms:.3g} ms",
+            (x, ms),
+            (0, 3),
+            textcoords="offset points",
+            ha="center",
+        )
+    places = [0, 1, *(1.8 + 0.45 * i for i in range(len(single)))]
+    axes.set_xticks(places, ["in pieces,\nby kind of layer", "in pieces,\nby phase", *single])
+    axes.set(ylabel="time of one training step (ms)", ylim=(0, top))
+    axes.margins(x=0.02)
+    axes.tick_params(axis="x", length=0)
+    return figure
+
+
+@style.styled
+def crop_errors(table: pd.DataFrame) -> Figure:
+    """Errors from one crop and from ten, with their intervals.
+
+    Args:
+        table: a row a network and number of crops: network, crops, estimate, low, high (shares of the
+            pictures); with a column top (1 or 5) a panel each.
+    """
+    tops = sorted(table["top"].unique()) if "top" in table else [None]
+    networks, crops = list(table.network.unique()), list(table.crops.unique())
+    figure = style.new(height=1.3 + 0.26 * len(networks) * (len(crops) + 0.6))
+    panels = figure.subplots(1, len(tops), sharey=True, squeeze=False)[0]
+    for axes, top in zip(panels, tops, strict=True):
+        for row in (table if top is None else table[table["top"] == top]).itertuples():
+            i = crops.index(row.crops)
+            y = networks.index(row.network) + 0.8 * ((i + 0.5) / len(crops) - 0.5)
+            value, colour = 100 * row.estimate, style.CYCLE[i % len(style.CYCLE)]
+            reach = [[value - 100 * row.low], [100 * row.high - value]]
+            axes.errorbar(value, y, xerr=reach, fmt=style.MARKERS[i], color=colour, capsize=3)
+            axes.annotate(f"{value:.1f}", (100 * row.high, y), (5, 0), textcoords="offset points",
+                          va="center", color=colour)  # fmt: skip
+        axes.set_xlabel("error (%)" if top is None else f"top-{top} error (%)")
+        axes.grid(axis="x")
+        axes.margins(x=0.15)
+    panels[0].set_yticks(range(len(networks)), networks)
+    panels[0].set_ylim(len(networks) - 0.5, -0.5)
+    names = {1: "one crop", 10: "ten crops"}
+    handles = [
+        Line2D([], [], ls="", marker=style.MARKERS[i], color=style.CYCLE[i % len(style.CYCLE)],
+               label=names.get(c, str(c)))
+        for i, c in enumerate(crops)
+    ]  # fmt: skip
+    figure.legend(handles=handles, loc="outside lower right", ncols=len(crops))
+    return figure

@@ -1,0 +1,155 @@
+"""How large the signal is in every layer, on the way up and on the way back (Zeiler & Fergus 2013, §3).
+
+Initial weights decide whether a network trains at all: where the standard deviation falls from layer to
+layer, the logits say the same of every image and hardly a gradient comes back. Standard deviation 0.01 in
+every layer ties that fall to the fan-in, and so to the width; that is measured here before any training.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from zfutils.nets.specs import NetworkSpec
+from zfutils.training.initialisation import initialise
+from zfutils.training.recipe import Initialisation
+
+RULES: tuple[Initialisation, ...] = ("literal", "fan-in", "he", "small-first")
+
+# What centred pixels are multiplied by. Standard deviation 0.01 belongs to the paper's inputs in ±128, the
+# rules after He et al. 2015 to inputs of about unit scale.
+INPUT_SCALES: Mapping[str, float] = {"literal": 1.0, "fan-in": 1.0, "he": 1 / 64, "small-first": 1 / 64}
+
+
+def by_layer(
+    model: nn.Sequential, images: Float[Tensor, "n channels side side"], labels: Int64[Tensor, " n"]
+) -> pd.DataFrame:
+    """Standard deviation of activations and gradients in every layer of one network.
+
+    In eval mode, without dropout; the model is left as it was, its `grad` included.
+
+    Args:
+        model: as `NetworkSpec.build` gives it, on the images' device.
+        images: as the network takes them, already scaled.
+        labels: their classes.
+
+    Returns:
+        One row a layer and `quantity`, with columns layer, depth (1 for the first layer), quantity and
+        std, taken over images and units or over weights. "activation" is the ReLU's output, in the last
+        layer the logits; "activation gradient" is that of each image's own cross-entropy, so that it does
+        not depend on how many images there are; "weight gradient" is that of the mean cross-entropy.
+    """
+    mode = model.training
+    model.eval()
+    layers: list[str] = []
+    weights: list[Tensor] = []
+    signals: list[Tensor] = []
+    try:
+        with torch.enable_grad():
+            x = images
+            for name, module in model.named_children():
+                if isinstance(module, nn.Conv2d | nn.Linear):
+                    # A view with a gradient of its own: the model's parameters are not touched.
+                    weight = module.weight.detach().requires_grad_()
+                    parameters = {"weight": weight, "bias": module.bias.detach()}
+                    x = torch.func.functional_call(module, parameters, (x,))
+                    layers.append(name)
+                    weights.append(weight)
+                    signals.append(x)
+                else:
+                    x = module(x)
+                    if isinstance(module, nn.ReLU):
+                        signals[-1] = x
+            loss = nn.functional.cross_entropy(x, labels)
+            gradients = torch.autograd.grad(loss, [*signals, *weights])
+    finally:
+        model.train(mode)
+    rows = []
+    n, count = len(images), len(layers)
+    for depth, layer in enumerate(layers, 1):
+        back, weight = gradients[depth - 1] * n, gradients[count + depth - 1]
+        measured = {"activation": signals[depth - 1], "activation gradient": back, "weight gradient": weight}
+        for quantity, values in measured.items():
+            std = values.detach().float().std(correction=0).item()
+            rows.append({"layer": layer, "depth": depth, "quantity": quantity, "std": std})
+    return pd.DataFrame(rows)
+
+
+def by_rule(
+    specs: Mapping[str, NetworkSpec],
+    images: Float[Tensor, "n channels side side"],
+    labels: Int64[Tensor, " n"],
+    *,
+    paper: NetworkSpec,
+    rules: Sequence[Initialisation] = RULES,
+    seeds: Sequence[int] = (0, 1, 2),
+    scales: Mapping[str, float] = INPUT_SCALES,
+) -> pd.DataFrame:
+    """`by_layer` of untrained networks: every spec, initialised by every rule from every seed.
+
+    Float32. The global random state is left as it was.
+
+    Args:
+        specs: networks by what the table is to call them; all for images of this side.
+        images: centred, in about ±128; each rule's are multiplied by its own scale.
+        labels: their classes.
+        paper: the network at the paper's size, for "fan-in".
+        rules: of `initialisation.initialise`.
+        seeds: of the initial weights.
+        scales: input scale of every rule.
+
+    Returns:
+        One row a network, rule, seed, layer and quantity, with columns network, rule, seed and those of
+        `by_layer`.
+
+    Raises:
+        ValueError: a spec takes images of another shape, or a rule has no input scale.
+    """
+    for name, spec in specs.items():
+        shape = (spec.channels, spec.image, spec.image)
+        if tuple(images.shape[1:]) != shape:
+            raise ValueError(f"{name}: the network takes images {shape}, these are {tuple(images.shape[1:])}")
+    lacking = [rule for rule in rules if rule not in scales]
+    if lacking:
+        raise ValueError(f"no input scale for {', '.join(lacking)}; there are scales for {', '.join(scales)}")
+    tables = []
+    for name, spec in specs.items():
+        with torch.random.fork_rng(devices=[]):
+            model = spec.build()
+        for rule in rules:
+            for seed in seeds:
+                initialise(model.cpu(), rule, seed=seed, paper=paper)
+                model.to(images.device, memory_format=torch.channels_last)
+                table = by_layer(model, images * scales[rule], labels)
+                tables.append(table.assign(network=name, rule=rule, seed=seed))
+    columns = ["network", "rule", "seed", "layer", "depth", "quantity", "std"]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def logits_ratio(
+    table: pd.DataFrame, *, wide: str, narrow: str, rule: Initialisation = "literal"
+) -> pd.Series:
+    """log10 of the logits' standard deviation in one network over that in another, seed by seed.
+
+    Args:
+        table: as `by_rule` gives it.
+        wide, narrow: what the table calls the two networks; the first is divided by the second.
+        rule: which initialisation.
+
+    Returns:
+        Powers of ten, indexed by seed; NaN where the logits of both are 0.
+
+    Raises:
+        ValueError: the table does not hold that network or rule.
+    """
+    for column, wanted in (("network", wide), ("network", narrow), ("rule", rule)):
+        if wanted not in set(table[column]):
+            there = ", ".join(map(repr, table[column].unique()))
+            raise ValueError(f"{column} {wanted!r} is not in the table; it has {there}")
+    logits = table[(table.depth == table.groupby("network").depth.transform("max")) & (table.rule == rule)]
+    by_seed = logits[logits.quantity == "activation"].pivot(index="seed", columns="network", values="std")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log10(by_seed[wide] / by_seed[narrow]).rename("log10 ratio")

@@ -1,0 +1,189 @@
+"""Figures of chapter 9: learning curves (Fig. 9), layers (Table 7), average precision by class (Table 6)."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDTH, bare, new, styled
+
+CURVE = ("network", "per_class", "fold", "accuracy")
+LAYER = ("network", "layer", "classifier", "accuracy", "low", "high")
+DODGE = 0.035  # between networks, as a share of n
+
+
+@styled
+def learning_curves(
+    results: pd.DataFrame,
+    means: pd.DataFrame,
+    *,
+    chance: float | None = None,
+    paper: Mapping[str, pd.DataFrame] | None = None,
+) -> Figure:
+    """Accuracy against training pictures a class: every fold a dot, the mean with its t interval.
+
+    Args:
+        results: a row a network, step and fold, as `transfer.probe` gives them; one layer a network.
+        means: of the same, as `transfer.curves` gives them.
+        chance: share, drawn as a line.
+        paper: other curves, by name; columns per_class and mean (%).
+
+    Raises:
+        ValueError: a column is missing, or more than six networks.
+    """
+    _columns(results, *CURVE)
+    _columns(means, "network", "per_class", "accuracy", "low", "high")
+    networks = list(dict.fromkeys(means["network"]))
+    if len(networks) > len(CYCLE):
+        raise ValueError(f"{len(CYCLE)} networks can be told apart, not {len(networks)}")
+    figure = new(height=4.4)
+    axes = figure.subplots()
+    for k, network in enumerate(networks):
+        shift = 1 + DODGE * (k - (len(networks) - 1) / 2)
+        own = means[means["network"] == network].sort_values("per_class")
+        folds = results[results["network"] == network]
+        dots = {"color": CYCLE[k], "ms": 4, "mec": "white", "mew": 0.4, "ls": "", "zorder": 3}
+        axes.plot(folds["per_class"] * shift, 100 * folds["accuracy"], "o", **dots)
+        ends = np.nan_to_num([own["accuracy"] - own["low"], own["high"] - own["accuracy"]])
+        look = {"color": CYCLE[k], "fmt": MARKERS[k] + "-", "capsize": 2.5, "elinewidth": 1.2}
+        axes.errorbar(own["per_class"] * shift, own["accuracy"], yerr=ends, label=network, **look)
+    for (name, said), style in zip((paper or {}).items(), ("--", ":", "-."), strict=False):
+        axes.plot(said["per_class"], said["mean"], style, color=INK, marker="x", ms=5, lw=1.1, label=name)
+    if chance is not None:
+        axes.axhline(100 * chance, color=FAINT, lw=1, ls=(0, (4, 3)), label="chance")
+    _pictures(axes, sorted(set(means["per_class"])))
+    axes.set(ylabel="accuracy, mean over classes (%)", ylim=(0, min(100, axes.get_ylim()[1])))
+    axes.grid(axis="y")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return figure
+
+
+@styled
+def layers(means: pd.DataFrame, *, paper: pd.DataFrame | None = None) -> Figure:
+    """Accuracy by layer, a panel a classifier, networks side by side.
+
+    Args:
+        means: as `transfer.curves` gives them, at one number of pictures a class.
+        paper: columns classifier, layer and mean (%).
+
+    Raises:
+        ValueError: a column is missing, or a row stands there twice.
+    """
+    _columns(means, *LAYER)
+    if means.duplicated(["network", "layer", "classifier"]).any():
+        raise ValueError("one number of pictures a class is shown; a layer stands there more than once")
+    kinds, networks, names = (
+        list(dict.fromkeys(means[column])) for column in ("classifier", "network", "layer")
+    )
+    figure = new(height=3.5)
+    panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
+    for axes, kind in zip(panels, kinds, strict=True):
+        for k, network in enumerate(networks):
+            own = means[(means["classifier"] == kind) & (means["network"] == network)]
+            x = np.array([names.index(name) for name in own["layer"]]) + 0.1 * (k - (len(networks) - 1) / 2)
+            ends = np.nan_to_num([own["accuracy"] - own["low"], own["high"] - own["accuracy"]])
+            look = {"color": CYCLE[k], "fmt": MARKERS[k] + "-", "capsize": 2.5, "elinewidth": 1.2}
+            axes.errorbar(x, own["accuracy"], yerr=ends, label=network, **look)
+        if paper is not None:
+            said = paper[(paper["classifier"] == kind) & paper["layer"].isin(names)]
+            x = [names.index(name) for name in said["layer"]]
+            axes.plot(x, said["mean"], "x--", color=INK, ms=5, lw=1.1, label="the paper, on its own set")
+        axes.set_title({"svm": "linear SVM"}.get(kind, kind))
+        axes.set_xticks(range(len(names)), [name.removeprefix("relu") for name in names])
+        axes.set_xlabel("layer")
+        axes.grid(axis="y")
+    panels[0].set(ylabel="accuracy, mean over classes (%)", ylim=(0, min(100, panels[0].get_ylim()[1])))
+    handles = {
+        label: h for axes in panels for h, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
+    return figure
+
+
+@styled
+def precisions(tables: Mapping[str, pd.DataFrame], *, measure: str = "above") -> Figure:
+    """Average precision of every class, one line a class, sets or networks side by side.
+
+    Args:
+        tables: by name, as `average_precision.table` gives them; at most six.
+        measure: "above" (chance) or "precision", which the share of positives is drawn beside.
+
+    Raises:
+        ValueError: another measure, no table or more than six, or tables of different classes.
+    """
+    words = {"above": "average precision above chance", "precision": "average precision"}
+    if measure not in words:
+        raise ValueError(f"no measure {measure!r}; measures are {', '.join(words)}")
+    if not 1 <= len(tables) <= len(CYCLE):
+        raise ValueError(f"one to {len(CYCLE)} tables are shown, not {len(tables)}")
+    classes = list(next(iter(tables.values()))["class"])
+    if any(list(table["class"]) != classes for table in tables.values()):
+        raise ValueError("the tables are of different classes")
+    figure = new(height=1.3 + 0.3 * len(classes))
+    axes = figure.subplots()
+    at = np.arange(len(classes))
+    for k, (name, table) in enumerate(tables.items()):
+        y = at + 0.13 * (k - (len(tables) - 1) / 2)
+        axes.plot(table[measure], y, MARKERS[k], color=CYCLE[k], ls="", label=name)
+        if measure == "precision":
+            axes.plot(table["share"], y, "|", color=CYCLE[k], ls="", ms=7, label=f"{name}: chance")
+    axes.set_yticks(at, classes)
+    axes.set(ylim=(len(classes) - 0.5, -0.5), xlabel=words[measure])
+    axes.axvline(0, color=FAINT, lw=0.8)
+    axes.set_xlim(right=1.02)
+    axes.grid(axis="x")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
+@styled
+def pairs(
+    first: UInt8[np.ndarray, "n a a 3"],
+    second: UInt8[np.ndarray, "n b b 3"],
+    names: Sequence[str],
+    *,
+    columns: int = 6,
+) -> Figure:
+    """Near-duplicates: a picture of the source over its like in the target.
+
+    Args:
+        first, second: of the source and of the target.
+        names: written above each pair.
+
+    Raises:
+        ValueError: nothing to show, or not as many of each.
+    """
+    if not len(first) == len(second) == len(names) > 0:
+        raise ValueError(f"{len(first)} and {len(second)} pictures with {len(names)} names are no pairs")
+    columns = min(columns, len(names))
+    lines, side = -(-len(names) // columns), WIDTH / 6
+    figure = new(width=columns * side, height=lines * (2 * side + 0.3), layout="none")
+    axes = bare(figure.add_axes((0, 0, 1, 1)))
+    for i, name in enumerate(names):
+        line, column = divmod(i, columns)
+        top, left = line * (2 * side + 0.3), column * side
+        axes.text(left + side / 2, top + 0.15, name, ha="center", va="center", fontsize=9)
+        for k, picture in enumerate((first[i], second[i])):
+            y = top + 0.3 + k * side
+            where = (left + 0.03, left + side - 0.03, y + side - 0.03, y + 0.01)
+            axes.imshow(picture, extent=where, interpolation="antialiased", aspect="auto")
+    axes.set(xlim=(0, columns * side), ylim=(lines * (2 * side + 0.3), 0))
+    return figure
+
+
+def _pictures(axes: Axes, steps: Sequence[int]) -> None:
+    """A logarithmic axis with the numbers of pictures that were measured."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(steps))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel="training pictures a class", xlim=(min(steps) / 1.25, max(steps) * 1.25))
+
+
+def _columns(table: pd.DataFrame, *needed: str) -> None:
+    if missing := [name for name in needed if name not in table]:
+        raise ValueError(f"the table has no column {missing[0]}; it needs {', '.join(needed)}")

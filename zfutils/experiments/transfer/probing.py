@@ -1,0 +1,300 @@
+"""What a network's features are worth on another set (Zeiler & Fergus 2013, §5.2, Tables 4, 5, 7, Fig. 9).
+
+Layers are frozen and a classifier is trained on what they give. The paper's protocol: five random folds and
+the mean of the classes' accuracies, so that large classes do not count for more. Every difference is taken
+within a fold; its interval is Student's over the folds, which share pictures, so that it is too narrow.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int64
+from joblib import Parallel, cpu_count, delayed, parallel_config
+
+from zfutils.data.pixels import Pixels
+from zfutils.experiments.transfer.classifiers import Kind, fit, per_class_accuracy
+from zfutils.experiments.transfer.folds import Fold
+from zfutils.runtime.seeds import mixed
+from zfutils.stats.intervals import Interval, t_interval, where_enough
+from zfutils.training.checkpoints import Trained
+from zfutils.training.evaluation import Scores, evaluate
+from zfutils.training.recipe import Training
+
+KEY = ("network", "layer", "classifier", "per_class", "fold")  # of a row
+FOLDS = "folds, which share pictures"
+FEW, FACTOR = 6, 5  # pictures a class that suffice, and how many times as many the rival has at least
+ENDS = ("relu5", "relu1")  # of Table 7, the layers whose difference is claimed
+RECORD = 84.3  # %, Caltech-101 at 30 a class, the best before (Table 4)
+WHOLE = "all"  # the layers of a network that was trained whole
+CHOSEN = "chosen"  # instead of a layer's name: the one that a fold's training pictures prefer
+WORTH_PROCESSES = 2e9  # weights times pictures; below, starting processes takes longer than it saves
+
+
+def probe(
+    features: Mapping[str, Mapping[str, Float[np.ndarray, "n features"]]],
+    labels: Int64[np.ndarray, " n"],
+    folds: Sequence[Fold],
+    *,
+    per_class: Sequence[int] | None = None,
+    classifiers: Sequence[Kind] = ("softmax",),
+    seed: int = 0,
+    known: pd.DataFrame | None = None,
+    workers: int | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Accuracy of classifiers on frozen features, in every fold.
+
+    Args:
+        features: by network and layer, a row a picture of the set.
+        labels: of the set.
+        folds: as `folds` gives them.
+        per_class: which steps; default all.
+        classifiers: "softmax", "svm".
+        seed: of the splits that choose C.
+        known: what an earlier call gave of some of the same features, folds and seed; not fitted again.
+        workers: processes; default one a core where there is enough to do.
+        progress: print a line now and then.
+
+    Returns:
+        A row each: network, layer, classifier, per_class, fold; accuracy, mean over classes, of the test
+        pictures; held_out, that of the training pictures that chose C; C; train and test, how many.
+
+    Raises:
+        ValueError: features of another number of pictures, or a step that the folds lack.
+    """
+    there = folds[0].train
+    wanted = sorted(set(there if per_class is None else per_class))
+    if unknown := [n for n in wanted if n not in there]:
+        raise ValueError(f"the folds have no step of {unknown[0]}; they have {', '.join(map(str, there))}")
+    for network, layers in features.items():
+        for layer, x in layers.items():
+            if len(x) != len(labels):
+                raise ValueError(f"{network}, {layer}: {len(x)} rows of features, {len(labels)} labels")
+    done = {} if known is None else {tuple(row[key] for key in KEY): row for row in known.to_dict("records")}
+    keys, jobs = [], []
+    for network, layers in features.items():
+        for (layer, x), kind, fold in itertools.product(layers.items(), classifiers, folds):
+            own = [(network, layer, kind, n, fold.number) for n in wanted]
+            keys += own
+            if missing := [key for key in own if key not in done]:
+                jobs.append((missing, x, fold))
+    work = sum(x.shape[1] * max(wanted) * len(np.unique(labels)) ** 2 for _, x, _ in jobs)
+    workers = workers or (cpu_count() if work > WORTH_PROCESSES else 1)
+    with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
+        run = Parallel(return_as="generator")
+        for i, rows in enumerate(run(delayed(_probe)(*job, labels, seed) for job in jobs), 1):
+            done |= {tuple(row[key] for key in KEY): row for row in rows}
+            if progress and (i % 16 == 0 or i == len(jobs)):
+                print(f"classifiers: {i} of {len(jobs)} folds and layers", flush=True)
+    return pd.DataFrame([done[key] for key in keys])
+
+
+def _probe(
+    keys: Sequence[tuple[str, str, Kind, int, int]],
+    x: Float[np.ndarray, "n features"],
+    fold: Fold,
+    labels: Int64[np.ndarray, " n"],
+    seed: int,
+) -> list[dict[str, object]]:
+    rows = []
+    for key in keys:
+        _, _, kind, n, _ = key
+        own = fold.train[n]
+        fitted = fit(x[own], labels[own], kind=kind, seed=mixed(seed, fold.number, n))
+        accuracy = per_class_accuracy(labels[fold.test], fitted.predict(x[fold.test])).mean()
+        measured = {"accuracy": float(accuracy), "held_out": fitted.held_out, "C": fitted.strength}
+        rows.append(dict(zip(KEY, key, strict=True)) | measured | {"train": len(own), "test": len(fold.test)})
+    return rows
+
+
+def from_scratch(
+    networks: Mapping[tuple[int, int], Trained],
+    sets: Mapping[tuple[int, int], Pixels],
+    target: Pixels,
+    drawn: Sequence[Fold],
+    recipe: Training,
+) -> tuple[dict[tuple[int, int], Scores], pd.DataFrame]:
+    """What networks that were trained on a fold's pictures alone say of its test pictures.
+
+    Args:
+        networks: by (fold, pictures a class).
+        sets: what each was trained on.
+        target: the whole target; each network sees it centred as its own pictures were.
+        drawn: the folds.
+        recipe: its input scale and precision.
+
+    Returns:
+        Scores of the fold's test pictures, by the same keys; and a row a network: fold, per_class, epochs,
+        training_error (top-1, a share) and under_trained (its loss still fell at the last epoch).
+    """
+    said, rows = {}, []
+    for (fold, n), network in networks.items():
+        own, test = sets[fold, n], torch.from_numpy(drawn[fold].test)
+        look = {"side": network.spec.image}
+        said[fold, n] = evaluate(network.model, target.centred_as(own), recipe, rows=test, **look)
+        error = evaluate(network.model, own, recipe, **look).error()
+        row = {"fold": fold, "per_class": n, "epochs": network.record["epochs"], "training_error": error}
+        rows.append(row | {"under_trained": not network.ended_flat})
+    return said, pd.DataFrame(rows)
+
+
+def of_networks(scores: Mapping[tuple[int, int], Scores], *, network: str = "from scratch") -> pd.DataFrame:
+    """The same table for networks that were trained whole, one a fold and step.
+
+    Args:
+        scores: of the fold's test pictures, by (fold, pictures a class).
+        network: what they are called.
+    """
+    rows = []
+    for (fold, n), said in sorted(scores.items()):
+        accuracy = per_class_accuracy(said.labels, said.probabilities.argmax(1)).mean()
+        where = {"network": network, "layer": WHOLE, "classifier": "softmax", "per_class": n, "fold": fold}
+        measured = {"accuracy": float(accuracy), "held_out": math.nan, "C": math.nan}
+        rows.append(where | measured | {"train": n * len(np.unique(said.labels)), "test": len(said.labels)})
+    return pd.DataFrame(rows)
+
+
+def by_fold(
+    results: pd.DataFrame, network: str, per_class: int, *, layer: str = "relu7", classifier: str = "softmax"
+) -> pd.Series:
+    """Accuracy in points (%), by fold; empty where it was not measured.
+
+    A network that was trained whole has no layer, and is found whatever `layer` and `classifier` are.
+    """
+    own = results[(results["network"] == network) & (results["per_class"] == per_class)]
+    exact = own[(own["layer"] == layer) & (own["classifier"] == classifier)]
+    own = own if (own["layer"] == WHOLE).all() else exact
+    return 100 * own.set_index("fold")["accuracy"]
+
+
+def interval(points: pd.Series) -> Interval | None:
+    """Student's interval over folds; None below two."""
+    return where_enough(t_interval, points.dropna(), resampled=FOLDS)
+
+
+def estimate(points: pd.Series) -> float | None:
+    """Mean over folds; None where there is none."""
+    return float(points.mean()) if len(points) else None
+
+
+def curves(results: pd.DataFrame) -> pd.DataFrame:
+    """Means over folds, with t intervals.
+
+    Returns:
+        A row each: network, layer, classifier, per_class; accuracy, low, high (NaN below two folds) and
+        spread, the standard deviation over folds, all in points (%); folds, train, test.
+    """
+    rows = []
+    keys = ["network", "layer", "classifier", "per_class"]
+    for key, own in results.groupby(keys, sort=False):
+        points = 100 * own["accuracy"]
+        found = interval(points)
+        row = dict(zip(keys, key, strict=True)) | {"accuracy": points.mean(), "spread": points.std(ddof=1)}
+        row |= {end: getattr(found, end, math.nan) for end in ("low", "high")}
+        rows.append(row | {"folds": len(own), "train": own["train"].max(), "test": own["test"].max()})
+    return pd.DataFrame(rows)
+
+
+def steps(results: pd.DataFrame, *networks: str) -> list[int]:
+    """Numbers of pictures a class at which all these networks were measured."""
+    each = [set(results.loc[results["network"] == network, "per_class"]) for network in networks]
+    return sorted(set.intersection(*each)) if each else []
+
+
+def catches_up(results: pd.DataFrame, ahead: str, behind: str, **of: str) -> int | None:
+    """From which number of pictures a class on a network's mean is as high as another's; None: beyond all.
+
+    Args:
+        ahead, behind: networks, over the steps and folds that both have.
+        of: layer and classifier, as in `by_fold`.
+    """
+    lead = {
+        n: (by_fold(results, ahead, n, **of) - by_fold(results, behind, n, **of)).mean()
+        for n in steps(results, ahead, behind)
+    }
+    after = [n for n in lead if all(lead[m] <= 0 for m in lead if m >= n)]
+    return min(after, default=None)
+
+
+def at_chosen_layer(results: pd.DataFrame, network: str, *, classifier: str = "softmax") -> pd.DataFrame:
+    """Accuracy at the layer that the split of a fold's training pictures prefers, at the largest step.
+
+    Returns:
+        A row a fold: fold, layer, accuracy; of equally good layers the lowest.
+    """
+    own = results[(results["network"] == network) & (results["classifier"] == classifier)]
+    own = own[(own["per_class"] == own["per_class"].max()) & (own["layer"] != CHOSEN)]
+    own = own[own["held_out"].notna()]
+    best = own.sort_values("layer").groupby("fold")["held_out"].idxmax()
+    return own.loc[best, ["fold", "layer", "accuracy"]].reset_index(drop=True)
+
+
+def probe_chosen(
+    features: Mapping[str, Mapping[str, Float[np.ndarray, "n features"]]],
+    labels: Int64[np.ndarray, " n"],
+    folds: Sequence[Fold],
+    by_layer: pd.DataFrame,
+    *,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """A softmax at every step, on the layer that a fold's training pictures prefer at the largest.
+
+    At smaller steps the choice has seen more training pictures than the classifier; no test picture at any.
+
+    Args:
+        features, labels, folds, seed: as for `probe`.
+        by_layer: what `probe` gave of all these layers at the largest step.
+
+    Returns:
+        Rows as `probe` gives them, the layer `CHOSEN`; none where nothing could be split off to choose by.
+    """
+    found = [by_layer.iloc[:0]]
+    for network, layers in features.items():
+        best = at_chosen_layer(by_layer, network).set_index("fold")["layer"]
+        for fold in (f for f in folds if f.number in best):
+            own = {network: {best[fold.number]: layers[best[fold.number]]}}
+            found.append(probe(own, labels, [fold], known=by_layer, seed=seed))
+    return pd.concat(found[1:] or found, ignore_index=True).assign(layer=CHOSEN)
+
+
+def quantities(
+    results: pd.DataFrame,
+    *,
+    network: str = "pretrained",
+    scratch: str = "from scratch",
+    random: str = "random weights",
+) -> dict[str, pd.Series]:
+    """What the chapter's claims are about, in points (%) by fold, by the end of the claim's name.
+
+    Empty where an edition lacks a step. Of layer 7 with a softmax, but for "higher-layers-better" (an SVM),
+    "best-layer-over-scratch" and "learnt-features" (the layer that training pictures prefer).
+
+    Args:
+        results: as `probe`, `probe_chosen` and `of_networks` give them, together.
+        network: whose features; with the random network's name this gives the controls.
+    """
+    common = steps(results, network, scratch)
+    nothing = pd.Series(dtype=float)
+    of_scratch = ("over-scratch", "gap-shrinks", "few-pictures-suffice", "best-layer-over-scratch")
+    found = dict.fromkeys(of_scratch, nothing)
+    if common:
+        least, most = common[0], common[-1]
+        gap = {n: by_fold(results, network, n) - by_fold(results, scratch, n) for n in (least, most)}
+        found["over-scratch"] = gap[most]
+        suited = by_fold(results, network, least, layer=CHOSEN)
+        found["best-layer-over-scratch"] = suited - by_fold(results, scratch, least)
+        if least < most:
+            found["gap-shrinks"] = gap[least] - gap[most]
+        if most >= FACTOR * FEW:
+            found["few-pictures-suffice"] = by_fold(results, network, FEW) - by_fold(results, scratch, most)
+    most = results.loc[results["network"] == network, "per_class"].max()
+    high, low = (by_fold(results, network, most, layer=name, classifier="svm") for name in ENDS)
+    chosen, plain = (
+        100 * at_chosen_layer(results, name).set_index("fold")["accuracy"] for name in (network, random)
+    )
+    found |= {"higher-layers-better": high - low, "learnt-features": chosen - plain}
+    return {name: points.dropna() for name, points in found.items()}

@@ -1,0 +1,135 @@
+"""Tables 4 to 7 as the book shows them: the paper's numbers beside those measured here.
+
+The paper's are the rows of `book/data/tables_4_to_7.csv`, in %. A dash is what one of the two does not have.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from zfutils.stats.formatting import ranged, rounded
+
+SETS_OF_TABLE_7 = ("caltech101", "caltech256")
+
+
+def by_pictures(curves: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy by pictures a class, a line a network.
+
+    Args:
+        curves: as `transfer.curves` gives it, one row a network and step.
+
+    Raises:
+        ValueError: a network that has two rows at one step, such as two layers.
+    """
+    return _by_pictures(_words(curves))
+
+
+def tables_4_and_5(curves: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy by pictures a class, a line a network and then a line a method of the paper.
+
+    Args:
+        curves: as `transfer.curves` gives it, one row a network and step.
+        paper: columns table, set, method, per_class, mean and spread.
+
+    Raises:
+        ValueError: a network that has two rows at one step, such as two layers.
+    """
+    theirs = paper[paper["table"].isin([4, 5])]
+    theirs = theirs.assign(
+        network="the paper, " + theirs["set"] + ": " + theirs["method"],
+        words=_spread(theirs["mean"], theirs["spread"]),
+    )
+    return _by_pictures(pd.concat([_words(curves), theirs]))
+
+
+def table_6(paper: pd.DataFrame, found: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Average precision on VOC 2012 by class and method, ours beside it where it was measured.
+
+    Args:
+        paper: columns table, class, method and mean.
+        found: as `average_precision.table` gives it, of VOC 2012's classes.
+    """
+    theirs = paper[paper["table"] == 6]
+    lines = theirs.pivot(index="class", columns="method", values="mean")
+    lines = lines.loc[list(dict.fromkeys(theirs["class"])), list(dict.fromkeys(theirs["method"]))]
+    if found is not None:
+        own = found.set_index("class")["precision"]
+        lines["here"] = pd.concat([own, pd.Series({"mean": own.mean()})]).mul(100)
+    return lines.map(rounded).rename_axis(index=None, columns=None).reset_index(names="class")
+
+
+def table_7(curves: pd.DataFrame, paper: pd.DataFrame, networks: Sequence[str]) -> pd.DataFrame:
+    """Accuracy by layer and classifier, a column a network, then the paper's.
+
+    Args:
+        curves: as `transfer.curves` gives it, at one step.
+        paper: columns table, set, method, layer and mean.
+        networks: in this order.
+    """
+    numbers = zip(*(curves[c] for c in ("accuracy", "low", "high")), strict=True)
+    ours = curves.assign(words=[ranged(*one) for one in numbers])
+    lines = ours.pivot(index=["classifier", "layer"], columns="network", values="words")[list(networks)]
+    lines = lines.sort_index(ascending=[False, True]).rename_axis(columns=None).reset_index()
+    lines["layer"] = lines["layer"].str[-1]
+    for name in SETS_OF_TABLE_7:
+        theirs = paper[(paper["table"] == 7) & (paper["set"] == name)]
+        keys = zip(theirs["method"].str.lower(), theirs["layer"].map("{:g}".format), strict=True)
+        at = dict(zip(keys, _spread(theirs["mean"], theirs["spread"]), strict=True))
+        wanted = zip(lines["classifier"], lines["layer"], strict=True)
+        lines[f"the paper, {name}"] = [at.get(key, "–") for key in wanted]
+    return lines
+
+
+def endings(ended: pd.DataFrame) -> pd.DataFrame:
+    """How networks from scratch ended, a line a number of pictures a class, means over folds.
+
+    Args:
+        ended: as `transfer.from_scratch` gives it.
+    """
+    lines = []
+    for n, own in ended.groupby("per_class"):
+        line = {"pictures a class": n, "epochs": rounded(own["epochs"].mean())}
+        line["training error"] = f"{own['training_error'].mean():.1%}"
+        lines.append(line | {"under-trained": f"{own['under_trained'].sum()} of {len(own)}"})
+    return pd.DataFrame(lines)
+
+
+def several_objects(
+    tables: Mapping[str, Mapping[str, pd.DataFrame]], differences: Mapping[str, str]
+) -> pd.DataFrame:
+    """Scenes of one object beside scenes of several, means over classes, a line a network.
+
+    Args:
+        tables: by kind of scenes and network, each as `average_precision.table` gives it.
+        differences: above chance, one less several, in words; by network.
+    """
+    lines = []
+    for network, difference in differences.items():
+        line = {"network": network}
+        for kind, own in tables.items():
+            means = own[network].mean(numeric_only=True)
+            heads = {"precision": "average precision", "share": "chance", "above": "above chance"}
+            line |= {f"{kind}: {head}": rounded(means[c], digits=3) for c, head in heads.items()}
+        lines.append(line | {"difference above chance": difference})
+    return pd.DataFrame(lines)
+
+
+def _words(curves: pd.DataFrame) -> pd.DataFrame:
+    if (twice := curves.duplicated(["network", "per_class"])).any():
+        one = curves[twice].iloc[0]
+        raise ValueError(f"{one['network']!r} has more than one row at {one['per_class']} pictures a class")
+    half = (curves["high"] - curves["low"]) / 2
+    return curves.assign(words=_spread(curves["accuracy"], half, "{:.1f}"))
+
+
+def _by_pictures(rows: pd.DataFrame) -> pd.DataFrame:
+    lines = rows.pivot(index="network", columns="per_class", values="words").sort_index(axis=1)
+    lines = lines.loc[list(dict.fromkeys(rows["network"]))].fillna("–").rename_axis("").reset_index()
+    return lines.set_axis([c if c == "" else f"{c:g}" for c in lines.columns], axis=1)
+
+
+def _spread(means: pd.Series, spreads: pd.Series, digits: str = "{:g}") -> list[str]:
+    """Each mean with its ±, where it has one; by default with as many digits as the paper gives."""
+    both = zip(means, spreads, strict=True)
+    return [rounded(mean) + ("" if math.isnan(s) else f" ± {digits.format(s)}") for mean, s in both]

@@ -1,0 +1,188 @@
+"""What the filters of layer 1 look like, in numbers (Zeiler & Fergus 2013, §3, §4.1 and Fig. 6 a-c).
+
+The paper judges its first layer by eye: one filter dominates, some are dead, frequencies are missing. Here
+each becomes a number. The one idea: a filter's power spectrum says which frequencies it takes, in cycles
+per pixel of the image, where 0.5 is the highest along an axis.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from zfutils.runtime.seeds import mixed
+from zfutils.stats.intervals import Interval, bootstrap_interval
+
+PADDED = 64  # side that filters are zero-padded to before their spectrum is taken
+HIGH = 0.3  # cycles per pixel; beyond it lies 72 % of white noise, little of an edge
+MIDDLE = (0.1, 0.25)  # cycles per pixel, both included
+BLANK = 0.25  # of the layer's median filter RMS
+SILENT = 0.01  # of the layer's median greatest response
+
+
+def power_spectra(
+    weight: Float[Tensor, "maps channels k k"], *, size: int = PADDED
+) -> Float[Tensor, "maps size size"]:
+    """Power spectrum of every filter: zero-padded, summed over colours, the mean kept.
+
+    Args:
+        weight: filters.
+        size: side that they are padded to (pixels); the spectrum's step is 1 / size cycles per pixel.
+
+    Returns:
+        Squared magnitudes in the order of `torch.fft.fft2`, frequency 0 first.
+
+    Raises:
+        ValueError: not four dimensions, or the filters are larger than `size`.
+    """
+    if weight.ndim != 4 or max(weight.shape[2:]) > size:
+        raise ValueError(
+            f"filters are (maps, channels, k, k) with k at most {size}, not {tuple(weight.shape)}"
+        )
+    return torch.fft.fft2(weight.detach().double(), s=(size, size)).abs().square().sum(1)
+
+
+def radial_frequency(size: int = PADDED) -> Float[Tensor, "size size"]:
+    """Distance from frequency 0 of every entry of a spectrum (cycles per pixel)."""
+    along = torch.fft.fftfreq(size, dtype=torch.float64)
+    return torch.hypot(along[:, None], along)
+
+
+def radial_average(weight: Float[Tensor, "maps channels k k"], *, size: int = PADDED) -> pd.DataFrame:
+    """Mean power on rings around frequency 0, each filter scaled to a mean power of 1 over the whole plane.
+
+    Returns:
+        Columns filter, frequency (cycles per pixel, step 1 / size), power. White noise is 1 everywhere.
+        A filter of zeros has power 0.
+    """
+    spectra = power_spectra(weight, size=size).flatten(1).cpu()
+    spectra = spectra / spectra.mean(1, keepdim=True).clamp(min=torch.finfo(spectra.dtype).tiny)
+    ring = (radial_frequency(size).flatten() * size).round().long()
+    power = torch.zeros(len(spectra), int(ring.max()) + 1, dtype=spectra.dtype)
+    power.index_add_(1, ring, spectra).div_(torch.bincount(ring))
+    maps, rings = power.shape
+    return pd.DataFrame(
+        {
+            "filter": np.repeat(np.arange(maps), rings),
+            "frequency": np.tile(np.arange(rings) / size, maps),
+            "power": power.flatten().numpy(),
+        }
+    )
+
+
+def filter_table(
+    weight: Float[Tensor, "maps channels k k"],
+    responses: Float[np.ndarray, " maps"] | None = None,
+) -> pd.DataFrame:
+    """One row a filter: its size, its spectrum, and whether it is dead.
+
+    Args:
+        weight: a layer's filters.
+        responses: each filter's greatest response, as `responses.greatest_responses` gives it; without it
+            nothing is said of dead filters.
+
+    Returns:
+        Columns filter, rms, energy (sum over the spectrum), peak_frequency (distance of the spectrum's
+        greatest entry from 0, cycles per pixel), high_share (share of the energy above 0.3 cycles per
+        pixel), high_share_unpadded (the same at the filter's own k × k frequencies), middle (the peak lies
+        between 0.1 and 0.25). With responses also response, blank (RMS below
+        a quarter of the layer's median), silent (greatest response below 1 % of the layer's median of
+        that, or zero) and dead, which is either. A filter of zeros has no peak and no share: NaN.
+
+    Raises:
+        ValueError: another number of responses than filters, or a response that is not finite.
+    """
+    spectra, radius = power_spectra(weight).flatten(1).cpu(), radial_frequency().flatten()
+    k = weight.shape[-1]
+    own, own_radius = power_spectra(weight, size=k).flatten(1).cpu(), radial_frequency(k).flatten()
+    energy = spectra.sum(1)
+    rms = filter_rms(weight).double().cpu()
+    table = pd.DataFrame(
+        {
+            "filter": np.arange(len(rms)),
+            "rms": rms.numpy(),
+            "energy": energy.numpy(),
+            "peak_frequency": radius[spectra.argmax(1)].masked_fill(energy == 0, torch.nan).numpy(),
+            "high_share": (spectra[:, radius > HIGH].sum(1) / energy).numpy(),
+            "high_share_unpadded": (own[:, own_radius > HIGH].sum(1) / own.sum(1)).numpy(),
+        }
+    )
+    table["middle"] = table["peak_frequency"].between(*MIDDLE)
+    if responses is None:
+        return table
+    if np.shape(responses) != (len(table),) or not np.isfinite(responses).all():
+        raise ValueError(
+            f"{len(table)} filters need as many finite responses, got shape {np.shape(responses)}"
+        )
+    table["response"] = np.asarray(responses, dtype=float)
+    table["blank"] = (table["rms"] < BLANK * table["rms"].median()) | (table["rms"] == 0)
+    table["silent"] = (table["response"] < SILENT * table["response"].median()) | (table["response"] <= 0)
+    table["dead"] = table["blank"] | table["silent"]
+    return table
+
+
+def layer_high_share(table: pd.DataFrame, *, padded: bool = True, seed: int = 0) -> Interval:
+    """Share of a layer's filter energy above 0.3 cycles per pixel, filters resampled.
+
+    Padding shows a filter between its own frequencies and with the step from its border to the zeros around
+    it: a flat 7×7 filter then has 7 % of its energy up there, and none without. White noise has 72 and 73 %.
+
+    Args:
+        table: as `filter_table` gives it; at least eight filters.
+        padded: of the zero-padded spectra, or of the filters' own.
+    """
+    share = table["high_share" if padded else "high_share_unpadded"]
+    return bootstrap_interval(
+        (share * table["energy"]).fillna(0),
+        table["energy"],
+        statistic=_ratio_of_sums,
+        paired=True,
+        resampled="filters",
+        seed=seed,
+    )
+
+
+def dominance(rms: Float[np.ndarray, " maps"], *, rank: int = 1, seed: int = 0) -> Interval:
+    """RMS of the largest filter over the layer's median filter RMS; 1 means that none stands out.
+
+    The other filters are resampled, for the median; the largest is what it is.
+
+    Args:
+        rms: every filter's, at least nine.
+        rank: 1 for the largest, 2 for the second largest.
+
+    Raises:
+        ValueError: no such rank, or a median of 0.
+    """
+    if not 1 <= rank <= len(rms):
+        raise ValueError(f"rank lies in 1…{len(rms)}, the number of filters, not {rank}")
+    ordered = np.sort(np.asarray(rms, dtype=float))[::-1]
+    one, others = ordered[rank - 1], np.delete(ordered, rank - 1)
+    if np.median(ordered) == 0:
+        raise ValueError(
+            "the median filter RMS is 0: over half of the filters are zeros, and nothing stands out"
+        )
+
+    def ratio(sample: np.ndarray, axis: int = -1) -> np.ndarray:
+        with_one = np.concatenate([sample, np.full_like(sample.take([0], axis), one)], axis)
+        return one / np.median(with_one, axis=axis)
+
+    return bootstrap_interval(others, statistic=ratio, resampled="the other filters", seed=seed)
+
+
+def noise_filters(
+    maps: int, kernel: int, *, channels: int = 3, seed: int = 0
+) -> Float[Tensor, "maps channels k k"]:
+    """Gaussian noise in the shape of filters: what a spectrum is by the filter's size alone."""
+    generator = torch.Generator().manual_seed(mixed(seed, maps, kernel))
+    return torch.randn(maps, channels, kernel, kernel, generator=generator)
+
+
+def _ratio_of_sums(above: np.ndarray, below: np.ndarray, axis: int = -1) -> np.ndarray:
+    return above.sum(axis=axis) / below.sum(axis=axis)
+
+
+def filter_rms(weight: Float[Tensor, "maps channels k k"]) -> Float[Tensor, " maps"]:
+    """Root mean square of every filter's weights."""
+    return weight.detach().flatten(1).square().mean(1).sqrt()

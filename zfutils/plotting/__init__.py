@@ -1,0 +1,1 @@
+"""What every figure shares: its style, and windows of pixels as tiles."""

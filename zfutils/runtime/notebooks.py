@@ -1,0 +1,272 @@
+"""Executes one notebook of the book with papermill, on this interpreter, checked before and whole after.
+
+A page of the book is a source notebook without outputs and an executed copy in the build folder. The one
+idea: the copy is there, complete, or it is not there. It is written beside and renamed; a notebook that
+fails takes its old copy away and leaves `NAME.failed.ipynb` with the traceback, so that make runs it again.
+"""
+
+import ast
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import nbformat
+import papermill
+from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
+from pydantic import TypeAdapter, ValidationError
+from traitlets import Unicode
+
+SIMPLE = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict, "tuple": tuple}
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook did not run to its end; `traceback` is what its kernel said, plain text."""
+
+    def __init__(self, message: str, traceback: str) -> None:
+        super().__init__(message)
+        self.traceback = traceback
+
+
+def parse_parameters(notebook: Path, assignments: list[str]) -> dict[str, Any]:
+    """Values from `name=value` texts, read as the type that the notebook declares.
+
+    Args:
+        notebook: its cell tagged `parameters` declares names and types.
+        assignments: each `name=value`; a value is JSON or a Python literal, text where a text is declared.
+
+    Raises:
+        ValueError: a text without `=`, or a name the notebook does not have.
+    """
+    declared = _declared(notebook)
+    values = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise ValueError(f"a parameter is given as name=value, not {assignment!r}")
+        _refuse_unknown(notebook, [name], declared)
+        values[name] = text if _type_of(declared[name]) is str else _literal(text)
+    return values
+
+
+def execute(
+    notebook: Path,
+    output: Path,
+    parameters: Mapping[str, Any],
+    *,
+    cwd: Path | None = None,
+    autosave_seconds: int = 30,
+    stream: TextIO | None = None,
+) -> float:
+    """Run a notebook and write its executed copy.
+
+    The kernel is the running interpreter, whatever kernels the machine has installed; it talks over sockets
+    in a folder of its own, since parallel runs race for TCP ports, and reads no IPython start-up files.
+
+    Args:
+        notebook: the source, left as it is.
+        output: the executed copy; its folder is made.
+        parameters: values for names that the notebook's `parameters` cell declares.
+        cwd: the kernel's working directory; default the notebook's folder.
+        autosave_seconds: how often the unfinished copy, `.NAME.running.ipynb`, is saved within a long cell.
+        stream: receives what the notebook prints, each line with the notebook's name before it.
+
+    Returns:
+        Seconds.
+
+    Raises:
+        ValueError: an unknown parameter, or a value of another type than the notebook declares.
+        NotebookFailed: a cell raised or the kernel died; the message names the cell.
+    """
+    declared = _check(notebook, parameters)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output = output.resolve()
+    running = output.with_name(f".{output.stem}.running.ipynb")
+    failed = output.with_name(f"{output.stem}.failed.ipynb")
+    failed.unlink(missing_ok=True)
+    running.unlink(missing_ok=True)
+    lines = _Prefixed(stream, notebook.stem) if stream else None
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="zfutils-") as folder:
+        try:
+            papermill.execute_notebook(
+                str(notebook.resolve()),
+                str(running),
+                parameters=dict(parameters),
+                cwd=str(cwd or notebook.resolve().parent),
+                kernel_name="python3",
+                language="python",
+                kernel_manager_class=_kernel_manager(Path(folder)),
+                progress_bar=False,
+                autosave_cell_every=autosave_seconds,
+                stdout_file=lines,
+                stderr_file=lines,
+            )
+        except Exception as error:
+            output.unlink(missing_ok=True)
+            raise _failure(notebook, running, failed, error) from error
+        finally:
+            if lines:
+                lines.close()
+    seconds = time.perf_counter() - started
+    executed = nbformat.read(running, as_version=4)
+    # The copy is published: no path of the machine that made it, and no cell that repeats the defaults.
+    for cell in executed.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []) and all(
+            value == _literal(declared[name]["default"]) for name, value in parameters.items()
+        ):
+            cell.metadata.tags.append("remove-cell")
+    executed.metadata.papermill |= {"input_path": notebook.name, "output_path": output.name}
+    executed.metadata["zfutils"] = {
+        "parameters": dict(parameters),
+        "seconds": round(seconds, 2),
+        "platform": platform.platform(),
+        "versions": versions(),
+    }
+    nbformat.write(executed, running)
+    running.replace(output)
+    return seconds
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of the package and of what it depends on directly, by distribution name."""
+    direct = [line for line in importlib.metadata.requires("zfutils") or [] if "extra ==" not in line]
+    names = ["zfutils", *(re.match(r"[\w.-]+", line)[0] for line in direct), "papermill"]
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}
+
+
+def _kernel_manager(folder: Path) -> type[AsyncKernelManager]:
+    """A kernel manager class whose only kernel is this interpreter, with its sockets in `folder`."""
+    environment = {
+        "IPYTHONDIR": str(folder / "ipython"),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
+    spec = KernelSpec(**get_kernel_dict(), env=environment)
+
+    class InterpreterKernelManager(AsyncKernelManager):
+        connection_file = Unicode(str(folder / "kernel.json"))
+        transport = "ipc" if os.name == "posix" else "tcp"
+        kernel_spec = spec
+
+    return InterpreterKernelManager
+
+
+def _declared(notebook: Path) -> dict[str, dict[str, str]]:
+    """Name → papermill's description of each parameter that the notebook declares."""
+    if not notebook.is_file():
+        raise FileNotFoundError(f"there is no notebook {notebook}")
+    return papermill.inspect_notebook(str(notebook))
+
+
+def _refuse_unknown(notebook: Path, names: list[str], declared: Mapping[str, Any]) -> None:
+    unknown = [name for name in names if name not in declared]
+    if unknown:
+        raise ValueError(
+            f"{notebook.name} has no parameter {', '.join(map(repr, unknown))}; "
+            f"it has {', '.join(declared) or 'none'}"
+        )
+
+
+def _check(notebook: Path, parameters: Mapping[str, Any]) -> Mapping[str, Mapping[str, str]]:
+    """What the notebook declares; refuses the rest, of which papermill itself only prints a warning."""
+    declared = _declared(notebook)
+    _refuse_unknown(notebook, list(parameters), declared)
+    for name, value in parameters.items():
+        expected = _type_of(declared[name])
+        try:
+            TypeAdapter(expected).validate_python(value, strict=True)
+        except ValidationError:
+            label = declared[name]["inferred_type_name"]
+            label = label if label != "None" else getattr(expected, "__name__", str(expected))
+            raise ValueError(
+                f"{notebook.name}: parameter {name!r} is {label}, not {type(value).__name__} ({value!r})"
+            ) from None
+    return declared
+
+
+def _type_of(parameter: Mapping[str, str]) -> Any:
+    """The type a parameter declares, `list[int]` say; without an annotation, the type of its default."""
+    annotation = parameter["inferred_type_name"]
+    if annotation == "None":
+        default = _literal(parameter["default"])
+        return Any if default is None else type(default)
+    if not set(re.findall(r"\w+", annotation)) <= set(SIMPLE):
+        raise ValueError(
+            f"parameter {parameter['name']!r} is annotated {annotation!r}; known are {', '.join(SIMPLE)} "
+            "and lists, dicts and tuples of them"
+        )
+    return eval(annotation, {"__builtins__": {}}, SIMPLE)
+
+
+def _literal(text: str) -> Any:
+    """A value written as JSON or as a Python literal; any other text is itself."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError):
+            continue
+    return text
+
+
+def _failure(notebook: Path, running: Path, failed: Path, error: Exception) -> NotebookFailed:
+    """Keep the unfinished copy as the failed one; say which cell stopped and with what."""
+    reason, traceback = f"{type(error).__name__}: {error}", str(error)
+    if isinstance(error, DeadKernelError):
+        reason = "its kernel was killed, most often for want of memory"
+    if not running.is_file():
+        return NotebookFailed(f"{notebook.name} could not be run: {reason}", traceback)
+    copy = nbformat.read(running, as_version=4)
+    # papermill stamps a start on every cell it reaches; the last one reached is the one that stopped.
+    reached = [cell for cell in copy.cells if cell.metadata.get("papermill", {}).get("start_time")]
+    where = ""
+    if reached:
+        cell = reached[-1]
+        errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+        if errors:
+            reason = f"{errors[-1].ename}: {errors[-1].evalue}"
+            traceback = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(errors[-1].traceback))
+        else:
+            message = nbformat.v4.new_output("error", None, ename=type(error).__name__, evalue=str(error))
+            message.traceback = [reason]
+            cell.setdefault("outputs", []).append(message)
+        where = f", {_position(notebook, cell)} ({cell.source.strip().splitlines()[0]})"
+    nbformat.write(copy, running)
+    running.replace(failed)
+    return NotebookFailed(f"{notebook.name}{where}: {reason}; kept in {failed}", traceback)
+
+
+def _position(notebook: Path, cell: nbformat.NotebookNode) -> str:
+    """Where a cell of the executed copy stands among the code cells of the source, counted from 1."""
+    source = [c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
+    same = [c.get("id", cell.get("id")) == cell.get("id") and c.source == cell.source for c in source]
+    return f"code cell {same.index(True) + 1} of {len(source)}" if any(same) else "the injected parameters"
+
+
+class _Prefixed:
+    """A text stream that begins every line with a name, and passes on whole lines only."""
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self._stream, self._name, self._rest = stream, name, ""
+
+    def write(self, text: str) -> None:
+        *whole, self._rest = (self._rest + text).split("\n")
+        for line in whole:
+            self._stream.write(f"{self._name} | {line}\n")
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        """End a last line that had no end, and leave the stream open."""
+        if self._rest:
+            self.write("\n")
+        self.flush()

@@ -1,0 +1,1 @@
+"""Intervals and tests for everything that is measured, and numbers in words."""

@@ -1,0 +1,40 @@
+"""The tables of the book's chapters.
+
+Each takes data and returns a DataFrame whose column names are read as they stand; a page shows it with
+`show`, which leaves out the row numbers.
+"""
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.intervals import Interval
+
+
+def show(table: pd.DataFrame, *, caption: str = "") -> Styler:
+    """A table as the book shows it: no row numbers, a caption."""
+    style = table.style.hide(axis="index").set_table_attributes('class="dataframe study"')
+    return style.set_caption(caption) if caption else style
+
+
+def between(interval: Interval | None, *, scale: float = 1.0, digits: int = 1, unit: str = "") -> str:
+    """An interval in words: estimate, then its 95 % ends in brackets."""
+    if interval is None:
+        return "not measured"
+    ends = (scale * value for value in (interval.estimate, interval.low, interval.high))
+    return ranged(*ends, digits=digits, unit=unit)
+
+
+def in_words(table: pd.DataFrame, name: str, *, digits: int = 2) -> pd.DataFrame:
+    """A table with its columns estimate, low and high as one, and its other numbers rounded likewise.
+
+    Args:
+        table: NaN ends stand where there was too little for an interval.
+        name: of the joined column.
+        digits: after the point.
+    """
+    ends = table[["estimate", "low", "high"]].itertuples(index=False)
+    words = [ranged(*one, digits=digits) for one in ends]
+    said = table.assign(estimate=words).drop(columns=["low", "high"]).rename(columns={"estimate": name})
+    fractions = said.select_dtypes("floating").columns
+    return said.assign(**{c: [rounded(value, digits=digits) for value in said[c]] for c in fractions})

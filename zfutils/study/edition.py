@@ -1,0 +1,184 @@
+"""One edition's images: where they come from, and their stores in the build folder."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple, Self
+
+import numpy as np
+from jaxtyping import Int8, Int64
+
+from zfutils.data import ImageSource, photos, stores, transfer_sets
+from zfutils.data.parts import PartsImages, categories
+from zfutils.data.parts.cued import CuedParts
+from zfutils.data.pixels import Pixels
+from zfutils.runtime.devices import keep_memory
+from zfutils.study.places import BOOK, build_folder
+from zfutils.study.profile import Profile, Transfer
+
+TESTED_PER_CLASS = 50  # pictures of a target at most, Zeiler & Fergus 2013, §5.2
+TARGET_FOLDERS = {"caltech101": "caltech101", "caltech256": "caltech256", "voc2012": "VOCdevkit/VOC2012"}
+CUED_SCENES = 400  # of the validation scenes, before their own and before another class's background
+
+
+class Scenes(NamedTuple):
+    """Pictures of several objects, what is in them, and which of them are for training and for the test."""
+
+    images: Pixels
+    present: Int8[np.ndarray, "n classes"]  # 1 there, 0 not, -1 difficult: neither trained on nor scored
+    train: Int64[np.ndarray, " t"]  # rows
+    test: Int64[np.ndarray, " n-t"]
+
+
+@dataclass(frozen=True)
+class Edition:
+    """An edition with its images; `Study` adds its networks and results."""
+
+    profile: Profile
+    folder: Path
+    fresh: bool = False
+
+    @classmethod
+    def open(cls, edition: str = "quick") -> Self:
+        """The edition in `book/profiles/<edition>.yaml`.
+
+        `FRESH=1` in the environment leaves the published reference networks aside.
+
+        Raises:
+            FileNotFoundError: there is no such edition; names those there are.
+            ValueError: its file is not valid; names each key.
+        """
+        profile = Profile.load(BOOK / "profiles" / f"{edition}.yaml")
+        keep_memory()
+        return cls(profile, build_folder() / edition, os.environ.get("FRESH") == "1")
+
+    @property
+    def edition(self) -> str:
+        """The edition's name."""
+        return self.profile.name
+
+    def source(self, split: Literal["train", "validation"], *, size: int | None = None) -> ImageSource:
+        """Where a split's images come from, one by one.
+
+        Args:
+            split: which.
+            size: side of the images (pixels); parts show as much more of the world as they are larger than
+                the edition's.
+        """
+        images = self.profile.images
+        if images.source == "parts":
+            n = {"train": images.train, "validation": images.validation}[split]
+            size = size or images.size
+            field = size / images.crop  # a crop shows as much as a picture of its size would
+            return PartsImages(split, n=n, size=size, seed=images.seed, field=field, classes=images.classes)
+        if images.download:
+            photos.fetch_missing(images.sets)
+        part: photos.Split = "train" if split == "train" else "val"
+        limit = images.per_class if split == "train" else None
+        return photos.folders(images.sets, part, size=size or images.size, per_class=limit)
+
+    @cached_property
+    def train_images(self) -> Pixels:
+        """The training images; built where they are not there yet."""
+        return stores.build(self.source("train"), self.folder / "pixels" / "train")
+
+    @cached_property
+    def validation_images(self) -> Pixels:
+        """The reported images, never trained on and never chosen by, centred as the training images."""
+        store = stores.build(self.source("validation"), self.folder / "pixels" / "validation")
+        return store.centred_as(self.train_images)
+
+    @cached_property
+    def searched_images(self) -> Pixels:
+        """The validation images in which the strongest activations of the convolutions are searched.
+
+        A window of layer 5 is larger than what a network is trained on, so parts are drawn again at the same
+        pixel scale with more of the world around them; photographs are taken as they are stored. Centred as
+        the training images, whose mean goes on beyond their border as it is there.
+        """
+        images = self.profile.images
+        if images.search is None:
+            return self.validation_images
+        source = self.source("validation", size=images.search)
+        store = stores.build(source, self.folder / "pixels" / "searched")
+        return store.centred_as(self.train_images, beyond=True)
+
+    def cued_images(self, split: Literal["train", "validation"], *, exchanged: bool = False) -> Pixels:
+        """Pictures of parts before their class's own background, or before another class's.
+
+        Centred as the training images, so that every network is shown the same; of the validation scenes the
+        first `CUED_SCENES` at most.
+
+        Raises:
+            ValueError: an edition of photographs, whose background cannot be exchanged.
+        """
+        source = self.source(split)
+        if not isinstance(source, PartsImages):
+            raise ValueError(f"the edition {self.edition} has no scenes whose background can be exchanged")
+        n = len(source) if split == "train" else min(len(source), CUED_SCENES)
+        size, classes = source.size, len(source.classes)
+        scenes = PartsImages(split, n=n, size=size, seed=source.seed, field=source.field, classes=classes)
+        name = f"cued-{split}" + "-exchanged" * exchanged
+        store = stores.build(CuedParts(scenes, exchanged=exchanged), self.folder / "pixels" / name)
+        return store.centred_as(self.train_images)
+
+    @property
+    def _transfer(self) -> Transfer:
+        if self.profile.transfer is None:
+            raise ValueError(f"the edition {self.edition} has no section 'transfer'")
+        return self.profile.transfer
+
+    @cached_property
+    def target(self) -> Pixels:
+        """What the features are tried on (chapter 9), one label a picture, centred as the training images.
+
+        Of VOC 2012 those pictures that show one class alone.
+
+        Raises:
+            ValueError: the edition has no transfer.
+        """
+        images, target = self.profile.images, self._transfer.target
+        if images.download:
+            photos.fetch_missing([TARGET_FOLDERS[target]])
+        source: ImageSource
+        if target == "held-out":
+            n = len(categories(held_out=True)) * (max(self._transfer.per_class) + TESTED_PER_CLASS)
+            field = images.size / images.crop
+            source = transfer_sets.held_out("train", n=n, size=images.size, seed=images.seed, field=field)
+        elif target == "voc2012":
+            source = transfer_sets.of_one_class(transfer_sets.voc2012_whole(size=images.size))
+        else:
+            read = {"caltech101": transfer_sets.caltech101, "caltech256": transfer_sets.caltech256}[target]
+            source = read(size=images.size)
+        return stores.build(source, self.folder / "pixels" / "target").centred_as(self.train_images)
+
+    @cached_property
+    def several(self) -> Scenes | None:
+        """Pictures of several objects of the target's classes; None where the target has none.
+
+        VOC 2012 is split as it is published, into its train and val lists; of drawn scenes, as many are for
+        training and for the test as of pictures of one object.
+
+        Raises:
+            ValueError: the edition has no transfer.
+        """
+        images, target = self.profile.images, self._transfer.target
+        if target == "held-out":
+            n, field = len(self.target), images.size / images.crop
+            source = transfer_sets.several("train", n=n, size=images.size, seed=images.seed, field=field)
+            learnt = source.names[: len(source.classes) * max(self._transfer.per_class)]
+        elif target == "voc2012":
+            source = transfer_sets.voc2012_whole(size=images.size)
+            learnt = transfer_sets.voc2012("train", size=images.size).names
+        else:
+            return None
+        store = stores.build(source, self.folder / "pixels" / "several").centred_as(self.train_images)
+        of_training = np.isin(store.names, learnt)
+        rows = np.flatnonzero(of_training), np.flatnonzero(~of_training)
+        return Scenes(store, transfer_sets.presence(source, store.names), *rows)
+
+    def prepare(self) -> None:
+        """Build the pixels of every split."""
+        for images in (self.train_images, self.validation_images, self.searched_images):
+            print(f"{len(images):,} images of {len(images.classes)} classes, {images.size} px")

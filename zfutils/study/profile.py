@@ -1,0 +1,216 @@
+"""An edition of the study: one YAML file in `book/profiles/`, validated here and read nowhere else.
+
+A file may name another edition to start from (`extends: photos`) and then holds only what differs, so
+that an edition on one's own pictures is three lines. A key that is unknown, missing or out of range is
+refused with the file, the key and what is allowed.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from zfutils.training.recipe import Count, Strict, Training
+
+
+class Images(Strict):
+    """Which images, and at which size they are stored and cropped."""
+
+    source: Literal["parts", "photos"]
+    size: int = Field(ge=16, description="side of a stored image, pixels")
+    crop: int = Field(ge=16, description="side of what the network sees, pixels")
+    search: int | None = Field(
+        None,
+        ge=16,
+        description="parts: side of the pictures in which strongest activations are searched",
+    )
+    train: int | None = Field(None, ge=64, description="parts: training pictures")
+    validation: int | None = Field(None, ge=32, description="parts: validation pictures")
+    classes: int | None = Field(
+        None, ge=2, le=16, description="parts: only the first so many categories; default all"
+    )
+    seed: int = Field(0, ge=0, description="parts: which world is drawn")
+    sets: tuple[str, ...] = Field((), description="photos: folders with train/ and val/ below ZFUTILS_DATA")
+    download: bool = Field(False, description="photos: fetch a set that is missing")
+    per_class: int | None = Field(
+        None, ge=2, description="photos: use this many training images a class at most"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.crop > self.size:
+            raise ValueError(f"crop ({self.crop} px) is larger than size ({self.size} px)")
+        if self.source == "parts" and (self.train is None or self.validation is None or self.sets):
+            raise ValueError("source 'parts' needs train and validation, and has no sets")
+        if self.source == "photos" and self.search is not None:
+            raise ValueError("search is for source 'parts', whose pictures can be drawn larger")
+        if self.source == "photos" and self.classes is not None:
+            raise ValueError("classes is for source 'parts'; the classes of photos are the folders of sets")
+        if self.source == "photos" and not self.sets:
+            raise ValueError(
+                "source 'photos' needs sets, the folders with train/ and val/ below ZFUTILS_DATA"
+            )
+        return self
+
+
+class Network(Strict):
+    """How wide the edition's networks are, as a factor of the paper's."""
+
+    width: float = Field(gt=0, le=1)
+    fc_width: float = Field(gt=0, le=2)
+
+
+class Run(Strict):
+    """One network to train: which of the paper's, from which seeds, and where its recipe differs."""
+
+    base: Literal["zfnet", "krizhevsky"] = "zfnet"
+    network: Network | None = Field(None, description="its own width, where it is not the edition's")
+    row: str = Field("none", description="its change, a row of Table 3")
+    background: Literal["independent", "by-label"] = Field(
+        "independent", description="parts: whether a training picture's background gives its label away"
+    )
+    seeds: tuple[Count, ...] = Field((0,), min_length=1)
+    training: Training
+    about: str = ""
+
+
+class SmallImages(Strict):
+    """Where the images of many small networks differ from the edition's."""
+
+    size: int = Field(ge=16, description="side of a stored image, pixels")
+    crop: int = Field(ge=16, description="side of what the network sees, pixels")
+    train: int | None = Field(None, ge=64, description="parts: training pictures")
+    classes: int | None = Field(None, ge=2, le=16, description="parts: only the first so many categories")
+    per_class: int | None = Field(None, ge=2, description="photos: training images a class at most")
+
+
+class Small(Strict):
+    """Many small networks with one recipe for all: the rows of Tables 2 and 3 (chapters 8 and 9)."""
+
+    images: SmallImages
+    network: Network
+    seeds: tuple[Count, ...] = Field(min_length=1)
+    training: Training
+
+
+class Scratch(Strict):
+    """Which steps of a transfer are trained from scratch too."""
+
+    per_class: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
+    folds: int = Field(ge=1)
+
+
+class Transfer(Strict):
+    """What the features are tried on elsewhere (chapter 9)."""
+
+    target: Literal["held-out", "caltech101", "caltech256", "voc2012"]
+    per_class: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        min_length=1, description="training pictures a class"
+    )
+    folds: int = Field(ge=1)
+    scratch: Scratch
+    training: Training = Field(description="the recipe of the networks from scratch")
+
+    @model_validator(mode="after")
+    def _steps(self) -> Self:
+        if unknown := set(self.scratch.per_class) - set(self.per_class):
+            raise ValueError(f"scratch.per_class has {min(unknown)}, which per_class lacks")
+        if self.scratch.folds > self.folds:
+            raise ValueError(f"scratch has {self.scratch.folds} folds, more than the {self.folds} there are")
+        return self
+
+
+class Profile(Strict):
+    """One edition."""
+
+    name: str
+    about: str
+    images: Images
+    network: Network
+    training: Training
+    networks: dict[str, Run]
+    small: Small | None = None
+    transfer: Transfer | None = None
+
+    @model_validator(mode="after")
+    def _backgrounds(self) -> Self:
+        cued = [name for name, run in self.networks.items() if run.background == "by-label"]
+        if cued and self.images.source != "parts":
+            raise ValueError(f"networks.{cued[0]}.background: only parts can be drawn before another one")
+        if self.transfer and (self.transfer.target == "held-out") != (self.images.source == "parts"):
+            raise ValueError(
+                f"transfer.target {self.transfer.target!r} does not go with source {self.images.source!r}"
+            )
+        return self
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The edition in a YAML file.
+
+        Args:
+            path: the file; `extends: NAME` in it starts from NAME.yaml beside it.
+
+        Raises:
+            FileNotFoundError: no such file; names the editions there are.
+            ValueError: unknown, missing or wrong keys; names the file, each key and what is allowed.
+        """
+        data = {**_read(path), "name": path.stem}
+        common, networks = data.get("training"), data.get("networks")
+        if isinstance(common, dict) and isinstance(networks, dict):
+            data["networks"] = {n: _merged({"training": common}, run or {}) for n, run in networks.items()}
+        for section in ("small", "transfer"):
+            if isinstance(common, dict) and isinstance(data.get(section), dict):
+                data[section] = _merged({"training": common}, data[section])
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            lines = [f"  {'.'.join(map(str, e['loc'])) or 'the whole'}: {_reason(e)}" for e in error.errors()]
+            raise ValueError("\n".join([f"{path.name} is not a valid edition:", *lines])) from None
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """What is wrong at one key, with what is allowed there."""
+    if error["type"] == "extra_forbidden":
+        return f"unknown key; allowed are {', '.join(_allowed(error['loc'][:-1]))}"
+    nameless = error["type"] == "missing" or isinstance(error["input"], Mapping)
+    return error["msg"].removeprefix("Value error, ") + ("" if nameless else f" (came: {error['input']!r})")
+
+
+def _allowed(place: Sequence[int | str]) -> list[str]:
+    """The keys that are allowed at a place of an edition; below `networks`, the second is a name."""
+    model: Any = Profile
+    if place[:1] == ("networks",):
+        model, place = Run, place[2:]
+    for key in place:
+        kinds = model.model_fields[key].annotation
+        model = next(k for k in (*get_args(kinds), kinds) if isinstance(k, type) and issubclass(k, BaseModel))
+    return sorted({*model.model_fields, *(("extends",) if model is Profile else ())} - {"name"})
+
+
+def _merged(base: Any, over: Any) -> Any:
+    """`over` laid on `base`, mapping by mapping."""
+    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
+        return over
+    return {**base, **{key: _merged(base.get(key), value) for key, value in over.items()}}
+
+
+def _read(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    if not path.is_file():
+        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+        raise FileNotFoundError(f"there is no edition {path.stem!r} in {path.parent}; there are: {there}")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name} is not readable as YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"{path.name} is not a mapping of keys to values")
+    if "name" in data:
+        raise ValueError(f"{path.name}: an edition is called as its file is; remove the key 'name'")
+    base = data.pop("extends", None)
+    if base is None:
+        return data
+    if base in above or base == path.stem:
+        raise ValueError(f"{path.name} extends itself: {' -> '.join((*above, path.stem, base))}")
+    return _merged(_read(path.with_name(f"{base}.yaml"), (*above, path.stem)), data)

@@ -1,0 +1,74 @@
+"""How the book was made: images, networks, pages, versions; read from what they left behind."""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from zfutils.study.places import REFERENCE
+from zfutils.study.study import Study
+
+
+def images_table(study: Study) -> pd.DataFrame:
+    """The splits of the edition: how many images, of which size, and what was set aside."""
+    rows = []
+    for split, images in (("training", study.train_images), ("validation", study.validation_images)):
+        row: dict[str, Any] = {
+            "split": split,
+            "images": f"{len(images):,}",
+            "categories": len(images.classes),
+        }
+        row |= {"stored (px)": images.size, "seen (px)": study.profile.images.crop}
+        row["same bytes, two classes"] = ", ".join(n for n in images.left_out if _of(n, split)) or "none"
+        rows.append(row | {"could not be decoded": ", ".join(images.undecodable) or "none"})
+    return pd.DataFrame(rows)
+
+
+def _of(name: str, split: str) -> bool:
+    return name.split("/")[1] == {"training": "train", "validation": "val"}[split]
+
+
+def networks_table(study: Study) -> pd.DataFrame:
+    """The trained networks of the edition: how they were trained, where, and for how long."""
+    rows = []
+    for trained in study.trained():
+        record = trained.record
+        last = trained.history.iloc[-1]
+        rows.append(
+            {
+                "network": trained.folder.name.rsplit("-", 1)[0],
+                "epochs": record["epochs"],
+                "held-out error": f"{last['held_out_error']:.1%}",
+                "seconds": f"{record['seconds']:,.0f}",
+                "device": record["device"],
+                "precision": record["precision"],
+                "torch": record["versions"]["torch"],
+                "from": "the published run" if REFERENCE in trained.folder.parents else "this run",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def pages_table(study: Study) -> pd.DataFrame:
+    """The executed pages: which edition, how long, on which platform."""
+    rows = []
+    for metadata, name in _executed(study):
+        row = {"page": name, "edition": metadata["parameters"].get("edition", study.edition)}
+        rows.append(row | {"seconds": f"{metadata['seconds']:,.0f}", "platform": metadata["platform"]})
+    return pd.DataFrame(rows, columns=["page", "edition", "seconds", "platform"])
+
+
+def versions_table(study: Study) -> pd.DataFrame:
+    """Versions of Python and of every library that the pages ran with."""
+    found = {(k, v) for metadata, _ in _executed(study) for k, v in metadata["versions"].items()}
+    return pd.DataFrame(sorted(found), columns=["library", "version"])
+
+
+def _executed(study: Study) -> list[tuple[dict[str, Any], str]]:
+    """What papermill left in each executed page: our metadata and the page's name."""
+    found = []
+    for page in sorted((study.folder / "book").glob("*.ipynb")):
+        metadata = json.loads(page.read_text())["metadata"]
+        if "zfutils" in metadata and ".failed" not in page.name:
+            found.append((metadata["zfutils"], page.stem))
+    return found

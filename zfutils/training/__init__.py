@@ -1,0 +1,1 @@
+"""Training: the recipe, the trainer, initial weights, checkpoints and errors (Zeiler & Fergus 2013, §3)."""

@@ -1,0 +1,73 @@
+"""Initial weights, and the radius that filters are scaled back to (Zeiler & Fergus 2013, §3).
+
+Both belong to a scale of the inputs: the paper's are in about ±128, and neither means the same on inputs
+of unit scale. The rules below say what each becomes there, and in a network narrower than the paper's.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zfutils.nets.filters import filter_rms
+from zfutils.nets.specs import NetworkSpec
+from zfutils.runtime.seeds import mixed
+from zfutils.training.recipe import Initialisation, Training
+
+
+def initialise(
+    model: nn.Sequential, rule: Initialisation, *, seed: int, paper: NetworkSpec | None = None
+) -> None:
+    """Set all weights from Gaussians and all biases to 0, in place.
+
+    Args:
+        model: as `NetworkSpec.build` gives it.
+        rule: "literal": standard deviation 0.01 everywhere, the paper's words; "fan-in": the same, above
+            layer 1 times the square root of the paper's fan-in over ours, so that a narrow network's
+            signal does not shrink because it is narrow; "he": sqrt(2 / fan-in) (He 2015); "small-first":
+            0.01 in layer 1 and He's above.
+        seed: of the network.
+        paper: the network at the paper's size, for "fan-in".
+
+    Raises:
+        ValueError: "fan-in" without the paper's network.
+
+    Source: Zeiler & Fergus 2013, §3 ("to 1e-2", read as a standard deviation).
+    """
+    if rule == "fan-in" and paper is None:
+        raise ValueError("the rule 'fan-in' needs the network at the paper's size")
+    stages = {s.name: s for s in (paper.stages() if paper else ())}
+    theirs = {n: s.multiply_adds // (s.maps * s.size**2) for n, s in stages.items() if s.kind != "pool"}
+    generator = torch.Generator().manual_seed(mixed(seed, 0))
+    first = True
+    for name, module in model.named_children():
+        if not isinstance(module, nn.Conv2d | nn.Linear):
+            continue
+        fan_in = module.weight[0].numel()
+        std = 0.01
+        if rule == "he" or (rule == "small-first" and not first):
+            std = math.sqrt(2 / fan_in)
+        elif rule == "fan-in" and not first:
+            std *= math.sqrt(theirs.get(name, fan_in) / fan_in)
+        with torch.no_grad():
+            module.weight.copy_(torch.randn(module.weight.shape, generator=generator) * std)
+            module.bias.zero_()
+        first = False
+
+
+@torch.no_grad()
+def renormalise(weight: Float[Tensor, "maps channels k k"], radius: float) -> None:
+    """Scale every filter whose RMS exceeds the radius back to it, in place (Zeiler & Fergus 2013, §3)."""
+    weight.mul_((radius / filter_rms(weight)).clamp_(max=1)[:, None, None, None])
+
+
+def radii(model: nn.Sequential, recipe: Training) -> dict[str, float]:
+    """The radius of each convolution: layer 1's is divided by the input scale, so that it means the same.
+
+    A network on inputs of scale s with layer-1 filters 1/s as large computes what the paper's computes.
+    """
+    if recipe.radius is None:
+        return {}
+    names = [n for n, m in model.named_children() if isinstance(m, nn.Conv2d)]
+    return {n: recipe.radius / (recipe.input_scale if n == names[0] else 1) for n in names}

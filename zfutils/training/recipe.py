@@ -1,0 +1,57 @@
+"""The recipe of one network's training, as data (Zeiler & Fergus 2013, §3).
+
+Every value is validated where it is read, so that an edition's file, a trial in a notebook and a test say the
+same things in the same words.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from zfutils.runtime.devices import Precision
+
+Initialisation = Literal["literal", "fan-in", "he", "small-first"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Strict(BaseModel):
+    """Settings that refuse unknown keys and cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Plateau(Strict):
+    """When the rate is lowered: what is watched has not fallen for `patience` epochs."""
+
+    factor: Share = Field(description="the rate is multiplied by this")
+    patience: int = Field(ge=1, description="epochs without a new best")
+    drops: int = Field(ge=0, description="how often; the next plateau ends the training")
+    of: Literal["held-out error", "training loss"] = Field(
+        "held-out error", description="what is watched; the paper lowers the rate by the former"
+    )
+    least: float = Field(0.0, ge=0, description="it must fall by more than this to have fallen")
+
+
+class Training(Strict):
+    """The recipe of one network (Zeiler & Fergus 2013, §3)."""
+
+    epochs: int = Field(ge=1, description="at most; a plateau after the last drop ends earlier")
+    batch: int = Field(128, ge=1)
+    rate: float = Field(gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    decay: float = Field(0.0, ge=0, description="weight decay; the paper states none")
+    input_scale: float = Field(gt=0, description="centred pixels are multiplied by this; the paper's is 1")
+    initialisation: Initialisation
+    radius: float | None = Field(
+        0.1, gt=0, description="RMS a filter is scaled back to, at input_scale 1; null: never"
+    )
+    norm_alpha: float = Field(1e-4, ge=0, description="alpha of the contrast norm")
+    held_out: Share = Field(
+        0.05, description="share of the training images that decides when to lower the rate"
+    )
+    plateau: Plateau
+    snapshots: tuple[Count, ...] = Field(
+        (), description="epochs whose weights are kept; 0 is before training"
+    )
+    precision: Precision = "auto"

@@ -1,0 +1,255 @@
+"""The paper's training (Zeiler & Fergus 2013, §3): SGD with momentum, a rate lowered at plateaus, dropout,
+and filters scaled back to a radius.
+
+Everything random depends on (seed, epoch) alone, and resume points lie between epochs, so that a training
+that was killed ends, on a CPU with the same number of threads, bit for bit where the unbroken one ends.
+"""
+
+import math
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+from tqdm import tqdm
+
+from zfutils.data.pixels import Pixels
+from zfutils.nets.filters import filter_rms
+from zfutils.nets.specs import NetworkSpec
+from zfutils.runtime.devices import device_name
+from zfutils.runtime.files import write_json
+from zfutils.runtime.seeds import mixed
+from zfutils.training.checkpoints import Trained, identity, load, resume, save_resume_point, save_tensors
+from zfutils.training.evaluation import evaluate
+from zfutils.training.initialisation import radii
+from zfutils.training.recipe import Plateau, Training
+from zfutils.training.step import Step
+
+LOSSES_CHECKED_EVERY = 50  # steps; a check waits for the device
+
+
+class DivergedError(RuntimeError):
+    """The loss is no longer finite."""
+
+
+@dataclass
+class Schedule:
+    """The rate over the epochs: lowered at a plateau of what is watched, ended by the last one."""
+
+    rate: float
+    plateau: Plateau
+    best: float = math.inf
+    waited: int = 0
+    drops: int = 0
+    ended: bool = False
+
+    def after(self, value: float) -> None:
+        """Take in the held-out error, or the training loss, of an epoch."""
+        if value < self.best - self.plateau.least:
+            self.best, self.waited = value, 0
+            return
+        self.waited += 1
+        if self.waited >= self.plateau.patience:
+            self.ended = self.drops == self.plateau.drops
+            if not self.ended:
+                self.rate, self.drops, self.waited = self.rate * self.plateau.factor, self.drops + 1, 0
+
+
+def held_out_rows(n: int, share: float) -> tuple[Int64[Tensor, " trained"], Int64[Tensor, " held"]]:
+    """Training rows and held-out rows; the same for every network of an edition, whatever its seed."""
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(mixed(n)))
+    held = max(1, round(n * share))
+    return order[held:].sort().values, order[:held].sort().values
+
+
+@dataclass
+class _Progress:
+    """Where a training stands after an epoch; what a resume point holds beside the tensors."""
+
+    schedule: Schedule
+    epoch: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def state(self) -> dict[str, Any]:
+        """Plain data, for a resume point."""
+        schedule = {name: value for name, value in vars(self.schedule).items() if name != "plateau"}
+        return {**vars(self), "schedule": schedule}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take in what `state` gave."""
+        for name, value in state["schedule"].items():
+            setattr(self.schedule, name, value)
+        self.epoch, self.seconds, self.history = state["epoch"], state["seconds"], state["history"]
+
+
+@dataclass
+class _Run:
+    """What one training works on."""
+
+    spec: NetworkSpec
+    seed: int
+    folder: Path
+    step: Step
+    images: Pixels
+    trained: Tensor
+    held: Tensor
+    progress: _Progress
+    label: str
+
+    def epoch(self) -> float:
+        """One pass over the training rows; returns the mean loss."""
+        number, recipe = self.progress.epoch, self.step.recipe
+        torch.manual_seed(mixed(self.seed, number, 1))  # dropout
+        self.step.model.train()
+        for group in self.step.optimizer.param_groups:
+            group["lr"] = self.progress.schedule.rate
+        batches = self.images.shuffled(
+            self.trained,
+            seed=self.seed,
+            epoch=number,
+            batch=recipe.batch,
+            side=self.spec.image,
+            scale=recipe.input_scale,
+            dtype=self.step.dtype,
+        )
+        steps = math.ceil(len(self.trained) / recipe.batch)
+        losses: list[Tensor] = []
+        bar = tqdm(batches, self.label, steps, leave=False, disable=not sys.stderr.isatty())
+        for taken, batch in enumerate(bar, 1):
+            losses.append(self.step(batch.images, batch.labels))
+            if taken % LOSSES_CHECKED_EVERY == 0 or taken == steps:
+                self._refuse_divergence(losses, (number - 1) * steps)
+        return torch.stack(losses).mean().item()
+
+    def _refuse_divergence(self, losses: list[Tensor], before: int) -> None:
+        finite = torch.stack(losses).isfinite()
+        if not finite.all():
+            step = int((~finite).nonzero()[0])
+            raise self._diverged(f"the loss is {losses[step].item()}", before + step + 1)
+        if not all(p.isfinite().all() for p in self.step.model.parameters()):
+            raise self._diverged("a weight is no longer finite", before + len(losses))
+
+    def _diverged(self, what: str, step: int) -> DivergedError:
+        last = max(self.folder.glob("epoch-*.safetensors"), default=None)
+        return DivergedError(
+            f"{self.label}: {what} at step {step} (epoch {self.progress.epoch}, rate "
+            f"{self.progress.schedule.rate:g}); the last good snapshot is {last.name if last else 'none'} "
+            f"in {self.folder}"
+        )
+
+    def note(self, loss: float, seconds: float) -> dict[str, Any]:
+        """Measure the network after an epoch, add the row to the history, keep a snapshot where asked."""
+        model, recipe = self.step.model, self.step.recipe
+        error = evaluate(model, self.images, recipe, side=self.spec.image, rows=self.held).error()
+        rate = len(self.trained) / seconds if seconds else math.nan
+        row: dict[str, Any] = {"epoch": self.progress.epoch, "loss": loss, "held_out_error": error}
+        row |= {"rate": self.progress.schedule.rate, "images_per_second": rate}
+        limits = radii(model, recipe)
+        for name in (n for n in self.spec.layers if n.startswith("conv")):
+            rms = filter_rms(model.get_submodule(name).weight)
+            row |= {f"rms_max_{name}": rms.max().item(), f"rms_median_{name}": rms.median().item()}
+            at = (rms >= limits.get(name, math.inf) * (1 - 1e-3)).float().mean().item()
+            row[f"at_radius_{name}"] = at
+        self.progress.history.append(row)
+        if self.progress.epoch in recipe.snapshots:
+            save_tensors(model.state_dict(), self.folder / f"epoch-{self.progress.epoch:04d}.safetensors")
+        return row
+
+
+def _refuse_misfit(spec: NetworkSpec, images: Pixels) -> None:
+    channels, classes = images.pixels.shape[3], len(images.classes)
+    if images.size < spec.image or channels != spec.channels or classes > spec.classes:
+        raise ValueError(
+            f"{spec.name} sees {spec.image} px in {spec.channels} channels and tells {spec.classes} classes; "
+            f"the images have {images.size} px in {channels} channels and {classes} classes"
+        )
+
+
+def train(
+    spec: NetworkSpec,
+    images: Pixels,
+    recipe: Training,
+    folder: Path,
+    *,
+    seed: int,
+    paper: NetworkSpec,
+    label: str | None = None,
+    say: Callable[[str], None] | None = None,
+    resume_every: float = 5.0,
+) -> Trained:
+    """Train a network, or go on where an interrupted training stopped.
+
+    Args:
+        spec: the network; its image size is the crop.
+        images: the training set.
+        recipe: how.
+        folder: where the training lies; an unfinished one of another identity there is replaced.
+        seed: of weights, order, crops and dropout.
+        paper: the network at the paper's size (for the "fan-in" initialisation).
+        label: what progress and errors call it; default the spec's name and the seed.
+        say: takes a line an epoch; default print.
+        resume_every: the least time between two resume points (seconds); epochs of a few pictures take less
+            time than writing one.
+
+    Raises:
+        DivergedError: the loss is not finite; names the step and the last good snapshot.
+        ValueError: the images do not fit the network, or the folder's resume point is truncated.
+    """
+    _refuse_misfit(spec, images)
+    say = say or (lambda line: print(line, flush=True))
+    wanted = identity(spec, recipe, images, seed)
+    step = Step(spec, recipe, seed=seed, paper=paper)
+    progress = _Progress(Schedule(recipe.rate, recipe.plateau))
+    state = resume(folder / "resume.safetensors", wanted, step.model, step.optimizer)
+    if state is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    else:
+        progress.restore(state)
+    rows = held_out_rows(len(images), recipe.held_out)
+    images = images.to(step.fabric.device)
+    label = label or f"{spec.name} seed {seed}"
+    run = _Run(spec, seed, folder, step, images, *rows, progress, label)
+    if not progress.history:
+        run.note(math.nan, 0)
+    resumed_at = progress.epoch
+    started = saved = time.perf_counter()
+    while progress.epoch < recipe.epochs and not progress.schedule.ended:
+        epoch_started, rate = time.perf_counter(), progress.schedule.rate
+        progress.epoch += 1
+        loss = run.epoch()
+        row = run.note(loss, time.perf_counter() - epoch_started)
+        progress.schedule.after(row["loss" if recipe.plateau.of == "training loss" else "held_out_error"])
+        progress.seconds += time.perf_counter() - epoch_started
+        if time.perf_counter() - saved >= resume_every:
+            state = {"identity": wanted, **progress.state()}
+            save_resume_point(folder / "resume.safetensors", state, step.model, step.optimizer)
+            saved = time.perf_counter()
+        each = (time.perf_counter() - started) / (progress.epoch - resumed_at)
+        say(
+            f"{run.label}  epoch {progress.epoch}/{recipe.epochs}  loss {loss:.3f}  held-out error "
+            f"{row['held_out_error']:.1%}  rate {rate:g}  {row['images_per_second']:,.0f} images/s  "
+            f"at most {each * (recipe.epochs - progress.epoch) / 60:.1f} min left"
+        )
+    save_tensors(step.model.state_dict(), folder / f"epoch-{progress.epoch:04d}.safetensors")
+    record = {
+        "identity": wanted,
+        "epochs": progress.epoch,
+        "seconds": progress.seconds,
+        "device": device_name(),
+        "precision": str(step.dtype).removeprefix("torch."),
+        "versions": {"torch": version("torch"), "python": platform.python_version()},
+        "history": progress.history,
+    }
+    write_json(record, folder / "network.json")
+    (folder / "resume.safetensors").unlink(missing_ok=True)
+    return load(folder)
