@@ -69,8 +69,8 @@ def store(tmp_path_factory):
 
 
 def epoch(store, rows=None, *, side=5, **options):
-    """One epoch of batches, as {row: (label, image)}, and the order of rows."""
-    settings = {"seed": 3, "epoch": 1, "batch": 7, "scale": 1.0} | options
+    """One epoch, as {row: (label, image)}, and the order of rows; batches of 8 leave nothing over."""
+    settings = {"seed": 3, "epoch": 1, "batch": 8, "scale": 1.0} | options
     rows = torch.arange(len(store)) if rows is None else rows
     seen, order = {}, []
     for batch in store.shuffled(rows, side=side, **settings):
@@ -78,6 +78,17 @@ def epoch(store, rows=None, *, side=5, **options):
             seen[row] = (label, image)
             order.append(row)
     return seen, order
+
+
+def course(store, epochs, *, batch, rows=None, side=5, **options):
+    """The batches of the first epochs, by epoch."""
+    rows = torch.arange(len(store)) if rows is None else rows
+    options = {"seed": 3, "batch": batch, "side": side, "scale": 1.0} | options
+    return [list(store.shuffled(rows, epoch=number, **options)) for number in range(1, epochs + 1)]
+
+
+def order_of(batches):
+    return [row for batch in batches for row in batch.rows.tolist()]
 
 
 def same(one, other):
@@ -317,10 +328,52 @@ def test_rows_that_are_none_or_twice_or_not_there_are_refused(store, rows):
         store.only(torch.tensor(rows, dtype=torch.int64))
 
 
-def test_every_image_comes_once_an_epoch_with_its_own_label(store):
+def test_where_nothing_is_left_over_every_image_comes_once_an_epoch_with_its_own_label(store):
     seen, order = epoch(store)
     assert sorted(order) == list(range(40))
     assert all(label == row % 3 for row, (label, _) in seen.items())
+
+
+def test_every_batch_is_full_and_what_is_left_over_comes_first_in_the_next_epoch(store):
+    epochs = course(store, 7, batch=7)
+    assert all(len(batch.rows) == 7 for batches in epochs for batch in batches)
+    # Of 40, 80, … 280 images that have gone by, batches of 7 hold 35, 77, 119, 154, 196, 238 and 280.
+    assert [len(batches) for batches in epochs] == [5, 6, 6, 5, 6, 6, 6]
+    first, second = order_of(epochs[0]), order_of(epochs[1])
+    assert sorted(first + second[:5]) == list(range(40))
+    assert not set(first) & set(second[:5])
+    whole = [row for batches in epochs for row in order_of(batches)]
+    for number in range(7):
+        assert sorted(whole[40 * number : 40 * number + 40]) == list(range(40)), "a pass has every image once"
+
+
+def test_an_epoch_follows_from_its_number_alone(store):
+    epochs = course(store, 4, batch=7)
+    alone = store.shuffled(torch.arange(40), seed=3, epoch=4, batch=7, side=5, scale=1.0)
+    for batch, again in zip(epochs[3], alone, strict=True):
+        assert torch.equal(batch.rows, again.rows)
+        assert torch.equal(batch.images, again.images)
+
+
+@pytest.mark.parametrize("batch", [6, 7, 64])
+def test_images_fewer_than_a_batch_are_one_batch_of_all(store, batch):
+    rows = torch.tensor([3, 5, 8, 13, 21, 34])
+    for batches in course(store, 3, batch=batch, rows=rows):
+        assert [sorted(b.rows.tolist()) for b in batches] == [rows.tolist()]
+
+
+@pytest.mark.parametrize(("n", "batch", "epochs"), [(40, 7, 3), (40, 8, 2), (6, 64, 5), (47_489, 128, 3)])
+def test_the_steps_taken_are_the_batches_of_the_epochs_so_far(store, n, batch, epochs):
+    expected = {(40, 7): 17, (40, 8): 10, (6, 64): 5, (47_489, 128): 1113}[n, batch]
+    assert pixels.steps_taken(n, batch=batch, epochs=epochs) == expected  # 142,467 / 128 is 1113.02
+    if n <= len(store):
+        found = course(store, epochs, batch=batch, rows=torch.arange(n))
+        assert sum(map(len, found)) == expected
+
+
+def test_an_epoch_before_the_first_is_refused(store):
+    with pytest.raises(ValueError, match="epochs are counted from 1, not 0"):
+        epoch(store, epoch=0)
 
 
 def test_an_epoch_over_some_rows_has_those_alone(store):
@@ -349,21 +402,42 @@ def test_every_training_image_is_a_crop_of_its_own_image(store):
     assert {mirror for _, _, mirror in found} == {False, True}
 
 
-def test_order_crop_and_mirror_do_not_depend_on_the_batch_size(store):
-    seen, order = epoch(store, batch=7)
-    for batch in (1, 16, 64):
-        again, order_again = epoch(store, batch=batch)
-        assert order_again == order
-        assert same(seen, again)
+@pytest.mark.parametrize("batch", [1, 5, 7, 16, 64])
+def test_order_crop_and_mirror_do_not_depend_on_the_batch_size(store, batch):
+    """Three passes in batches of 8, and as many images of them as other full batches hold."""
+    expected, found = (
+        [(row, image) for batches in course(store, 3, batch=size) for b in batches
+         for row, image in zip(b.rows.tolist(), b.images, strict=True)]
+        for size in (8, batch)
+    )  # fmt: skip
+    assert len(expected) == 120
+    assert 120 - batch < len(found) <= 120
+    for (row, image), (row_again, image_again) in zip(expected, found, strict=False):
+        assert row == row_again
+        assert torch.equal(image, image_again)
 
 
-def test_two_ranks_share_the_epoch_of_one(store):
-    whole, order = epoch(store)
-    first, first_order = epoch(store, rank=0, ranks=2)
-    second, second_order = epoch(store, rank=1, ranks=2)
-    assert (order[::2], order[1::2]) == (first_order, second_order)
-    assert not first.keys() & second.keys()
-    assert same(whole, first | second)
+@pytest.mark.parametrize(("ranks", "batch"), [(2, 7), (3, 4)])
+def test_several_ranks_take_equally_full_shares_of_the_batches_of_one(store, ranks, batch):
+    whole = course(store, 4, batch=ranks * batch)
+    shares = [course(store, 4, batch=batch, rank=rank, ranks=ranks) for rank in range(ranks)]
+    for epochs in zip(whole, *shares, strict=True):
+        for one, *parts in zip(*epochs, strict=True):
+            for rank, part in enumerate(parts):
+                assert len(part.rows) == batch
+                assert torch.equal(part.rows, one.rows[rank::ranks])
+                assert torch.equal(part.images, one.images[rank::ranks])
+
+
+def test_ranks_share_images_fewer_than_a_batch_out_equally(store):
+    shares = [course(store, 3, batch=64, rows=torch.arange(7), rank=rank, ranks=3) for rank in range(3)]
+    assert all(len(batch.rows) == 2 for share in shares for batches in share for batch in batches)
+    steps = [torch.cat([b.rows for b in batches]) for epochs in zip(*shares, strict=True)
+             for batches in zip(*epochs, strict=True)]  # fmt: skip
+    assert len(steps) == 3, "21 images of three passes are three steps of six"
+    assert len(set(steps[0].tolist())) == 6
+    with pytest.raises(ValueError, match="2 images cannot be shared among 3 processes"):
+        epoch(store, torch.arange(2), ranks=3)
 
 
 def test_crop_and_mirror_of_an_image_do_not_depend_on_the_other_rows(store):

@@ -195,6 +195,11 @@ def test_identity_is_plain_data_and_equal_exactly_when_the_network_is(images):
     assert not any(same_network(own, other) for other in others)
 
 
+def test_a_reference_network_is_known_again_whichever_recipe_made_it(images):
+    own = identity(SPEC, RECIPE, images, 0)
+    assert same_network({**own, "recipe": own["recipe"] - 1}, own)
+
+
 def test_another_encoding_of_the_same_photographs_is_the_same_network(images):
     own = identity(SPEC, RECIPE, images, 0)
     photographs = {"source": "photos", "size": 40, "names": "n", "content": "one"}

@@ -112,6 +112,30 @@ def test_bf16_learns_too(images, tmp_path):
     assert found.history.held_out_error.iloc[-1] < 0.35
 
 
+# ---- every step is like the others
+
+
+def test_every_step_of_a_training_sees_a_full_batch(images, tmp_path, monkeypatch):
+    shuffled, sizes = Pixels.shuffled, {}
+
+    def noted(store, rows, **options):
+        for batch in shuffled(store, rows, **options):
+            sizes.setdefault(options["epoch"], []).append(len(batch.rows))
+            yield batch
+
+    monkeypatch.setattr(Pixels, "shuffled", noted)
+    trained(tmp_path / "tiny", images, but(batch=50))
+    # 288, 576, 864 and 1,152 images hold 5, 11, 17 and 23 full batches of 50.
+    assert sizes == {1: [50] * 5, 2: [50] * 6, 3: [50] * 6, 4: [50] * 6}
+
+
+def test_a_set_smaller_than_a_batch_is_trained_on_whole_in_every_step(images, tmp_path):
+    few = images.only(torch.arange(20))
+    recipe = but(epochs=2, snapshots=(), radius=None)
+    small, exact = (trained(tmp_path / str(n), few, recipe.model_copy(update={"batch": n})) for n in (32, 18))
+    assert equal(weights(small.model), weights(exact.model)), "two of twenty are held out"
+
+
 # ---- it resumes
 
 
@@ -144,6 +168,14 @@ def test_a_killed_training_ends_bit_for_bit_where_the_unbroken_one_ends(unbroken
     assert resumed.snapshots == unbroken[0].snapshots
     for snapshot in resumed.snapshots:
         assert equal(weights(resumed.at(snapshot)), weights(unbroken[0].at(snapshot)))
+
+
+def test_a_training_killed_between_an_epoch_and_its_left_over_images_ends_there_too(images, tmp_path):
+    recipe = but(batch=50, snapshots=())
+    whole = trained(tmp_path / "a", images, recipe)
+    with pytest.raises(Killed):
+        trained(tmp_path / "b", images, recipe, say=kill_after(2))
+    assert equal(weights(trained(tmp_path / "b", images, recipe).model), weights(whole.model))
 
 
 def test_a_training_killed_within_an_epoch_ends_there_too(unbroken, images, tmp_path, monkeypatch):

@@ -1,8 +1,8 @@
 """The one road from a store of pixels to the device.
 
 Training reads the store's memory map directly; crops, mirror images and centring happen on the device, and
-which crop an image gets depends on (seed, epoch, image) alone, whatever the batch size or the number of
-devices.
+which crop an image gets depends on (seed, pass, image) alone, whatever the batch size or the number of
+devices. Batches are cut from one endless sequence of passes over the images, so that every one is full.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from zfutils.data import windows
@@ -166,21 +166,53 @@ class Pixels:
         rank: int = 0,
         ranks: int = 1,
     ) -> Iterator[Batch]:
-        """One epoch of training batches: every image once, at a random crop, mirrored or not.
+        """One epoch of training batches, all of them full, of images at a random crop, mirrored or not.
 
-        Order, crop and mirror of an image depend on (seed, epoch, image) alone; rank r of several takes
-        every `ranks`-th image of the order.
+        Each pass holds every image once, in an order of its own. The passes follow one another without end
+        and are cut into batches; an epoch takes the batches that end within its pass, so that what one epoch
+        leaves over comes first in the next. Order, crop and mirror depend on (seed, pass, image) alone.
+
+        Args:
+            rows: which images; where they are fewer than a batch, all of them are one.
+            seed: of order, crops and mirroring.
+            epoch: which, from 1.
+            batch: images a step and process.
+            side: of a crop (pixels).
+            scale: 1 leaves pixels in about ±128.
+            dtype: of the images.
+            rank, ranks: which of how many processes; each takes every `ranks`-th image of a step's `batch`
+                times `ranks`. Where these are more than there are images, a step takes as many as can be
+                shared out equally.
+
+        Raises:
+            ValueError: a crop that does not fit, no image for each process, or an epoch before the first.
         """
-        far, device = self._far(side), self.pixels.device
-        generator = torch.Generator().manual_seed(mixed(seed, epoch))
-        corners = torch.randint(0, far + 1, (len(self), 2), generator=generator).to(device)
-        mirror = (torch.rand(len(self), generator=generator) < 0.5).to(device)
-        order = torch.randperm(len(rows), generator=generator)
-        order = rows[order[rank::ranks]].to(device)
-        for chosen in order.split(batch):
-            tops, lefts = corners[chosen].T
-            images = self.crops(chosen, tops, lefts, mirror[chosen], side=side, scale=scale, dtype=dtype)
-            yield Batch(images, self.labels[chosen], chosen)
+        if len(rows) < ranks:
+            raise ValueError(f"{len(rows)} images cannot be shared among {ranks} processes")
+        if epoch < 1:
+            raise ValueError(f"epochs are counted from 1, not {epoch}")
+        size = min(batch * ranks, len(rows) - len(rows) % ranks)
+        left_over = (epoch - 1) * len(rows) % size
+        options = {"seed": seed, "far": self._far(side)}
+        order, corners, mirror = self._pass(rows, number=epoch, **options)
+        if left_over:
+            before = (t[-left_over:] for t in self._pass(rows, number=epoch - 1, **options))
+            order, corners, mirror = map(torch.cat, zip(before, (order, corners, mirror), strict=True))
+        for start in range(0, len(order) - size + 1, size):
+            own = slice(start + rank, start + size, ranks)
+            tops, lefts = corners[own].T
+            images = self.crops(order[own], tops, lefts, mirror[own], side=side, scale=scale, dtype=dtype)
+            yield Batch(images, self.labels[order[own]], order[own])
+
+    def _pass(
+        self, rows: Int64[Tensor, " n"], *, seed: int, number: int, far: int
+    ) -> tuple[Int64[Tensor, " n"], Int64[Tensor, "n 2"], Bool[Tensor, " n"]]:
+        """Rows in the order of a pass, the corner of each one's crop, and whether it is mirrored."""
+        generator, device = torch.Generator().manual_seed(mixed(seed, number)), self.pixels.device
+        corners = torch.randint(0, far + 1, (len(self), 2), generator=generator)
+        mirror = torch.rand(len(self), generator=generator) < 0.5
+        order = rows[torch.randperm(len(rows), generator=generator)]
+        return order.to(device), corners[order].to(device), mirror[order].to(device)
 
     def views(
         self,
@@ -211,3 +243,14 @@ class Pixels:
                     images = self.crops(chosen, *corner, flags, side=side, scale=scale, dtype=dtype)
                     views.append(Batch(images, labels, chosen))
             yield tuple(views)
+
+
+def steps_taken(n: int, *, batch: int, epochs: int) -> int:
+    """Steps that `Pixels.shuffled` gives in all epochs from the first.
+
+    Args:
+        n: images of a pass.
+        batch: images a step, all processes together.
+        epochs: how many.
+    """
+    return epochs * n // min(batch, n)

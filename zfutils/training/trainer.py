@@ -1,8 +1,9 @@
 """The paper's training (Zeiler & Fergus 2013, §3): SGD with momentum, a rate lowered at plateaus, dropout,
 and filters scaled back to a radius.
 
-Everything random depends on (seed, epoch) alone, and resume points lie between epochs, so that a training
-that was killed ends, on a CPU with the same number of threads, bit for bit where the unbroken one ends.
+Every step sees a full batch. Everything random depends on (seed, epoch) alone, and resume points lie between
+epochs, so that a training that was killed ends, on a CPU with the same number of threads, bit for bit where
+the unbroken one ends.
 """
 
 import math
@@ -21,7 +22,7 @@ from jaxtyping import Int64
 from torch import Tensor
 from tqdm import tqdm
 
-from zfutils.data.pixels import Pixels
+from zfutils.data.pixels import Pixels, steps_taken
 from zfutils.nets.filters import filter_rms
 from zfutils.nets.specs import NetworkSpec
 from zfutils.runtime.devices import device_name
@@ -106,7 +107,7 @@ class _Run:
     label: str
 
     def epoch(self) -> float:
-        """One pass over the training rows; returns the mean loss."""
+        """The steps of one epoch; returns the mean loss."""
         number, recipe = self.progress.epoch, self.step.recipe
         torch.manual_seed(mixed(self.seed, number, 1))  # dropout
         self.step.model.train()
@@ -121,14 +122,18 @@ class _Run:
             scale=recipe.input_scale,
             dtype=self.step.dtype,
         )
-        steps = math.ceil(len(self.trained) / recipe.batch)
+        before = self._steps_taken(number - 1)
+        steps = self._steps_taken(number) - before
         losses: list[Tensor] = []
         bar = tqdm(batches, self.label, steps, leave=False, disable=not sys.stderr.isatty())
         for taken, batch in enumerate(bar, 1):
             losses.append(self.step(batch.images, batch.labels))
             if taken % LOSSES_CHECKED_EVERY == 0 or taken == steps:
-                self._refuse_divergence(losses, (number - 1) * steps)
+                self._refuse_divergence(losses, before)
         return torch.stack(losses).mean().item()
+
+    def _steps_taken(self, epochs: int) -> int:
+        return steps_taken(len(self.trained), batch=self.step.recipe.batch, epochs=epochs)
 
     def _refuse_divergence(self, losses: list[Tensor], before: int) -> None:
         finite = torch.stack(losses).isfinite()
@@ -150,9 +155,11 @@ class _Run:
         """Measure the network after an epoch, add the row to the history, keep a snapshot where asked."""
         model, recipe = self.step.model, self.step.recipe
         error = evaluate(model, self.images, recipe, side=self.spec.image, rows=self.held).error()
-        rate = len(self.trained) / seconds if seconds else math.nan
-        row: dict[str, Any] = {"epoch": self.progress.epoch, "loss": loss, "held_out_error": error}
-        row |= {"rate": self.progress.schedule.rate, "images_per_second": rate}
+        epoch = self.progress.epoch
+        row: dict[str, Any] = {"epoch": epoch, "loss": loss, "held_out_error": error}
+        steps = self._steps_taken(epoch) - self._steps_taken(epoch - 1)
+        speed = steps * min(recipe.batch, len(self.trained)) / seconds if seconds else math.nan
+        row |= {"rate": self.progress.schedule.rate, "images_per_second": speed}
         limits = radii(model, recipe)
         for name in (n for n in self.spec.layers if n.startswith("conv")):
             rms = filter_rms(model.get_submodule(name).weight)

@@ -1,6 +1,7 @@
 """Throughput: the arithmetic that is counted, and a step taken apart into all of its pieces."""
 
 import dataclasses
+import itertools
 
 import pytest
 import torch
@@ -112,6 +113,14 @@ def test_a_step_is_that_of_sgd_with_renormalised_filters(images):
     torch.testing.assert_close(step.model.fc8.weight.detach(), start - recipe.rate * gradient)
     rms = step.model.conv3.weight.detach().flatten(1).square().mean(1).sqrt()
     torch.testing.assert_close(rms, torch.full_like(rms, 1e-5))
+
+
+def test_batches_to_measure_with_are_full_and_use_every_image(images):
+    step = Step(SPEC, RECIPE)
+    batches = list(itertools.islice(full_batches(step, SPEC, images), 5))
+    assert [len(batch.rows) for batch in batches] == [8] * 5
+    seen = torch.cat([batch.rows for batch in batches])
+    assert seen.bincount().tolist() == [2] * 20, "40 images are two passes over 20"
 
 
 def test_measuring_leaves_the_random_state_alone(images):

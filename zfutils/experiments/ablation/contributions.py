@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from zfutils.data.pixels import Pixels
+from zfutils.data.pixels import Pixels, steps_taken
 from zfutils.experiments.ablation.effects import (
     POINTS,
     Runs,
@@ -79,10 +79,12 @@ def costs(networks: Mapping[str, Mapping[int, Trained]], *, pictures: int) -> pd
     rows = []
     for name, seeds in networks.items():
         for seed, one in sorted(seeds.items()):
-            learnt, _ = held_out_rows(pictures, one.record["identity"]["training"]["held_out"])
+            recipe, epochs = one.record["identity"]["training"], one.record["epochs"]
+            learnt = len(held_out_rows(pictures, recipe["held_out"])[0])
+            steps = steps_taken(learnt, batch=recipe["batch"], epochs=epochs)
             size = {"layers": len(one.spec.layers), "parameters": one.spec.parameters}
-            size |= {"multiply_adds": one.spec.multiply_adds, "epochs": one.record["epochs"]}
-            took = {"pictures": len(learnt) * one.record["epochs"], "seconds": one.record["seconds"]}
+            size |= {"multiply_adds": one.spec.multiply_adds, "epochs": epochs}
+            took = {"pictures": steps * min(recipe["batch"], learnt), "seconds": one.record["seconds"]}
             rows.append({"name": name, "seed": seed} | size | {"flat": one.ended_flat} | took)
     return pd.DataFrame(rows)
 

@@ -6,6 +6,7 @@ multiply-add (forward, gradient of the weights, gradient of the input), and a la
 many of them the device does in a second when nothing else stands in the way.
 """
 
+import itertools
 import math
 import statistics
 import time
@@ -101,16 +102,13 @@ def fraction_of_rate(images_per_second: float, flop_per_image: float, rate: floa
 
 def full_batches(step: Step, spec: NetworkSpec, images: Pixels) -> Iterator[Batch]:
     """Training batches without end, through the road that training takes; every one full."""
-    size = min(step.recipe.batch, len(images))
-    resident, epoch = images.to(step.fabric.device), 0
-    while True:
-        epoch += 1
-        rows = torch.arange(len(images) - len(images) % size)
+    resident = images.to(step.fabric.device)
+    for epoch in itertools.count(1):
         yield from resident.shuffled(
-            rows,
+            torch.arange(len(images)),
             seed=0,
             epoch=epoch,
-            batch=size,
+            batch=step.recipe.batch,
             side=spec.image,
             scale=step.recipe.input_scale,
             dtype=step.dtype,
