@@ -12,7 +12,7 @@ from zfutils.data.parts import scene
 from zfutils.nets import zoo
 from zfutils.runtime.files import write_json
 from zfutils.stats.intervals import Interval
-from zfutils.study import places, publish, scoreboard, study
+from zfutils.study import places, provenance, publish, scoreboard, study
 from zfutils.study.profile import Images, Network
 from zfutils.study.study import Study
 from zfutils.training.checkpoints import same_network
@@ -239,6 +239,41 @@ def test_a_published_network_keeps_whole_last_weights_and_convolutions_before(zf
     assert found.snapshots == zfnet.snapshots
     assert torch.equal(found.at(1).conv5.weight, zfnet.at(1).conv5.weight.half().float())
     assert torch.equal(found.at(0).fc6.weight, zfnet.at(0).fc6.weight), "the seed gives epoch 0"
+
+
+def test_a_published_network_of_an_earlier_recipe_is_served_and_marked(smoke, zfnet, reference, monkeypatch):
+    published.publish_network(zfnet, reference)
+    record = json.loads((reference / "network.json").read_text())
+    record["identity"]["recipe"] = 1
+    write_json(record, reference / "network.json")
+    found = Study.open("smoke").network("zfnet")
+    assert (found.folder, zfnet.record["identity"]["recipe"]) == (reference, 2)
+    monkeypatch.setattr(provenance, "REFERENCE", reference.parents[1])
+    table = provenance.networks_table(smoke).set_index("from")["recipe"]
+    assert table.loc[["the published run"]].tolist() == [1]
+    assert set(table.drop("the published run")) <= {2}
+
+
+def test_a_network_of_an_earlier_recipe_in_the_build_folder_is_trained_again(smoke, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(study.checkpoints, "RECIPE", 1)
+        earlier = smoke.network("trial-recipe")
+    again = smoke.network("trial-recipe")
+    assert again.folder != earlier.folder
+    assert [n.record["identity"]["recipe"] for n in (earlier, again)] == [1, 2]
+
+
+def test_publishing_writes_the_recipe_beside_the_numbers(smoke, reference):
+    published.publish(smoke)
+    data = json.loads((reference.parents[1] / "smoke.json").read_text())
+    assert [numbers["recipe"] for numbers in data["networks"].values()] == [2, 2]
+
+
+def test_the_published_numbers_say_by_which_recipe_their_networks_were_made():
+    data = json.loads((edition.REFERENCE / "photos.json").read_text())
+    for name, numbers in data["networks"].items():
+        record = json.loads((edition.REFERENCE / "networks" / f"{name}-0" / "network.json").read_text())
+        assert numbers["recipe"] == record["identity"]["recipe"]
 
 
 def test_another_encoding_of_the_same_photographs_is_the_same_network():

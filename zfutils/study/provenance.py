@@ -29,7 +29,7 @@ def _of(name: str, split: str) -> bool:
 
 
 def networks_table(study: Study) -> pd.DataFrame:
-    """The trained networks of the edition: how they were trained, where, and for how long."""
+    """The trained networks of the edition: by which recipe, where, and for how long."""
     rows = []
     for trained in study.trained():
         record = trained.record
@@ -37,6 +37,7 @@ def networks_table(study: Study) -> pd.DataFrame:
         rows.append(
             {
                 "network": trained.folder.name.rsplit("-", 1)[0],
+                "recipe": record["identity"]["recipe"],
                 "epochs": record["epochs"],
                 "held-out error": f"{last['held_out_error']:.1%}",
                 "seconds": f"{record['seconds']:,.0f}",

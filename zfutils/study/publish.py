@@ -78,7 +78,7 @@ def publish(study: Study, main: str = "zfnet") -> None:
 
 
 def _numbers(study: Study, name: str) -> dict[str, Any]:
-    """Errors, first layer, epochs, seconds and device of a published network."""
+    """Errors, first layer, epochs, seconds, device, seed and recipe of a published network."""
     trained, n = study.network(name), len(study.validation_images)
     numbers: dict[str, Any] = {"n": n, "resampled": "validation images"}
     for crops in (1, 10):
@@ -91,4 +91,4 @@ def _numbers(study: Study, name: str) -> dict[str, Any]:
         share = layer_high_share(filter_table(trained.model.conv1.weight), padded=False)
     numbers["layer-1 energy above 0.3 cycles/pixel"] = round(share.estimate, 4)
     record = {key: trained.record[key] for key in ("epochs", "seconds", "device", "precision", "versions")}
-    return numbers | record | {"seed": trained.record["identity"]["seed"]}
+    return numbers | record | {key: trained.record["identity"][key] for key in ("seed", "recipe")}
