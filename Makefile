@@ -1,8 +1,9 @@
 # The front door and the graph. `make help` lists the targets; CONTRIBUTING.md explains the rest.
 #
-# An executed notebook depends on its source, the package, the edition and the environment. Networks are no
-# targets: a notebook loads the one it needs, or trains it. `-j` runs notebooks side by side, `-k` goes on
-# past one that fails, and an interrupted build goes on where it stopped.
+# An executed notebook depends on its source, its chapter's room in zfutils/experiments/, the rooms that all
+# pages share, the edition and the environment. Networks are no targets: a notebook loads the one it needs, or
+# trains it. `-j` runs notebooks side by side, `-k` goes on past one that fails, and an interrupted build goes
+# on where it stopped.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -28,16 +29,16 @@ PY := $(VENV)/bin/python
 # where its Python is gone, the environment is made again from nothing.
 READY := $(VENV)/.ready
 WHOLE := $(shell [ "$$(cat $(READY) 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c "" 2>/dev/null && echo yes)
-SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
 $(READY): requirements.lock pyproject.toml $(if $(WHOLE),,always)
 	@rm -f $@
 	@if [ -z "$(WHOLE)" ]; then \
-	    for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
+	    for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	        "$$python" -c "$(SUITABLE)" >/dev/null 2>&1 && break; python=; \
 	    done; \
 	    if [ -z "$$python" ]; then \
-	        echo "No Python 3.11, 3.12 or 3.13 with its venv module was found;" \
+	        echo "No Python 3.11 to 3.14 with its venv module was found;" \
 	             "install one, or name it: make book PYTHON=/path/to/python3.12" >&2; exit 1; \
 	    fi; \
 	    echo "$$python: making $(VENV), about 6 GB"; "$$python" -m venv --clear $(VENV); \
@@ -62,21 +63,31 @@ PROFILES := $(shell edition=$(EDITION); for level in 1 2 3 4; do \
     echo book/profiles/$$edition.yaml; \
     edition=$$(sed -n 's/^extends: *//p' book/profiles/$$edition.yaml 2>/dev/null); \
     [ -n "$$edition" ] || break; done)
-INPUTS := $(PROFILES) $(shell find zfutils -name '*.py' | sort) \
+ROOMS := $(shell find zfutils -path 'zfutils/experiments/*/*' -name '*.py' | sort)
+SHARED := $(PROFILES) $(filter-out $(ROOMS),$(shell find zfutils -name '*.py' | sort)) \
     $(wildcard book/claims.yaml book/reference/*.json book/data/*)
+# A chapter's room is its name without the number: 06_occlusion has zfutils/experiments/occlusion/.
+room = $(patsubst $(firstword $(subst _, ,$1))_%,%,$1)
+inputs = $(SHARED) $(filter zfutils/experiments/$(call room,$1)/%,$(ROOMS))
+
+# How many pages share the cores: N of -jN, all chapters with -j alone. Known within a recipe only.
+ASKED = $(filter -j%,$(MAKEFLAGS))
+SIDE_BY_SIDE = $(words $(wordlist 1,$(if $(ASKED),$(or $(ASKED:-j%=%),$(words $(CHAPTERS))),1),$(CHAPTERS)))
 
 .PHONY: always book test check lab bench lock clean clean-all help
 
 book: $(HTML) ## set up, execute every notebook, build the HTML (EDITION=quick)
 	@echo "The book: file://$(abspath $(HTML))"
 
-# Changes when an input is removed, which no time stamp tells.
-$(BUILD)/inputs: always
+# Changes when an input of the page is removed, which no time stamp tells.
+$(EXECUTED:$(BUILD)/book/%.ipynb=$(BUILD)/inputs-of/%): $(BUILD)/inputs-of/%: always
 	@mkdir -p $(@D)
-	@echo "$(INPUTS)" | cmp -s - $@ || echo "$(INPUTS)" > $@
+	@echo "$(call inputs,$*)" | cmp -s - $@ || echo "$(call inputs,$*)" > $@
 
-$(EXECUTED): $(BUILD)/book/%.ipynb: book/%.ipynb $(INPUTS) $(BUILD)/inputs $(READY) $(if $(filter 1,$(FRESH)),always)
-	@$(PY) -m zfutils execute $< --edition $(EDITION)
+.SECONDEXPANSION:
+$(EXECUTED): $(BUILD)/book/%.ipynb: book/%.ipynb $$(call inputs,$$*) $(BUILD)/inputs-of/% $(READY) \
+    $(if $(filter 1,$(FRESH)),always)
+	@ZFUTILS_JOBS=$${ZFUTILS_JOBS:-$(SIDE_BY_SIDE)} $(PY) -m zfutils execute $< --edition $(EDITION)
 
 $(LAST): $(CHAPTERS)
 $(filter %/provenance.ipynb,$(LAST)): $(filter %/scoreboard.ipynb,$(LAST))
@@ -123,7 +134,7 @@ lock: $(READY) ## write requirements.lock from what .venv holds
 	@mv requirements.lock.new requirements.lock
 
 clean: ## remove the edition's pages and results; its pixels and networks stay
-	rm -rf $(BUILD)/book $(BUILD)/results $(BUILD)/render $(BUILD)/html
+	rm -rf $(BUILD)/book $(BUILD)/inputs-of $(BUILD)/results $(BUILD)/render $(BUILD)/html
 
 clean-all: ## remove everything generated, every edition's networks and .venv too
 	rm -rf _build $(VENV)

@@ -14,7 +14,7 @@ from typing import TypeVar
 import torch
 
 from zfutils.experiments.training.throughput import synchronise
-from zfutils.runtime.devices import device_name, image_type
+from zfutils.runtime.devices import Precision, chosen_device, device_name, image_type
 
 Key = TypeVar("Key", str, int)
 
@@ -30,7 +30,7 @@ class Options:
     batch: int
     pictures: int
     units: int
-    precision: str
+    precision: Precision
     threads: int
 
     @classmethod
@@ -65,16 +65,17 @@ def side_by_side(
             (a loader that fills its queue) has come to rest by then, and its own queue is empty.
     """
     seconds: dict[Key, list[float]] = {name: [] for name in ways}
+    device = chosen_device()
     for turn in range(pairs):
         first = turn % len(ways)
         for name in [*ways][first:] + [*ways][:first]:
             for _ in range(before):
                 ways[name]()
-            synchronise()
+            synchronise(device)
             started = time.perf_counter()
             for _ in range(times):
                 ways[name]()
-            synchronise()
+            synchronise(device)
             seconds[name].append((time.perf_counter() - started) / times)
     return seconds
 
@@ -90,8 +91,8 @@ def row(
 ) -> dict[str, object]:
     """One line of a benchmark's table: median and quartiles of the values, and what is to be reached."""
     quartiles = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
-    device = device_name().rsplit(",", 1)[0]
-    bf16 = image_type(options.precision) == torch.bfloat16
+    device = chosen_device()
+    bf16 = image_type(options.precision, device) == torch.bfloat16
     return {
         "measured": measured,
         "median": quartiles[1],
@@ -103,6 +104,6 @@ def row(
         "repeats": len(values),
         "precision": "bf16" if bf16 else "float32",
         "threads": torch.get_num_threads(),
-        "device": device,
+        "device": device_name(device).rsplit(",", 1)[0],
         **context,
     }

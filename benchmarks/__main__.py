@@ -11,7 +11,7 @@ import torch
 
 import benchmarks
 from benchmarks import Options
-from zfutils.runtime.devices import device_name
+from zfutils.runtime.devices import chosen_device, device_name
 
 FOLDER = Path(__file__).parents[1] / "_build" / "bench"
 
@@ -31,7 +31,7 @@ def main() -> int:
         table = pd.DataFrame(importlib.import_module(f"benchmarks.{name}").measure(options))
         path = FOLDER / f"{name}.csv"
         table.to_csv(path, index=False)
-        print(f"\n{name} ({device_name()}; {time.perf_counter() - started:.0f} s; {path})")
+        print(f"\n{name} ({device_name(chosen_device())}; {time.perf_counter() - started:.0f} s; {path})")
         shown = table.drop(columns=["device"]).astype(object).where(table.notna(), "")
         print(shown.to_string(index=False, float_format="{:.4g}".format), flush=True)
     return 0

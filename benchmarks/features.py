@@ -13,11 +13,13 @@ import numpy as np
 import torch
 
 from benchmarks import Options, row, side_by_side
+from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages
 from zfutils.data.stores import build
 from zfutils.experiments.transfer.features import TABLE_7, features
 from zfutils.nets import zoo
-from zfutils.runtime.devices import keep_memory
+from zfutils.nets.layers import layers_of
+from zfutils.runtime.devices import chosen_device, keep_memory, to_host
 from zfutils.training.initialisation import initialise
 
 AT_MOST = 1.15  # times a bare forward pass
@@ -33,15 +35,16 @@ def measure(options: Options) -> list[dict[str, object]]:
         spec = zoo.zfnet(len(images.classes), options.image).scaled(options.width)
         model = spec.build().eval()
         initialise(model, "small-first", seed=0, paper=spec)
-        how = {"side": options.image, "scale": 1 / 64, "batch": options.batch}
-        walked = model[: [name for name, _ in model.named_children()].index(TABLE_7[-1]) + 1]
+        model = model.to(device := chosen_device(), memory_format=torch.channels_last)
+        inputs = Inputs.of(images, side=options.image, scale=1 / 64)
+        walked = model[: list(layers_of(model)).index(TABLE_7[-1]) + 1]
 
         @torch.no_grad()
         def bare() -> np.ndarray:
-            views = images.views(torch.arange(len(images)), crops=1, **how)
-            return torch.cat([walked(view.images) for (view,) in views]).numpy()
+            batches = inputs.batches(options.batch, device=device)
+            return to_host(torch.cat([walked(batch.images) for batch in batches]))
 
-        extract = partial(features, model, images, TABLE_7, **how)
+        extract = partial(features, model, inputs, TABLE_7, batch=options.batch)
         np.testing.assert_array_equal(extract()[TABLE_7[-1]], bare())
         seconds = side_by_side({"bare": bare, "features": extract}, pairs=options.pairs)
     ratios = [b / a for a, b in zip(seconds["bare"], seconds["features"], strict=True)]

@@ -5,7 +5,7 @@ same pictures, float32 and the same 23 × 23 positions, which do not reach past 
 captum is held to its best `perturbations_per_eval`. It returns the mean fall of one score over all positions
 that cover a pixel; the same mean of our values is compared with it, and every 16th position with the network
 run plainly on the covered picture. Ours gives all classes and the sums of layer 5 besides. What is done once
-for a network, before its first picture, is timed by itself.
+for a network and its positions, before the first picture, is timed by itself.
 """
 
 import statistics
@@ -24,7 +24,7 @@ from zfutils.experiments.occlusion.rectangles import Rectangles, Spans
 from zfutils.nets import zoo
 from zfutils.nets.geometry import Window
 from zfutils.nets.specs import NetworkSpec
-from zfutils.runtime.devices import keep_memory
+from zfutils.runtime.devices import chosen_device, keep_memory, to_host
 from zfutils.training.initialisation import initialise
 
 SIDE, SIZE, STRIDE = 224, 48, 8
@@ -38,24 +38,27 @@ EQUAL = 1e-5  # of the greatest logit
 def measure(options: Options) -> list[dict[str, object]]:
     """All of it, on pictures of parts."""
     keep_memory()
-    options = replace(options, precision="float32")
+    torch.backends.cudnn.allow_tf32 = False  # float32 on both sides, so that values can be compared
+    options, device = replace(options, precision="float32"), chosen_device()
     spec = zoo.zfnet(image=SIDE)
     model = spec.build()
     initialise(model, "he", seed=0)
-    model = model.eval().to(memory_format=torch.channels_last)
+    model = model.eval().to(device, memory_format=torch.channels_last)
     source = PartsImages("validation", n=PICTURES, size=SIDE)
     pixels = np.stack([source[i] for i in range(PICTURES)]).astype(np.float32)
-    images = torch.from_numpy((pixels - pixels.mean(0)) * SCALE).permute(0, 3, 1, 2).contiguous()
-    network, rectangles = Incremental(model, "relu5"), _positions()
+    images = torch.from_numpy((pixels - pixels.mean(0)) * SCALE).permute(0, 3, 1, 2).contiguous().to(device)
+    rectangles = _positions()
+    prepared = partial(Incremental, model, "relu5", rectangles, shape=(3, SIDE, SIDE))
+    network = prepared()
     worst = _difference(model, network, images[0], rectangles)
     best = min(BATCHES, key=lambda batch: _once(partial(_captum, model, images[:1], batch)))
     plain, least = spec_multiply_adds(spec), least_multiply_adds(spec, rectangles)
     context = {"ceiling": plain / least, "greatest difference": worst}
-    built = side_by_side({"built": partial(Incremental, model, "relu5")}, pairs=options.pairs)["built"]
+    built = side_by_side({"built": prepared}, pairs=options.pairs)["built"]
     rows = [row("occlusion, once for a network", built, "s", options)]
     for n in (1, PICTURES):
         ways = {
-            "ours": partial(_ours, network, images[:n], rectangles),
+            "ours": partial(_ours, network, images[:n]),
             "captum": partial(_captum, model, images[:n], max(1, best // n)),
         }
         few = {"pairs": options.pairs} if n == 1 else {"pairs": 1, "before": 0}
@@ -87,9 +90,9 @@ def _positions() -> Rectangles:
     return Rectangles(Spans(rows, rows + SIZE), Spans(columns, columns + SIZE))
 
 
-def _ours(network: Incremental, images: Tensor, rectangles: Rectangles) -> list[Answers]:
+def _ours(network: Incremental, images: Tensor) -> list[Answers]:
     grey = torch.zeros_like(images[0])
-    return [network.answers(image, grey, rectangles) for image in images]
+    return [network.answers(image, grey) for image in images]
 
 
 @torch.no_grad()
@@ -107,19 +110,20 @@ def _difference(model: nn.Module, network: Incremental, image: Tensor, rectangle
     Raises:
         ValueError: it is larger than what rounding explains.
     """
-    (answers,) = _ours(network, image[None], rectangles)
-    falls = answers.plain_logits[TARGET] - answers.logits[:, TARGET]
-    total, count = torch.zeros(2, SIDE, SIDE, dtype=torch.float64)
-    ends = [ends.tolist() for axis in rectangles for ends in axis]
-    for fall, top, bottom, left, right in zip(falls.double(), *ends, strict=True):
+    (answers,) = _ours(network, image[None])
+    falls = to_host(answers.plain_logits[TARGET] - answers.logits[:, TARGET])
+    total, count = np.zeros((2, SIDE, SIDE))
+    ends = rectangles.ends()
+    for fall, (top, bottom, left, right) in zip(falls, ends, strict=True):
         total[top:bottom, left:right] += fall
         count[top:bottom, left:right] += 1
-    theirs = _captum(model, image[None], 16)[0, 0].double()
+    theirs = to_host(_captum(model, image[None], 16)[0, 0])
     greatest = float(answers.logits.abs().max())
-    worst = float((total / count - theirs).abs().max()) / greatest
-    for i in range(0, len(rectangles), 16):
+    worst = float(np.abs(total / count - theirs).max()) / greatest
+    for i in range(0, len(ends), 16):
+        top, bottom, left, right = ends[i]
         covered = image.clone()
-        covered[:, ends[0][i] : ends[1][i], ends[2][i] : ends[3][i]] = 0
+        covered[:, top:bottom, left:right] = 0
         worst = max(worst, float((model(covered[None])[0] - answers.logits[i]).abs().max()) / greatest)
     if worst > EQUAL:
         raise ValueError(f"values differ by {worst:.2g} of the greatest logit")

@@ -23,15 +23,17 @@ from captum.attr import NeuronDeconvolution
 from torch import Tensor, nn
 
 from benchmarks import Options, row, side_by_side
+from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages
-from zfutils.data.pixels import Pixels
 from zfutils.data.stores import build
-from zfutils.deconv.deconvnet import Deconvnet, Units
+from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import TopActivations, top_activations
+from zfutils.deconv.units import Units
 from zfutils.nets import zoo
 from zfutils.nets.geometry import receptive_field
+from zfutils.nets.layers import layers_of
 from zfutils.nets.specs import NetworkSpec
-from zfutils.runtime.devices import keep_memory
+from zfutils.runtime.devices import chosen_device, device_of, keep_memory
 from zfutils.training.initialisation import initialise
 
 SIDE = 224
@@ -48,16 +50,18 @@ def measure(options: Options) -> list[dict[str, object]]:
     keep_memory()
     options = replace(options, precision="float32")
     with tempfile.TemporaryDirectory() as temporary:
-        images = build(PartsImages("validation", n=SEARCHED, size=SIDE), Path(temporary), progress=False)
-        spec, model = _network()
-        rows = torch.arange(PICTURES)
-        found = top_activations(model, images, rows, layers=LAYERS, side=SIDE, scale=SCALE, batch=32)
-        (view,) = next(images.views(rows, crops=1, batch=PICTURES, side=SIDE, scale=SCALE))
+        inputs, (spec, model) = _inputs(SEARCHED, Path(temporary)), _network()
+        found = top_activations(model, inputs[:PICTURES], layers=LAYERS, batch=32)
         return [
-            *_against_captum(spec, model, view.images, found, options),
-            *_search(model, images, options),
+            *_against_captum(spec, model, inputs[:PICTURES].tensor(device_of(model)), found, options),
+            *_search(model, inputs, options),
             _peak_memory(options),
         ]
+
+
+def _inputs(n: int, folder: Path) -> Inputs:
+    images = build(PartsImages("validation", n=n, size=SIDE), folder, progress=False)
+    return Inputs.of(images, scale=SCALE)
 
 
 def _network() -> tuple[NetworkSpec, nn.Sequential]:
@@ -65,11 +69,11 @@ def _network() -> tuple[NetworkSpec, nn.Sequential]:
     spec = replace(spec, convolutions=tuple(replace(c, norm=False) for c in spec.convolutions))
     model = spec.build()
     initialise(model, "he", seed=0)
-    return spec, model.eval().to(memory_format=torch.channels_last)
+    return spec, model.eval().to(chosen_device(), memory_format=torch.channels_last)
 
 
 def _units(found: TopActivations) -> Units:
-    maps = torch.arange(len(found))[:, None].expand_as(found.images)
+    maps = torch.arange(len(found), device=found.images.device)[:, None].expand_as(found.images)
     return Units(*(t.flatten() for t in (found.images, maps, found.rows, found.columns)))
 
 
@@ -175,20 +179,23 @@ def _window_share(spec: NetworkSpec, layer: str) -> float:
     return 2 * here / (whole + backward)
 
 
-def _search(model: nn.Module, images: Pixels, options: Options) -> list[dict[str, object]]:
-    rows = torch.arange(len(images))
-    convolutions = model[: [name for name, _ in model.named_children()].index("relu5") + 1]
+def _search(model: nn.Sequential, inputs: Inputs, options: Options) -> list[dict[str, object]]:
+    convolutions = model[: list(layers_of(model)).index("relu5") + 1]
 
     @torch.no_grad()
     def bare() -> None:
-        for (view,) in images.views(rows, crops=1, batch=32, side=SIDE, scale=SCALE):
-            convolutions(view.images.contiguous(memory_format=torch.channels_last))
+        for batch in inputs.batches(32, device=device_of(model)):
+            convolutions(batch.images)
 
-    search = partial(top_activations, model, images, rows, layers=LAYERS, side=SIDE, scale=SCALE, batch=32)
+    search = partial(top_activations, model, inputs, layers=LAYERS, batch=32)
     seconds = side_by_side({"bare": bare, "search": search}, pairs=options.pairs)
     ratios = [b / a for a, b in zip(seconds["bare"], seconds["search"], strict=True)]
     shown = row(
-        "strongest nine of layers 1–5 over a bare forward pass", ratios, "ratio", options, pictures=len(rows)
+        "strongest nine of layers 1–5 over a bare forward pass",
+        ratios,
+        "ratio",
+        options,
+        pictures=len(inputs),
     )
     return [shown | {"reach": 1.15, "reached": shown["median"] <= 1.15}]
 
@@ -205,14 +212,10 @@ def _peak_memory(options: Options) -> dict[str, object]:
 def atlas_alone() -> None:
     """Search and project the whole atlas in this process; print its peak resident memory (bytes)."""
     with tempfile.TemporaryDirectory() as temporary:
-        images = build(PartsImages("validation", n=32, size=SIDE), Path(temporary), progress=False)
-        _, model = _network()
-        deconvnet = Deconvnet(model)
-        found = top_activations(
-            model, images, torch.arange(32), layers=LAYERS, side=SIDE, scale=SCALE, batch=16
-        )
-        (view,) = next(images.views(torch.arange(32), crops=1, batch=32, side=SIDE, scale=SCALE))
+        inputs, (_, model) = _inputs(32, Path(temporary)), _network()
+        deconvnet, images = Deconvnet(model), inputs.tensor(device_of(model))
+        found = top_activations(model, inputs, layers=LAYERS, batch=16)
         for layer in LAYERS:
             for part in _units(found[layer]).split(256):
-                deconvnet.project(view.images, layer, part)
+                deconvnet.project(images, layer, part)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

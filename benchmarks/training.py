@@ -33,7 +33,6 @@ from zfutils.experiments.training.throughput import fraction_of_rate, full_batch
 from zfutils.nets import zoo
 from zfutils.nets.contrast_norm import ContrastNorm
 from zfutils.nets.specs import NetworkSpec
-from zfutils.runtime.devices import fabric_for, image_type
 from zfutils.training.recipe import Plateau, Training
 from zfutils.training.step import Step
 
@@ -63,7 +62,7 @@ def measure(options: Options) -> list[dict[str, object]]:
         return [
             *_against_one_batch(step, spec, images, options),
             *_against_torchvision(step, spec, images, folder, options),
-            *_contrast_norm(spec, options),
+            *_contrast_norm(step, spec, options),
         ]
 
 
@@ -83,7 +82,7 @@ def _against_one_batch(
     )
     rates = {name: [len(fixed.labels) / s for s in times] for name, times in seconds.items()}
     ratios = [a / b for a, b in zip(rates["pixel store"], rates["one fixed batch"], strict=True)]
-    peak = matrix_rate("bf16" if step.dtype == torch.bfloat16 else "float32")
+    peak = matrix_rate("bf16" if step.dtype == torch.bfloat16 else "float32", step.device)
     shares = [fraction_of_rate(r, training_flop(spec), peak) for r in rates["pixel store"]]
     return [
         *(row(f"training, {name}", values, "images/s", options) for name, values in rates.items()),
@@ -191,23 +190,22 @@ def _loader(
         drop_last=True,
         num_workers=workers,
         persistent_workers=workers > 0,
-        pin_memory=step.fabric.device.type == "cuda",
+        pin_memory=step.device.type == "cuda",
     )
 
 
 def _endless(step: Step, loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
     while True:
         for pixels, labels in loader:
-            pixels = pixels.to(step.fabric.device, step.dtype, memory_format=torch.channels_last)
-            yield pixels, labels.to(step.fabric.device)
+            pixels = pixels.to(step.device, step.dtype, memory_format=torch.channels_last)
+            yield pixels, labels.to(step.device)
 
 
 # ---- contrast norm
 
 
-def _contrast_norm(spec: NetworkSpec, options: Options) -> list[dict[str, object]]:
+def _contrast_norm(step: Step, spec: NetworkSpec, options: Options) -> list[dict[str, object]]:
     """Forward and backward of layer 1's contrast norm, PyTorch's, and the convolution whose maps it norms."""
-    fabric, dtype = fabric_for(options.precision), image_type(options.precision)
     first = spec.convolutions[0]
     sizes = {stage.name: stage.size for stage in spec.stages()}
     shapes = {
@@ -215,7 +213,7 @@ def _contrast_norm(spec: NetworkSpec, options: Options) -> list[dict[str, object
         "pooled": (options.batch, first.maps, sizes["pool1"], sizes["pool1"]),
     }
     data = {
-        name: torch.randn(shape, device=fabric.device, dtype=dtype).contiguous(
+        name: torch.randn(shape, device=step.device, dtype=step.dtype).contiguous(
             memory_format=torch.channels_last
         )
         for name, shape in shapes.items()
@@ -232,12 +230,12 @@ def _contrast_norm(spec: NetworkSpec, options: Options) -> list[dict[str, object
 
     def there_and_back(layer: nn.Module, x: Tensor) -> None:
         x = x.detach().requires_grad_(not isinstance(layer, nn.Conv2d))
-        with fabric.autocast():
+        with step.fabric.autocast():
             y = layer(x)
         y.sum().backward()
 
     ways = {
-        name: partial(there_and_back, layer.to(fabric.device, memory_format=torch.channels_last), data[of])
+        name: partial(there_and_back, layer.to(step.device, memory_format=torch.channels_last), data[of])
         for name, (layer, of) in layers.items()
     }
     seconds = side_by_side(ways, pairs=options.pairs, times=options.steps)

@@ -12,6 +12,7 @@ import importlib.metadata
 import re
 import sys
 import tomllib
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -154,9 +155,9 @@ def locked() -> str:
 
     A package that only some platforms need gets the marker of those it is needed on.
     """
-    needed = {system: _closure(system) for system in PLATFORMS}
+    needed = {system: closure(_requirements(ROOT), system) for system in PLATFORMS}
     lines = []
-    for name in sorted(set().union(*needed.values()) - {"zfutils"}):
+    for name in sorted(set().union(*needed.values())):
         systems = [system for system in PLATFORMS if name in needed[system]]
         marker = {1: f' ; sys_platform == "{systems[0]}"', 3: ""}.get(len(systems))
         if marker is None:
@@ -165,15 +166,20 @@ def locked() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _requirements(root: Path) -> list[Requirement]:
+def declared(root: Path = ROOT) -> dict[str, list[Requirement]]:
+    """What pyproject.toml asks for: by extra, and under "" what every installation needs."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    groups = [project["dependencies"], *project["optional-dependencies"].values()]
-    return [Requirement(line) for group in groups for line in group]
+    groups = {"": project["dependencies"], **project["optional-dependencies"]}
+    return {name: [Requirement(line) for line in lines] for name, lines in groups.items()}
 
 
-def _closure(system: str) -> set[str]:
-    """Names of the installed distributions that the package and its extras need on a platform."""
-    waiting, seen = [("zfutils", frozenset({"book", "test"}))], set()
+def _requirements(root: Path) -> list[Requirement]:
+    return [requirement for group in declared(root).values() for requirement in group]
+
+
+def closure(asked: Iterable[Requirement], system: str = sys.platform) -> set[str]:
+    """Names of the installed distributions needed on a platform, with all that these need in turn."""
+    waiting, seen = [(canonicalize_name(need.name), frozenset(need.extras)) for need in asked], set()
     while waiting:
         name, extras = waiting.pop()
         try:

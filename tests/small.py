@@ -5,7 +5,7 @@ import torch
 
 from zfutils.data.pixels import Pixels
 from zfutils.deconv.top_activations import TopActivations
-from zfutils.deconv.top_projections import TopNine
+from zfutils.deconv.top_projections import TopProjections
 from zfutils.nets.geometry import Window
 from zfutils.nets.specs import Convolution, Dense, NetworkSpec
 from zfutils.training.recipe import Plateau, Training
@@ -54,7 +54,7 @@ def pictures(n: int = 320, *, size: int = 40, seed: int = 0) -> Pixels:
     return Pixels(pixels, labels, pixels.float().mean(0), CLASSES, names, {"pictures": n, "seed": seed})
 
 
-def top_nine(maps=2, k=9, side=7, *, layer="relu1", numbers=None):
+def top_projections(maps=2, k=9, side=7, *, layer="relu1", numbers=None, channels=3):
     """Random windows; of every map's second one the two upper rows lie outside the picture."""
     draw = np.random.default_rng(0)
     shape = (maps, k, side, side)
@@ -62,11 +62,11 @@ def top_nine(maps=2, k=9, side=7, *, layer="relu1", numbers=None):
     inside[:, 1:2, :2] = False
     values = torch.arange(k, 0, -1.0).expand(maps, k).clone()
     zero = torch.zeros(maps, k, dtype=torch.int64)
-    return TopNine(
+    return TopProjections(
         TopActivations(layer, values, zero + torch.arange(k), zero, zero),
         torch.arange(maps) * 11 if numbers is None else torch.tensor(numbers),
-        (draw.normal(size=(*shape, 3)) * inside[..., None]).astype(np.float32),
-        draw.integers(0, 256, (*shape, 3)).astype(np.uint8) * inside[..., None],
+        (draw.normal(size=(*shape, channels)) * inside[..., None]).astype(np.float32),
+        draw.integers(0, 256, (*shape, channels)).astype(np.uint8) * inside[..., None],
         inside,
         zero.numpy(),
         zero.numpy(),

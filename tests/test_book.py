@@ -1,15 +1,29 @@
-"""Every page of the book runs on the smoke edition; with several processes, pages run side by side."""
+"""Every page of the book runs on the smoke edition, and once more as a trial with all parameters changed.
 
+With several processes, pages run side by side.
+"""
+
+import ast
+import json
 import os
 import re
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args, get_origin
 
+import matplotlib
+import matplotlib.pyplot as plt
+import nbformat
 import pytest
+from PIL import Image
 
 from zfutils.runtime import notebooks
+from zfutils.study.parameters import PAGES
 from zfutils.study.places import BOOK, executed_path
+from zfutils.study.study import Study
 
 
 def pages() -> list[str]:
@@ -19,8 +33,20 @@ def pages() -> list[str]:
     return [page for page in listed if page in there] + sorted(there - set(listed))
 
 
-# Pictures, where the edition alone does not make a page short.
-FEWER = {"05_invariance": {"n": 16}, "06_occlusion": {"pictures": 16}}
+# Of every parameter of a page, another value than its default; `image` names a picture that the test draws.
+TRIALS: dict[str, dict[str, Any]] = {page: {"seed": 1} for page in PAGES} | {
+    "03_projections": {"seed": 1, "image": "own.png", "layer": "relu3"},
+    "05_invariance": {"seed": 1, "pictures": 8},
+    "06_occlusion": {
+        "seed": 1,
+        "image": "own.png",
+        "pictures": 8,
+        "patch": 24,
+        "fill": "noise",
+        "layer": "relu4",
+    },
+    "07_correspondence": {"seed": 1, "places": 6},
+}
 
 
 @pytest.fixture
@@ -30,6 +56,7 @@ def together(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "pages"
     folder.mkdir(exist_ok=True)
     monkeypatch.setenv("ZFUTILS_BUILD", os.fspath(folder))
+    monkeypatch.setenv("ZFUTILS_JOBS", os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     return folder
 
 
@@ -38,20 +65,82 @@ def test_a_page_of_the_book_runs_on_the_smoke_edition(page, together, request):
     source = BOOK / f"{page}.ipynb"
     copy = executed_path(source, "smoke")
     if not page[0].isdigit():  # it reads what the pages before it recorded, in whichever process
-        wait_for(together / f"{other}.ended" for other in before(page, request.session.items))
+        listed = pages()
+        wait_for_pages(listed[: listed.index(page)], together, request)
     try:
-        notebooks.execute(source, copy, {"edition": "smoke"} | FEWER.get(page, {}))
+        notebooks.execute(source, copy, {"edition": "smoke"})
     finally:
         (together / f"{page}.ended").touch()
     assert copy.stat().st_size > source.stat().st_size
     assert copy.is_relative_to(together)
 
 
-def before(page: str, items: list[pytest.Item]) -> list[str]:
-    """The pages before this one in the contents that are tested too."""
-    tested = {item.callspec.params["page"] for item in items if item.path == Path(__file__)}
-    listed = pages()
-    return [other for other in listed[: listed.index(page)] if other in tested]
+@pytest.mark.parametrize("page", PAGES)
+def test_a_trial_of_a_page_keeps_its_records_apart(page, together, tmp_path, request, monkeypatch):
+    wait_for_pages([page], together, request)
+    results, parameters = together / "smoke" / "results", dict(TRIALS[page])
+    official = recorded(results / "claims", chapter=int(page[:2]))
+    if "image" in parameters:
+        parameters["image"] = str(drawn(tmp_path / parameters["image"]))
+    shown = run(page, {"edition": "smoke"} | parameters, monkeypatch)
+
+    assert recorded(results / "claims", chapter=int(page[:2])) == official
+    (folder,) = results.glob(f"trials/{page}-*/claims")
+    trial = {name: json.loads(text) for name, text in recorded(folder).items()}
+    assert trial
+    if official:  # the page itself has run here too
+        assert set(trial) == set(official)
+    for record in trial.values():
+        assert (record["official"], record["parameters"], record["seed"]) == (False, parameters, 1)
+    top = next(value for value in shown if value is not None).data
+    assert top.startswith("*This is a trial with `seed = 1`")
+    assert all(f"`{name} = {value!r}`" in top for name, value in parameters.items())
+    assert "Its records are kept apart; the scoreboard does not show them." in top
+
+
+def run(page: str, parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Run a page's cells in this process; what they would show.
+
+    Half the work of executing it: no kernel that imports everything again, and figures that nobody draws.
+    """
+    code = [c for c in nbformat.read(BOOK / f"{page}.ipynb", as_version=4).cells if c.cell_type == "code"]
+    module, shown = ModuleType("page"), []
+    module.display = shown.append
+    monkeypatch.setitem(sys.modules, "page", module)
+    monkeypatch.chdir(BOOK)
+    with matplotlib.rc_context():
+        for number, cell in enumerate(code):
+            tree = ast.parse(cell.source)
+            last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+            exec(compile(tree, f"{page}, code cell {number + 1}", "exec"), vars(module))
+            if "parameters" in cell.metadata.get("tags", []):
+                assert set(parameters) <= set(vars(module))
+                vars(module).update(parameters)
+            if last:
+                shown.append(eval(compile(ast.Expression(last.value), page, "eval"), vars(module)))
+    plt.close("all")
+    return shown
+
+
+def recorded(folder: Path, *, chapter: int | None = None) -> dict[str, bytes]:
+    """The records of claims in a folder, as they are written, of one chapter or of all."""
+    found = {path.name: path.read_bytes() for path in sorted(folder.glob("*.json"))}
+    return {n: text for n, text in found.items() if chapter in (None, json.loads(text)["chapter"])}
+
+
+def drawn(path: Path) -> Path:
+    """A picture file with a red disc on a grey ground."""
+    image = Image.new("RGB", (120, 90), (120, 130, 140))
+    image.paste((200, 40, 30), (40, 20, 90, 70))
+    image.save(path)
+    return path
+
+
+def wait_for_pages(names: Iterable[str], folder: Path, request: pytest.FixtureRequest) -> None:
+    """Wait until the pages have ended that are tested in this session too, in whichever process."""
+    run = test_a_page_of_the_book_runs_on_the_smoke_edition.__name__
+    tested = {item.callspec.params["page"] for item in request.session.items if item.originalname == run}
+    wait_for(folder / f"{name}.ended" for name in names if name in tested)
 
 
 def wait_for(files: Iterable[Path], *, seconds: int = 600) -> None:
@@ -62,3 +151,59 @@ def wait_for(files: Iterable[Path], *, seconds: int = 600) -> None:
                 break
             time.sleep(0.1)
         assert file.exists(), f"no {file.name} after {seconds} s"
+
+
+# ---- parameters
+
+
+def test_every_chapter_has_its_parameters_and_every_parameter_is_tried():
+    assert list(PAGES) == [page for page in pages() if page[0].isdigit()]
+    for page, kind in PAGES.items():
+        tried = kind.model_validate(TRIALS[page])
+        assert {name for name, value in tried if value != getattr(kind(), name)} == set(kind.model_fields)
+
+
+def type_of(annotation: Any) -> str:
+    """What a page's first cell calls a type: of a few allowed texts, that it is a text."""
+    literal = get_origin(annotation) is Literal
+    return type(get_args(annotation)[0]).__name__ if literal else annotation.__name__
+
+
+@pytest.mark.parametrize("page", pages())
+def test_a_page_declares_the_parameters_that_the_study_knows_with_the_same_defaults(page):
+    """Otherwise a run of JupyterLab with an edited default would be taken for the official one."""
+    code = next(c for c in nbformat.read(BOOK / f"{page}.ipynb", as_version=4).cells if c.cell_type == "code")
+    assert "parameters" in code.metadata.tags
+    declared = {
+        line.target.id: (ast.unparse(line.annotation), ast.literal_eval(line.value))
+        for line in ast.parse(code.source).body
+    }
+    fields = PAGES[page].model_fields if page in PAGES else {}
+    expected = {name: (type_of(field.annotation), field.default) for name, field in fields.items()}
+    assert declared == {"edition": ("str", "quick")} | expected
+    assert all("  # " in line for line in code.source.splitlines()), "a parameter has no comment"
+
+
+@pytest.mark.parametrize(
+    ("page", "given", "message"),
+    [
+        (
+            "06_occlusion",
+            {"fill": "pink"},
+            "fill is 'pink': Input should be 'grey', 'black', 'noise' or 'blurred'",
+        ),
+        ("06_occlusion", {"layer": "conv9"}, "layer is 'conv9'; it must be one of relu1, .*, relu7"),
+        ("03_projections", {"layer": "fc8"}, "layer is 'fc8'; it must be one of relu1, .*, relu7"),
+        ("06_occlusion", {"patch": 1000}, "patch is 1000 px; the pictures have 96 px"),
+        ("06_occlusion", {"pictures": -1}, "pictures is -1: Input should be greater than or equal to 0"),
+        ("03_projections", {"image": "nowhere.png"}, "image is 'nowhere.png', which is no file in "),
+        ("07_correspondence", {"places": 0}, "places is 0: Input should be greater than or equal to 2"),
+        ("01_architecture", {"seed": -1}, "seed is -1: Input should be greater than or equal to 0"),
+        ("01_architecture", {"seed": "two"}, "seed is 'two': Input should be a valid integer"),
+        ("04_evolution", {"epochs": 3}, "there is no parameter 'epochs'; there are seed"),
+        ("10_nothing", {}, "there is no page '10_nothing'; there are 01_architecture, "),
+    ],
+)
+def test_a_wrong_value_is_refused_when_the_study_is_opened(page, given, message):
+    with pytest.raises(ValueError, match=message):
+        Study.open("smoke", page, **given)

@@ -76,7 +76,7 @@ def test_a_notebook_that_is_not_clean_is_found(checkout, change, complaint):
         ("requirements.lock", "torch==2.", "torch==1.", "torch==1.14.1, but pyproject.toml asks for torch"),
         ("requirements.lock", "papermill==", "papermil==", "papermill of pyproject.toml is missing"),
         ("pyproject.toml", '"scipy>=', '"scipy>=9', "but pyproject.toml asks for scipy>=9"),
-        ("environment.yml", "<3.14", "<3.15", "environment.yml: python ['>=3.11,<3.15']"),
+        ("environment.yml", "<3.15", "<3.16", "environment.yml: python ['>=3.11,<3.16']"),
         ("environment.yml", "[book,test]", "[book]", "environment.yml: pip is given"),
         ("environment.yml", "  - pip\n", "  - pip\n  - numpy\n", "['numpy'] belong in pyproject.toml"),
         (".ci/run", "make book", "pip install --find-links=/wheels torch", ".ci/run:12: names an address"),
@@ -120,7 +120,7 @@ def test_the_lock_pins_what_the_package_needs_and_nothing_that_merely_lies_besid
 
 STUB = """#!/bin/sh
 # Stands in for .venv/bin/python: notes each call, and "executes" a notebook by copying it.
-echo "$@" >> calls
+echo "$@ jobs=$ZFUTILS_JOBS" >> calls
 case "$*" in
     "-m zfutils execute"*) grep -qv broken "$4" && mkdir -p "_build/$6/book" && cp "$4" "_build/$6/book/" ;;
 esac
@@ -131,21 +131,32 @@ mkdir -p _build/quick/render/_build/html && echo page > _build/quick/render/_bui
 """
 
 
+MODULES = [
+    "zfutils/__main__.py",
+    "zfutils/nets/geometry.py",
+    "zfutils/experiments/__init__.py",
+    "zfutils/experiments/one/tables.py",
+    "zfutils/experiments/two/figures/maps.py",
+    "zfutils/experiments/two/sizes.py",
+]
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A checkout with three pages, in which make's graph is real and the programs it calls are stubs."""
     root = tmp_path / "a checkout"
-    for folder in ["book/profiles", "zfutils", "tests", ".venv/bin"]:
+    rooms = [f"zfutils/{room}" for room in ("nets", "experiments/one", "experiments/two/figures")]
+    for folder in ["book/profiles", *rooms, "tests", ".venv/bin"]:
         (root / folder).mkdir(parents=True)
     for name in ["Makefile", "_config.yml", "pyproject.toml", "requirements.lock"]:
         shutil.copy(check_repository.ROOT / name, root / name)
     (root / "book" / "_toc.yml").write_text(
-        "format: jb-book\nroot: index\nparts:\n  - caption: A\n    chapters:\n      - file: one\n"
-        "      - file: two\n  - caption: B\n    chapters:\n      - file: scoreboard\n"
+        "format: jb-book\nroot: index\nparts:\n  - caption: A\n    chapters:\n      - file: 01_one\n"
+        "      - file: 02_two\n  - caption: B\n    chapters:\n      - file: scoreboard\n"
     )
-    for name in ["one", "two", "scoreboard"]:
+    for name in ["01_one", "02_two", "scoreboard"]:
         (root / "book" / f"{name}.ipynb").write_text(f"{name}\n")
-    for name in ["book/index.md", "book/profiles/quick.yaml", "zfutils/geometry.py", "zfutils/statistics.py"]:
+    for name in ["book/index.md", "book/claims.yaml", "book/profiles/quick.yaml", *MODULES]:
         (root / name).write_text("")
     (root / "tests" / "check_repository.py").write_text("")
     for name, text in [("python", STUB), ("jupyter-book", RENDER)]:
@@ -155,15 +166,24 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def make(root: Path, *words: str) -> tuple[int, list[str], str]:
+def make(root: Path, *words: str, **variables: str) -> tuple[int, list[str], str]:
     """Run make; its status, what was executed or rendered in order, and what it printed."""
     (root / "calls").unlink(missing_ok=True)
-    outside = {"EDITION", "FRESH", "PYTHON", "ZFUTILS_BUILD", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
-    environment = {name: value for name, value in os.environ.items() if name not in outside}
+    outside = {
+        "EDITION",
+        "FRESH",
+        "PYTHON",
+        "ZFUTILS_BUILD",
+        "ZFUTILS_JOBS",
+        "MAKEFLAGS",
+        "MFLAGS",
+        "MAKELEVEL",
+    }
+    environment = {name: value for name, value in os.environ.items() if name not in outside} | variables
     done = subprocess.run(["make", *words], cwd=root, env=environment, capture_output=True, text=True)
     calls = (root / "calls").read_text().splitlines() if (root / "calls").exists() else []
     executed = [call.split()[3] for call in calls if "execute" in call]
-    executed = [Path(notebook).stem for notebook in executed]
+    executed = [Path(notebook).stem.partition("_")[2] or Path(notebook).stem for notebook in executed]
     return done.returncode, executed + ["html"] * ("jupyter-book" in calls), done.stdout + done.stderr
 
 
@@ -183,8 +203,13 @@ def test_make_book_executes_in_order_of_the_contents_and_a_second_call_does_noth
 @pytest.mark.parametrize(
     ("name", "again"),
     [
-        ("book/two.ipynb", ["two", "scoreboard", "html"]),
-        ("zfutils/geometry.py", ["one", "two", "scoreboard", "html"]),
+        ("book/02_two.ipynb", ["two", "scoreboard", "html"]),
+        ("zfutils/experiments/one/tables.py", ["one", "scoreboard", "html"]),
+        ("zfutils/experiments/two/figures/maps.py", ["two", "scoreboard", "html"]),
+        ("zfutils/experiments/__init__.py", ["one", "two", "scoreboard", "html"]),
+        ("zfutils/nets/geometry.py", ["one", "two", "scoreboard", "html"]),
+        ("zfutils/__main__.py", ["one", "two", "scoreboard", "html"]),
+        ("book/claims.yaml", ["one", "two", "scoreboard", "html"]),
         ("book/profiles/quick.yaml", ["one", "two", "scoreboard", "html"]),
         ("book/scoreboard.ipynb", ["scoreboard", "html"]),
         ("book/index.md", ["html"]),
@@ -197,18 +222,48 @@ def test_a_change_makes_again_what_depends_on_it(tree, name, again):
     assert make(tree, "book")[:2] == (0, again)
 
 
-def test_a_removed_module_makes_every_page_old(tree):
+@pytest.mark.parametrize(
+    ("name", "again"),
+    [
+        ("zfutils/nets/geometry.py", ["one", "two", "scoreboard", "html"]),
+        ("zfutils/experiments/two/sizes.py", ["two", "scoreboard", "html"]),
+    ],
+)
+def test_a_removed_module_makes_the_pages_old_that_depended_on_it(tree, name, again):
     make(tree, "book")
-    (tree / "zfutils" / "statistics.py").unlink()
-    assert make(tree, "book")[1] == ["one", "two", "scoreboard", "html"]
+    (tree / name).unlink()
+    assert make(tree, "book")[:2] == (0, again)
+    assert make(tree, "book")[:2] == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "1"),
+        (["-j1"], "1"),
+        (["-j2"], "2"),
+        (["-k", "-j", "2", "EDITION=quick"], "2"),
+        (["--jobs=16"], "2"),  # there are two chapters to run side by side
+        (["-j"], "2"),
+    ],
+)
+def test_pages_that_run_side_by_side_share_out_the_cores(tree, words, expected):
+    assert make(tree, "book", *words)[0] == 0
+    calls = (tree / "calls").read_text().splitlines()
+    assert {call.split("jobs=")[1] for call in calls if "execute" in call} == {expected}
+
+
+def test_how_many_processes_share_the_cores_can_be_said_from_outside(tree):
+    make(tree, "book", "-j2", ZFUTILS_JOBS="5")
+    assert "jobs=5" in (tree / "calls").read_text()
 
 
 def test_past_a_failure_the_other_chapters_run_and_nothing_is_rendered(tree):
-    (tree / "book" / "one.ipynb").write_text("broken\n")
+    (tree / "book" / "01_one.ipynb").write_text("broken\n")
     status, done, _ = make(tree, "-k", "book")
     assert (status, done) == (2, ["one", "two"])
-    assert not (tree / "_build" / "quick" / "book" / "one.ipynb").exists()
-    (tree / "book" / "one.ipynb").write_text("one\n")
+    assert not (tree / "_build" / "quick" / "book" / "01_one.ipynb").exists()
+    (tree / "book" / "01_one.ipynb").write_text("one\n")
     assert make(tree, "book")[:2] == (0, ["one", "scoreboard", "html"])
 
 
@@ -236,4 +291,4 @@ def test_without_a_suitable_python_the_message_says_what_to_do(tree):
         (tree / "bin" / tool).symlink_to(shutil.which(tool))
     status, _, said = make(tree, "test", f"PATH={tree}/bin")
     assert status == 2
-    assert "No Python 3.11, 3.12 or 3.13 with its venv module was found; install one, or name it" in said
+    assert "No Python 3.11 to 3.14 with its venv module was found; install one, or name it" in said

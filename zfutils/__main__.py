@@ -1,4 +1,4 @@
-"""The command line: `python -m zfutils prepare | train | execute | publish`.
+"""The command line: `python -m zfutils prepare | train | execute | measure | publish`.
 
 A mistake of the user's (a misspelt edition, a missing data set, an unknown parameter) is one line on stderr
 and exit status 2; a notebook that fails is its traceback and exit status 1.
@@ -32,6 +32,16 @@ def train(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def measure(arguments: argparse.Namespace) -> int:
+    """Time the training of an edition's ZFNet on this machine's GPU, for book/reference/gpu.json."""
+    from zfutils.study import gpu
+    from zfutils.study.study import Study
+
+    for row in gpu.measure(Study.open(arguments.edition)).itertuples():
+        print(f"{row.device}, {row.precision}: {row.images_per_second:,.0f} images/s")
+    return 0
+
+
 def publish(arguments: argparse.Namespace) -> int:
     """Keep an edition's networks and numbers as the published run, in book/reference/."""
     from zfutils.study.publish import publish
@@ -47,10 +57,11 @@ def execute(arguments: argparse.Namespace) -> int:
     from zfutils.study.places import executed_path
 
     source = arguments.notebook
-    output = executed_path(source, arguments.edition)
-    parameters = {"edition": arguments.edition} | notebooks.parse_parameters(source, arguments.parameter)
-    if parameters["edition"] != arguments.edition:
+    own = notebooks.parse_parameters(source, arguments.parameter)
+    if "edition" in own:
         raise ValueError("the edition is given once, as --edition")
+    output = executed_path(source, arguments.edition, trial=bool(notebooks.changed(source, own)))
+    parameters = {"edition": arguments.edition} | own
     print(f"{source.stem}: started, edition {arguments.edition}", file=sys.stderr, flush=True)
     try:
         seconds = notebooks.execute(source, output, parameters, stream=sys.stderr)
@@ -62,11 +73,11 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The three commands and their options."""
+    """The commands and their options."""
     whole = argparse.ArgumentParser(
         prog="python -m zfutils", description="Images, networks and notebooks of one edition of the study."
     )
-    commands = whole.add_subparsers(required=True, metavar="prepare | train | execute | publish")
+    commands = whole.add_subparsers(required=True, metavar="prepare | train | execute | measure | publish")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--edition", default="quick", help="a file of book/profiles/ (default: quick)")
 
@@ -87,8 +98,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="NETWORK",
         help="names from the edition, zfnet say; small: all rows of Table 3",
     )
-    command.add_argument("--seed", type=int, nargs="+", default=[0], help="one or more (default: 0)")
+    command.add_argument("--seed", type=int, nargs="+", help="one or more (default: the edition's own)")
     command.set_defaults(run=train)
+
+    command = commands.add_parser("measure", parents=[common], help=measure.__doc__)
+    command.set_defaults(run=measure)
 
     command = commands.add_parser("publish", parents=[common], help=publish.__doc__)
     command.set_defaults(run=publish)

@@ -1,6 +1,7 @@
 """Projections against an oracle that back-propagates and against captum; their support; that they repeat."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import captum.attr
@@ -23,7 +24,9 @@ from deconvnet_cases import (
 from deconvnet_oracle import Oracle
 from torch import nn
 
+from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet, Units
+from zfutils.deconv.top_activations import top_activations
 from zfutils.nets import zoo
 from zfutils.nets.geometry import seen_by
 from zfutils.training import checkpoints
@@ -224,6 +227,53 @@ def test_a_walk_ends_in_the_projection_and_says_what_each_step_did(zfnet, layer)
             height, width = expected.shape[2:]
             assert agrees(signals[name][:, :, :height, :width], expected)
             assert not signals[name][:, :, height:].any()
+
+
+# ---- the strongest activation of a map
+
+
+def test_the_strongest_of_a_map_is_at_its_greatest_value_and_of_equals_the_first():
+    same = nn.Conv2d(1, 2, 1, bias=False)
+    same.weight.data[:, 0, 0, 0] = torch.tensor([1.0, -1.0])
+    images = torch.zeros(2, 1, 4, 5)
+    images[0, 0, 1, 3], images[0, 0, 2, 0], images[0, 0, 3, 4] = 7, 7, -9
+    images[1, 0, 3, 2], images[1, 0, 0, 4] = 2, -1
+    recording = Deconvnet(nn.Sequential(same, nn.ReLU())).forward(images, "relu1")
+    assert torch.stack(recording.strongest(0), 1).tolist() == [[0, 0, 1, 3], [1, 0, 3, 2]]
+    each = recording.strongest(torch.tensor([1, 0]))
+    assert torch.stack(each, 1).tolist() == [[0, 1, 3, 4], [1, 0, 3, 2]]
+    assert recording.project(each).values.tolist() == [9, 2]
+
+
+def test_what_differs_by_rounding_alone_counts_as_equal_as_it_does_in_a_search(tiny):
+    recording = Deconvnet(tiny).forward(noise(1, 32), "relu2")
+    activations = torch.zeros_like(recording.activations)
+    activations[0, 4, 1, 2], activations[0, 4, 3, 0] = 1.0, 1.0 + 4e-7
+    near = replace(recording, activations=activations)
+    assert torch.stack(near.strongest(4), 1).tolist() == [[0, 4, 1, 2]]
+
+
+@pytest.mark.parametrize("layer", ["relu1", "relu2", "relu3", "fc4"])
+def test_the_strongest_in_a_recording_is_that_of_the_search(tiny, layer):
+    inputs = Inputs.of(small.pictures(5), side=32, scale=1 / 64)
+    found = top_activations(tiny, inputs, layers=[layer], k=1)[layer]
+    recording = Deconvnet(tiny).forward(inputs.tensor(), layer)
+    for m in range(0, len(found), 5):
+        units = recording.strongest(m)
+        best = int(found.images[m, 0])
+        assert (units.rows[best], units.columns[best]) == (found.rows[m, 0], found.columns[m, 0])
+        values = recording.project(units).values
+        torch.testing.assert_close(values.max(), found.values[m, 0], rtol=1e-4, atol=1e-7)
+
+
+def test_maps_must_be_there_and_one_for_all_images_or_one_for_each(tiny):
+    recording = Deconvnet(tiny).forward(noise(3, 32), "relu2")
+    for asked in (recording.strongest, recording.project_maps):
+        with pytest.raises(ValueError, match=r"one map for each of 3 images, not \(2,\)"):
+            asked(torch.tensor([1, 2]))
+        with pytest.raises(ValueError, match="relu2 has maps 0…11 here, not 12"):
+            asked(12)
+    assert torch.equal(recording.project_maps(5), recording.project_maps(torch.tensor([5, 5, 5])))
 
 
 # ---- support and borders

@@ -6,6 +6,7 @@ import small
 import torch
 from torch import nn
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.deconv.top_activations import TopActivations, top_activations
 
@@ -13,8 +14,8 @@ LAYERS = ("relu1", "pool1", "conv2", "fc3", "fc4")
 
 
 @pytest.fixture(scope="module")
-def images():
-    return small.pictures(60)
+def inputs():
+    return Inputs.of(small.pictures(60), side=32, scale=1 / 64)
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +24,13 @@ def model():
     return small.SPEC.build().eval()
 
 
-def found(model, images, rows=None, **options):
-    rows = torch.arange(len(images)) if rows is None else rows
-    return top_activations(model, images, rows, **{"layers": LAYERS, "side": 32, "scale": 1 / 64} | options)
+def found(model, inputs, **options):
+    return top_activations(model, inputs, **{"layers": LAYERS} | options)
 
 
-def everything(model, images, layer):
+def everything(model, inputs, layer):
     """All activations of a layer, (n, maps, places)."""
-    (view,) = next(images.views(torch.arange(len(images)), crops=1, batch=999, side=32, scale=1 / 64))
-    x = view.images
+    x = inputs.tensor()
     with torch.no_grad():
         for name, module in model.named_children():
             x = module(x)
@@ -41,9 +40,9 @@ def everything(model, images, layer):
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_they_are_those_that_sorting_all_activations_gives(model, images, layer):
-    got = found(model, images)[layer]
-    whole, width = everything(model, images, layer)
+def test_they_are_those_that_sorting_all_activations_gives(model, inputs, layer):
+    got = found(model, inputs)[layer]
+    whole, width = everything(model, inputs, layer)
     values, order = whole.amax(2).sort(0, descending=True)
     assert got.values.shape == (whole.shape[1], 9)
     torch.testing.assert_close(got.values, values[:9].T, rtol=1e-5, atol=1e-6)
@@ -56,18 +55,18 @@ def test_they_are_those_that_sorting_all_activations_gives(model, images, layer)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64])
-def test_neither_batches_nor_the_order_of_images_matter(model, images, batch):
-    once = found(model, images, batch=60)
+def test_neither_batches_nor_the_order_of_images_matter(model, inputs, batch):
+    once = found(model, inputs, batch=60)
     shuffled = torch.randperm(60, generator=torch.Generator().manual_seed(1))
-    again = found(model, images, shuffled, batch=batch)
+    again = found(model, inputs[shuffled], batch=batch)
     for layer in LAYERS:
         for name in ("images", "rows", "columns"):
             assert torch.equal(getattr(once[layer], name), getattr(again[layer], name)), (layer, name)
 
 
-def test_shards_merge_to_what_one_pass_gives(model, images):
-    once = found(model, images)
-    first, second = (found(model, images, rows) for rows in torch.arange(60).split([23, 37]))
+def test_shards_merge_to_what_one_pass_gives(model, inputs):
+    once = found(model, inputs)
+    first, second = found(model, inputs[:23]), found(model, inputs[23:])
     for layer in LAYERS:
         for merged in (first[layer].merged(second[layer]), second[layer].merged(first[layer])):
             assert torch.equal(merged.images, once[layer].images)
@@ -90,9 +89,8 @@ def constant(values, size=4):
 
 def test_ties_go_to_the_earlier_image_and_the_earlier_place():
     model, images = constant([5, 9, 9, 7, 9, 0])
-    got = top_activations(
-        model, images, torch.tensor([4, 5, 3, 2, 1, 0]), layers=["conv1"], k=4, side=4, scale=1
-    )
+    inputs = Inputs.of(images, torch.tensor([4, 5, 3, 2, 1, 0]))
+    got = top_activations(model, inputs, layers=["conv1"], k=4)
     assert got["conv1"].images.tolist() == [[1, 2, 4, 3]]
     assert got["conv1"].values.tolist() == [[9, 9, 9, 7]]
     assert got["conv1"].rows.tolist() == got["conv1"].columns.tolist() == [[0, 0, 0, 0]]
@@ -101,7 +99,7 @@ def test_ties_go_to_the_earlier_image_and_the_earlier_place():
 def test_negative_activations_are_ordered_too():
     model, images = constant([5, 9, 1])
     nn.init.constant_(model[0].weight, -1)
-    got = top_activations(model, images, torch.arange(3), layers=["conv1"], k=3, side=4, scale=1)
+    got = top_activations(model, Inputs.of(images), layers=["conv1"], k=3)
     assert got["conv1"].values.tolist() == [[-1, -5, -9]]
 
 
@@ -115,9 +113,9 @@ def test_what_differs_by_rounding_alone_is_a_tie():
     assert one(1.0, 0).merged(one(1.0001, 1)).images.item() == 1
 
 
-def test_the_model_is_left_as_it_was(model, images):
+def test_the_model_is_left_as_it_was(model, inputs):
     model.train()
-    found(model, images)
+    found(model, inputs)
     assert model.training
     model.eval()
 
@@ -125,23 +123,21 @@ def test_the_model_is_left_as_it_was(model, images):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layers": ["relu9"]}, r"layers \['relu9'\] are not in this network; it has conv1"),
+        ({"layers": ["relu9"]}, "layer 'relu9' is not in this network; it has conv1"),
         ({"k": 61}, "61 activations of different images were asked for, of a set of 60"),
         ({"k": 0}, "0 activations"),
-        ({"rows": torch.arange(0)}, "of a set of 0"),
-        ({"rows": torch.tensor([1, 2, 2] * 4)}, "an image stands twice"),
     ],
 )
-def test_what_cannot_be_found_is_refused(model, images, options, message):
+def test_what_cannot_be_found_is_refused(model, inputs, options, message):
     with pytest.raises(ValueError, match=message):
-        found(model, images, **options)
+        found(model, inputs, **options)
 
 
-def test_nan_names_the_layer_and_the_image(images):
+def test_nan_names_the_layer_and_the_image(inputs):
     spoilt = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU())
     nn.init.constant_(spoilt[0].weight, np.nan)
     with pytest.raises(ValueError, match="relu1 gives NaN for image 41"):
-        top_activations(spoilt, images, torch.tensor([41, 42]), layers=["relu1"], k=1, side=32, scale=1)
+        top_activations(spoilt, inputs[41:43], layers=["relu1"], k=1)
 
 
 def test_shards_of_other_layers_or_with_common_images_are_refused():

@@ -1,16 +1,21 @@
 """Projections beside patches: each is its unit's, cut by the unit's window, at its place."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import small
 import torch
+from deconvnet_cases import agrees, prepared
+from deconvnet_oracle import Oracle
 from PIL import Image
 
 from zfutils.data import UndecodableImage
+from zfutils.data.inputs import Inputs
 from zfutils.data.own_picture import own_picture
 from zfutils.deconv.deconvnet import Deconvnet, Units
 from zfutils.deconv.top_activations import top_activations
-from zfutils.deconv.top_projections import strongest_maps, survey, top_nine
+from zfutils.deconv.top_projections import project_top, strongest_maps, top_projections
 
 HOW = {"side": 32, "scale": 1 / 64}
 MARGIN = (40 - 32) // 2  # stored pictures are 40 px
@@ -22,29 +27,33 @@ def images():
 
 
 @pytest.fixture(scope="module")
+def inputs(images):
+    return Inputs.of(images, **HOW)
+
+
+@pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
     return small.SPEC.build().eval()
 
 
 @pytest.fixture(scope="module")
-def found(model, images):
-    return top_activations(model, images, torch.arange(40), layers=["relu1", "relu2", "relu3"], **HOW)
+def found(model, inputs):
+    return top_activations(model, inputs, layers=["relu1", "relu2", "relu3"])
 
 
 @pytest.fixture(scope="module", params=["relu1", "relu2"])
-def nine(request, model, images, found):
-    return top_nine(Deconvnet(model), images, found[request.param], batch=5, **HOW)
+def nine(request, model, inputs, found):
+    return project_top(Deconvnet(model), inputs, found[request.param], batch=5)
 
 
-def test_every_projection_is_that_of_its_unit_in_the_whole_picture(nine, model, images):
+def test_every_projection_is_that_of_its_unit_in_the_whole_picture(nine, model, inputs):
     layer = nine.strongest.layer
     for m, k in ((0, 0), (3, 8), (7, 4)):
-        row = nine.strongest.images[m, k]
-        (view,) = next(images.views(row[None], crops=1, batch=1, **HOW))
+        picture = inputs.at(nine.strongest.images[m, [k]]).tensor()
         at = (nine.strongest.rows[m, k], nine.strongest.columns[m, k])
         unit = Units(*(torch.tensor([int(v)]) for v in (0, m, *at)))
-        alone = Deconvnet(model).forward(view.images, layer).project(unit)
+        alone = Deconvnet(model).forward(picture, layer).project(unit)
         expected = alone.pixels[0].permute(1, 2, 0).numpy()
         np.testing.assert_allclose(nine.projections[m, k], expected, atol=1e-6 * np.abs(expected).max())
         assert (nine.tops[m, k], nine.lefts[m, k]) == (alone.tops.item(), alone.lefts.item())
@@ -70,9 +79,9 @@ def test_some_windows_reach_past_the_border_and_nothing_is_projected_there(nine)
     assert np.abs(nine.projections).max() > 0
 
 
-def test_some_of_the_maps_are_the_same_as_taken_from_all(nine, model, images, found):
+def test_some_of_the_maps_are_the_same_as_taken_from_all(nine, model, inputs, found):
     maps = torch.tensor([6, 1])
-    few = top_nine(Deconvnet(model), images, found[nine.strongest.layer], maps=maps, **HOW)
+    few = project_top(Deconvnet(model), inputs, found[nine.strongest.layer], maps=maps)
     chosen = nine.of(maps)
     assert few.maps.tolist() == chosen.maps.tolist() == [6, 1]
     assert (few.patches == chosen.patches).all()
@@ -89,27 +98,73 @@ def test_a_random_choice_of_maps_is_that_of_their_strongest_activations(nine):
     assert nine.of(torch.tensor([5, 2, 0])).some(2, seed=0).maps.tolist() in ([5, 2], [5, 0], [2, 0])
 
 
-def test_a_survey_is_the_search_and_the_projection_of_every_layer(model, images):
-    rows = torch.arange(3, 40, 3)
-    found = survey(model, images, rows, layers=["relu2", "relu1"], k=4, **HOW)
+def test_top_projections_are_the_search_and_the_projection_of_every_layer(model, inputs):
+    some = inputs[3:40:3]
+    found = top_projections(model, some, layers=["relu2", "relu1"], k=4)
     assert list(found) == ["relu2", "relu1"]
-    searched = top_activations(model, images, rows, layers=["relu1", "relu2"], k=4, **HOW)
+    searched = top_activations(model, some, layers=["relu1", "relu2"], k=4)
     for layer, nine in found.items():
-        alone = top_nine(Deconvnet(model), images, searched[layer], **HOW)
+        alone = project_top(Deconvnet(model), some, searched[layer])
         assert nine.maps.tolist() == list(range(len(searched[layer])))
         for name in ("values", "images", "rows", "columns"):
             assert torch.equal(getattr(nine.strongest, name), getattr(searched[layer], name))
         for name in ("projections", "patches", "inside", "tops", "lefts"):
             assert (getattr(nine, name) == getattr(alone, name)).all()
-        assert np.isin(nine.strongest.images, rows).all()
+        assert np.isin(nine.strongest.images, some.rows).all()
         assert np.abs(nine.projections).max() > 0
 
 
-def test_maps_that_are_not_there_and_layers_without_a_window_are_refused(model, images, found):
+def test_a_unit_of_a_fully_connected_layer_sees_the_whole_picture(inputs):
+    model = prepared(small.SPEC.build())
+    for layer, nine in top_projections(model, inputs[:6], layers=["relu3", "fc4"], k=2).items():
+        assert nine.projections.shape == (len(nine.maps), 2, 32, 32, 3)
+        assert nine.inside.all()
+        assert not nine.tops.any()
+        assert not nine.lefts.any()
+        for m, k in [(m, k) for m in nine.strongest.values[:, 1].topk(2).indices.tolist() for k in (0, 1)]:
+            picture = inputs.at(nine.strongest.images[m, [k]])
+            assert (nine.patches[m, k] == picture.pixels()[0]).all()
+            oracle = Oracle(model, picture.tensor()[0], layer)
+            assert nine.strongest.values[m, k].item() == pytest.approx(oracle.value(layer, m), rel=1e-4)
+            expected = oracle.project(layer, m)
+            assert expected.any()
+            assert agrees(torch.from_numpy(nine.projections[m, k]).permute(2, 0, 1), expected)
+
+
+def test_pictures_may_have_one_channel(images):
+    grey = replace(images, pixels=images.pixels[..., :1], mean=images.mean[..., :1])
+    inputs = Inputs.of(grey, torch.arange(12), **HOW)
+    model = prepared(replace(small.SPEC, channels=1).build())
+    for layer, nine in top_projections(model, inputs, layers=["relu2", "fc4"], k=3).items():
+        side = 17 if layer == "relu2" else 32
+        assert nine.projections.shape == nine.patches.shape == (len(nine.maps), 3, side, side, 1)
+        picture = inputs.at(nine.strongest.images[1, [0]]).tensor()[0]
+        at = [1, int(nine.strongest.rows[1, 0]), int(nine.strongest.columns[1, 0])]
+        whole = Oracle(model, picture, layer).project(layer, *at)
+        top, left = int(nine.tops[1, 0]), int(nine.lefts[1, 0])
+        padded = torch.nn.functional.pad(whole, (side,) * 4)
+        window = padded[:, top + side : top + 2 * side, left + side : left + 2 * side]
+        assert window.any()
+        assert agrees(torch.from_numpy(nine.projections[1, 0]).permute(2, 0, 1), window)
+
+
+def test_a_network_in_double_precision_projects_its_images_in_double(inputs):
+    model = prepared(small.SPEC.build()).double()
+    deconvnet, found = Deconvnet(model), top_activations(model, inputs[:4], layers=["relu2"], k=2)["relu2"]
+    assert found.values.dtype == torch.float64
+    recording = deconvnet.forward(inputs[:4].tensor(), "relu2")  # float32; sent in the network's type
+    unit = recording.strongest(5)
+    patterns = deconvnet.project(inputs[:4].tensor(), "relu2", unit).pixels
+    expected = recording.project(unit).pixels
+    assert patterns.dtype == expected.dtype == torch.float64
+    assert (patterns - expected).abs().max() <= 1e-14 * expected.abs().max()
+    single = Deconvnet(prepared(small.SPEC.build())).project(inputs[:4].tensor(), "relu2", unit).pixels
+    assert agrees(single.double(), expected)
+
+
+def test_maps_that_are_not_there_are_refused(model, inputs, found):
     with pytest.raises(ValueError, match=r"relu1 has maps 0…7, asked for were \[8\]"):
-        top_nine(Deconvnet(model), images, found["relu1"], maps=torch.tensor([8]), **HOW)
-    with pytest.raises(ValueError, match="a unit of relu3 sees the whole image"):
-        top_nine(Deconvnet(model), images, found["relu3"], **HOW)
+        project_top(Deconvnet(model), inputs, found["relu1"], maps=torch.tensor([8]))
 
 
 def test_a_picture_of_ones_own_gives_its_strongest_maps(tmp_path, model, images):
@@ -118,19 +173,22 @@ def test_a_picture_of_ones_own_gives_its_strongest_maps(tmp_path, model, images)
     picture = own_picture(path, images)
     assert picture.pixels.shape == (1, 40, 40, 3)
     assert torch.equal(picture.mean, images.mean)
-    nine = strongest_maps(Deconvnet(model), model, picture, "relu2", k=5, **HOW)
-    (view,) = next(picture.views(torch.zeros(1, dtype=torch.int64), crops=1, batch=1, **HOW))
-    peaks = Deconvnet(model).forward(view.images, "relu2").activations.amax((2, 3))[0]
-    assert nine.maps.tolist() == peaks.argsort(descending=True)[:5].tolist()
-    assert nine.projections.shape[:2] == (5, 1)
+    own = Inputs.of(picture, **HOW)
+    for layer in ("relu2", "relu3"):
+        nine = strongest_maps(Deconvnet(model), own, layer, k=5)
+        activations = Deconvnet(model).forward(own.tensor(), layer).activations[0]
+        peaks = activations.reshape(len(activations), -1).amax(1)
+        assert nine.maps.tolist() == peaks.argsort(descending=True)[:5].tolist()
+        assert nine.projections.shape[:2] == (5, 1)
 
 
 def test_without_a_picture_of_ones_own_the_first_of_the_set_stands_in(images):
     picture = own_picture("", images)
     assert len(picture) == 1
     assert torch.equal(picture.pixels[0], images.pixels[0])
-    views = [next(p.views(torch.tensor([0]), crops=1, batch=1, **HOW))[0].images for p in (picture, images)]
-    assert torch.equal(*views)
+    assert torch.equal(
+        Inputs.of(picture, **HOW).tensor(), Inputs.of(images, torch.tensor([0]), **HOW).tensor()
+    )
 
 
 def test_a_file_that_is_no_picture_is_named(tmp_path, images):

@@ -1,15 +1,18 @@
-"""Work is shared out among processes, and comes back in order."""
+"""Work is shared out among processes, which share out the cores, and comes back in order."""
 
-import multiprocessing
 import os
-from concurrent.futures import ThreadPoolExecutor
+import re
+import subprocess
+import sys
+import time
 
+import numpy as np
 import pytest
 import torch
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_info
 
 from zfutils.runtime import parallel
-from zfutils.runtime.parallel import side_by_side
+from zfutils.runtime.parallel import cores, side_by_side, take_share
 
 
 def tenth(number: int) -> float:
@@ -24,21 +27,38 @@ def circumstances(name: str) -> tuple[str | None, int]:
     return os.environ.get(name), os.getpid()
 
 
-def begun_again(threads: int) -> tuple[int, set[int]]:
-    """Threads of PyTorch and of all libraries, in a process that had some number and begins once more."""
-    threadpool_limits(threads)
-    torch.set_num_threads(threads)
-    assert (torch.get_num_threads(), {pool["num_threads"] for pool in threadpool_info()}) == (2, {2})
-    parallel._begin(dict(os.environ))
-    with ThreadPoolExecutor(1) as thread:  # as PyTorch goes backward in one
-        backward = thread.submit(threads_after_work).result()
-    return backward, {pool["num_threads"] for pool in threadpool_info()}
+def threads(_: int) -> tuple[int, set[int]]:
+    """Threads of PyTorch, and of the BLAS of NumPy and of SciPy, which is imported as late as here."""
+    import scipy.linalg  # noqa: F401
+
+    return torch.get_num_threads(), {pool["num_threads"] for pool in threadpool_info()}
 
 
-def threads_after_work() -> int:
-    """PyTorch's threads once it has worked, since it sets them up then."""
-    torch.ones(1 << 20).exp()
-    return torch.get_num_threads()
+def changed_in_place(values: np.ndarray) -> float:
+    """The sum of an array after PyTorch has added 1 to it in place."""
+    return float(torch.from_numpy(values).add_(1).sum())
+
+
+KEPT: list[bytes] = []
+
+
+def held(megabytes: int) -> int:
+    """Hold that much more memory for good; the process that does."""
+    KEPT.append(b"x" * (megabytes << 20))
+    time.sleep(0.6)  # loky looks at the memory of a process once a second
+    return os.getpid()
+
+
+@pytest.fixture
+def eight_cores(monkeypatch):
+    """A machine with eight cores, all of which PyTorch uses."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 8)
+    monkeypatch.delenv("ZFUTILS_JOBS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    torch.set_num_threads(8)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("workers", [1, 2, None])
@@ -46,8 +66,9 @@ def test_results_come_in_the_order_of_the_jobs(workers):
     assert list(side_by_side(tenth, [5, 2, 30], workers=workers)) == [0.5, 0.2, 3.0]
 
 
-def test_nothing_to_do_is_done():
-    assert list(side_by_side(tenth, [])) == []
+@pytest.mark.parametrize("workers", [1, 2, None])
+def test_nothing_to_do_is_done(workers):
+    assert list(side_by_side(tenth, [], workers=workers)) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -56,21 +77,92 @@ def test_what_the_work_raises_reaches_the_caller(workers):
     assert next(done) == 0.1
     with pytest.raises(ValueError, match="-2 is negative"):
         next(done)
-    assert not multiprocessing.active_children()
+    assert list(side_by_side(tenth, [4, 5], workers=workers)) == [0.4, 0.5]
 
 
 def test_a_worker_has_the_environment_of_the_moment(monkeypatch):
-    list(side_by_side(tenth, [1, 2], workers=2))  # so that the server is older than the variable
+    list(side_by_side(tenth, [1, 2], workers=2))  # so that the processes are older than the variable
     monkeypatch.setenv("ZFUTILS_SEEN", "now")
-    assert {one[0] for one in side_by_side(circumstances, ["ZFUTILS_SEEN"] * 2, workers=2)} == {"now"}
+    assert {seen for seen, _ in side_by_side(circumstances, ["ZFUTILS_SEEN"] * 2, workers=2)} == {"now"}
     monkeypatch.delenv("ZFUTILS_SEEN")
-    assert {one[0] for one in side_by_side(circumstances, ["ZFUTILS_SEEN"] * 2, workers=2)} == {None}
+    assert {seen for seen, _ in side_by_side(circumstances, ["ZFUTILS_SEEN"] * 2, workers=2)} == {None}
 
 
-def test_a_worker_begins_with_one_thread_for_pytorch_and_for_numpy():
-    assert list(side_by_side(begun_again, [2, 2], workers=2)) == [(1, {1})] * 2
-
-
-def test_one_worker_is_this_process():
+def test_one_worker_is_this_process_and_two_are_others_that_are_kept():
     assert next(side_by_side(circumstances, ["PATH"] * 2, workers=1))[1] == os.getpid()
-    assert os.getpid() not in {one[1] for one in side_by_side(circumstances, ["PATH"] * 2, workers=2)}
+    first, second = ({p for _, p in side_by_side(circumstances, ["PATH"] * 8, workers=2)} for _ in range(2))
+    assert os.getpid() not in first
+    assert first & second
+
+
+@pytest.mark.parametrize(("jobs", "expected"), [("1", 8), ("", 8), ("3", 2), ("20", 1)])
+def test_processes_share_out_the_cores(eight_cores, monkeypatch, jobs, expected):
+    monkeypatch.setenv("ZFUTILS_JOBS", jobs)
+    take_share()
+    assert (cores(), torch.get_num_threads()) == (expected, expected)
+
+
+def test_the_cores_are_no_more_than_the_environment_allows(monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    monkeypatch.setenv("ZFUTILS_JOBS", "1")
+    assert cores() == 1
+
+
+def test_a_number_of_threads_that_is_given_is_kept(eight_cores, monkeypatch):
+    torch.set_num_threads(3)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    take_share()
+    assert torch.get_num_threads() == 3
+
+
+@pytest.mark.parametrize("jobs", ["0", "-2", "two", "1.5"])
+def test_a_number_of_processes_that_is_none_is_refused(monkeypatch, jobs):
+    monkeypatch.setenv("ZFUTILS_JOBS", jobs)
+    with pytest.raises(ValueError, match=re.escape(f"ZFUTILS_JOBS is {jobs!r}; it must be 1, 2, …")):
+        next(side_by_side(tenth, [1, 2]))
+
+
+def test_arrays_can_be_worked_on_in_place():
+    """joblib would hand large ones on as read-only maps of files."""
+    ones = np.ones(1 << 18)
+    assert list(side_by_side(changed_in_place, [ones, ones], workers=2)) == [2 * len(ones)] * 2
+
+
+def test_a_worker_whose_memory_has_grown_is_kept_and_nothing_is_said(recwarn):
+    """loky takes 300 MB for a leak; a training needs more than the small picture that was drawn before it."""
+    processes = list(side_by_side(held, [0, 0, 0, 0, 350, 350, 0, 0, 0, 0, 0, 0], workers=2))
+    assert set(processes[:4]) == set(processes[-4:])
+    assert not list(recwarn)
+
+
+def test_a_worker_has_no_more_threads_than_its_process(eight_cores):
+    """So it is with `make test`, where `OMP_NUM_THREADS=1` stands for every process."""
+    torch.set_num_threads(1)
+    assert list(side_by_side(threads, [0, 1], workers=2)) == [(1, {1})] * 2
+
+
+def test_workers_share_out_the_cores_of_their_process(eight_cores, monkeypatch):
+    monkeypatch.setenv("ZFUTILS_JOBS", "2")
+    assert list(side_by_side(threads, [0, 1], workers=2)) == [(2, {2})] * 2
+
+
+PLAIN = """
+from zfutils.runtime.parallel import side_by_side
+from zfutils.study.study import Study
+
+print(len(Study.open("smoke").train_images), list(side_by_side(len, ["two", "four"], workers=2)))
+"""
+
+
+@pytest.mark.parametrize("kind", ["typed", "file"])
+def test_a_plain_script_without_a_guard_ends_and_says_nothing_else(kind, tmp_path, monkeypatch):
+    """Processes must not run the script again, neither those that draw the set nor its own."""
+    monkeypatch.setenv("ZFUTILS_BUILD", str(tmp_path / "build"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    (tmp_path / "plain.py").write_text(PLAIN)
+    command = [sys.executable, "-W", "error", "-" if kind == "typed" else tmp_path / "plain.py"]
+    done = subprocess.run(
+        command, input=PLAIN if kind == "typed" else "", capture_output=True, text=True, timeout=240
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "384 [3, 4]"

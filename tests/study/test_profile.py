@@ -55,6 +55,15 @@ def test_every_edition_of_the_book_loads(path):
     assert profile.networks
 
 
+@pytest.mark.parametrize("path", EDITIONS, ids=lambda path: path.stem)
+def test_only_trials_and_what_is_made_for_tests_may_die(path):
+    profile = Profile.load(path)
+    everything = {name: run.training for name, run in profile.networks.items()}
+    everything |= {"small": profile.small.training, "transfer": profile.transfer.training}
+    for name, training in everything.items():
+        assert training.may_die == (path.stem == "smoke" or name.startswith("trial-")), name
+
+
 def test_an_edition_is_called_as_its_file_is(write):
     assert Profile.load(write("mine")).name == "mine"
     assert "'name'" in refusal(write("other", name="mine"))
@@ -63,7 +72,11 @@ def test_an_edition_is_called_as_its_file_is(write):
 @pytest.mark.parametrize(
     ("place", "shown", "allowed"),
     [
-        ("imagse", "imagse", "about, extends, images, network, networks, small, training, transfer"),
+        (
+            "imagse",
+            "imagse",
+            "about, extends, images, network, networks, pictures, small, training, transfer",
+        ),
         (
             "images__sise",
             "images.sise",

@@ -8,13 +8,13 @@ import pytest
 import torch
 import yaml
 
+from zfutils.__main__ import main
 from zfutils.data.parts import scene
 from zfutils.nets import zoo
-from zfutils.runtime.files import write_json
-from zfutils.stats.intervals import Interval
-from zfutils.study import places, provenance, publish, scoreboard, study
+from zfutils.study import places
 from zfutils.study.profile import Images, Network
 from zfutils.study.study import Study
+from zfutils.training import checkpoints
 from zfutils.training.checkpoints import same_network
 from zfutils.training.evaluation import evaluate
 
@@ -27,13 +27,6 @@ def smoke(build_folder):
 @pytest.fixture(scope="module")
 def zfnet(smoke):
     return smoke.network("zfnet")
-
-
-@pytest.fixture
-def reference(tmp_path, monkeypatch):
-    for module in (study, publish):
-        monkeypatch.setattr(module, "REFERENCE", tmp_path)
-    return tmp_path / "networks" / "zfnet-0"
 
 
 def test_a_network_is_trained_once_and_then_loaded(smoke, zfnet):
@@ -137,9 +130,9 @@ def test_a_network_may_have_a_width_of_its_own(smoke):
     assert opened.spec("zfnet") == smoke.spec("zfnet") != opened.spec("wider")
 
 
-def test_a_network_is_trained_from_the_editions_own_seeds(smoke, zfnet):
+def test_the_command_line_trains_a_network_from_all_of_the_editions_own_seeds(smoke, zfnet):
     assert smoke.profile.networks["zfnet"].seeds == (0, 1)
-    smoke.train(["zfnet"])
+    assert main(["train", "zfnet", "--edition", "smoke"]) == 0
     found = [trained.record["identity"] for trained in smoke.trained() if trained.spec == zfnet.spec]
     kept = [made["seed"] for made in found if made["training"] == zfnet.record["identity"]["training"]]
     assert sorted(kept) == [0, 1]
@@ -215,65 +208,18 @@ def test_the_cheat_is_trained_on_scenes_before_their_class_s_background_and_no_o
 
 def test_scores_are_computed_once_and_are_those_of_evaluate(smoke, zfnet):
     first, again = smoke.scores("zfnet", crops=1), smoke.scores("zfnet", crops=1)
-    fresh = evaluate(zfnet.model, smoke.validation_images, smoke.profile.training, side=zfnet.spec.image)
+    fresh = evaluate(zfnet.model, smoke.inputs(smoke.validation_images))
     assert (first.probabilities == again.probabilities).all()
     assert (first.probabilities == fresh.probabilities).all()
 
 
-def test_a_published_network_is_found_unless_fresh_or_another(zfnet, reference, monkeypatch):
-    publish.publish_network(zfnet, reference, snapshots=(1, 2, 5))
-    assert Study.open("smoke").network("zfnet").folder == reference
-    monkeypatch.setenv("FRESH", "1")
-    assert Study.open("smoke").network("zfnet").folder == zfnet.folder
-    monkeypatch.delenv("FRESH")
-    record = json.loads((reference / "network.json").read_text())
-    record["identity"]["training"]["rate"] *= 2
-    write_json(record, reference / "network.json")
-    assert Study.open("smoke").network("zfnet").folder == zfnet.folder
-
-
-def test_a_published_network_keeps_whole_last_weights_and_convolutions_before(zfnet, reference):
-    publish.publish_network(zfnet, reference, snapshots=(1, 2, 5))
-    found = study.checkpoints.load(reference)
-    assert torch.equal(found.model.fc8.weight, zfnet.model.fc8.weight.half().float())
-    assert found.snapshots == zfnet.snapshots
-    assert torch.equal(found.at(1).conv5.weight, zfnet.at(1).conv5.weight.half().float())
-    assert torch.equal(found.at(0).fc6.weight, zfnet.at(0).fc6.weight), "the seed gives epoch 0"
-
-
-def test_a_published_network_of_an_earlier_recipe_is_served_and_marked(smoke, zfnet, reference, monkeypatch):
-    published.publish_network(zfnet, reference)
-    record = json.loads((reference / "network.json").read_text())
-    record["identity"]["recipe"] = 1
-    write_json(record, reference / "network.json")
-    found = Study.open("smoke").network("zfnet")
-    assert (found.folder, zfnet.record["identity"]["recipe"]) == (reference, 2)
-    monkeypatch.setattr(provenance, "REFERENCE", reference.parents[1])
-    table = provenance.networks_table(smoke).set_index("from")["recipe"]
-    assert table.loc[["the published run"]].tolist() == [1]
-    assert set(table.drop("the published run")) <= {2}
-
-
 def test_a_network_of_an_earlier_recipe_in_the_build_folder_is_trained_again(smoke, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(study.checkpoints, "RECIPE", 1)
+        patch.setattr(checkpoints, "RECIPE", 1)
         earlier = smoke.network("trial-recipe")
     again = smoke.network("trial-recipe")
     assert again.folder != earlier.folder
     assert [n.record["identity"]["recipe"] for n in (earlier, again)] == [1, 2]
-
-
-def test_publishing_writes_the_recipe_beside_the_numbers(smoke, reference):
-    published.publish(smoke)
-    data = json.loads((reference.parents[1] / "smoke.json").read_text())
-    assert [numbers["recipe"] for numbers in data["networks"].values()] == [2, 2]
-
-
-def test_the_published_numbers_say_by_which_recipe_their_networks_were_made():
-    data = json.loads((edition.REFERENCE / "photos.json").read_text())
-    for name, numbers in data["networks"].items():
-        record = json.loads((edition.REFERENCE / "networks" / f"{name}-0" / "network.json").read_text())
-        assert numbers["recipe"] == record["identity"]["recipe"]
 
 
 def test_another_encoding_of_the_same_photographs_is_the_same_network():
@@ -281,46 +227,6 @@ def test_another_encoding_of_the_same_photographs_is_the_same_network():
     assert same_network(made, {"seed": 0, "images": {"names": "a", "content": "y"}})
     assert not same_network(made, {"seed": 0, "images": {"names": "b", "content": "x"}})
     assert not same_network(made, {"seed": 1, "images": {"names": "a", "content": "x"}})
-
-
-def test_a_record_holds_estimate_interval_verdict_and_what_it_was_made_with(smoke, tmp_path, monkeypatch):
-    monkeypatch.setenv("ZFUTILS_BUILD", str(tmp_path))
-    own = Study.open("quick")
-    interval = Interval(2.0, 1.0, 3.0, 1500, "validation pictures")
-    own.record("training-ten-crops", interval, seconds=1.5, one_crop=20.0)
-    row = json.loads((own.folder / "results/claims/training-ten-crops.json").read_text())
-    assert (row["estimate"], row["low"], row["high"], row["n"]) == (2.0, 1.0, 3.0, 1500)
-    assert (row["verdict"], row["edition"], row["context"]) == ("reproduced", "quick", {"one_crop": 20.0})
-    assert row["device"]
-    assert row["seconds"] == 1.5
-
-
-def test_an_unregistered_claim_is_refused(smoke):
-    with pytest.raises(ValueError, match="no claim 'ten-crops' is registered"):
-        smoke.record("ten-crops", None, seconds=0)
-
-
-def test_a_chapter_that_left_out_a_claim_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("ZFUTILS_BUILD", str(tmp_path))
-    own = Study.open("smoke")
-    for claim in own.claims:
-        if claim != "training-ten-crops":
-            own.record(claim, None, seconds=0)
-    with pytest.raises(ValueError, match="claims without a record: training-ten-crops"):
-        own.records()
-    assert set(own.records([1])["this_verdict"]) == {"not testable at this scale"}
-
-
-def test_the_scoreboard_counts_every_claim_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("ZFUTILS_BUILD", str(tmp_path))
-    own = Study.open("smoke")
-    for claim in own.claims:
-        own.record(claim, None, seconds=0)
-    counts = scoreboard.verdict_counts(own)
-    assert counts[counts["run"] == "this run"].drop(columns=["chapter", "run"]).to_numpy().sum() == len(
-        own.claims
-    )
-    assert len(scoreboard.register_table(own)) == len(own.claims)
 
 
 def test_pages_to_be_browsed_lie_where_the_book_hands_them_on(smoke):

@@ -188,11 +188,18 @@ def test_identity_is_plain_data_and_equal_exactly_when_the_network_is(images):
         identity(SPEC.with_fc(25), RECIPE, images, 0),
         identity(replace(SPEC, norm_alpha=0.5), RECIPE, images, 0),
         identity(SPEC, RECIPE.model_copy(update={"rate": 0.04}), images, 0),
+        identity(SPEC, RECIPE.model_copy(update={"may_die": True}), images, 0),
         identity(SPEC, RECIPE, pictures(61), 0),
         identity(SPEC, RECIPE, images, 1),
     ]
     assert own not in others
     assert not any(same_network(own, other) for other in others)
+
+
+def test_what_no_network_was_asked_before_is_no_part_of_its_identity(images):
+    made = identity(SPEC, RECIPE, images, 0)["training"]
+    assert "may_die" not in made
+    assert set(made["plateau"]) == {"factor", "patience", "drops"}
 
 
 def test_a_reference_network_is_known_again_whichever_recipe_made_it(images):

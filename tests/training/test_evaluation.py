@@ -5,6 +5,7 @@ import pytest
 import torch
 from small import RECIPE, SPEC, pictures
 
+from zfutils.data.inputs import Inputs
 from zfutils.training.evaluation import Scores, evaluate
 from zfutils.training.initialisation import initialise
 
@@ -12,6 +13,11 @@ from zfutils.training.initialisation import initialise
 @pytest.fixture(scope="module")
 def images():
     return pictures(30)
+
+
+@pytest.fixture(scope="module")
+def inputs(images):
+    return Inputs.of(images, side=32, scale=RECIPE.input_scale)
 
 
 @pytest.fixture
@@ -37,38 +43,37 @@ def loop(model, images, corners, *, mirrors):
     return torch.stack(rows).numpy()
 
 
-def test_one_crop_is_the_centre_of_every_image(model, images):
-    found = evaluate(model, images, RECIPE, side=32, batch=7)
+def test_one_crop_is_the_centre_of_every_image(model, images, inputs):
+    found = evaluate(model, inputs, batch=7)
     np.testing.assert_allclose(found.probabilities, loop(model, images, [(4, 4)], mirrors=False), atol=1e-5)
     assert found.labels.tolist() == images.labels.tolist()
 
 
-def test_ten_crops_are_the_mean_probability_over_them(model, images):
-    found = evaluate(model, images, RECIPE, side=32, crops=10, batch=7)
+def test_ten_crops_are_the_mean_probability_over_them(model, images, inputs):
+    found = evaluate(model, inputs, crops=10, batch=7)
     corners = [(0, 0), (0, 8), (8, 0), (8, 8), (4, 4)]
     expected = loop(model, images, corners, mirrors=True)
     np.testing.assert_allclose(found.probabilities, expected, atol=1e-5)
     assert not np.allclose(expected, loop(model, images, [(4, 4)], mirrors=False), atol=1e-3)
 
 
-def test_the_batch_size_does_not_matter_and_rows_choose_images(model, images):
-    whole = evaluate(model, images, RECIPE, side=32, batch=30)
-    some = evaluate(model, images, RECIPE, side=32, batch=4, rows=torch.tensor([5, 3, 29]))
+def test_the_batch_size_does_not_matter_and_rows_choose_images(model, inputs):
+    whole = evaluate(model, inputs, batch=30)
+    some = evaluate(model, inputs.at(torch.tensor([5, 3, 29])), batch=4)
     np.testing.assert_allclose(some.probabilities, whole.probabilities[[5, 3, 29]], atol=1e-6)
     assert some.labels.tolist() == [2, 0, 2]
 
 
-def test_dropout_is_off_while_evaluating_and_the_mode_is_put_back(model, images):
-    first = evaluate(model, images, RECIPE, side=32)
+def test_dropout_is_off_while_evaluating_and_the_mode_is_put_back(model, inputs):
+    first = evaluate(model, inputs)
     assert model.training
-    assert np.array_equal(first.probabilities, evaluate(model, images, RECIPE, side=32).probabilities)
-    evaluate(model.eval(), images, RECIPE, side=32)
+    assert np.array_equal(first.probabilities, evaluate(model, inputs).probabilities)
+    evaluate(model.eval(), inputs)
     assert not model.training
 
 
-def test_probabilities_sum_to_one_in_bf16_too(model, images):
-    recipe = RECIPE.model_copy(update={"precision": "bf16"})
-    found = evaluate(model, images, recipe, side=32, crops=10)
+def test_probabilities_sum_to_one_in_bf16_too(model, inputs):
+    found = evaluate(model, inputs, crops=10, precision="bf16")
     assert found.probabilities.dtype == np.float32
     np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-5)
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -10,13 +11,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from small import RECIPE, SPEC, pictures
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.nets.filters import filter_rms
 from zfutils.training.checkpoints import load
 from zfutils.training.evaluation import evaluate
 from zfutils.training.initialisation import initialise
 from zfutils.training.recipe import Plateau
-from zfutils.training.trainer import DivergedError, Schedule, held_out_rows, train
+from zfutils.training.trainer import DeadError, DivergedError, Schedule, held_out_rows, train
 
 
 def trained(folder, images, recipe=RECIPE, *, spec=SPEC, seed=0, say=lambda line: None, resume_every=0.0):
@@ -61,7 +63,8 @@ def test_the_loss_falls_and_the_error_on_new_pictures_is_far_below_chance(unbrok
     losses = found.history.loss.dropna().tolist()
     assert losses[-1] < 0.5 * losses[0]
     new = pictures(150, seed=1).centred_as(images)
-    assert evaluate(found.model, new, RECIPE, side=32).error() < 0.2  # chance is 2 / 3
+    seen = Inputs.of(new, side=32, scale=RECIPE.input_scale)
+    assert evaluate(found.model, seen).error() < 0.2  # chance is 2 / 3
 
 
 def test_the_history_has_a_row_an_epoch_from_before_training(unbroken):
@@ -368,7 +371,7 @@ def test_a_training_ends_at_its_last_plateau_before_its_last_epoch(images, tmp_p
 
 
 def test_after_training_no_filter_exceeds_its_radius_and_layer_1s_is_over_the_input_scale(images, tmp_path):
-    found = trained(tmp_path / "tiny", images, but(radius=0.02, input_scale=0.25, epochs=2))
+    found = trained(tmp_path / "tiny", images, but(radius=0.02, input_scale=0.25, rate=0.01, epochs=2))
     for name, radius in (("conv1", 0.08), ("conv2", 0.02)):
         rms = found.model.get_submodule(name).weight.double().square().mean((1, 2, 3)).sqrt()
         assert rms.max() <= radius * (1 + 1e-6)
@@ -417,6 +420,92 @@ def test_a_last_step_that_spoils_the_weights_is_noticed_before_they_are_kept(ima
     with pytest.raises(DivergedError, match="a weight is no longer finite at step 1"):
         trained(tmp_path / "tiny", images, one_step)
     assert not (tmp_path / "tiny" / "epoch-0001.safetensors").exists()
+
+
+# ---- a dead training
+
+DIES = {"rate": 20.0, "epochs": 3}  # the first steps push all units of a layer below 0
+FORGETS = {"rate": 0.01, "epochs": 6}
+LEARNS_NOTHING = {"rate": 1e-9, "batch": 1, "initialisation": "literal", "epochs": 8}
+
+
+@pytest.fixture
+def blackened(monkeypatch):
+    """From epoch 3 on every picture is black, so that what was learnt is lost."""
+    shuffled = Pixels.shuffled
+
+    def black(store, rows, **options):
+        for batch in shuffled(store, rows, **options):
+            yield batch if options["epoch"] < 3 else replace(batch, images=torch.zeros_like(batch.images))
+
+    monkeypatch.setattr(Pixels, "shuffled", black)
+
+
+def test_a_rate_that_silences_a_layer_stops_the_training_which_names_it_and_what_to_try(images, tmp_path):
+    with pytest.raises(DeadError) as caught:
+        trained(tmp_path / "tiny", images, but(**DIES))
+    message = str(caught.value)
+    assert re.match(
+        r"tiny seed 0: dead since epoch 1, seen after epoch 1 \(rate 20\): "
+        r"no unit of layer relu[123] responds .*; "
+        r"the last snapshot that was alive is epoch-0000\.safetensors in .*tiny; "
+        r"try a lower rate .*, another initialisation .* 'may_die: true'$",
+        message,
+    ), message
+    assert not (tmp_path / "tiny" / "network.json").exists()
+    assert not (tmp_path / "tiny" / "epoch-0001.safetensors").exists(), "no dead snapshot is kept"
+
+
+def test_a_training_that_loses_what_it_had_learnt_is_stopped(images, tmp_path, blackened):
+    # Epochs of 9 steps: three of them are a whole one.
+    expected = (
+        r"dead since epoch 3, seen after epoch 5 .* 3 classes is 1\.099, and it was 0\.\d+ before; "
+        r"the last snapshot that was alive is epoch-0002\.safetensors"
+    )
+    with pytest.raises(DeadError, match=expected):
+        trained(tmp_path / "tiny", images, but(**FORGETS, snapshots=(0, 2, 3, 4, 5)))
+
+
+def test_a_training_that_never_learns_is_stopped_after_half_of_its_epochs_and_a_thousand_steps(
+    images, tmp_path
+):
+    # 288 pictures one by one: 864 steps in three epochs, 1,152 in four.
+    expected = r"dead since epoch 1, seen after epoch 4 .* never lower in 4 epochs of 1,152 steps"
+    with pytest.raises(DeadError, match=expected):
+        trained(tmp_path / "tiny", images, but(**LEARNS_NOTHING), spec=replace(SPEC, dense=()))
+
+
+def test_where_it_may_die_a_training_goes_on_and_its_record_says_since_when_and_why(images, tmp_path):
+    found = trained(tmp_path / "tiny", images, but(**DIES, may_die=True))
+    assert found.record["epochs"] == 3
+    assert found.record["dead"]["since"] == 1
+    assert re.match(r"no unit of layer relu[123] responds", found.record["dead"]["why"])
+    assert load(tmp_path / "tiny").record["dead"] == found.record["dead"]
+
+
+def test_the_record_of_a_living_network_speaks_of_no_death(unbroken):
+    assert "dead" not in unbroken[0].record
+    assert "silent_layer" not in unbroken[0].history
+
+
+def test_a_resumed_training_is_judged_as_the_unbroken_one_is(images, tmp_path, blackened):
+    def ends(name, recipe, killed_after):
+        if killed_after:
+            with pytest.raises(Killed):
+                trained(tmp_path / name, images, recipe, say=kill_after(killed_after))
+        try:
+            return trained(tmp_path / name, images, recipe).record["dead"]
+        except DeadError as error:
+            return str(error).replace(str(tmp_path / name), "")
+
+    for may_die in (False, True):
+        recipe = but(**FORGETS, may_die=may_die)
+        found = [ends(f"{may_die}-{epoch}", recipe, epoch) for epoch in (None, 3, 4)]
+        assert found == [found[0]] * 3
+    assert found[0]["since"] == 3
+
+
+# ---- what does not fit
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,18 @@
-"""Which part is seen at each pixel of the pictures of parts, and what chance would say (chapter 3).
+"""Which part is seen at each pixel of the pictures of parts, and what chance would say (chapters 3 and 6).
 
 The one idea: the scenes of `zfutils.data.parts` can be drawn again in flat colours, so the truth about many
-pictures is a byte a pixel; exchanged between pictures, the same masks are the control.
+pictures is one byte per pixel; exchanged between pictures, the same masks are the control.
 """
 
 import re
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int64, UInt8
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages
+from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 
 APART = {("owl", "body"), ("teapot", "body"), ("gear", "teeth")}  # another thing than others of that name
@@ -31,7 +33,7 @@ class ProbeMasks:
     """Which part is seen at each pixel of pictures.
 
     `maps` holds a part's number at each pixel: 0 is none, k is `parts[k - 1]`; map i belongs to row `rows[i]`
-    of the set, whose label is `labels[i]`. A byte a pixel: 1,500 pictures of 192 px take 55 MB.
+    of the set, whose label is `labels[i]`. One byte per pixel: 1,500 pictures of 192 px take 55 MB.
     """
 
     maps: UInt8[np.ndarray, "n side side"]
@@ -49,19 +51,19 @@ class ProbeMasks:
 
     @classmethod
     def build(
-        cls, source: PartsImages, chosen: Int64[np.ndarray, " n"] | None = None, *, progress: bool = False
+        cls, source: PartsImages, rows: Int64[np.ndarray, " n"] | None = None, *, progress: bool = False
     ) -> "ProbeMasks":
         """The masks of a source's pictures, drawn again from their scenes.
 
         Args:
             source: pictures of parts; their size and field are taken over.
-            chosen: which of them; all, where it is left out.
+            rows: which of them; all by default.
             progress: print a line now and then.
 
         Raises:
             ValueError: a row that the source does not have, or one named twice.
         """
-        rows = np.arange(len(source)) if chosen is None else np.asarray(chosen, dtype=np.int64)
+        rows = np.arange(len(source)) if rows is None else np.asarray(rows, dtype=np.int64)
         if not rows.size or rows.min() < 0 or rows.max() >= len(source):
             raise ValueError(
                 f"rows must name at least one of the {len(source)} pictures, 0…{len(source) - 1}"
@@ -123,3 +125,16 @@ class ProbeMasks:
                 raise ValueError(f"the picture of row {self.rows[order[0]]} has no other to take masks from")
             rows[order] = self.rows[np.roll(order, 1)]
         return replace(self, rows=rows)
+
+
+def object_masks(source: PartsImages, inputs: Inputs) -> Bool[np.ndarray, "n side side"]:
+    """Where the object of each drawn picture is, as a network sees it: all of its parts.
+
+    Args:
+        source: where the pictures come from.
+        inputs: the pictures.
+
+    Raises:
+        ValueError: a row that the source does not have.
+    """
+    return ProbeMasks.build(source, to_host(inputs.rows)).cropped(inputs.side).maps > 0

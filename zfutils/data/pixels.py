@@ -8,6 +8,7 @@ devices. Batches are cut from one endless sequence of passes over the images, so
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,14 @@ class Batch:
     images: Float[Tensor, "n channels side side"]
     labels: Int64[Tensor, " n"]
     rows: Int64[Tensor, " n"]
+
+    def on(self, device: torch.device) -> "Batch":
+        """The same on a device; from pinned memory without waiting."""
+        return Batch(*(t.to(device, non_blocking=True) for t in (self.images, self.labels, self.rows)))
+
+    def pinned(self) -> "Batch":
+        """The same in memory that a GPU reads by itself."""
+        return Batch(*(t.pin_memory() for t in (self.images, self.labels, self.rows)))
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,16 @@ class Pixels:
         """The same store, resident on a device."""
         moved = {name: getattr(self, name).to(device) for name in ("pixels", "labels", "mean")}
         return Pixels(**{**self.__dict__, **moved})
+
+    def resident(self, device: torch.device) -> "Pixels":
+        """The store on a device, where it takes at most half of the memory that is free there.
+
+        A larger one stays where it is and is streamed (`prefetched`).
+        """
+        if device.type != "cuda":
+            return self if device.type == "cpu" else self.to(device)
+        free, _ = torch.cuda.mem_get_info(device)
+        return self.to(device) if self.pixels.numel() <= free / 2 else self
 
     def crops(
         self,
@@ -243,6 +262,26 @@ class Pixels:
                     images = self.crops(chosen, *corner, flags, side=side, scale=scale, dtype=dtype)
                     views.append(Batch(images, labels, chosen))
             yield tuple(views)
+
+
+def prefetched(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
+    """Batches on a device, the next one made ready in pinned memory while one is worked on.
+
+    Batches that are there already, and those for a CPU, are handed on as they are.
+    """
+    if device.type != "cuda":
+        yield from (batch.on(device) for batch in batches)
+        return
+
+    def ready() -> Batch | None:
+        batch = next(batches, None)
+        return batch.pinned() if batch is not None and batch.images.device.type == "cpu" else batch
+
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(ready)
+        while (batch := coming.result()) is not None:
+            coming = thread.submit(ready)
+            yield batch.on(device)
 
 
 def steps_taken(n: int, *, batch: int, epochs: int) -> int:

@@ -17,11 +17,13 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from zfutils.deconv import unpooling
+from zfutils.deconv.top_activations import rounded
 from zfutils.deconv.units import Projections, Units
 from zfutils.deconv.unpooling import Frame, Shared, Switches
 from zfutils.nets import chains
 from zfutils.nets.chains import chain
 from zfutils.nets.geometry import Window, receptive_field
+from zfutils.runtime.devices import device_of, dtype_of
 
 __all__ = ["Deconvnet", "Projections", "Recording", "Units", "chain"]
 Nonlinearity = Literal["deconvnet", "guided", "gradient"]
@@ -71,7 +73,7 @@ class Deconvnet:
         for (name, came), allowed in zip(options.items(), (Nonlinearity, Shared, Switches), strict=True):
             if came not in allowed.__args__:
                 raise ValueError(f"{name} is one of {', '.join(allowed.__args__)}, not {came!r}")
-        self.steps = chains.steps(model)
+        self.model, self.steps = model, chains.steps(model)
         self.nonlinearity, self.shared, self.switches, self.seed = nonlinearity, shared, switches, seed
 
     @property
@@ -89,15 +91,21 @@ class Deconvnet:
             raise ValueError(f"layer {layer!r} is not in this network; it has {', '.join(self.layers)}")
         return next(i for i, step in enumerate(self.steps) if step.name == layer)
 
-    def window(self, layer: str) -> Window:
+    def window(self, layer: str, side: int | None = None) -> Window:
         """Receptive field of a layer's units (pixels).
 
+        Args:
+            layer: of the units.
+            side: of the images, which is what a unit of a fully connected layer sees.
+
         Raises:
-            ValueError: no such layer, or one whose units see the whole image.
+            ValueError: no such layer, or a fully connected one and no side is given.
         """
         end = self.index(layer)
         if self._vector(end):
-            raise ValueError(f"a unit of {layer} sees the whole image, whatever its size")
+            if side is None:
+                raise ValueError(f"a unit of {layer} sees the whole image, whatever its size")
+            return Window(side, 1, 0)
         return receptive_field([step.window for step in self.steps[: end + 1]])
 
     def _vector(self, end: int) -> bool:
@@ -108,14 +116,16 @@ class Deconvnet:
         """The way up: activations of a layer, and the switches of every pooling below it.
 
         Args:
-            images: as the network takes them, of any size at which no map vanishes.
+            images: as the network takes them, of any size at which no map vanishes; sent where its weights
+                are, in their type.
             upto: where the way up ends.
 
         Raises:
             ValueError: no such layer, images of another form, a map that vanishes; names the layer.
         """
         end = self.index(upto)
-        activations, trace = self._up(images, end, chains.sizes(self.steps[: end + 1], images), None)
+        images, sizes = self._taken(images, end)
+        activations, trace = self._up(images, end, sizes, None)
         return Recording(self, upto, activations, trace)
 
     @torch.no_grad()
@@ -134,7 +144,7 @@ class Deconvnet:
         convolution of a window may round otherwise than one of the whole picture, and another of them win.
 
         Args:
-            images: as the network takes them.
+            images: as for `forward`.
             layer: of the units.
             units: which activations.
             batch: units at a time; bounds the memory.
@@ -143,7 +153,8 @@ class Deconvnet:
             ValueError: no such layer, images of another form, a unit that is not there.
         """
         end = self.index(layer)
-        sizes = chains.sizes(self.steps[: end + 1], images)
+        images, sizes = self._taken(images, end)
+        units = units.on(images.device)
         self._check(units, layer, images, end, sizes)
         if self._vector(end):
             found = []
@@ -153,6 +164,11 @@ class Deconvnet:
                 found.append(recording.project(part._replace(images=place), batch=batch))
             return Projections.joined(found)
         return Projections.joined([self._on_windows(images, end, part, sizes) for part in units.split(batch)])
+
+    def _taken(self, images: Tensor, end: int) -> tuple[Tensor, list[tuple[int, int]]]:
+        """Images where the network is, in its type, and the sizes of maps that they give up to a layer."""
+        sizes = chains.sizes(self.steps[: end + 1], images)
+        return images.to(device_of(self.model), dtype_of(self.model)), sizes
 
     def _on_windows(self, images: Tensor, end: int, units: Units, sizes: list) -> Projections:
         frames = self._frames(units, end, sizes)
@@ -176,7 +192,8 @@ class Deconvnet:
         x = x.contiguous(memory_format=torch.channels_last)
         if self.steps[0].kind != "conv":
             x = x.clone()  # what follows works in place, and these are the caller's images
-        generator = torch.Generator(x.device).manual_seed(self.seed)
+        random = self.switches == "random"
+        generator = torch.Generator(x.device).manual_seed(self.seed) if random else None
         for i, (name, kind, module, window) in enumerate(self.steps[: end + 1]):
             if kind in ("conv", "pool"):
                 beyond = 0.0 if kind == "conv" else -torch.inf
@@ -286,6 +303,7 @@ class Recording:
         Raises:
             ValueError: a unit that is not there.
         """
+        units = units.on(self.activations.device)
         self.deconvnet._check(units, self.layer, self.activations, self._end, self.trace.sizes)
         if self.activations.ndim == 2:
             return Projections.joined([self._from_vector(part) for part in units.split(batch)])
@@ -308,21 +326,45 @@ class Recording:
         activations = self.activations[units.images, :, units.rows, units.columns]
         return self.deconvnet._seeded(activations, self._end, units, trace)
 
+    def strongest(self, maps: Int64[Tensor, " n"] | int) -> Units:
+        """The strongest activation of a map in each image; of equals the first, as `top_activations` has it.
+
+        Args:
+            maps: one for all images, or one for each.
+
+        Raises:
+            ValueError: a map that is not there, or another number of maps.
+        """
+        units = self._of_maps(maps)
+        found = self.activations[units.images, units.maps]
+        place = rounded(found.reshape(len(found), -1)).argmax(1)
+        width = self.activations.shape[3] if self.activations.ndim == 4 else 1
+        return units._replace(rows=place // width, columns=place % width)
+
     @torch.no_grad()
-    def project_maps(self, maps: Int64[Tensor, " n"]) -> Float[Tensor, "n channels h w"]:
+    def project_maps(self, maps: Int64[Tensor, " n"] | int) -> Float[Tensor, "n channels h w"]:
         """The pattern of all activations of one map in each image, seeded at once.
 
         Args:
-            maps: which map of each image.
+            maps: one for all images, or one for each.
+
+        Raises:
+            ValueError: a map that is not there, or another number of maps.
         """
-        if maps.shape != (len(self.activations),):
-            raise ValueError(f"one map for each of {len(self.activations)} images, not {tuple(maps.shape)}")
-        zeros = torch.zeros_like(maps)
-        units = Units(torch.arange(len(maps), device=maps.device), maps, zeros, zeros)
-        self.deconvnet._check(units, self.layer, self.activations, self._end, self.trace.sizes)
+        at = self._of_maps(maps)[:2]
         seed = torch.zeros_like(self.activations)
-        seed[units.images, maps] = self.activations[units.images, maps]
+        seed[at] = self.activations[at]
         return self.deconvnet._down(seed, self._end, self.trace)
+
+    def _of_maps(self, maps: Int64[Tensor, " n"] | int) -> Units:
+        """The first unit of a map in each image."""
+        n, maps = len(self.activations), torch.as_tensor(maps, device=self.activations.device)
+        if maps.shape not in ((), (n,)):
+            raise ValueError(f"one map for each of {n} images, not {tuple(maps.shape)}")
+        images, zeros = torch.arange(n, device=maps.device), torch.zeros_like(maps.expand(n))
+        units = Units(images, maps.expand(n), zeros, zeros)
+        self.deconvnet._check(units, self.layer, self.activations, self._end, self.trace.sizes)
+        return units
 
     @torch.no_grad()
     def walk(self, unit: Units) -> list[tuple[str, Tensor]]:
@@ -338,6 +380,7 @@ class Recording:
         Raises:
             ValueError: more than one unit, or one that is not there.
         """
+        unit = unit.on(self.activations.device)
         self.deconvnet._check(unit, self.layer, self.activations, self._end, self.trace.sizes)
         if len(unit.images) != 1:
             raise ValueError(f"one unit is walked down, not {len(unit.images)}")

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from zfutils.data.pixels import Pixels
-from zfutils.nets import chains
+from zfutils.data.inputs import Inputs
+from zfutils.nets.activations import activations
 
 DROPPED_BITS = 7  # of a float32's 24: values are compared at 17 bits, 8e-6 apart, so that rounding ties
 IMAGE_BITS = 34
@@ -39,15 +39,19 @@ class TopActivations:
             self.layer, self.values[maps], self.images[maps], self.rows[maps], self.columns[maps]
         )
 
+    def on(self, device: torch.device | str) -> Self:
+        """The same on a device."""
+        return type(self)(self.layer, *(column.to(device) for column in self._columns()))
+
     def some(self, n: int, *, seed: int) -> Int64[Tensor, " m"]:
         """A random choice of maps, in order, as the paper's figures show them.
 
         Maps that answer to fewer images than k are left out where n others are there.
         """
-        answers = (self.values > 0).all(1)
+        answers = (self.values > 0).all(1).cpu()
         pool = answers.nonzero()[:, 0] if answers.sum() >= n else torch.arange(len(self))
         draw = torch.randperm(len(pool), generator=torch.Generator().manual_seed(seed))[:n]
-        return pool[draw].sort().values
+        return pool[draw].sort().values.to(self.values.device)
 
     def merged(self, other: Self) -> Self:
         """The strongest of two shards of a set, as one pass over both would give them.
@@ -70,15 +74,7 @@ class TopActivations:
 
 @torch.no_grad()
 def top_activations(
-    model: nn.Module,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
-    *,
-    layers: Sequence[str],
-    k: int = 9,
-    side: int,
-    scale: float,
-    batch: int = 64,
+    model: nn.Module, inputs: Inputs, *, layers: Sequence[str], k: int = 9, batch: int = 64
 ) -> dict[str, TopActivations]:
     """The k strongest activations of every map of several layers, each from another image, in one pass.
 
@@ -87,44 +83,25 @@ def top_activations(
 
     Args:
         model: a chain of layers (`chains.chain`), used as in evaluation.
-        images: the set, centred as in training.
-        chosen: which of its images.
+        inputs: the images that are searched, as the network sees them.
         layers: names of layers: "relu5" is the paper's layer 5.
         k: how many of each map.
-        side: of the centre crop (pixels); the images' own size shows all.
-        scale: what centred pixels are multiplied by, as in training.
         batch: images at a time.
 
     Returns:
-        By layer, in the order asked for.
+        By layer, in the order asked for, where the network's weights are.
 
     Raises:
-        ValueError: no such layer; fewer images than k; an image twice; an activation that is NaN (names the
-            layer and the image).
+        ValueError: no such layer; fewer images than k; an activation that is NaN (names the layer and the
+            image).
     """
-    steps = chains.steps(model)
-    names = [step.name for step in steps]
-    unknown = [layer for layer in layers if layer not in names]
-    if unknown or not layers:
-        raise ValueError(f"layers {unknown} are not in this network; it has {', '.join(names)}")
-    if not 1 <= k <= len(chosen):
-        raise ValueError(f"{k} activations of different images were asked for, of a set of {len(chosen)}")
-    if len(chosen.unique()) < len(chosen):
-        raise ValueError("an image stands twice among the chosen")
-    last = max(names.index(layer) for layer in layers)
-    device = next(model.parameters()).device
+    if not 1 <= k <= len(inputs):
+        raise ValueError(f"{k} activations of different images were asked for, of a set of {len(inputs)}")
     found: dict[str, TopActivations] = {}
-    model_was_training, _ = model.training, model.eval()
-    try:
-        for (view,) in images.views(chosen, crops=1, batch=batch, side=side, scale=scale):
-            x = view.images.to(device).contiguous(memory_format=torch.channels_last)
-            for step in steps[: last + 1]:
-                x = step.module(x)
-                if step.name in layers:
-                    found[step.name] = _updated(found.get(step.name), step.name, x, view.rows.to(device), k)
-    finally:
-        model.train(model_was_training)
-    return {layer: found[layer] for layer in layers}
+    for seen in activations(model, inputs, layers, batch=batch):
+        for layer, x in seen.layers.items():
+            found[layer] = _updated(found.get(layer), layer, x, seen.rows, k)
+    return found
 
 
 def _updated(best: TopActivations | None, layer: str, x: Tensor, images: Tensor, k: int) -> TopActivations:
@@ -146,15 +123,15 @@ def _updated(best: TopActivations | None, layer: str, x: Tensor, images: Tensor,
     maps, ranks = (order >= kept).nonzero(as_tuple=True)
     if len(maps):
         entered = maps_of[order[maps, ranks] - kept, maps].flatten(1)
-        first = _rounded(entered).argmax(1)  # of equals the first
+        first = rounded(entered).argmax(1)  # of equals the first
         places[0][maps, ranks], places[1][maps, ranks] = first // x.shape[-1], first % x.shape[-1]
         if x.ndim == 2:
             places[1][maps, ranks] = 0
     return TopActivations(layer, values.gather(1, order), numbers.gather(1, order), *places)
 
 
-def _rounded(values: Tensor) -> Tensor:
-    """Whole numbers in the order of the values, equal where the values agree to 17 bits."""
+def rounded(values: Float[Tensor, "*shape"]) -> Int64[Tensor, "*shape"]:
+    """Whole numbers in the order of the values, equal where the values agree to 17 significant bits."""
     bits = values.float().contiguous().view(torch.int32).long()
     ordered = torch.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
     return (ordered + (1 << (DROPPED_BITS - 1))) >> DROPPED_BITS
@@ -162,4 +139,4 @@ def _rounded(values: Tensor) -> Tensor:
 
 def _keys(values: Tensor, images: Tensor) -> Tensor:
     """Keys that are greater for a stronger activation, and among equals for an earlier image."""
-    return (_rounded(values) << IMAGE_BITS) - images
+    return (rounded(values) << IMAGE_BITS) - images

@@ -1,4 +1,4 @@
-"""Nine projections beside nine patches: what a map's strongest activations are about (Fig. 2).
+"""Projections of a map's strongest activations beside the patches they come from (Fig. 2).
 
 Zeiler & Fergus 2013, §4: for each of the nine, the pattern that the deconvnet gives and the piece of the
 picture that the unit sees. Pattern and patch are cut by the same exact window, the unit's receptive field, so
@@ -13,143 +13,120 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 
-from zfutils.data.pixels import Pixels
-from zfutils.deconv.deconvnet import Deconvnet, Units
+from zfutils.data.inputs import Inputs
+from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import TopActivations, top_activations
+from zfutils.deconv.units import Units
+from zfutils.runtime.devices import device_of, dtype_of, to_host
 
 UNITS_AT_ONCE = 96  # whose pictures are held in memory together
 
 
 @dataclass(frozen=True)
-class TopNine:
+class TopProjections:
     """The strongest activations of some maps of a layer, projected, with the patches they come from."""
 
     strongest: TopActivations  # of these maps
     maps: Int64[Tensor, " maps"]  # their numbers in the layer
-    projections: Float[np.ndarray, "maps k side side 3"]  # zero outside the picture
-    patches: UInt8[np.ndarray, "maps k side side 3"]
+    projections: Float[np.ndarray, "maps k side side channels"]  # zero outside the picture
+    patches: UInt8[np.ndarray, "maps k side side channels"]
     inside: Bool[np.ndarray, "maps k side side"]  # what of the window lies in the picture
     tops: Int64[np.ndarray, "maps k"]  # the window's corner in the picture (pixels)
     lefts: Int64[np.ndarray, "maps k"]
 
-    def some(self, n: int, *, seed: int) -> "TopNine":
+    def some(self, n: int, *, seed: int) -> "TopProjections":
         """A random choice of its maps (`TopActivations.some`)."""
         return self.of(self.strongest.some(n, seed=seed))
 
-    def of(self, places: Int64[Tensor, " m"]) -> "TopNine":
+    def of(self, places: Int64[Tensor, " m"]) -> "TopProjections":
         """Those of some of these maps, by their place here."""
         arrays = (self.projections, self.patches, self.inside, self.tops, self.lefts)
-        return TopNine(self.strongest.of(places), self.maps[places], *(a[places.numpy()] for a in arrays))
+        at = to_host(places)
+        return TopProjections(self.strongest.of(places), self.maps[places], *(a[at] for a in arrays))
 
 
-def top_nine(
+def project_top(
     deconvnet: Deconvnet,
-    images: Pixels,
+    inputs: Inputs,
     found: TopActivations,
     *,
     maps: Int64[Tensor, " m"] | None = None,
-    side: int,
-    scale: float,
     batch: int = 32,
-) -> TopNine:
+) -> TopProjections:
     """Project the strongest activations of a layer and cut out their patches.
 
     Args:
         deconvnet: of the network that was searched.
-        images: the set that was searched.
-        found: by `top_activations`, over the same crops.
+        inputs: the images that were searched.
+        found: by `top_activations`, over the same images.
         maps: which maps of the layer; all by default.
-        side: of the centre crop that was searched (pixels).
-        scale: what centred pixels are multiplied by.
         batch: units at a time on the way up and down; bounds the memory.
 
     Raises:
-        ValueError: a layer whose units see the whole picture, or maps that are not there.
+        ValueError: maps that are not there.
     """
-    window = deconvnet.window(found.layer)
-    maps = torch.arange(len(found)) if maps is None else maps
+    window, found = deconvnet.window(found.layer, inputs.side), found.on("cpu")
+    maps = torch.arange(len(found)) if maps is None else maps.cpu()
     if not len(maps) or maps.min() < 0 or maps.max() >= len(found):
         raise ValueError(f"{found.layer} has maps 0…{len(found) - 1}, asked for were {maps.tolist()}")
-    chosen = found.of(maps)
+    chosen, channels = found.of(maps), inputs.images.pixels.shape[3]
+    where = {"device": device_of(deconvnet.model), "dtype": dtype_of(deconvnet.model)}
     shape = (*chosen.values.shape, window.kernel, window.kernel)
-    projections = np.zeros((*shape, 3), dtype=np.float32)
+    projections = np.zeros((*shape, channels), dtype=np.float32)
     order = chosen.images.flatten().argsort(stable=True)  # units of one picture together
     for part in order.split(UNITS_AT_ONCE):
-        at = np.unravel_index(part.numpy(), chosen.values.shape)
+        at = np.unravel_index(to_host(part), chosen.values.shape)
         rows, place = chosen.images.flatten()[part].unique(return_inverse=True)
-        (view,) = next(images.views(rows, crops=1, batch=len(rows), side=side, scale=scale))
         units = Units(place, maps[at[0]], chosen.rows.flatten()[part], chosen.columns.flatten()[part])
-        patterns = deconvnet.project(view.images, found.layer, units, batch=batch)
-        projections[at] = patterns.pixels.permute(0, 2, 3, 1).numpy()
-    margin = (images.size - side) // 2
-    tops, lefts = ((t * window.stride - window.padding).numpy() for t in (chosen.rows, chosen.columns))
-    patches, inside = _patches(images, chosen.images.numpy(), tops, lefts, window.kernel, side, margin)
-    return TopNine(chosen, maps, projections, patches, inside, tops, lefts)
+        patterns = deconvnet.project(inputs.at(rows).tensor(**where), found.layer, units, batch=batch)
+        projections[at] = to_host(patterns.pixels.permute(0, 2, 3, 1))
+    corners = [to_host(t * window.stride - window.padding) for t in (chosen.rows, chosen.columns)]
+    patches, inside = _patches(inputs, to_host(chosen.images), *corners, window.kernel)
+    return TopProjections(chosen, maps, projections, patches, inside, *corners)
 
 
-def _patches(images, numbers, tops, lefts, kernel, side, margin) -> tuple[np.ndarray, np.ndarray]:
+def _patches(
+    inputs: Inputs, rows: np.ndarray, tops: np.ndarray, lefts: np.ndarray, kernel: int
+) -> tuple[np.ndarray, np.ndarray]:
     """What of the crops lies in each window; what lies outside is black, and said to be outside."""
     places = [start[..., None] + np.arange(kernel) for start in (tops, lefts)]
-    within = [(p >= 0) & (p < side) for p in places]
-    rows, columns = (p.clip(0, side - 1) + margin for p in places)
+    within = [(p >= 0) & (p < inputs.side) for p in places]
+    y, x = (p.clip(0, inputs.side - 1) + inputs.corner for p in places)
     inside = within[0][..., :, None] & within[1][..., None, :]
-    patches = images.pixels.numpy()[numbers[..., None, None], rows[..., :, None], columns[..., None, :]]
+    patches = to_host(inputs.images.pixels)[rows[..., None, None], y[..., :, None], x[..., None, :]]
     return patches * inside[..., None], inside
 
 
-def strongest_maps(
-    deconvnet: Deconvnet,
-    model: nn.Module,
-    picture: Pixels,
-    layer: str,
-    *,
-    k: int = 9,
-    side: int,
-    scale: float,
-) -> TopNine:
-    """The maps of a layer that answer a single picture most, each projected from its strongest place.
+def strongest_maps(deconvnet: Deconvnet, picture: Inputs, layer: str, *, k: int = 9) -> TopProjections:
+    """The maps of a layer that answer a single picture most, each projected from its strongest position.
 
     Args:
-        deconvnet: of the model.
-        model: the network.
-        picture: a set of one, as `own_picture` gives it.
+        deconvnet: of the network.
+        picture: a single image, as the network sees it.
         layer: of the maps.
         k: how many maps.
-        side, scale: as for `top_nine`.
 
     Returns:
         The k maps, strongest first, with one projection each.
     """
-    none = torch.zeros(1, dtype=torch.int64)
-    found = top_activations(model, picture, none, layers=[layer], k=1, side=side, scale=scale)[layer]
+    found = top_activations(deconvnet.model, picture, layers=[layer], k=1)[layer]
     maps = found.values[:, 0].argsort(descending=True, stable=True)[:k]
-    return top_nine(deconvnet, picture, found, maps=maps, side=side, scale=scale)
+    return project_top(deconvnet, picture, found, maps=maps)
 
 
-def survey(
-    model: nn.Module,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
-    *,
-    layers: Sequence[str],
-    k: int = 9,
-    side: int,
-    scale: float,
-) -> dict[str, TopNine]:
-    """Search a set for the strongest activations of every map of several layers, and project them all.
+def top_projections(
+    model: nn.Module, inputs: Inputs, *, layers: Sequence[str], k: int = 9
+) -> dict[str, TopProjections]:
+    """Search images for the strongest activations of every map of several layers, and project them all.
 
     Args:
         model: the network.
-        images: the set, centred as in training.
-        chosen: which of its images.
-        layers: convolutional ones; "relu5" is the paper's layer 5.
+        inputs: the images that are searched, as the network sees them.
+        layers: "relu5" is the paper's layer 5.
         k: how many of each map.
-        side: of the centre crop (pixels); the images' own size shows all.
-        scale: what centred pixels are multiplied by, as in training.
 
     Returns:
         By layer, with all its maps in order.
     """
-    found = top_activations(model, images, chosen, layers=layers, k=k, side=side, scale=scale)
-    deconvnet = Deconvnet(model)
-    return {layer: top_nine(deconvnet, images, found[layer], side=side, scale=scale) for layer in layers}
+    found, deconvnet = top_activations(model, inputs, layers=layers, k=k), Deconvnet(model)
+    return {layer: project_top(deconvnet, inputs, found[layer]) for layer in layers}

@@ -17,6 +17,10 @@ class Units(NamedTuple):
     rows: Int64[Tensor, " n"]
     columns: Int64[Tensor, " n"]
 
+    def on(self, device: torch.device) -> "Units":
+        """The same on a device."""
+        return Units(*(tensor.to(device) for tensor in self))
+
     def split(self, batch: int) -> Iterator["Units"]:
         """The same units, so many at a time."""
         for part in zip(*(t.split(batch) for t in self), strict=True):

@@ -105,7 +105,7 @@ def chosen(
     frame: Frame,
     rule: Switches,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None,
 ) -> UInt8[Tensor, "n maps p q"]:
     """The switches that the way back shall use.
 

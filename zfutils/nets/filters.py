@@ -40,7 +40,7 @@ def power_spectra(
         raise ValueError(
             f"filters are (maps, channels, k, k) with k at most {size}, not {tuple(weight.shape)}"
         )
-    return torch.fft.fft2(weight.detach().double(), s=(size, size)).abs().square().sum(1)
+    return torch.fft.fft2(weight.detach().cpu().double(), s=(size, size)).abs().square().sum(1)
 
 
 def radial_frequency(size: int = PADDED) -> Float[Tensor, "size size"]:
@@ -79,7 +79,7 @@ def filter_table(
 
     Args:
         weight: a layer's filters.
-        responses: each filter's greatest response, as `responses.greatest_responses` gives it; without it
+        responses: each filter's greatest response, as `aliasing.greatest_responses` gives it; without it
             nothing is said of dead filters.
 
     Returns:
@@ -97,7 +97,7 @@ def filter_table(
     k = weight.shape[-1]
     own, own_radius = power_spectra(weight, size=k).flatten(1).cpu(), radial_frequency(k).flatten()
     energy = spectra.sum(1)
-    rms = filter_rms(weight).double().cpu()
+    rms = filter_rms(weight).cpu().double()
     table = pd.DataFrame(
         {
             "filter": np.arange(len(rms)),

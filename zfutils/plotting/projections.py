@@ -12,9 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from zfutils.deconv.top_projections import TopNine
+from zfutils.deconv.top_projections import TopProjections
 from zfutils.plotting.style import WIDTH, new, styled
-from zfutils.plotting.tiles import block, check, colours_and_mask, eight_bits, shades, words
+from zfutils.plotting.tiles import block, check, colours_and_mask, eight_bits, in_colour, shades, words
 
 COARSE, FINE = 150, 300  # dots per inch: the least, and the most where windows must be scaled down
 SMALL = 9  # points
@@ -33,7 +33,7 @@ class _Grid(NamedTuple):
 
 
 @styled
-def nine(top: TopNine, *, columns: int) -> Figure:
+def nine(top: TopProjections, *, columns: int) -> Figure:
     """The strongest projections of some maps at the left, their patches in the same places at the right.
 
     Strongest first, in reading order. The contrast of projections is `CONTRAST`'s; patches are the picture's
@@ -105,7 +105,7 @@ def _show(axes: Axes, page: np.ndarray, left: float, top: float) -> None:
 
 
 @styled
-def second_layers(tops: Mapping[str, TopNine]) -> Figure:
+def second_layers(tops: Mapping[str, TopProjections]) -> Figure:
     """The strongest projection of every map of two networks, side by side (the paper's Fig. 6 d, e).
 
     A pixel of the picture has the same size on both sides, so that structure of the same frequency looks
@@ -144,7 +144,7 @@ def second_layers(tops: Mapping[str, TopNine]) -> Figure:
     return axes.figure
 
 
-def _strongest_alone(top: TopNine, index: int) -> tuple[np.ndarray, np.ndarray]:
+def _strongest_alone(top: TopProjections, index: int) -> tuple[np.ndarray, np.ndarray]:
     inside = top.inside[index][:1] & (float(top.strongest.values[index][0]) > 0)
     colours = shades(top.projections[index][:1], inside)
-    return eight_bits(colours), inside
+    return in_colour(eight_bits(colours)), inside

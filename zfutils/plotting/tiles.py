@@ -7,10 +7,10 @@ activation looks weaker, and colours stay as they are.
 import re
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Shaped, UInt8
 from PIL import Image
 
-from zfutils.deconv.top_projections import TopNine
+from zfutils.deconv.top_projections import TopProjections
 
 PERCENTILE = 99.5
 CONTRAST = (
@@ -22,8 +22,8 @@ OUTSIDE, HATCH = 247, 208  # grey levels of what lies outside the picture, and o
 
 
 def shades(
-    projections: Float[np.ndarray, "k side side 3"], inside: Bool[np.ndarray, "k side side"]
-) -> Float[np.ndarray, "k side side 3"]:
+    projections: Float[np.ndarray, "k side side channels"], inside: Bool[np.ndarray, "k side side"]
+) -> Float[np.ndarray, "k side side channels"]:
     """Projections of one map as colours between 0 and 1, all on one scale: the rule of `CONTRAST`.
 
     Args:
@@ -43,6 +43,11 @@ def shades(
 def eight_bits(colours: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
     """Colours between 0 and 1 as bytes."""
     return np.rint(255 * colours).astype(np.uint8)
+
+
+def in_colour(pixels: Shaped[np.ndarray, "*shape channels"]) -> Shaped[np.ndarray, "*shape 3"]:
+    """Pixels of one channel in grey, those of three as they are."""
+    return np.broadcast_to(pixels, (*pixels.shape[:-1], 3))
 
 
 def block(
@@ -93,7 +98,7 @@ def _resized(tile: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(Image.fromarray(tile).resize((side, side), how))
 
 
-def colours_and_mask(top: TopNine, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def colours_and_mask(top: TopProjections, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What is shown of one map: projections and patches of 8 bits, and which of their pixels are shown.
 
     A pixel is not shown that lies outside the picture, nor a tile whose activation is zero.
@@ -105,23 +110,25 @@ def colours_and_mask(top: TopNine, index: int) -> tuple[np.ndarray, np.ndarray, 
     answered = np.asarray(top.strongest.values[index]) > 0
     inside = top.inside[index] & answered[:, None, None]
     colours = eight_bits(shades(top.projections[index], inside))
-    return colours, np.asarray(top.patches[index]), inside
+    return in_colour(colours), in_colour(top.patches[index]), inside
 
 
-def check(top: TopNine) -> None:
-    """Refuses a `TopNine` without maps or whose arrays do not belong together; names their shapes.
+def check(top: TopProjections) -> None:
+    """Refuses projections without maps or whose arrays do not belong together; names their shapes.
 
     Raises:
-        ValueError: that, or patches that are not of 8 bits.
+        ValueError: that, neither 1 nor 3 channels, or patches that are not of 8 bits.
     """
-    expected = (len(top.maps), *np.shape(top.strongest.values)[1:], *[np.shape(top.inside)[-1]] * 2)
+    values = tuple(np.shape(top.strongest.values))
+    expected = (len(top.maps), *values[1:], *[np.shape(top.inside)[-1]] * 2)
     shapes = {n: tuple(np.shape(getattr(top, n))) for n in ("projections", "patches", "inside")}
-    fit = shapes == {"projections": (*expected, 3), "patches": (*expected, 3), "inside": expected}
-    if not fit or len(top.strongest.values) != len(top.maps) or 0 in expected:
+    whole = (*expected, 1 if shapes["patches"][-1:] == (1,) else 3)
+    fit = shapes == {"projections": whole, "patches": whole, "inside": expected}
+    if not fit or values[0] != len(top.maps) or 0 in expected:
         found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ValueError(
-            f"layer {top.strongest.layer!r}: {len(top.maps)} maps with values of shape "
-            f"{tuple(np.shape(top.strongest.values))} need (maps, k, side, side), got {found}"
+            f"layer {top.strongest.layer!r}: {len(top.maps)} maps with values of shape {values} need "
+            f"(maps, k, side, side) in 1 or 3 channels, got {found}"
         )
     if np.asarray(top.patches).dtype != np.uint8:
         raise ValueError(f"layer {top.strongest.layer!r}: patches are uint8, not {top.patches.dtype}")

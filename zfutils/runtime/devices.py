@@ -1,12 +1,20 @@
-"""Which device trains, and in which precision: asked of the machine, never assumed."""
+"""The device that computes, and in which precision: asked of the machine, never assumed.
+
+One device does the work of a study: the first CUDA device, else Apple's, else the processor; `ZFUTILS_DEVICE`
+names another. Networks live there and images are sent there; results leave it through `to_host` alone.
+"""
 
 import ctypes
+import os
 import platform
 import sys
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -14,12 +22,61 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "bf16", "float32"]
 
 
-def has_bf16() -> bool:
-    """Whether the device that trains multiplies bf16 in hardware; a CPU says so itself."""
-    if torch.cuda.is_available():
+def chosen_device() -> torch.device:
+    """The device of the study: what `ZFUTILS_DEVICE` names, else the best there is.
+
+    Raises:
+        ValueError: `ZFUTILS_DEVICE` names no device of this machine; says which there are.
+    """
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there = [kind for kind, available in found.items() if available]
+    asked = os.environ.get("ZFUTILS_DEVICE") or there[0]
+    kind, _, number = asked.partition(":")
+    exists = kind in there and (
+        not number or (kind == "cuda" and number.isdecimal() and int(number) < torch.cuda.device_count())
+    )
+    if not exists:
+        raise ValueError(f"ZFUTILS_DEVICE is {asked!r}; this machine has {', '.join(there)}")
+    return torch.device(asked)
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where a network's weights are; the CPU for one that has none."""
+    return next((tensor.device for tensor in _tensors(model)), torch.device("cpu"))
+
+
+def dtype_of(model: nn.Module) -> torch.dtype:
+    """The type that a network computes in, that of its weights; float32 for one that has none."""
+    return next((tensor.dtype for tensor in _tensors(model) if tensor.is_floating_point()), torch.float32)
+
+
+def _tensors(model: nn.Module) -> Iterator[Tensor]:
+    yield from model.parameters()
+    yield from model.buffers()
+
+
+def to_host(values: Tensor) -> np.ndarray:
+    """A tensor as a NumPy array, the one way by which results leave the device.
+
+    bf16, which NumPy lacks, becomes float32.
+    """
+    values = values.detach()
+    return (values.float() if values.dtype == torch.bfloat16 else values).cpu().numpy()
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bf16 in hardware; a CPU says so itself."""
+    if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.cpu.get_capabilities()
+    if device.type == "mps":
+        return False
+    capabilities = _cpu_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+
+
+def _cpu_capabilities() -> dict[str, Any]:
+    """What the processor can, by PyTorch's word; older versions do not say."""
+    return torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
 
 
 def keep_memory() -> None:
@@ -37,18 +94,19 @@ def keep_memory() -> None:
     libc.mallopt(trim_threshold, (1 << 31) - 1)
 
 
-def image_type(precision: Precision) -> torch.dtype:
-    """The type of the images that a network is given, and that it computes in where that is bf16."""
-    bf16 = precision == "bf16" or (precision == "auto" and has_bf16())
+def image_type(precision: Precision, device: torch.device) -> torch.dtype:
+    """The type of the images that a network is given on a device, and in which it computes."""
+    bf16 = precision == "bf16" or (precision == "auto" and has_bf16(device))
     return torch.bfloat16 if bf16 else torch.float32
 
 
 @cache
-def fabric_for(precision: Precision) -> "Fabric":
-    """Lightning Fabric on the best device.
+def fabric_for(precision: Precision, device: torch.device) -> "Fabric":
+    """Lightning Fabric on a device.
 
-    One a precision: making one looks through all installed packages for plug-ins. Lightning is imported here,
-    since that takes as long as importing PyTorch, and whatever trains nothing itself does without.
+    One for each precision: making one looks through all installed packages for plug-ins. Lightning is
+    imported here, since that takes as long as importing PyTorch, and whatever trains nothing itself does
+    without.
     """
     from lightning_fabric import Fabric
     from lightning_fabric.plugins import MixedPrecision
@@ -59,16 +117,18 @@ def fabric_for(precision: Precision) -> "Fabric":
         def convert_input(self, data: Any) -> Any:
             return data
 
-    accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     keep_memory()
-    if image_type(precision) == torch.bfloat16:
-        return Fabric(accelerator=accelerator, devices=1, plugins=[Bf16("bf16-mixed", accelerator)])
-    return Fabric(accelerator=accelerator, devices=1, precision="32-true")
+    where = {"accelerator": device.type, "devices": 1 if device.index is None else [device.index]}
+    if image_type(precision, device) == torch.bfloat16:
+        return Fabric(**where, plugins=[Bf16("bf16-mixed", device.type)])
+    return Fabric(**where, precision="32-true")
 
 
-def device_name() -> str:
-    """The device that trains, in words."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    name = torch.cpu.get_capabilities().get("cpu_name") or platform.processor() or platform.machine()
+def device_name(device: torch.device) -> str:
+    """A device in words: a GPU by its name, the processor by its name and the number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = _cpu_capabilities().get("cpu_name") or platform.processor() or platform.machine()
+    if device.type == "mps":
+        return f"{name}, Metal"
     return f"{name}, {torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}"

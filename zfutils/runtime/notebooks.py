@@ -58,6 +58,12 @@ def parse_parameters(notebook: Path, assignments: list[str]) -> dict[str, Any]:
     return values
 
 
+def changed(notebook: Path, parameters: Mapping[str, Any]) -> list[str]:
+    """The names among the parameters whose values are not the notebook's defaults."""
+    declared = _declared(notebook)
+    return [name for name, value in parameters.items() if value != _literal(declared[name]["default"])]
+
+
 def execute(
     notebook: Path,
     output: Path,
@@ -87,7 +93,8 @@ def execute(
         ValueError: an unknown parameter, or a value of another type than the notebook declares.
         NotebookFailed: a cell raised or the kernel died; the message names the cell.
     """
-    declared = _check(notebook, parameters)
+    _check(notebook, parameters)
+    others = changed(notebook, parameters)
     output.parent.mkdir(parents=True, exist_ok=True)
     output = output.resolve()
     running = output.with_name(f".{output.stem}.running.ipynb")
@@ -121,9 +128,7 @@ def execute(
     executed = nbformat.read(running, as_version=4)
     # The copy is published: no path of the machine that made it, and no cell that repeats the defaults.
     for cell in executed.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []) and all(
-            value == _literal(declared[name]["default"]) for name, value in parameters.items()
-        ):
+        if "injected-parameters" in cell.metadata.get("tags", []) and not others:
             cell.metadata.tags.append("remove-cell")
     executed.metadata.papermill |= {"input_path": notebook.name, "output_path": output.name}
     executed.metadata["zfutils"] = {
@@ -176,8 +181,8 @@ def _refuse_unknown(notebook: Path, names: list[str], declared: Mapping[str, Any
         )
 
 
-def _check(notebook: Path, parameters: Mapping[str, Any]) -> Mapping[str, Mapping[str, str]]:
-    """What the notebook declares; refuses the rest, of which papermill itself only prints a warning."""
+def _check(notebook: Path, parameters: Mapping[str, Any]) -> None:
+    """Refuse what the notebook does not declare, of which papermill itself only prints a warning."""
     declared = _declared(notebook)
     _refuse_unknown(notebook, list(parameters), declared)
     for name, value in parameters.items():
@@ -190,7 +195,6 @@ def _check(notebook: Path, parameters: Mapping[str, Any]) -> Mapping[str, Mappin
             raise ValueError(
                 f"{notebook.name}: parameter {name!r} is {label}, not {type(value).__name__} ({value!r})"
             ) from None
-    return declared
 
 
 def _type_of(parameter: Mapping[str, str]) -> Any:

@@ -1,24 +1,40 @@
-"""Processes that work side by side, one thread each.
+"""Processes that work side by side, and how many threads each of them has.
 
-They are forked from one server that has loaded once what this process had loaded when it first asked for
-them: importing PyTorch and the rest would take each of them some seconds. joblib, whose processes fit the
-classifiers since they share large arrays instead of copying them, would replace one whose memory grows, as a
-training's does.
+One pool for everything, joblib's loky: its processes are started from nothing, so that a plain script needs
+no `__main__` guard, and kept from call to call, so that they import the package once.
 """
 
+import math
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import TypeVar
 
 import torch
-from joblib import cpu_count
-from threadpoolctl import threadpool_limits
+from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib.externals.loky import process_executor
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """How many cores are this process's own: those that the machine or its container grants, shared out.
+
+    `ZFUTILS_JOBS` says among how many processes; make sets it to the number of pages that run side by side.
+
+    Raises:
+        ValueError: `ZFUTILS_JOBS` is no positive number.
+    """
+    asked = os.environ.get("ZFUTILS_JOBS") or "1"
+    if not asked.isdecimal() or int(asked) < 1:
+        raise ValueError(f"ZFUTILS_JOBS is {asked!r}; it must be 1, 2, …")
+    return max(1, cpu_count() // int(asked))
+
+
+def take_share() -> None:
+    """Let PyTorch use this process's own cores and no more, unless `OMP_NUM_THREADS` says how many."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(cores())
 
 
 def side_by_side(
@@ -27,29 +43,32 @@ def side_by_side(
     """What `work` gives for each job, in order, as it becomes ready.
 
     Args:
-        work: a function of a module, or what else can be pickled.
+        work: what can be pickled, as a function of a module can.
         jobs: likewise; with none there is nothing to wait for.
-        workers: processes; default one a core, and no more than jobs. With one, this process works itself,
-            with all its threads.
+        workers: processes; default one for each core, and no more than jobs. The cores are shared out among
+            them, and none has more threads than PyTorch has here (`OMP_NUM_THREADS=1` holds for them too).
+            With one, this process works itself, with all its threads.
 
-    Nothing begins before the first result is asked for. What `work` raises is raised where its result would
-    stand; jobs that have not begun by then are dropped.
+    Nothing begins before the first result is asked for. What `work` raises is raised here; jobs that have not
+    ended by then are given up, those that others work on too.
     """
-    workers = min(workers or cpu_count(), len(jobs))
+    workers = min(workers or cores(), len(jobs))
     if workers <= 1:
         yield from map(work, jobs)
         return
-    # Apple's libraries may not be forked once they are loaded.
-    context = get_context("spawn" if sys.platform == "darwin" else "forkserver")
-    loaded = [name for name in sys.modules if name.startswith(f"{__package__}.") and ".figures" not in name]
-    context.set_forkserver_preload(loaded)  # read where the server is not running yet
-    with ProcessPoolExecutor(workers, context, _begin, (dict(os.environ),)) as pool:
-        yield from pool.map(work, jobs)
+    threads = min(torch.get_num_threads(), max(1, cores() // workers))
+    with parallel_config(backend="loky", inner_max_num_threads=threads):
+        # Arrays come as copies: as read-only maps of files, joblib's way, PyTorch would warn of them.
+        pool = Parallel(n_jobs=workers, return_as="generator", batch_size=1, max_nbytes=None)
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
+    yield from pool(delayed(_done)(work, job, environment) for job in jobs)
 
 
-def _begin(environment: Mapping[str, str]) -> None:
-    """What the server does not hand on: its environment is as old as itself."""
+def _done(work: Callable[[Job], Result], job: Job, environment: Mapping[str, str]) -> Result:
+    """One job in a process whose environment may be older than this process's."""
+    # loky takes growth by 300 MB for a leak, says so in the page and starts the process anew, which imports
+    # everything again. A training grows by more: its memory is kept for the next step (`keep_memory`).
+    process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
     os.environ.clear()
     os.environ.update(environment)
-    torch.set_num_threads(1)
-    threadpool_limits(1)  # NumPy's too
+    return work(job)

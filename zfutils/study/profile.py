@@ -122,6 +122,13 @@ class Transfer(Strict):
         return self
 
 
+class Pictures(Strict):
+    """How many pictures chapters 5 and 6 measure, at most, where the page does not say otherwise."""
+
+    invariance: int = Field(64, ge=4)
+    occlusion: int = Field(128, ge=4)
+
+
 class Profile(Strict):
     """One edition."""
 
@@ -133,6 +140,7 @@ class Profile(Strict):
     networks: dict[str, Run]
     small: Small | None = None
     transfer: Transfer | None = None
+    pictures: Pictures = Pictures()
 
     @model_validator(mode="after")
     def _backgrounds(self) -> Self:

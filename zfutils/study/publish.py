@@ -1,43 +1,116 @@
 """The published run: trained networks small enough to be committed, and the numbers they gave.
 
 The last weights of each network are kept whole, in half precision; earlier snapshots of the main network keep
-their convolutions, which is what pictures of features need.
+their convolutions, which is what pictures of features need. Beside them stands what an image undergoes before
+the network sees it, so that a published network serves whoever has none of its training images.
 """
 
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float
+from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
+from zfutils.data.inputs import Inputs
+from zfutils.data.photos import decode
+from zfutils.data.pixels import Pixels
 from zfutils.nets.filters import filter_table, layer_high_share
+from zfutils.runtime.devices import chosen_device
 from zfutils.runtime.files import write_json
 from zfutils.stats import intervals
 from zfutils.study import records
 from zfutils.study.places import REFERENCE
 from zfutils.study.study import Study
+from zfutils.training import checkpoints
 from zfutils.training.checkpoints import Trained, save_tensors
 
 LARGEST = 25_000_000  # bytes, all published networks together
-SNAPSHOTS = (
-    1,
-    2,
-    5,
-    10,
-    20,
-    30,
-)  # of the main network, besides its last; the paper's Fig. 4 has 40 and 64 too
+SNAPSHOTS = (1, 2, 5, 10, 20, 30)  # of the main network, besides its last; Fig. 4 has 40 and 64 too
+PREPROCESSING = "preprocessing.safetensors"
 
 
-def publish_network(trained: Trained, folder: Path, *, snapshots: Sequence[int] = ()) -> None:
+@dataclass(frozen=True)
+class Published:
+    """A published network, ready for images of one's own.
+
+    net = zfutils.published("zfnet")
+    inputs = net.inputs("dog.jpg", "cat.jpg")
+    net.classes[net.model(inputs.tensor()).argmax(1)[0]]
+    """
+
+    model: nn.Sequential  # in eval mode
+    classes: tuple[str, ...]
+    trained: Trained  # spec, history, snapshots, record
+    mean: Float[Tensor, "size size channels"]  # of the training images, in 0…255; subtracted from an image
+
+    def inputs(self, *images: Path | str | np.ndarray) -> Inputs:
+        """Images as the network sees them: squashed to a square, cropped, centred, scaled.
+
+        Args:
+            images: files, or uint8 arrays (size, size, 3) that are squares of the stored size already.
+
+        Raises:
+            ValueError: no image, or an array of another size; an `UndecodableImage` names a file that is
+                none.
+        """
+        size = len(self.mean)
+        shape = (size, size, 3)
+        pixels = [image if isinstance(image, np.ndarray) else decode(Path(image), size) for image in images]
+        if wrong := [array.shape for array in pixels if array.shape != shape or array.dtype != np.uint8]:
+            raise ValueError(f"an array is uint8 {shape}, not {wrong[0]}; a file may have any size")
+        if not pixels:
+            raise ValueError("name at least one image")
+        names = tuple(
+            str(i) if isinstance(image, np.ndarray) else str(image) for i, image in enumerate(images)
+        )
+        own = Pixels(
+            torch.from_numpy(np.stack(pixels)),
+            torch.zeros(len(pixels), dtype=torch.int64),
+            self.mean,
+            self.classes,
+            names,
+            {"source": "own images"},
+        )
+        spec, training = self.trained.spec, self.trained.record["identity"]["training"]
+        return Inputs.of(own, side=spec.image, scale=training["input_scale"])
+
+
+def published(name: str = "zfnet") -> Published:
+    """A network of the published run, with its classes and what an image undergoes before it is seen.
+
+    Args:
+        name: "zfnet" or "krizhevsky".
+
+    Raises:
+        ValueError: there is no such network; names those there are.
+    """
+    folder = REFERENCE / "networks" / f"{name}-0"
+    if not (folder / "network.json").is_file():
+        there = sorted(
+            path.parent.name.removesuffix("-0") for path in REFERENCE.glob("networks/*/network.json")
+        )
+        raise ValueError(f"no network {name!r} is published; there are {', '.join(there) or 'none'}")
+    trained = checkpoints.load(folder, chosen_device())
+    with safe_open(folder / PREPROCESSING, "pt") as file:
+        mean, classes = file.get_tensor("mean").float(), tuple(json.loads(file.metadata()["classes"]))
+    return Published(trained.model, classes, trained, mean)
+
+
+def publish_network(trained: Trained, folder: Path, images: Pixels, *, snapshots: Sequence[int] = ()) -> None:
     """Write a trained network as a published one.
 
     Args:
         trained: the network.
         folder: where; one that is there is replaced.
+        images: that it was trained on, whose mean and classes are kept.
         snapshots: epochs whose convolutions are kept too, where there are such.
     """
     beside = folder.with_name(folder.name + ".new")
@@ -49,9 +122,16 @@ def publish_network(trained: Trained, folder: Path, *, snapshots: Sequence[int] 
         weights = load_file(trained.folder / name)
         kept = {n: w.half() for n, w in weights.items() if epoch == last or n.startswith("conv")}
         save_tensors(kept, beside / name)
+    save_preprocessing(images, beside)
     write_json(trained.record, beside / "network.json")
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)
+
+
+def save_preprocessing(images: Pixels, folder: Path) -> None:
+    """Keep the mean of a training set, in half precision, and the names of its classes beside a network."""
+    metadata = {"classes": json.dumps(images.classes)}
+    save_tensors({"mean": images.mean.half()}, folder / PREPROCESSING, metadata=metadata)
 
 
 def publish(study: Study, main: str = "zfnet") -> None:
@@ -61,18 +141,22 @@ def publish(study: Study, main: str = "zfnet") -> None:
     executed last.
 
     Raises:
-        ValueError: the networks together are larger than what is committed.
+        ValueError: the networks together are larger than what is committed; records of trials, of several
+            commits, or of a working copy that is none.
     """
+    rows = records.read(study.claims_folder)
+    records.refuse_unpublishable(rows)
     folder = REFERENCE / "networks"
     for name in ("zfnet", "krizhevsky"):
         trained = study.network(name)
         if folder not in trained.folder.parents:
-            publish_network(trained, folder / f"{name}-0", snapshots=SNAPSHOTS if name == main else ())
+            kept = SNAPSHOTS if name == main else ()
+            publish_network(trained, folder / f"{name}-0", study.train_images, snapshots=kept)
     size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
     if size > LARGEST:
         raise ValueError(f"the published networks take {size / 1e6:.1f} MB, more than {LARGEST / 1e6:.0f} MB")
     networks = {name: _numbers(study, name) for name in ("zfnet", "krizhevsky")}
-    data = {"edition": study.edition, "networks": networks, "claims": records.read(study.claims_folder)}
+    data = {"edition": study.edition, "networks": networks, "claims": rows}
     path = REFERENCE / f"{study.edition}.json"
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 

@@ -1,59 +1,171 @@
-"""What was measured for the registered claims, kept in files, one a claim, and laid side by side."""
+"""What was measured for the registered claims, kept in files, one for each claim, and laid side by side.
+
+A record says how it was made: edition, parameters, seed, device, seconds and commit. It is official when the
+page ran with its defaults.
+"""
 
 import json
+import subprocess
 import time
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
 
-from zfutils.runtime.devices import device_name
 from zfutils.runtime.files import write_json
 from zfutils.stats.intervals import Interval
 from zfutils.study.claims import Claim, Measurement
+from zfutils.study.places import ROOT
+
+TOO_FEW = "too few were measured for an interval"
 
 
-def write(
-    claim: Claim,
-    interval: Interval | None,
-    folder: Path,
-    *,
-    edition: str,
-    n: int | None,
-    p: float | None,
-    detectable: float | None,
-    seconds: float,
-    seed: int,
-    context: Mapping[str, Any],
-) -> None:
-    """Keep a measurement in `folder`, with the verdict of the claim's rule; see `Study.record`."""
-    ends = (interval.estimate, interval.low, interval.high) if interval else (None, None, None)
-    count = n if n is not None else (interval.n if interval else 0)
-    measured = Measurement(*ends, n=count, edition=edition, p=p, detectable=detectable)
-    row = {
-        "claim": claim.id,
-        "chapter": claim.chapter,
-        "edition": edition,
-        **dict(zip(("estimate", "low", "high"), ends, strict=True)),
-        "n": count,
-        "p": p,
-        "detectable": detectable,
-        "verdict": str(claim.verdict(measured)),
-        "resampled": interval.resampled if interval else None,
-        "seed": seed,
-        "device": device_name(),
-        "seconds": round(seconds, 2),
-        "at": time.strftime("%Y-%m-%d", time.gmtime()),
-        "context": context,
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(row, folder / f"{claim.id}.json")
+class Timed(Protocol):
+    """Work that took a time: a stopwatch that ran, a network that was trained."""
+
+    @property
+    def seconds(self) -> float: ...
+
+
+class Stopwatch:
+    """Adds up the seconds of the `with` blocks that it is given."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __enter__(self) -> Self:
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.seconds += time.perf_counter() - self._started
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """How the records of a page are made, the same for all of them."""
+
+    folder: Path
+    edition: str
+    device: str
+    parameters: Mapping[str, Any]
+    official: bool
+
+
+@dataclass
+class Recording:
+    """A claim while it is measured: a context manager that writes the record at its end (`Study.claim`).
+
+    It takes an interval, or the reason why nothing could be measured; an error within it writes nothing.
+    """
+
+    claim: Claim
+    circumstances: Circumstances
+    after: Sequence[Timed] = ()
+    _row: dict[str, Any] | None = field(default=None, init=False)
+
+    def measured(
+        self,
+        interval: Interval | None,
+        *,
+        otherwise: str = TOO_FEW,
+        n: int | None = None,
+        p: float | None = None,
+        detectable: float | None = None,
+        **controls: Any,
+    ) -> None:
+        """Take in what was measured.
+
+        Args:
+            interval: estimate and 95 % interval, in the claim's unit; None where nothing could be measured.
+            otherwise: why, in that case.
+            n: how many were measured, where it is not the interval's.
+            p, detectable: where the claim's rule asks for them.
+            controls: what stands beside the number; plain data.
+        """
+        ends = (interval.estimate, interval.low, interval.high) if interval else (None, None, None)
+        count = n if n is not None else (interval.n if interval else 0)
+        edition = self.circumstances.edition
+        measurement = Measurement(*ends, n=count, edition=edition, p=p, detectable=detectable)
+        self._row = {
+            "claim": self.claim.id,
+            "chapter": self.claim.chapter,
+            "edition": edition,
+            **dict(zip(("estimate", "low", "high"), ends, strict=True)),
+            "n": count,
+            "p": p,
+            "detectable": detectable,
+            "verdict": str(self.claim.verdict(measurement)),
+            "resampled": interval.resampled if interval else None,
+            "reason": None if interval else otherwise,
+            "context": controls,
+        }
+
+    def __enter__(self) -> Self:
+        self._watch = Stopwatch().__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self._watch.__exit__()
+        if kind is not None:
+            return
+        if self._row is None:
+            raise RuntimeError(f"the claim {self.claim.id!r} was opened and nothing was recorded for it")
+        how, seconds = self.circumstances, self._watch.seconds + sum(work.seconds for work in self.after)
+        made = {
+            "seed": how.parameters.get("seed", 0),
+            "parameters": dict(how.parameters),
+            "official": how.official,
+            "device": how.device,
+            "seconds": round(seconds, 2),
+            "at": time.strftime("%Y-%m-%d", time.gmtime()),
+            "commit": commit(),
+        }
+        how.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self._row | made, how.folder / f"{self.claim.id}.json")
+
+
+@cache
+def commit() -> str | None:
+    """The commit of the working copy, with a plus sign where its code or pages differ from it.
+
+    None where there is no working copy.
+    """
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", ROOT, *words], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", "zfutils", "book", ":!book/reference")
+        return git("rev-parse", "HEAD") + "+" * bool(changed)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def refuse_unpublishable(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Let records pass that are official and come from one commit.
+
+    Raises:
+        ValueError: a record of a trial, records of several commits, or of a changed working copy; names them.
+    """
+    rows = list(rows)
+    if trials := [row["claim"] for row in rows if not row.get("official")]:
+        raise ValueError(f"not made with their page's default parameters: {', '.join(trials)}")
+    commits = {str(row.get("commit")) for row in rows}
+    if len(commits) > 1:
+        raise ValueError(f"the records come from {len(commits)} commits ({', '.join(sorted(commits))})")
+    if unclear := [one for one in commits if one == "None" or one.endswith("+")]:
+        raise ValueError(f"the records come from a working copy that is no commit ({unclear[0]})")
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """What `write` kept, in the order of the claims' names."""
+    """What was recorded in a folder, in the order of the claims' names."""
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
@@ -85,6 +197,7 @@ def side_by_side(
         row: dict[str, Any] = {"claim": claim.id, "chapter": claim.chapter, "kind": claim.kind}
         for run, found in runs.items():
             measured = found.get(claim.id, {})
-            row |= {f"{run}_{k}": measured.get(k) for k in ("estimate", "low", "high", "n", "verdict")}
+            keys = ("estimate", "low", "high", "n", "verdict", "reason")
+            row |= {f"{run}_{key}": measured.get(key) for key in keys}
         rows.append(row)
     return pd.DataFrame(rows).replace({None: np.nan})

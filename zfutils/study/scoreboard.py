@@ -51,7 +51,7 @@ def register_table(study: Study) -> pd.DataFrame:
 
 
 def _measured(row: Mapping[str, Any], run: str, study: Study) -> str:
-    """Verdict, then estimate, interval, unit and n of one run, a line each; a dash where it has none."""
+    """Verdict, then estimate, interval, unit and n of one run, or why there are none; a dash: no record."""
     verdict = row[f"{run}_verdict"]
     if not isinstance(verdict, str):
         return "–"
@@ -60,4 +60,6 @@ def _measured(row: Mapping[str, Any], run: str, study: Study) -> str:
     if estimate == estimate:
         unit = study.claims[row["claim"]].unit
         lines += [f"<span>{estimate:.3g} [{low:.3g}, {high:.3g}]</span>", unit, f"n = {n:,.0f}"]
+    elif isinstance(reason := row[f"{run}_reason"], str):
+        lines.append(reason)
     return "<br>".join(lines)

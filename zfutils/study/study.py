@@ -1,228 +1,72 @@
 """One edition of the study, opened: its images, its trained networks, its claims and where results go.
 
-With `edition`, the only module that knows where things lie. A network is loaded if it is there and the same
-(spec, seed, recipe, images), from the reference networks of the published run or from the build folder, and
-is trained on the spot otherwise, by whichever notebook asks first.
+A page opens it with its parameters; what the page then measures for a registered claim is recorded with them.
 """
 
 import json
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Self
 
-import numpy as np
 import pandas as pd
-import torch
-from filelock import FileLock
 
-from zfutils.data.pixels import Pixels
-from zfutils.nets.specs import NetworkSpec
-from zfutils.nets.zoo import NETWORKS, ROWS, table_3
-from zfutils.runtime.files import whole
-from zfutils.runtime.parallel import side_by_side
-from zfutils.stats.intervals import Interval
+from zfutils.nets.zoo import NETWORKS
+from zfutils.runtime.devices import device_name
+from zfutils.runtime.parallel import take_share
 from zfutils.study import claims, records
-from zfutils.study.edition import Edition
+from zfutils.study.networks import Networks
+from zfutils.study.parameters import Page, read
 from zfutils.study.places import BOOK, REFERENCE
-from zfutils.study.profile import Run
-from zfutils.training import checkpoints, trainer
-from zfutils.training.checkpoints import Trained
-from zfutils.training.evaluation import Scores, evaluate
-from zfutils.training.recipe import Training
-
-SMALL = "zfnet: none"  # among the small networks, the one that is also trained from scratch for transfer
+from zfutils.study.records import Circumstances, Recording, Timed
 
 
 @dataclass(frozen=True)
-class Study(Edition):
-    """One edition. Open it with `Study.open("quick")`; everything else follows from it."""
+class Study(Networks):
+    """One edition. Open it with `Study.open("quick")`; everything else follows from it.
 
-    @cached_property
-    def small(self) -> "Study":
-        """The edition's many small networks, as a study of its own, with images of their size.
+    A page of the book opens it with its name and parameters, which are checked, and by which its records are
+    official or a trial's.
+    """
 
-        Its networks are the rows that Table 3 has for either network, such as "krizhevsky: without layer 7".
+    page: str | None = None
+    parameters: Page | None = None
+
+    @classmethod
+    def open(cls, edition: str = "quick", page: str | None = None, **given: Any) -> Self:
+        """The edition in `book/profiles/<edition>.yaml`, for a page or for no page.
+
+        `FRESH=1` in the environment leaves the published reference networks aside.
+
+        Args:
+            edition: its name.
+            page: "06_occlusion", say.
+            given: the page's parameters; those that are left out have their default.
 
         Raises:
-            ValueError: the edition has no small networks.
+            FileNotFoundError: there is no such edition; names those there are.
+            ValueError: its file is not valid, or a parameter is unknown or out of range; names what is
+                allowed.
         """
-        small = self.profile.small
-        if small is None:
-            raise ValueError(f"the edition {self.edition} has no section 'small'")
-        images = self.profile.images.model_copy(update=small.images.model_dump() | {"search": None})
-        networks = {
-            f"{base}: {row}": Run(base=base, row=row, seeds=small.seeds, training=small.training)
-            for base, rows in ROWS.items()
-            for row in rows
-        }
-        changes = {"images": images, "network": small.network, "training": small.training}
-        profile = self.profile.model_copy(update=changes | {"networks": networks, "small": None})
-        return Study(profile, self.folder / "small", self.fresh)
-
-    # ---- networks
-
-    def _run(self, name: str) -> Run:
-        if name not in self.profile.networks:
-            there = ", ".join(self.profile.networks)
-            raise ValueError(f"the edition {self.edition} has no network {name!r}; it has {there}")
-        return self.profile.networks[name]
-
-    def spec(self, name: str) -> NetworkSpec:
-        """A network of the edition, as data: at its width, image size and number of classes."""
-        run = self._run(name)
-        size = run.network or self.profile.network
-        base = NETWORKS[run.base](len(self.train_images.classes), self.profile.images.crop)
-        rows = table_3(base.scaled(size.width, fc_width=size.fc_width))
-        if run.row not in rows:
-            raise ValueError(f"networks.{name}.row is {run.row!r}; Table 3 has {', '.join(rows)}")
-        return replace(rows[run.row], norm_alpha=run.training.norm_alpha)
-
-    def _trained_on(self, name: str) -> Pixels:
-        return self.cued_images("train") if self._run(name).background == "by-label" else self.train_images
-
-    def _wanted(self, name: str, seed: int) -> dict[str, Any]:
-        return checkpoints.identity(self.spec(name), self._run(name).training, self._trained_on(name), seed)
-
-    def _network_folder(self, name: str, wanted: dict[str, Any]) -> Path:
-        digest = blake2b(json.dumps(wanted).encode(), digest_size=4).hexdigest()
-        plain = re.sub(r"[^a-z0-9]+", "-", name)
-        return self.folder / "networks" / f"{plain}-{wanted['seed']}-{digest}"
-
-    def _there(self, name: str, seed: int) -> Path | None:
-        """The folder of a finished network that is the one asked for."""
-        wanted, reference = self._wanted(name, seed), REFERENCE / "networks" / f"{name}-{seed}"
-        if not self.fresh and (reference / "network.json").is_file():
-            found = json.loads((reference / "network.json").read_text())["identity"]
-            if checkpoints.same_network(found, wanted):
-                return reference
-        own = self._network_folder(name, wanted)
-        return own if (own / "network.json").is_file() else None
-
-    def network(self, name: str, seed: int = 0) -> Trained:
-        """A trained network: loaded, or trained now under a lock, with all cores.
-
-        Args:
-            name: one of the edition's `networks`.
-            seed: of weights, order, crops and dropout.
-
-        Raises:
-            ValueError: the edition has no such network; names those it has.
-        """
-        there = self._there(name, seed)
-        if there is not None:
-            return checkpoints.load(there)
-        run = self._run(name)
-        return self._trained(name, self.spec(name), run.training, self._trained_on(name), seed, run.base)
-
-    def _trained(
-        self, name: str, spec: NetworkSpec, recipe: Training, images: Pixels, seed: int, base: str
-    ) -> Trained:
-        """A network in the build folder, trained under a lock where it is not there."""
-        folder = self._network_folder(name, checkpoints.identity(spec, recipe, images, seed))
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not (folder / "network.json").is_file():
-                paper, label = NETWORKS[base](), f"{name} seed {seed}"
-                trainer.train(spec, images, recipe, folder, seed=seed, paper=paper, label=label)
-        return checkpoints.load(folder)
-
-    def trained(self) -> list[Trained]:
-        """Every network of the edition that is there, with every seed, the published one's first."""
-        folders = [
-            *(REFERENCE / "networks").glob("*/network.json"),
-            *self.folder.glob("networks/*/network.json"),
-        ]
-        wanted = {self._there(n, s) for n in self.profile.networks for s in self.profile.networks[n].seeds}
-        return [checkpoints.load(f.parent) for f in sorted(folders) if f.parent in wanted]
-
-    def train(self, names: Iterable[str], seeds: Iterable[int] | None = None) -> None:
-        """Train the networks that are not there yet, side by side on a CPU, one thread each.
-
-        Args:
-            names: of the edition's `networks`.
-            seeds: each network is trained from each; by default from its own in the edition.
-        """
-        chosen = None if seeds is None else tuple(seeds)
-        wanted = [(n, s) for n in names for s in (self._run(n).seeds if chosen is None else chosen)]
-        missing = [job for job in wanted if self._there(*job) is None]
-        missing.sort(key=lambda job: -self._work(job[0]))
-        _finish([partial(replace(self).network, *job) for job in missing])
-
-    def _work(self, name: str) -> int:
-        return self.spec(name).multiply_adds * self._run(name).training.epochs
-
-    def scratch(self, images: Pixels, seed: int = 0) -> Trained:
-        """A network like the small ZFNet, trained on other images alone (chapter 9).
-
-        Epochs and patience of the recipe are those of the largest set of the edition's target; others are
-        gone through until as many pictures were seen, since few pictures would end before anything is learnt.
-
-        Args:
-            images: all that it is trained on.
-            seed: of weights, order, crops and dropout.
-
-        Raises:
-            ValueError: the edition has no transfer.
-        """
-        return self.small._trained("scratch", *self._from_scratch(images), seed, "zfnet")
-
-    def train_scratch(self, sets: Iterable[Pixels], seed: int = 0) -> None:
-        """Train `scratch` on each of several sets where it is not there, side by side as `train` does."""
-        missing = []
-        for images in sorted(sets, key=len, reverse=True):
-            wanted = checkpoints.identity(*self._from_scratch(images), seed)
-            if not (self.small._network_folder("scratch", wanted) / "network.json").is_file():
-                missing.append(partial(replace(self).scratch, images, seed))
-        _finish(missing)
-
-    def _from_scratch(self, images: Pixels) -> tuple[NetworkSpec, Training, Pixels]:
-        spec, recipe = self.small.spec(SMALL).on(classes=len(images.classes)), self._transfer.training
-        rounds = max(self._transfer.per_class) * len(images.classes) / len(images)
-        patience = max(1, round(recipe.plateau.patience * rounds))
-        plateau = recipe.plateau.model_copy(update={"patience": patience})
-        changes = {"epochs": max(1, round(recipe.epochs * rounds)), "plateau": plateau}
-        return spec, recipe.model_copy(update=changes), images
-
-    def scores(
-        self,
-        name: str,
-        seed: int = 0,
-        *,
-        crops: Literal[1, 10] = 10,
-        split: Literal["validation", "train"] = "validation",
-    ) -> Scores:
-        """What a network says of a split; computed once and kept.
-
-        Args:
-            name, seed: which network.
-            crops: the centre crop, or the mean over ten.
-        """
-        trained = self.network(name, seed)
-        images = self.validation_images if split == "validation" else self.train_images
-        called = self._network_folder(name, self._wanted(name, seed)).name
-        kept = self.folder / "results" / "scores" / f"{called}-{split}-{crops}.npz"
-        wanted = json.dumps([trained.record["seconds"], images.identity])
-        if kept.is_file():
-            with np.load(kept) as file:
-                if str(file["of"]) == wanted:
-                    return Scores(file["probabilities"], file["labels"])
-        found = evaluate(
-            trained.model, images, self._run(name).training, side=trained.spec.image, crops=crops
-        )
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with whole(kept) as beside, beside.open("wb") as file:
-            np.savez(file, probabilities=found.probabilities, labels=found.labels, of=wanted)
-        return found
+        study = super().open(edition)
+        take_share()
+        if page is None:
+            if given:
+                raise ValueError(f"parameters ({', '.join(given)}) belong to a page; name it")
+            return study
+        layers = tuple(f"relu{layer[-1]}" for layer in NETWORKS["zfnet"]().layers[:-1])
+        parameters = read(page, given, layers=layers, side=study.profile.images.crop)
+        return replace(study, page=page, parameters=parameters)
 
     # ---- results
 
     def browsable(self, name: str) -> Path:
-        """A folder for pages that the book hands on as they are; they are linked as `name/…`."""
-        return self.folder / "book" / "extra" / name
+        """A folder for pages that the book hands on as they are, linked as `name/…`; a trial has its own."""
+        if self.official:
+            return self.folder / "book" / "extra" / name
+        return self.claims_folder.with_name(name)
 
     @cached_property
     def claims(self) -> dict[str, claims.Claim]:
@@ -231,41 +75,60 @@ class Study(Edition):
 
     @property
     def claims_folder(self) -> Path:
-        """Where the records of claims lie."""
-        return self.folder / "results" / "claims"
+        """Where the records of claims lie: the edition's, or those of a trial with its parameters."""
+        results = self.folder / "results"
+        if self.official:
+            return results / "claims"
+        text = json.dumps([self.page, self.parameters.model_dump()])
+        digest = blake2b(text.encode(), digest_size=4).hexdigest()
+        return results / "trials" / f"{self.page}-{digest}" / "claims"
 
-    def record(
-        self,
-        claim: str,
-        interval: Interval | None,
-        *,
-        n: int | None = None,
-        p: float | None = None,
-        detectable: float | None = None,
-        seconds: float,
-        seed: int = 0,
-        **context: Any,
-    ) -> None:
-        """Keep what this edition measured for a claim, with the verdict of the rule registered before.
+    def claim(self, claim: str, *, after: Timed | Iterable[Timed] = ()) -> Recording:
+        """Measure a registered claim and keep what came out, with the verdict of its rule.
+
+            with study.claim("occlusion-points-at-the-object", after=occluding) as claim:
+                claim.measured(interval, control=of_random_network)
+
+        The record knows the page's parameters and seed, the device and the seconds. It is official when the
+        page runs with its default parameters, and lies apart otherwise.
 
         Args:
             claim: id of a registered claim.
-            interval: estimate and 95 % interval, in the claim's unit; None where nothing could be measured.
-            n: how many were measured, where it is not the interval's.
-            p, detectable: where the claim's rule asks for them.
-            seconds: what the measurement took.
-            context: controls and whatever else the number needs beside it; plain data.
+            after: work whose seconds count too: stopwatches, trained networks.
 
         Raises:
-            ValueError: no such claim is registered.
+            ValueError: no such claim is registered, or the study was opened without its page.
         """
         if claim not in self.claims:
             raise ValueError(
                 f"no claim {claim!r} is registered in claims.yaml; there are {', '.join(self.claims)}"
             )
-        how = {"n": n, "p": p, "detectable": detectable, "seconds": seconds, "seed": seed}
-        registered = self.claims[claim]
-        records.write(registered, interval, self.claims_folder, edition=self.edition, context=context, **how)
+        if self.parameters is None:
+            raise ValueError(
+                'claims are recorded by a page: open the study as Study.open(edition, "06_occlusion")'
+            )
+        parameters = {name: value for name, value in self.parameters}
+        device = device_name(self.device)
+        how = Circumstances(self.claims_folder, self.edition, device, parameters, self.official)
+        work = tuple(after) if isinstance(after, Iterable) else (after,)
+        return Recording(self.claims[claim], how, work)
+
+    @property
+    def official(self) -> bool:
+        """Whether the page runs with its default parameters, so that its records are the edition's."""
+        return self.parameters is None or self.parameters == type(self.parameters)()
+
+    def note(self) -> Any:
+        """What a page says at its top where its records are kept apart; nothing where they are official."""
+        if self.official:
+            return None
+        from IPython.display import Markdown
+
+        changed = self.parameters.model_dump(exclude_defaults=True)
+        words = ", ".join(f"`{name} = {value!r}`" for name, value in changed.items())
+        return Markdown(
+            f"*This is a trial with {words}. Its records are kept apart; the scoreboard does not show them.*"
+        )
 
     def records(self, chapters: Iterable[int] | None = None) -> pd.DataFrame:
         """One row for every claim: what this run and the published run measured.
@@ -284,14 +147,3 @@ class Study(Edition):
             published=json.loads(published.read_text())["claims"] if published.is_file() else (),
             written={int(path.name[:2]) for path in BOOK.glob("[0-9][0-9]_*.ipynb")},
         )
-
-
-def _finish(trainings: Sequence[Callable[[], Trained]]) -> None:
-    """Run trainings: one after the other on a GPU, side by side on a CPU."""
-    for _ in side_by_side(_finished, trainings, workers=1 if torch.cuda.is_available() else None):
-        pass
-
-
-def _finished(one: Callable[[], Trained]) -> None:
-    """Train, and hand nothing back: the network lies on disk."""
-    one()

@@ -35,12 +35,18 @@ class Trained:
     history: pd.DataFrame  # one row an epoch, from epoch 0, before training
     record: dict[str, Any]  # identity, seed, versions, device, seconds
     folder: Path
+    device: torch.device  # where the network is, at every epoch
 
     @property
     def snapshots(self) -> tuple[int, ...]:
         """Epochs whose weights can be had, the last one included; 0 is before training."""
         kept = {int(p.stem.split("-")[1]) for p in self.folder.glob("epoch-*.safetensors")}
         return tuple(sorted(kept | ({0} if self._seeded else set())))
+
+    @property
+    def seconds(self) -> float:
+        """What the training took."""
+        return self.record["seconds"]
 
     @property
     def ended_flat(self) -> bool:
@@ -74,7 +80,7 @@ class Trained:
         path = self.folder / f"epoch-{epoch:04d}.safetensors"
         if epoch > 0 or path.is_file():
             set_weights(model, path, convolutions_alone=True)
-        return model.eval()
+        return model.eval().to(self.device)
 
 
 class _Snapshots(Mapping[int, nn.Sequential]):
@@ -96,14 +102,15 @@ class _Snapshots(Mapping[int, nn.Sequential]):
 def identity(spec: NetworkSpec, recipe: Training, images: Pixels, seed: int) -> dict[str, Any]:
     """What makes a trained network the one that is asked for; plain data.
 
-    What a plateau watches is named where it is not the paper's held-out error, so that networks trained when
-    there was no choice are still found.
+    What a plateau watches is named only if it is not the paper's held-out error, and `may_die` only if it is
+    true, so that networks trained when there was no choice are still found.
     """
     plateau = recipe.plateau.model_dump(exclude_defaults=True)
+    training = recipe.model_dump(exclude=None if recipe.may_die else {"may_die"})
     made_of = {
         "recipe": RECIPE,
         "spec": spec.to_dict(),
-        "training": recipe.model_dump() | {"plateau": plateau},
+        "training": training | {"plateau": plateau},
         "images": images.identity,
         "seed": seed,
     }
@@ -125,8 +132,8 @@ def same_network(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return alike[0] == alike[1]
 
 
-def load(folder: Path) -> Trained:
-    """A trained network from its folder; nothing in it is executed.
+def load(folder: Path, device: torch.device | str = "cpu") -> Trained:
+    """A trained network from its folder, on a device; nothing in it is executed.
 
     Raises:
         FileNotFoundError: there is none, or its training has not ended.
@@ -142,7 +149,8 @@ def load(folder: Path) -> Trained:
         raise ValueError(f"{path} is truncated or no network's record: {error!r}") from None
     model = spec.build()
     set_weights(model, folder / f"epoch-{record['epochs']:04d}.safetensors")
-    return Trained(spec, model.eval(), pd.DataFrame(record["history"]), record, folder)
+    device = torch.device(device)
+    return Trained(spec, model.eval().to(device), pd.DataFrame(record["history"]), record, folder, device)
 
 
 def set_weights(model: nn.Sequential, path: Path, *, convolutions_alone: bool = False) -> None:

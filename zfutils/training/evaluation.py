@@ -6,11 +6,11 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import nn
 
-from zfutils.data.pixels import Pixels
-from zfutils.runtime.devices import image_type
-from zfutils.training.recipe import Training
+from zfutils.data.inputs import Inputs
+from zfutils.nets.activations import evaluating
+from zfutils.runtime.devices import Precision, device_of, image_type, to_host
 
 
 @dataclass(frozen=True)
@@ -37,36 +37,28 @@ class Scores:
         return float(self.wrong(k).mean())
 
 
-@torch.no_grad()
 def evaluate(
     model: nn.Module,
-    images: Pixels,
-    recipe: Training,
+    inputs: Inputs,
     *,
-    side: int,
     crops: Literal[1, 10] = 1,
-    rows: Int64[Tensor, " n"] | None = None,
+    precision: Precision = "auto",
     batch: int = 256,
 ) -> Scores:
     """Class probabilities of a network, in eval mode, from the centre crop or averaged over ten.
 
     Args:
         model: takes (n, channels, side, side), gives logits.
-        images: the set, centred as in training.
-        recipe: its input scale and precision.
-        side: of a crop (pixels).
-        rows: which images; default all.
+        inputs: the images, as the network sees them.
+        crops: 1, or the ten of Krizhevsky 2012.
+        precision: in which the device computes; "auto" is bf16 where it multiplies that in hardware.
+        batch: images at a time.
     """
-    dtype = image_type(recipe.precision)
-    rows = torch.arange(len(images)) if rows is None else rows
-    mode, device = model.training, next(model.parameters()).device
-    model.eval()
-    found = []
-    with torch.autocast(device.type, dtype, enabled=dtype == torch.bfloat16):
-        for views in images.views(
-            rows, crops=crops, batch=batch, side=side, scale=recipe.input_scale, dtype=dtype
-        ):
-            probabilities = [model(v.images.to(device)).float().softmax(1) for v in views]
-            found.append(torch.stack(probabilities).mean(0).cpu())
-    model.train(mode)
-    return Scores(torch.cat(found).numpy(), images.labels[rows].cpu().numpy())
+    device, found, labels = device_of(model), [], []
+    dtype = image_type(precision, device)
+    with evaluating(model), torch.autocast(device.type, dtype, enabled=dtype == torch.bfloat16):
+        for views in inputs.views(batch, crops=crops, device=device, dtype=dtype):
+            probabilities = [model(view.images).float().softmax(1) for view in views]
+            found.append(torch.stack(probabilities).mean(0))
+            labels.append(views[0].labels)
+    return Scores(to_host(torch.cat(found)), to_host(torch.cat(labels)))

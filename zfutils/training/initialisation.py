@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zfutils.nets.filters import filter_rms
+from zfutils.nets.layers import layers_of
 from zfutils.nets.specs import NetworkSpec
 from zfutils.runtime.seeds import mixed
 from zfutils.training.recipe import Initialisation, Training
@@ -40,20 +41,16 @@ def initialise(
     stages = {s.name: s for s in (paper.stages() if paper else ())}
     theirs = {n: s.multiply_adds // (s.maps * s.size**2) for n, s in stages.items() if s.kind != "pool"}
     generator = torch.Generator().manual_seed(mixed(seed, 0))
-    first = True
-    for name, module in model.named_children():
-        if not isinstance(module, nn.Conv2d | nn.Linear):
-            continue
+    for depth, (name, module) in enumerate(layers_of(model, nn.Conv2d, nn.Linear).items()):
         fan_in = module.weight[0].numel()
         std = 0.01
-        if rule == "he" or (rule == "small-first" and not first):
+        if rule == "he" or (rule == "small-first" and depth):
             std = math.sqrt(2 / fan_in)
-        elif rule == "fan-in" and not first:
+        elif rule == "fan-in" and depth:
             std *= math.sqrt(theirs.get(name, fan_in) / fan_in)
         with torch.no_grad():
             module.weight.copy_(torch.randn(module.weight.shape, generator=generator) * std)
             module.bias.zero_()
-        first = False
 
 
 @torch.no_grad()
@@ -69,5 +66,5 @@ def radii(model: nn.Sequential, recipe: Training) -> dict[str, float]:
     """
     if recipe.radius is None:
         return {}
-    names = [n for n, m in model.named_children() if isinstance(m, nn.Conv2d)]
-    return {n: recipe.radius / (recipe.input_scale if n == names[0] else 1) for n in names}
+    names = layers_of(model, nn.Conv2d)
+    return {n: recipe.radius / (1 if i else recipe.input_scale) for i, n in enumerate(names)}

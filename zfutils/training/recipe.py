@@ -55,3 +55,6 @@ class Training(Strict):
         (), description="epochs whose weights are kept; 0 is before training"
     )
     precision: Precision = "auto"
+    may_die: bool = Field(
+        False, description="a training that no longer learns goes on, and its record says since when"
+    )

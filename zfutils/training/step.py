@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from zfutils.nets.specs import NetworkSpec
-from zfutils.runtime.devices import fabric_for, image_type
+from zfutils.runtime.devices import chosen_device, fabric_for, image_type
 from zfutils.training.initialisation import initialise, radii, renormalise
 from zfutils.training.recipe import Training
 
@@ -24,18 +24,27 @@ class Step:
     """
 
     def __init__(
-        self, spec: NetworkSpec, recipe: Training, *, seed: int = 0, paper: NetworkSpec | None = None
+        self,
+        spec: NetworkSpec,
+        recipe: Training,
+        *,
+        device: torch.device | None = None,
+        seed: int = 0,
+        paper: NetworkSpec | None = None,
     ) -> None:
         """Build and initialise the network.
 
         Args:
             spec: the network.
             recipe: precision, rate, momentum, decay, initialisation, radius and input scale.
+            device: that trains; default `chosen_device()`.
             seed: of the weights.
             paper: the network at the paper's size (for the "fan-in" initialisation); default the spec itself.
         """
         self.recipe = recipe
-        self.fabric, self.dtype = fabric_for(recipe.precision), image_type(recipe.precision)
+        self.device = device or chosen_device()
+        self.fabric = fabric_for(recipe.precision, self.device)
+        self.dtype = image_type(recipe.precision, self.device)
         with same_random_state():
             self.model = spec.build().to(memory_format=torch.channels_last)
         initialise(self.model, recipe.initialisation, seed=seed, paper=paper or spec)

@@ -12,7 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,15 @@ from jaxtyping import Int64
 from torch import Tensor
 from tqdm import tqdm
 
-from zfutils.data.pixels import Pixels, steps_taken
+from zfutils.data.inputs import Inputs
+from zfutils.data.pixels import Pixels, prefetched, steps_taken
 from zfutils.nets.filters import filter_rms
 from zfutils.nets.specs import NetworkSpec
 from zfutils.runtime.devices import device_name
 from zfutils.runtime.files import write_json
 from zfutils.runtime.seeds import mixed
 from zfutils.training.checkpoints import Trained, identity, load, resume, save_resume_point, save_tensors
+from zfutils.training.death import Death, death, silent_layer
 from zfutils.training.evaluation import evaluate
 from zfutils.training.initialisation import radii
 from zfutils.training.recipe import Plateau, Training
@@ -39,6 +41,10 @@ LOSSES_CHECKED_EVERY = 50  # steps; a check waits for the device
 
 class DivergedError(RuntimeError):
     """The loss is no longer finite."""
+
+
+class DeadError(RuntimeError):
+    """The loss is finite and the network no longer learns, by one of the signs of `death.death`."""
 
 
 @dataclass
@@ -125,12 +131,17 @@ class _Run:
         before = self._steps_taken(number - 1)
         steps = self._steps_taken(number) - before
         losses: list[Tensor] = []
+        batches = prefetched(batches, self.step.device)
         bar = tqdm(batches, self.label, steps, leave=False, disable=not sys.stderr.isatty())
         for taken, batch in enumerate(bar, 1):
             losses.append(self.step(batch.images, batch.labels))
             if taken % LOSSES_CHECKED_EVERY == 0 or taken == steps:
                 self._refuse_divergence(losses, before)
         return torch.stack(losses).mean().item()
+
+    def as_seen(self) -> Inputs:
+        """The training set as the network sees it when it is tested."""
+        return Inputs.of(self.images, side=self.spec.image, scale=self.step.recipe.input_scale)
 
     def _steps_taken(self, epochs: int) -> int:
         return steps_taken(len(self.trained), batch=self.step.recipe.batch, epochs=epochs)
@@ -144,17 +155,45 @@ class _Run:
             raise self._diverged("a weight is no longer finite", before + len(losses))
 
     def _diverged(self, what: str, step: int) -> DivergedError:
-        last = max(self.folder.glob("epoch-*.safetensors"), default=None)
         return DivergedError(
             f"{self.label}: {what} at step {step} (epoch {self.progress.epoch}, rate "
-            f"{self.progress.schedule.rate:g}); the last good snapshot is {last.name if last else 'none'} "
-            f"in {self.folder}"
+            f"{self.progress.schedule.rate:g}); the last good snapshot is {self._last_snapshot()}"
+        )
+
+    def _last_snapshot(self, before: float = math.inf) -> str:
+        kept = sorted(self.folder.glob("epoch-*.safetensors"))
+        names = [path.name for path in kept if int(path.stem.split("-")[1]) < before]
+        return f"{names[-1] if names else 'none'} in {self.folder}"
+
+    def death(self) -> Death | None:
+        """Whether the network is dead after the epochs so far."""
+        progress, recipe = self.progress, self.step.recipe
+        return death(
+            progress.history,
+            classes=len(self.images.classes),
+            epochs=recipe.epochs,
+            steps=self._steps_taken(progress.epoch),
+            ended=progress.schedule.ended,
+        )
+
+    def refuse_death(self) -> None:
+        """Stop a training that is dead, unless it may be."""
+        dead = self.death()
+        if dead is None or self.step.recipe.may_die:
+            return
+        last = self.progress.history[-1]
+        raise DeadError(
+            f"{self.label}: dead since epoch {dead.since}, seen after epoch {last['epoch']} (rate "
+            f"{last['rate']:g}): {dead.why}; the last snapshot that was alive is "
+            f"{self._last_snapshot(dead.since)}; try a lower rate (a higher one if the loss never fell), "
+            f"another initialisation or smaller batches, or keep it with 'may_die: true'"
         )
 
     def note(self, loss: float, seconds: float) -> dict[str, Any]:
-        """Measure the network after an epoch, add the row to the history, keep a snapshot where asked."""
+        """Measure the network after an epoch and add the row to the history."""
         model, recipe = self.step.model, self.step.recipe
-        error = evaluate(model, self.images, recipe, side=self.spec.image, rows=self.held).error()
+        seen = self.as_seen()
+        error = evaluate(model, seen.at(self.held), precision=recipe.precision).error()
         epoch = self.progress.epoch
         row: dict[str, Any] = {"epoch": epoch, "loss": loss, "held_out_error": error}
         steps = self._steps_taken(epoch) - self._steps_taken(epoch - 1)
@@ -166,10 +205,16 @@ class _Run:
             row |= {f"rms_max_{name}": rms.max().item(), f"rms_median_{name}": rms.median().item()}
             at = (rms >= limits.get(name, math.inf) * (1 - 1e-3)).float().mean().item()
             row[f"at_radius_{name}"] = at
+        silent = silent_layer(model, seen)
+        row |= {"silent_layer": silent} if silent else {}
         self.progress.history.append(row)
-        if self.progress.epoch in recipe.snapshots:
-            save_tensors(model.state_dict(), self.folder / f"epoch-{self.progress.epoch:04d}.safetensors")
         return row
+
+    def keep_snapshot(self) -> None:
+        """Write the weights as they are after this epoch, where the recipe asks for it."""
+        if self.progress.epoch in self.step.recipe.snapshots:
+            path = self.folder / f"epoch-{self.progress.epoch:04d}.safetensors"
+            save_tensors(self.step.model.state_dict(), path)
 
 
 def _refuse_misfit(spec: NetworkSpec, images: Pixels) -> None:
@@ -189,6 +234,7 @@ def train(
     *,
     seed: int,
     paper: NetworkSpec,
+    device: torch.device | None = None,
     label: str | None = None,
     say: Callable[[str], None] | None = None,
     resume_every: float = 5.0,
@@ -202,6 +248,7 @@ def train(
         folder: where the training lies; an unfinished one of another identity there is replaced.
         seed: of weights, order, crops and dropout.
         paper: the network at the paper's size (for the "fan-in" initialisation).
+        device: that trains; default `chosen_device()`.
         label: what progress and errors call it; default the spec's name and the seed.
         say: takes a line an epoch; default print.
         resume_every: the least time between two resume points (seconds); epochs of a few pictures take less
@@ -209,12 +256,14 @@ def train(
 
     Raises:
         DivergedError: the loss is not finite; names the step and the last good snapshot.
+        DeadError: the network no longer learns, and the recipe does not say `may_die`; names the epoch, the
+            sign, the last snapshot that was alive and what to try.
         ValueError: the images do not fit the network, or the folder's resume point is truncated.
     """
     _refuse_misfit(spec, images)
     say = say or (lambda line: print(line, flush=True))
     wanted = identity(spec, recipe, images, seed)
-    step = Step(spec, recipe, seed=seed, paper=paper)
+    step = Step(spec, recipe, device=device, seed=seed, paper=paper)
     progress = _Progress(Schedule(recipe.rate, recipe.plateau))
     state = resume(folder / "resume.safetensors", wanted, step.model, step.optimizer)
     if state is None:
@@ -223,11 +272,12 @@ def train(
     else:
         progress.restore(state)
     rows = held_out_rows(len(images), recipe.held_out)
-    images = images.to(step.fabric.device)
+    images = images.resident(step.device)
     label = label or f"{spec.name} seed {seed}"
     run = _Run(spec, seed, folder, step, images, *rows, progress, label)
     if not progress.history:
         run.note(math.nan, 0)
+        run.keep_snapshot()
     resumed_at = progress.epoch
     started = saved = time.perf_counter()
     while progress.epoch < recipe.epochs and not progress.schedule.ended:
@@ -236,6 +286,8 @@ def train(
         loss = run.epoch()
         row = run.note(loss, time.perf_counter() - epoch_started)
         progress.schedule.after(row["loss" if recipe.plateau.of == "training loss" else "held_out_error"])
+        run.refuse_death()
+        run.keep_snapshot()
         progress.seconds += time.perf_counter() - epoch_started
         if time.perf_counter() - saved >= resume_every:
             state = {"identity": wanted, **progress.state()}
@@ -252,11 +304,13 @@ def train(
         "identity": wanted,
         "epochs": progress.epoch,
         "seconds": progress.seconds,
-        "device": device_name(),
+        "device": device_name(step.device),
         "precision": str(step.dtype).removeprefix("torch."),
         "versions": {"torch": version("torch"), "python": platform.python_version()},
         "history": progress.history,
     }
+    if dead := run.death():
+        record["dead"] = asdict(dead)
     write_json(record, folder / "network.json")
     (folder / "resume.safetensors").unlink(missing_ok=True)
-    return load(folder)
+    return load(folder, step.device)

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from small import RECIPE, SPEC, pictures
 
+from zfutils.data.inputs import Inputs
 from zfutils.experiments.ablation import contributions, tables
 from zfutils.nets import zoo
 from zfutils.stats import formatting
@@ -43,7 +45,7 @@ def trained(folder, *, epochs=8, seconds=12.0, spec=SPEC, most=8):
     recipe = RECIPE.model_copy(update={"epochs": most})
     record = {"epochs": epochs, "seconds": seconds, "identity": {"training": recipe.model_dump(), "seed": 0}}
     history = pd.DataFrame({"epoch": range(epochs + 1), "loss": np.linspace(2, 1, epochs + 1)})
-    return Trained(spec, spec.build(), history, record, folder)
+    return Trained(spec, spec.build(), history, record, folder, torch.device("cpu"))
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ def test_what_was_held_out_is_no_training_error(tmp_path):
     labels = np.zeros(60, dtype=int)
     probabilities = np.tile([0.9, 0.1], (60, 1))
     probabilities[held] = [0.1, 0.9]  # wrong on what it never saw, and only there
-    found = contributions.trained_on(Scores(probabilities, labels), one)
+    found = contributions.trained_on({3: Scores(probabilities, labels)}, {3: one})[3]
     assert len(found.labels) == 54
     assert found.error() == 0
     assert Scores(probabilities, labels).error() == 0.1
@@ -324,33 +326,33 @@ def short(tmp_path_factory):
         recipe = RECIPE.model_copy(update={"epochs": epochs, "snapshots": (1,)})
         folder = tmp_path_factory.mktemp("networks") / name
         made[name] = {0: train(SPEC, images, recipe, folder, seed=0, paper=SPEC, say=lambda line: None)}
-    return made, images
+    return made, Inputs.of(images, side=32, scale=RECIPE.input_scale)
 
 
 def test_networks_are_compared_when_all_had_been_trained_as_long(short):
-    made, images = short
-    table = contributions.at_equal_epochs(made, images).set_index("name")
+    made, inputs = short
+    table = contributions.at_equal_epochs(made, inputs).set_index("name")
     assert (table["epoch"] == 2).all()
     assert (table["snapshot"] == 1).all()
     for name, seeds in made.items():
         assert table["loss"][name] == seeds[0].history["loss"][2]
         rows, _ = held_out_rows(64, RECIPE.held_out)
-        expected = evaluate(seeds[0].at(1), images, RECIPE, side=32, rows=rows).error()
+        expected = evaluate(seeds[0].at(1), inputs.at(rows), precision="float32").error()
         assert table["train"][name] == pytest.approx(100 * expected)
 
 
 def test_without_a_common_snapshot_the_loss_is_left(short):
-    made, images = short
+    made, inputs = short
     alone = {ZFNET: made[ZFNET], WIDEST: {0: made[WIDEST][0]}}
     last = [seeds[0].folder / "epoch-0001.safetensors" for seeds in alone.values()]
     kept = last[0].read_bytes()
     last[0].unlink()
-    table = contributions.at_equal_epochs(alone, images)
+    table = contributions.at_equal_epochs(alone, inputs)
     last[0].write_bytes(kept)
     assert table[["snapshot", "train"]].isna().all(axis=None)
     assert (table["epoch"] == 2).all()
     with pytest.raises(ValueError, match="equal epochs of no networks"):
-        contributions.at_equal_epochs({}, images)
+        contributions.at_equal_epochs({}, inputs)
 
 
 # ---- shown

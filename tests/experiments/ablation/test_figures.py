@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import series
 from legible import assert_readable, texts
 from matplotlib.colors import same_color, to_hex
 
@@ -49,8 +50,7 @@ def changes(*, intervals=True):
 
 def means(axes):
     """By name, where the marker of a row stands, and the marker itself."""
-    boxes = {box.get_label(): box.lines[0] for box in axes.containers}
-    return {name: (line.get_xdata()[0], line.get_ydata()[0], line) for name, line in boxes.items()}
+    return {line.get_label(): (*line.get_xydata()[0], line) for line, _ in series(axes)}
 
 
 # ---- errors against depth and size
@@ -69,7 +69,7 @@ def test_every_row_stands_at_its_size_and_its_errors():
             x, y, _ = drawn[row["name"]]
             assert y == pytest.approx(row[split])
             assert x == pytest.approx(row[against], abs=0.5 if against == "layers" else 0)
-        ends = np.array([box.lines[2][0].get_segments()[0][:, 1] for box in axes.containers])
+        ends = np.concatenate([ends for _, ends in series(axes)])
         np.testing.assert_allclose(ends, table[[f"{split}_low", f"{split}_high"]])
 
 
@@ -142,14 +142,13 @@ def test_every_effect_stands_in_its_line_beside_the_papers():
     names = list(dict.fromkeys(table["name"]))
     for axes, measure in zip(figure.axes, figures.SPLITS, strict=True):
         own = table[table["measure"] == measure].set_index("name").loc[names].reset_index()
-        bars, *boxes = axes.containers
+        bars = axes.containers[0]
         np.testing.assert_allclose([bar.get_x() for bar in bars], -own["detectable"])
         np.testing.assert_allclose([bar.get_width() for bar in bars], 2 * own["detectable"])
-        for box, base in zip(boxes, figures.BASES, strict=True):
+        for (line, ends), base in zip(series(axes), figures.BASES, strict=True):
             some = own[own["base"] == base]
-            np.testing.assert_allclose(box.lines[0].get_xdata().astype(float), some["estimate"])
-            np.testing.assert_array_equal(np.rint(box.lines[0].get_ydata().astype(float)), some.index)
-            ends = [segment[:, 0] for segment in box.lines[2][0].get_segments()]
+            np.testing.assert_allclose(line.get_xdata(), some["estimate"])
+            np.testing.assert_array_equal(np.rint(line.get_ydata()), some.index)
             np.testing.assert_allclose(ends, some[["low", "high"]])
         (paper,) = [line for line in axes.lines if line.get_marker() == "D"]
         np.testing.assert_allclose(paper.get_xdata(), own["paper"])

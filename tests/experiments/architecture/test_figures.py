@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from drawn import series
 from IPython.core.formatters import DisplayFormatter
 from legible import assert_readable, texts
 from matplotlib.patches import Polygon, Rectangle
@@ -171,9 +172,9 @@ def test_aliasing_shows_every_interval_beside_the_random_filters():
     figure = figures.aliasing(table)
     assert_readable(figure)
     assert [a.get_title(loc="left") for a in figure.axes] == ["ZFNet", "Krizhevsky"]
-    trained, random = (c.lines[0] for c in figure.axes[0].containers)
-    assert trained.get_xdata().tolist() == [0.1] * 3
-    assert random.get_xdata().tolist() == [0.3] * 3
+    for (line, ends), share in zip(series(figure.axes[0]), (0.1, 0.3), strict=True):
+        assert line.get_xdata().tolist() == [share] * 3
+        assert ends == pytest.approx(np.tile([share - 0.02, share + 0.02], (3, 1)))
     assert [t.get_text() for t in figure.axes[1].get_yticklabels()] == ["conv1\nstride 4", "pool1\nstride 2"]
     with pytest.raises(ValueError, match="lacks high, low"):
         figures.aliasing(table.drop(columns=["low", "high"]))

@@ -8,7 +8,9 @@ import torch
 from PIL import Image
 
 from zfutils.data import photos
+from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages
+from zfutils.data.pixels import Pixels
 from zfutils.experiments.correspondence import faces, occluders
 
 DATA = Path(__file__).parents[3] / "book" / "data"
@@ -214,7 +216,7 @@ def test_the_marked_dogs_are_there_and_none_also_stands_under_another_class():
         pytest.skip(f"no photographs below {root}")
     table = faces.read_annotations(DATA / "dog_faces.csv")
     found = faces.photographed_faces(table, root, side=128)
-    squares = occluders.covers(found, overlap=0.25)
+    squares = occluders.over_faces(found, overlap=0.25)
     assert found.images.shape == (len(table), 128, 128, 3)
     assert found.filled.min() >= 0.8 - 1e-9
     assert len(squares.named(occluders.SAME)) == len(squares.named(occluders.OWN)) == 24
@@ -227,7 +229,7 @@ def test_the_marked_dogs_are_there_and_none_also_stands_under_another_class():
 
 
 def test_squares_have_one_area_and_lie_in_the_frame(drawn):
-    squares = occluders.covers(drawn, places=5)
+    squares = occluders.over_faces(drawn, places=5)
     masks = squares.masks()
     assert squares.names == (*faces.PARTS, *[occluders.SAME] * 5, *[occluders.OWN] * 5)
     assert masks.shape == (13, 4, 64, 64)
@@ -235,20 +237,20 @@ def test_squares_have_one_area_and_lie_in_the_frame(drawn):
 
 
 def test_a_parts_square_is_about_its_point():
-    squares = occluders.covers(three_points(), share=0.25, places=1)
+    squares = occluders.over_faces(three_points(), share=0.25, places=1)
     np.testing.assert_array_equal(squares.corners[0], [[12, 8], [14, 10]])  # row and column of the corner
     rows, columns = np.nonzero(squares.masks()[2, 0])
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (36, 51, 24, 39)
 
 
 def test_random_squares_touch_no_parts_square(drawn):
-    squares = occluders.covers(drawn, places=10)
+    squares = occluders.over_faces(drawn, places=10)
     masks = squares.masks()
     assert not (masks[3:] & masks[:3].any(0)).any()
 
 
 def test_a_place_for_all_is_the_same_on_every_face_and_places_differ(drawn):
-    squares = occluders.covers(drawn, places=10)
+    squares = occluders.over_faces(drawn, places=10)
     same = squares.corners[squares.named(occluders.SAME)]
     own = squares.corners[squares.named(occluders.OWN)]
     assert (same == same[:, :1]).all()
@@ -260,14 +262,14 @@ def test_a_place_for_all_is_the_same_on_every_face_and_places_differ(drawn):
 
 @pytest.mark.parametrize("overlap", [0.1, 0.25, 0.5])
 def test_a_random_square_covers_at_most_the_allowed_share(overlap):
-    squares = occluders.covers(three_points(), share=0.25, places=60, overlap=overlap)
+    squares = occluders.over_faces(three_points(), share=0.25, places=60, overlap=overlap)
     masks = squares.masks()
     shared = (masks[3:, None] & masks[None, :3]).sum((3, 4)) / 16**2
     assert 0 < shared.max() <= overlap
 
 
 def test_the_places_are_a_matter_of_the_seed(drawn):
-    first, same, other = (occluders.covers(drawn, places=5, seed=seed).corners for seed in (0, 0, 1))
+    first, same, other = (occluders.over_faces(drawn, places=5, seed=seed).corners for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, same)
     assert (first != other).any()
 
@@ -276,42 +278,43 @@ def test_a_square_that_leaves_the_frame_is_refused_with_its_face():
     found = three_points()
     found.points[1, 2] = (32, 62)
     with pytest.raises(ValueError, match=r"16 px over nose of face 1 is not in the frame: row 54, column 24"):
-        occluders.covers(found, share=0.25)
+        occluders.over_faces(found, share=0.25)
 
 
 def test_more_places_than_there_are_and_impossible_squares_are_refused():
     found = three_points()
     with pytest.raises(ValueError, match=r"5000 random places are wanted; \d+ spare eyes and nose"):
-        occluders.covers(found, places=5000)
+        occluders.over_faces(found, places=5000)
     with pytest.raises(ValueError, match="a square of 128 px does not fit in a frame of 64 px"):
-        occluders.covers(found, share=2)
+        occluders.over_faces(found, share=2)
 
 
 def test_some_squares_on_some_faces(drawn):
-    squares = occluders.covers(drawn, places=2)
+    squares = occluders.over_faces(drawn, places=2)
     few = squares.of([2, 0], faces=[3, 1])
     assert few.names == ("nose", "right eye")
     np.testing.assert_array_equal(few.corners[1, 0], squares.corners[0, 3])
 
 
 def test_covered_pictures_are_grey_in_the_square_and_untouched_elsewhere(drawn):
-    squares = occluders.covers(drawn, places=1)
-    pictures, masks = occluders.covered_pictures(drawn, squares), squares.masks()
-    for cover in range(5):
-        assert (pictures[cover][masks[cover]] == 128).all()
-        np.testing.assert_array_equal(pictures[cover][~masks[cover]], drawn.images[~masks[cover]])
+    squares = occluders.over_faces(drawn, places=1)
+    for picture, mask in zip(occluders.covered_pictures(drawn, squares), squares.masks(), strict=True):
+        assert (picture[mask] == 128).all()
+        np.testing.assert_array_equal(picture[~mask], drawn.images[~mask])
 
 
 # ---- as a network takes them
 
 
-def test_inputs_are_centred_with_the_middle_of_the_mean():
-    images = np.full((1, 4, 4, 3), 100, np.uint8)
+def test_faces_are_centred_with_the_middle_of_the_mean():
     mean = torch.arange(36.0).reshape(6, 6, 1).expand(6, 6, 3)
-    x = faces.inputs(images, mean, scale=0.5)
+    one = torch.zeros(1, dtype=torch.int64)
+    images = Pixels(torch.zeros(1, 6, 6, 3, dtype=torch.uint8), one, mean, ("a",), ("b",), {})
+    like = Inputs.of(images, side=4, scale=0.5)
+    x = faces.centred(np.full((1, 4, 4, 3), 100, np.uint8), like)
     assert x.shape == (1, 3, 4, 4)
     assert x[0, 1, 0, 0] == 0.5 * (100 - 7)  # row 1, column 1 of the mean
     assert x[0, 2, 3, 2] == 0.5 * (100 - 27)
-    assert occluders.grey(4, mean, scale=0.5, level=128)[0, 0, 0] == 0.5 * (128 - 7)
-    with pytest.raises(ValueError, match="frames of 8 px are larger than the training images, 6 px"):
-        faces.inputs(np.zeros((1, 8, 8, 3), np.uint8), mean, scale=1)
+    assert occluders.grey(like, level=128)[0, 0, 0] == 0.5 * (128 - 7)
+    with pytest.raises(ValueError, match="faces of 8 px; the network sees 4 px"):
+        faces.centred(np.zeros((1, 8, 8, 3), np.uint8), like)

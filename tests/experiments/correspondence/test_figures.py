@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import series
 from legible import assert_readable, texts
 
 from zfutils.experiments.correspondence import figures
@@ -82,11 +83,6 @@ def test_a_contact_sheet_needs_points_for_every_face():
 # ---- numbers
 
 
-def values(box):
-    """Of the dots of an errorbar, which keeps them as objects."""
-    return np.asarray(box.lines[0].get_xdata(), dtype=float)
-
-
 @pytest.mark.parametrize("measure", MEASURES)
 def test_every_value_stands_in_its_line_with_its_interval(measure):
     tables = {"trained": summary(), "random weights": summary(0.3)}
@@ -94,11 +90,10 @@ def test_every_value_stands_in_its_line_with_its_interval(measure):
     assert_readable(figure)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["layer 5", "layer 7"]
     for axes, layer in zip(figure.axes, ("relu5", "relu7"), strict=True):
-        for box, table in zip(axes.containers, tables.values(), strict=True):
+        for (line, ends), table in zip(series(axes), tables.values(), strict=True):
             own = table[table["layer"] == layer]
-            np.testing.assert_allclose(values(box), own[measure])
-            assert list(np.rint(box.lines[0].get_ydata().astype(float))) == [0, 1, 2, 3, 4]
-            ends = [segment[:, 0] for segment in box.lines[2][0].get_segments()]
+            np.testing.assert_allclose(line.get_xdata(), own[measure])
+            assert np.rint(line.get_ydata()).tolist() == [0, 1, 2, 3, 4]
             np.testing.assert_allclose(ends, own[[f"{measure}_low", f"{measure}_high"]])
 
 
@@ -107,20 +102,18 @@ def test_the_papers_values_stand_in_the_lines_of_their_parts():
     assert_readable(figure)
     assert "the paper, five faces" in {text for text, _ in texts(figure)}
     for axes, layer in zip(figure.axes, ("relu5", "relu7"), strict=True):
-        box = axes.containers[1]
-        np.testing.assert_allclose(values(box), PAPER[layer])
-        assert list(np.rint(box.lines[0].get_ydata().astype(float))) == [
-            0,
-            1,
-            2,
-            3,
-        ]  # its random row at one place for all
+        line, ends = series(axes)[1]
+        np.testing.assert_allclose(line.get_xdata(), PAPER[layer])
+        np.testing.assert_allclose(np.diff(ends, axis=1)[:, 0] / 2, PAPER[f"{layer}_spread"])
+        assert np.rint(line.get_ydata()).tolist() == [0, 1, 2, 3]  # its random row at one place for all
 
 
 def test_values_without_an_interval_are_shown_too():
     figure = figures.sign_changes({"trained": summary(missing=True)})
     assert_readable(figure)
-    assert values(figure.axes[0].containers[0])[0] == pytest.approx(0.1)
+    ((line, ends),) = series(figure.axes[0])
+    assert line.get_xdata()[0] == pytest.approx(0.1)
+    assert np.isnan(ends).all()
 
 
 def test_other_measures_and_too_many_networks_are_refused():

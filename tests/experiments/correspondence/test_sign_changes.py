@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from zfutils.experiments.correspondence import faces, sign_changes
+from zfutils.experiments.correspondence import faces, sign_changes, tables
 from zfutils.experiments.correspondence.consistency import Consistency
 from zfutils.experiments.correspondence.occluders import OWN, SAME, Occluders
 from zfutils.experiments.correspondence.sign_agreement import SignChanges, delta, kappa, pairs, permutation_p
@@ -195,7 +195,15 @@ def test_an_interval_of_nothing_that_changes_is_refused():
         found.interval(found.values("relu5", "nose", measure="kappa"))
 
 
-def test_the_summary_holds_a_row_a_layer_and_name():
+def test_the_claims_are_tested_on_the_registered_layer_parts_and_measure():
+    found = Consistency(draw(n=6))
+    p = sign_changes.p_values(found, seed=2)
+    assert set(p) == set(sign_changes.TESTED)
+    assert p["layer-5-nose"] == found.p("relu5", "nose", seed=2)
+    assert p["beyond-chance"] == found.p("relu5", faces.PARTS, measure="kappa", seed=2)
+
+
+def test_the_summary_holds_one_row_per_layer_and_name():
     changes = draw()
     table = Consistency(changes).summary()
     assert list(table["occluded"]) == [*faces.PARTS, SAME, OWN] * 2
@@ -262,7 +270,7 @@ def test_the_permutation_test_exchanges_the_same_faces_for_all_parts_and_places(
         mask = np.array(gone, dtype=bool)[:, None]
         swapped = [
             of(np.where(mask, a, b)) - of(np.where(mask, b, a)) for a, b in product(ours, theirs)
-        ]  # now called random less now called part
+        ]  # now called random minus now called part
         return np.mean(swapped)
 
     values = np.array([statistic(gone) for gone in product((0, 1), repeat=4)])
@@ -317,6 +325,27 @@ def test_the_order_over_draws_is_certain_where_it_always_holds():
     assert sign_changes.of_few(turned, range(5))["ordered"].max() == 0
 
 
+def test_five_faces_stand_beside_the_papers_table():
+    few = sign_changes.of_few(draw(), range(5), draws=20)
+    table = tables.few_faces_table(few).set_index("covered")
+    assert list(table.index) == [*faces.PARTS, f"random, {SAME}", f"random, {OWN}"]
+    assert table.loc["nose", "layer 5, paper"] == "0.079 ± 0.017"
+    assert table.loc[f"random, {SAME}", "layer 7, paper"] == "0.073 ± 0.014"
+    assert table.loc[f"random, {OWN}", "layer 7, paper"] == "–"
+    nose = few[(few["layer"] == "relu7") & (few["occluded"] == "nose")].iloc[0]
+    assert table.loc["nose", "layer 7"] == f"{nose['delta']:.3f} ± {nose['spread']:.3f}"
+    assert table.loc["nose", "layer 7, other fives ±"] == f"{nose['across']:.3f}"
+
+
+def test_the_summary_in_words_has_a_dash_where_nothing_was_tested():
+    summary = Consistency(draw()).summary()
+    table = tables.summary_table(summary)
+    assert list(table["covered"]) == list(summary["occluded"])
+    assert table["Δ"].tolist() == [f"{value:.3f}" for value in summary["delta"]]
+    assert table["units changed"][0] == f"{summary['changed'][0]:.1%}"
+    assert table["p"].tolist()[2:4] == [f"{summary['p'][2]:.4f}", "–"]
+
+
 @pytest.mark.parametrize("rows", [[1], [0, 0], [0, 10], [-1, 2]])
 def test_few_faces_must_be_two_different_ones(rows):
     with pytest.raises(ValueError, match=r"at least two different faces of 0…9 are needed"):
@@ -355,7 +384,7 @@ def two_images():
     return image
 
 
-def test_signs_are_those_of_the_uncovered_less_the_covered():
+def test_signs_are_those_of_the_uncovered_minus_the_covered():
     """Face 0: 5, 3, −4, 3 become 3: falls, stays, rises from the rectified 0, stays."""
     grey = torch.full((1, 4, 4), 3.0)
     found = sign_changes.sign_changes(
@@ -366,7 +395,7 @@ def test_signs_are_those_of_the_uncovered_less_the_covered():
     expected = np.zeros((4, 4))
     expected[2:, 2:] = -1
     np.testing.assert_array_equal(second, expected)
-    # sums: 28 becomes 29 on face 0; 16 becomes 24 on face 1; the second unit is 100 less the sum
+    # sums: 28 becomes 29 on face 0; 16 becomes 24 on face 1; the second unit is 100 minus the sum
     np.testing.assert_array_equal(found.signs["relu2"][0], [[-1, 1], [-1, 1]])
 
 

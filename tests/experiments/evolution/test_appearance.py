@@ -7,11 +7,11 @@ import small
 import torch
 from torch import nn
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.deconv.deconvnet import Deconvnet, Units
 from zfutils.deconv.top_activations import TopActivations, top_activations
 from zfutils.experiments.evolution import appearance
-from zfutils.nets.geometry import Window
 from zfutils.stats.intervals import where_enough
 
 
@@ -153,108 +153,71 @@ def test_jumps_refuse_what_does_not_match():
 
 # ---- projections and patches
 
-OPTIONS = {"side": 32, "scale": 1 / 64}
-
 
 @pytest.fixture(scope="module")
 def world():
     torch.manual_seed(0)
-    model, images = small.SPEC.build(), small.pictures(80)
-    return (
-        model,
-        images,
-        top_activations(model, images, torch.arange(80), layers=["relu2"], k=2, **OPTIONS)["relu2"],
-    )
+    model, inputs = small.SPEC.build(), Inputs.of(small.pictures(80), side=32, scale=1 / 64)
+    return model, inputs, top_activations(model, inputs, layers=["relu2"], k=2)["relu2"]
 
 
 def test_projections_are_those_of_each_maps_strongest_unit_in_its_own_picture(world):
-    model, images, best = world
+    model, inputs, best = world
     maps = torch.tensor([7, 0, 11, 3, 5])
-    projections = appearance.strongest_projections(model, images, best, maps, **OPTIONS)
+    projections, _ = appearance.strongest_on_windows(model, inputs, best, maps)
     deconvnet = Deconvnet(model)
     side = deconvnet.window("relu2").kernel
     assert projections.shape == (5, side, side, 3)
     assert projections.dtype == np.float32
     for projection, which in zip(projections, maps, strict=True):
-        ((view,),) = images.views(best.images[which, :1], crops=1, batch=1, **OPTIONS)
+        picture = inputs.at(best.images[which, :1]).tensor()
         unit = Units(
             *(torch.as_tensor([int(n)]) for n in (0, which, best.rows[which, 0], best.columns[which, 0]))
         )
-        recording = deconvnet.forward(view.images, "relu2").project(unit)
+        recording = deconvnet.forward(picture, "relu2").project(unit)
         torch.testing.assert_close(recording.values[0], best.values[which, 0], rtol=1e-4, atol=0)
         expected = recording.pixels[0].permute(1, 2, 0).numpy()
         np.testing.assert_allclose(projection, expected, atol=1e-5 * np.abs(expected).max())
         assert np.abs(expected).max() > 0
 
 
-def test_many_pictures_come_in_several_batches_and_still_in_the_maps_order():
-    torch.manual_seed(0)
-    model, images = small.SPEC.with_maps(conv2=40).build(), small.pictures(80)
-    best = found(list(range(79, 39, -1)), rows=[3] * 40, columns=[2] * 40)  # 40 pictures, the last one first
-    together = appearance.strongest_projections(model, images, best, torch.arange(40), **OPTIONS)
-    for which in (0, 7, 8, 33, 39):
-        alone = appearance.strongest_projections(model, images, best, torch.tensor([which]), **OPTIONS)
-        np.testing.assert_allclose(together[which], alone[0], atol=1e-5 * np.abs(alone).max() + 1e-12)
-    assert (np.ptp(together, axis=(1, 2, 3)) > 0).sum() > 10
-
-
 def test_with_the_picture_held_fixed_another_networks_weights_project_the_same_unit(world):
-    model, images, best = world
+    model, inputs, best = world
     torch.manual_seed(1)
     other = small.SPEC.build()
     maps = torch.arange(12)
-    free = appearance.strongest_projections(model, images, best, maps, **OPTIONS)
-    fixed = appearance.strongest_projections(other, images, best, maps, **OPTIONS)
-    table = appearance.jumps({0: fixed, 1: free}, {0: best, 1: best}, maps)
+    free, held = (appearance.strongest_on_windows(m, inputs, best, maps)[0] for m in (model, other))
+    table = appearance.jumps({0: held, 1: free}, {0: best, 1: best}, maps)
     assert not table["changed"].any()
     assert table["distance"].max() > 0.1
-    assert len(table) < 12 or (np.ptp(fixed, axis=(1, 2, 3)) > 0).all()  # silent units have no distance
+    assert len(table) < 12 or (np.ptp(held, axis=(1, 2, 3)) > 0).all()  # silent units have no distance
 
 
-def test_a_map_that_the_layer_lacks_is_refused(world):
-    for wrong in ([], [12], [-1, 3]):
-        maps = torch.tensor(wrong, dtype=torch.int64)
-        with pytest.raises(ValueError, match=r"at least one of relu2's 12, got \["):
-            appearance.strongest_projections(world[0], world[1], world[2], maps, **OPTIONS)
-
-
-def coordinates():
-    """A picture of 10 × 10 pixels whose value is its place, 10 y + x."""
+@pytest.fixture
+def striding():
+    """Windows of 3 × 3 at stride 2 and padding 1, over a picture of 10 × 10 whose value is 10 y + x."""
     pixels = torch.arange(100, dtype=torch.uint8).reshape(1, 10, 10, 1).expand(-1, -1, -1, 3).contiguous()
-    return Pixels(pixels, torch.zeros(1, dtype=torch.int64), torch.zeros(10, 10, 3), ("a",), ("p",), {})
+    images = Pixels(pixels, torch.zeros(1).long(), torch.zeros(10, 10, 3), ("a",), ("p",), {})
+    model = nn.Sequential(nn.Conv2d(3, 2, 3, stride=2, padding=1), nn.ReLU())
+    return model, Inputs.of(images, side=7)  # the crop's corner is at (1, 1)
 
 
-def test_a_patch_is_the_units_window_of_the_centre_crop():
-    # crop of 8: corner at (1, 1); unit (1, 2) of stride 2 and padding 1 sees rows 1…3 and columns 3…5 of it
-    best = found([0], rows=[1], columns=[2])
-    (patch,) = appearance.strongest_patches(
-        coordinates(), best, torch.tensor([0]), side=8, window=Window(3, 2, 1)
-    )
+def test_a_patch_is_the_units_window_of_the_centre_crop(striding):
+    best = found([0], layer="relu1", rows=[1], columns=[2])  # rows 1…3 and columns 3…5 of the crop
+    _, (patch,) = appearance.strongest_on_windows(*striding, best, torch.tensor([0]))
+    assert patch.dtype == np.uint8
     assert patch[..., 0].tolist() == [[24, 25, 26], [34, 35, 36], [44, 45, 46]]
 
 
-def test_a_patch_is_mid_grey_where_its_window_leaves_the_picture():
-    best = found([0, 0], rows=[0, 4], columns=[0, 4])  # rows -1…1 and 7…9 of 0…7
-    first, last = appearance.strongest_patches(
-        coordinates(), best, torch.tensor([0, 1]), side=8, window=Window(3, 2, 1)
-    )
+def test_a_patch_is_mid_grey_where_its_window_leaves_the_picture(striding):
+    best = found([0, 0], layer="relu1", rows=[0, 3], columns=[0, 3])  # rows -1…1 and 5…7 of 0…6
+    _, (first, last) = appearance.strongest_on_windows(*striding, best, torch.tensor([0, 1]))
     assert first[..., 0].tolist() == [[128, 128, 128], [128, 11, 12], [128, 21, 22]]
-    assert last[..., 0].tolist() == [[88, 128, 128], [128, 128, 128], [128, 128, 128]]
-
-
-def test_patches_and_projections_have_the_same_window(world):
-    model, images, best = world
-    window, maps = Deconvnet(model).window("relu2"), torch.arange(12)
-    patches = appearance.strongest_patches(images, best, maps, side=32, window=window)
-    projections = appearance.strongest_projections(model, images, best, maps, **OPTIONS)
-    assert patches.shape == projections.shape
-    outside = (patches == appearance.OUTSIDE).all(-1)
-    assert (projections[outside] == 0).mean() > 0.99  # but for the odd grey pixel inside a picture
+    assert last[..., 0].tolist() == [[66, 67, 128], [76, 77, 128], [128, 128, 128]]
 
 
 # ---- lines of snapshots, and moves over all of them, in pictures of 2 × 2 pixels
 
-SEARCH = {"side": 2, "scale": 1.0}
 EPOCHS = (0, 5)
 
 
@@ -272,18 +235,17 @@ def turning():
     pixels = torch.zeros(2, 2, 2, 3, dtype=torch.uint8)
     pixels[0, 0, 0, 0] = pixels[1, 1, 1, 2] = 90
     images = Pixels(pixels, torch.zeros(2).long(), torch.zeros(2, 2, 3), ("a",), ("red", "blue"), {})
-    options = {"layers": ["relu1", "pool1"], "k": 1, **SEARCH}
-    searched = {e: top_activations(model, images, torch.arange(2), **options) for e, model in models.items()}
-    return models, images, searched
+    inputs = Inputs.of(images)
+    options = {"layers": ["relu1", "pool1"], "k": 1}
+    return models, inputs, {e: top_activations(model, inputs, **options) for e, model in models.items()}
 
 
 def test_a_line_shows_a_map_at_every_snapshot_with_the_picture_that_was_strongest_then(turning):
-    models, images, searched = turning
+    models, inputs, searched = turning
     of_layer = {epoch: one["pool1"] for epoch, one in searched.items()}
-    lines = appearance.lines_of_snapshots(models, images, of_layer, torch.tensor([0]), **SEARCH)
+    lines = appearance.lines_of_snapshots(models, inputs, of_layer, torch.tensor([0]))
     assert lines["images"].tolist() == [[0, 1]]
-    assert lines["patches"][0, 0].tolist() == images.pixels[0].tolist()
-    assert lines["patches"][0, 1].tolist() == images.pixels[1].tolist()
+    assert lines["patches"][0].tolist() == inputs.pixels().tolist()
     nothing = [0, 0, 0]  # the filter times its answer, 3 · 90, where the switch points
     assert lines["projections"][0, 0].tolist() == [[[810, 270, 270], nothing], [nothing, nothing]]
     assert lines["projections"][0, 1].tolist() == [[nothing, nothing], [nothing, [270, 270, 810]]]
@@ -292,9 +254,8 @@ def test_a_line_shows_a_map_at_every_snapshot_with_the_picture_that_was_stronges
 @pytest.mark.parametrize(("held", "pooled"), [(False, 132 / 107), (True, 48 / 107)])
 def test_a_held_picture_moves_by_the_filter_alone_and_a_free_one_by_its_place_too(turning, held, pooled):
     """(3, 1, 1) and (1, 1, 3) correlate by -1/2; with nine zeros by 59/107, in two places by -25/107."""
-    models, images, searched = turning
-    options = {"layers": ["relu1", "pool1"], "maps": 1, "held": held, **SEARCH}
-    table = appearance.moves(models, images, searched, **options)
+    models, inputs, searched = turning
+    table = appearance.moves(models, inputs, searched, layers=["relu1", "pool1"], maps=1, held=held)
     assert table[["layer", "map", "from_epoch", "to_epoch", "changed"]].to_numpy().tolist() == [
         ["relu1", 0, *EPOCHS, True],
         ["pool1", 0, *EPOCHS, True],
@@ -303,31 +264,29 @@ def test_a_held_picture_moves_by_the_filter_alone_and_a_free_one_by_its_place_to
 
 
 def test_what_is_held_is_the_last_picture_where_a_unit_may_not_answer_before(turning):
-    models, images, _ = turning
+    models, inputs, _ = turning
     models = {**models, 0: of_colours(3.0, 1.0, -1.0)}  # answers to red and not to blue, the last one's
-    options = {"layers": ["pool1"], **SEARCH}
-    searched = {
-        e: top_activations(model, images, torch.arange(2), k=1, **options) for e, model in models.items()
-    }
+    searched = {e: top_activations(model, inputs, layers=["pool1"], k=1) for e, model in models.items()}
     free, held = (
-        appearance.moves(models, images, searched, maps=1, held=held, **options) for held in (False, True)
+        appearance.moves(models, inputs, searched, layers=["pool1"], maps=1, held=held)
+        for held in (False, True)
     )
     assert free["changed"].tolist() == [True]
     assert held.empty
 
 
 def test_a_layer_in_which_nothing_moves_adds_no_rows(turning):
-    models, images, searched = turning
+    models, inputs, searched = turning
     silent = {
         epoch: {**one, "relu1": found([0, 0], [0.0, 0.0], layer="relu1")} for epoch, one in searched.items()
     }
-    table = appearance.moves(models, images, silent, layers=["relu1", "pool1"], maps=1, **SEARCH)
+    table = appearance.moves(models, inputs, silent, layers=["relu1", "pool1"], maps=1)
     assert table[["layer", "changed"]].to_numpy().tolist() == [["pool1", True]]
 
 
 def test_maps_that_show_both_a_change_and_none_may_be_too_few_for_an_interval(turning):
-    models, images, searched = turning
-    table = appearance.moves(models, images, searched, layers=["pool1"], maps=1, **SEARCH)
+    models, inputs, searched = turning
+    table = appearance.moves(models, inputs, searched, layers=["pool1"], maps=1)
     assert where_enough(appearance.jump_interval, table, layers=["pool1"]) is None
     few = distances([("relu2", m, changed, 0.5) for m in range(7) for changed in (True, False)])
     assert where_enough(appearance.jump_interval, few, layers=["relu2"]) is None

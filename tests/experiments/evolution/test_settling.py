@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import small
-import torch
 
+from zfutils.data.inputs import Inputs
 from zfutils.experiments.evolution import settling
 from zfutils.experiments.evolution.settling import time_to
 from zfutils.experiments.evolution.similarity import debiased_cka, pooled_features
@@ -63,6 +63,12 @@ def test_rescaling_puts_the_start_at_0_and_the_end_at_1_and_may_go_beyond():
 @pytest.mark.parametrize("end", [0.2, 0.1, nan])
 def test_an_end_that_is_not_above_the_start_leaves_no_curve(end):
     assert np.isnan(settling.rescaled([0.2, 0.4], end=end)).all()
+
+
+def test_the_rate_drops_for_the_epochs_that_are_trained_at_a_lower_one():
+    history = pd.DataFrame({"epoch": [0, 1, 2, 3, 4], "rate": [0.1, 0.1, 0.01, 0.01, 0.001]})
+    assert settling.rate_drops(history) == [2, 4]
+    assert settling.rate_drops(history.assign(rate=0.1)) == []
 
 
 # ---- intervals over seeds
@@ -131,7 +137,6 @@ def test_what_was_not_measured_is_named():
 # ---- the whole way
 
 LAYERS = ["relu1", "relu2", "relu3"]
-OPTIONS = {"side": 32, "scale": 1 / 64, "layers": LAYERS}
 
 
 def network(seed):
@@ -166,24 +171,24 @@ def way(seed):
 
 @pytest.fixture(scope="module")
 def pictures():
-    images = small.pictures(120)
-    return (images, torch.arange(60)), (images, torch.arange(60, 120))
+    inputs = Inputs.of(small.pictures(120), side=32, scale=1 / 64)
+    return inputs[:60], inputs[60:]
 
 
 @pytest.fixture(scope="module")
 def table(pictures):
     networks = {("recipe", 0): way(0), ("recipe", 1): way(1), ("constant rate", 0): way(2)}
-    return settling.evolution_table(networks, *pictures, **OPTIONS)
+    return settling.evolution_table(networks, *pictures, layers=LAYERS)
 
 
 def test_every_snapshot_is_compared_with_the_last_and_asked_for_once(pictures, capsys):
     training, validation = pictures
     snapshots = Loading(way(0))
-    found, last = settling.trajectory(snapshots, training, validation, **OPTIONS, name="recipe, seed 0")
+    found, last = settling.trajectory(snapshots, training, validation, layers=LAYERS, name="recipe, seed 0")
     assert snapshots.asked == [6, 4, 1, 0]
     assert found["layer"].tolist() == LAYERS * 4
     assert found["epoch"].tolist() == [0] * 3 + [1] * 3 + [4] * 3 + [6] * 3
-    features = {e: pooled_features(way(0)[e], *validation, **OPTIONS) for e in (1, 6)}
+    features = {e: pooled_features(way(0)[e], validation, layers=LAYERS) for e in (1, 6)}
     for layer in LAYERS:
         own = found[found["layer"] == layer].set_index("epoch")["cka"]
         assert own[6] == pytest.approx(1)
@@ -198,7 +203,7 @@ def test_every_snapshot_is_compared_with_the_last_and_asked_for_once(pictures, c
 def test_a_dead_layer_has_no_similarity_but_does_not_end_the_chapter(pictures):
     snapshots = way(0)
     snapshots[1].conv2.bias.data.fill_(-1e3)
-    found, _ = settling.trajectory(snapshots, *pictures, **OPTIONS)
+    found, _ = settling.trajectory(snapshots, *pictures, layers=LAYERS)
     cka = found.set_index(["layer", "epoch"])["cka"]
     assert cka[cka.isna()].index.tolist() == [("relu2", 1), ("relu3", 1)]
 
@@ -206,7 +211,7 @@ def test_a_dead_layer_has_no_similarity_but_does_not_end_the_chapter(pictures):
 def test_a_way_needs_a_start_before_training_and_an_end(pictures):
     for epochs in ([0], [1, 6]):
         with pytest.raises(ValueError, match=r"from epoch 0 to a later one, got snapshots"):
-            settling.trajectory({e: network(0) for e in epochs}, *pictures, **OPTIONS)
+            settling.trajectory({e: network(0) for e in epochs}, *pictures, layers=LAYERS)
 
 
 def test_the_table_holds_every_network_layer_and_snapshot_in_order(table):
@@ -220,7 +225,7 @@ def test_the_table_holds_every_network_layer_and_snapshot_in_order(table):
 
 def test_cka_is_rescaled_to_the_ceiling_of_two_seeds_and_probes_to_their_last(table, pictures):
     _, validation = pictures
-    ends = [pooled_features(way(seed)[6], *validation, **OPTIONS) for seed in (0, 1, 2)]
+    ends = [pooled_features(way(seed)[6], validation, layers=LAYERS) for seed in (0, 1, 2)]
     checked = 0
     for layer in LAYERS:
         own = debiased_cka(ends[0][layer], ends[1][layer])  # the two seeds of the recipe

@@ -5,8 +5,8 @@ import pytest
 import small
 import torch
 from sklearn.linear_model import RidgeClassifier
-from torch import nn
 
+from zfutils.data.inputs import Inputs
 from zfutils.experiments.evolution.similarity import (
     ConstantFeatures,
     debiased_cka,
@@ -193,16 +193,15 @@ def network(seed=0):
     return small.SPEC.build()
 
 
+def seen(n, rows=None, *, side=32):
+    return Inputs.of(small.pictures(n), rows, side=side, scale=1 / 64)
+
+
 def test_pooled_features_are_the_means_of_a_plain_forward_pass():
-    model, images = network().eval(), small.pictures(24)
-    chosen = torch.tensor([3, 20, 0, 11, 7])
-    found = pooled_features(
-        model, images, chosen, side=32, scale=1 / 64, layers=["relu3", "relu1", "relu2"], batch=2
-    )
-    inset = slice(4, 36)  # the centre 32 of 40
-    x = (images.pixels[chosen].float() - images.mean)[:, inset, inset].permute(0, 3, 1, 2) / 64
+    model, inputs = network().eval(), seen(24, torch.tensor([3, 20, 0, 11, 7]))
+    found = pooled_features(model, inputs, layers=["relu3", "relu1", "relu2"], batch=2)
     with torch.no_grad():
-        first = model.relu1(model.conv1(x))
+        first = model.relu1(model.conv1(inputs.tensor()))
         second = model.relu2(model.conv2(model.norm1(model.pool1(first))))
         third = model.relu3(model.fc3(model.flatten(model.pool2(second))))
     assert list(found) == ["relu3", "relu1", "relu2"]
@@ -212,32 +211,5 @@ def test_pooled_features_are_the_means_of_a_plain_forward_pass():
     np.testing.assert_allclose(found["relu3"], third, rtol=1e-4, atol=1e-6)
 
 
-def test_pooled_features_leave_out_dropout_and_restore_the_mode():
-    model, images = network().train(), small.pictures(8)
-    assert any(isinstance(module, nn.Dropout) and module.p > 0 for module in model.modules())
-    every = torch.arange(8)
-    options = {"side": 32, "scale": 1 / 64, "layers": [small.SPEC.classifier]}
-    first, second = (pooled_features(model, images, every, **options) for _ in range(2))
-    np.testing.assert_array_equal(first["fc4"], second["fc4"])
-    assert model.training
-    pooled_features(model.eval(), images, every, **options)
-    assert not model.training
-    assert all(parameter.grad is None for parameter in model.parameters())
-
-
 def test_convolutions_take_pictures_larger_than_the_networks():
-    model, images = network(), small.pictures(6)
-    found = pooled_features(model, images, torch.arange(6), side=40, scale=1 / 64, layers=["relu2"])
-    assert found["relu2"].shape == (6, 12)
-
-
-def test_pooled_features_refuse_unknown_layers_and_rows():
-    model, images = network(), small.pictures(6)
-    options = {"side": 32, "scale": 1 / 64}
-    with pytest.raises(ValueError, match=r"'relu9' not in this network; it has conv1, relu1, .*fc4"):
-        pooled_features(model, images, torch.arange(6), layers=["relu1", "relu9"], **options)
-    with pytest.raises(ValueError, match="no layers asked for"):
-        pooled_features(model, images, torch.arange(6), layers=[], **options)
-    for wrong in (torch.tensor([], dtype=torch.int64), torch.tensor([6]), torch.tensor([-1])):
-        with pytest.raises(ValueError, match="at least one of the 6 images, 0…5"):
-            pooled_features(model, images, wrong, layers=["relu1"], **options)
+    assert pooled_features(network(), seen(6, side=40), layers=["relu2"])["relu2"].shape == (6, 12)

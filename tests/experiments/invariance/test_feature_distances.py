@@ -1,4 +1,4 @@
-"""Distances between poses: worked by hand on networks whose answer to a shift is known."""
+"""Distances between transformed images: worked by hand on networks whose answer to a shift is known."""
 
 import math
 
@@ -8,23 +8,26 @@ import torch
 from torch import nn
 
 from tests.small import SPEC, pictures
-from zfutils.experiments.invariance import summaries, transformed_images
+from zfutils.data.inputs import Inputs
+from zfutils.data.pixels import Pixels
+from zfutils.experiments.invariance import summaries
 from zfutils.experiments.invariance.feature_distances import Responses, responses
+from zfutils.experiments.invariance.transformed_images import Transformed
 
 LAYERS = ("relu1", "relu2", "relu3")
 
 
 class Shown:
-    """A series whose pictures are given: (poses + 1, n, channels, side, side), the untransformed first."""
+    """A series whose pictures are given: (amounts + 1, n, channels, side, side), the untransformed first."""
 
-    def __init__(self, pixels, *, kind="translation", amounts=None, labels=None):
+    def __init__(self, pixels, *, kind="translation", labels=None):
         self.pixels, self.kind = torch.as_tensor(pixels), kind
-        self.amounts = np.arange(1.0, len(pixels)) if amounts is None else np.array(amounts, dtype=float)
-        self.pictures = np.arange(self.pixels.shape[1]) + 100
-        self.labels = np.zeros(len(self.pictures), dtype=np.int64) if labels is None else np.array(labels)
+        self.amounts, n = np.arange(1.0, len(pixels)), self.pixels.shape[1]
+        truth, stored = torch.tensor(labels or [0] * n), torch.zeros(n, 1, 1, 1)
+        self.inputs = Inputs.of(Pixels(stored.byte(), truth, stored[0], ("a", "b"), tuple("abcdef"[:n]), {}))
 
-    def view(self, which, pose):
-        return self.pixels[0 if pose is None else pose + 1, which]
+    def view(self, which, amount, *, device="cpu"):
+        return self.pixels[0 if amount is None else amount + 1, which].to(device)
 
 
 def transparent(pixels=1):
@@ -39,18 +42,17 @@ def transparent(pixels=1):
 
 
 def single(values):
-    """Pictures of one pixel: (poses + 1, n) values."""
+    """Pictures of one pixel: (amounts + 1, n) values."""
     return torch.tensor(values, dtype=torch.float32)[..., None, None, None]
 
 
 def answers(amounts, distances, *, kind="translation", layers=("relu1",), probabilities=None):
-    """What a network answers, given by hand: distances (n, poses) or (n, poses, layers)."""
+    """What a network answers, given by hand: distances (n, amounts) or (n, amounts, layers)."""
     distances = np.array(distances, dtype=float).reshape(len(distances), len(amounts), len(layers))
     n = len(distances)
     chances = np.full((n, len(amounts)), 0.5) if probabilities is None else np.array(probabilities)
-    rows = np.arange(n)
     numbers = (distances, chances, np.full(n, 0.9), np.ones(len(layers)))
-    return Responses(kind, np.array(amounts, dtype=float), layers, rows, rows, *numbers)
+    return Responses(kind, np.array(amounts, dtype=float), layers, np.arange(n), *numbers)
 
 
 # ---- distances
@@ -82,9 +84,8 @@ def tiny():
     return SPEC.build().eval()
 
 
-def moved(kind="translation", amounts=(-6, 0, 3), n=10, **options):
-    given = {"side": 32, "scale": 1 / 64} | options
-    return transformed_images.Transformed(pictures(n), torch.arange(n), kind, amounts, **given)
+def moved(kind="translation", amounts=(-6, 0, 3), n=10, scale=1 / 64):
+    return Transformed(Inputs.of(pictures(n), side=32, scale=scale), kind, amounts)
 
 
 @pytest.mark.parametrize(
@@ -112,8 +113,8 @@ def test_distances_agree_with_features_taken_one_picture_at_a_time(tiny):
     series = moved()
     found = responses({"tiny": tiny}, series, layers=["relu2"], batch=4)["tiny"]
 
-    def feature(place, pose):
-        x = series.view(slice(place, place + 1), pose)
+    def feature(place, amount):
+        x = series.view(slice(place, place + 1), amount)
         for name, module in tiny.named_children():
             x = module(x)
             if name == "relu2":
@@ -122,7 +123,7 @@ def test_distances_agree_with_features_taken_one_picture_at_a_time(tiny):
     with torch.no_grad():
         rest = [feature(place, None) for place in range(10)]
         apart = [float((rest[i] - rest[j]).norm()) for i in range(10) for j in range(i)]
-        first = [float((feature(0, pose) - rest[0]).norm()) for pose in range(3)]
+        first = [float((feature(0, amount) - rest[0]).norm()) for amount in range(3)]
     assert found.units == pytest.approx([np.mean(apart)], rel=1e-4)
     assert found.layer("relu2")[0] == pytest.approx(np.array(first) / np.mean(apart), rel=1e-3)
 
@@ -150,24 +151,11 @@ def test_a_network_that_sums_over_the_whole_picture_does_not_notice_a_shift():
     assert found.layer("relu1").min() > 0.5
 
 
-def test_training_mode_comes_back_even_after_an_error(tiny):
-    tiny.train()
-    try:
-        first, second = (responses({"tiny": tiny}, moved(), layers=["relu3"])["tiny"] for _ in range(2))
-        assert tiny.training
-        np.testing.assert_array_equal(first.distances, second.distances)  # dropout was off
-        with pytest.raises(ValueError, match="of relu3 of the network 'tiny' are not finite"):
-            responses({"tiny": tiny}, moved(scale=math.inf), layers=["relu3"])
-        assert tiny.training
-    finally:
-        tiny.eval()
-
-
 @pytest.mark.parametrize(
     ("series", "layers", "message"),
     [
-        (moved, ("relu9",), r"layers \['relu9'\] are not in this network; it has conv1, relu1"),
-        (moved, (), "no layers or no poses"),
+        (moved, ("relu9",), "layer 'relu9' is not in this network; it has conv1, relu1"),
+        (lambda: moved(scale=math.inf), ("relu3",), "of relu3 of the network 'tiny' are not finite"),
         (lambda: moved(n=1), LAYERS, "at least two, got 1"),
         (lambda: Shown(torch.ones(2, 3, 3, 32, 32)), LAYERS, "features of relu1 .* are the same for all"),
         (
@@ -221,11 +209,11 @@ def test_a_slope_is_taken_near_the_unchanged_picture_alone():
     assert summaries.slopes({"a": bent}, within=4)["estimate"].tolist() == pytest.approx([74 / 34])
 
 
-def test_first_layer_less_last_is_the_mean_over_all_small_shifts():
+def test_first_layer_minus_last_is_the_mean_over_all_small_shifts():
     distances = np.zeros((10, 5, 3))
     distances[:, :, 0], distances[:, :, 2] = [8, 2, 0, 4, 8], [1, 1, 0, 1, 1]
     found = answers([-9, -2, 0, 2, 9], distances, layers=LAYERS)
-    interval = summaries.first_less_last(found, within=5)
+    interval = summaries.first_minus_last(found, within=5)
     assert (interval.estimate, interval.n) == (pytest.approx(3 - 1), 10)
     assert summaries.near(found, "relu1", within=5) == pytest.approx(3)
     with pytest.raises(ValueError, match="no translation is within 1; the smallest change is 2"):
@@ -246,6 +234,28 @@ def test_turned_objects_are_compared_over_the_angles_asked_for():
     assert summaries.fall(plain, low=90, high=270) == pytest.approx(0.4)  # from 0.9 to 0.5
     with pytest.raises(ValueError, match=r"no rotation lies in 100 … 170; the range is 0 … 330"):
         summaries.turned_interval(plain, "relu1", low=100, high=170)
+
+
+def test_every_panel_has_its_own_range_and_symmetry_one_where_there_are_pictures_for_it():
+    shifts, sizes, angles = [0, 1, 2, 4], [1, 1.05, 1.5], [0, 10, 90, 180, 270]
+    distances = {
+        "translation": answers(shifts, np.tile([0, 0.2, 0.4, 5], (9, 1))),
+        "scale": answers(sizes, np.tile([0, 0.5, 9], (9, 1)), kind="scale"),
+        "rotation": answers(angles, np.tile([0, 0.3, 1, 1, 1], (9, 1)), kind="rotation"),
+    }
+    found = {kind: {"trained": one} for kind, one in distances.items()}
+    plain = distances["rotation"]
+    groups = {"trained": (plain, plain.of(torch.arange(0)))}
+    panels = summaries.panels(found, groups, side=100)
+    slopes = {
+        title.split()[0]: table["estimate"].item() for title, table in panels.items() if "slope" in title
+    }
+    assert slopes == pytest.approx({"Translation": 0.2, "Scale": 0.1, "Rotation": 0.03})  # 2 px, 5 %, 10°
+    assert list(panels)[3:] == ["Translation\nR² of a line", "Scale\nR² of a line"]
+    expected = np.corrcoef([0, 0.05, 0.5], [0, 0.5, 9])[0, 1] ** 2
+    assert panels["Scale\nR² of a line"]["estimate"].item() == pytest.approx(expected)
+    with_both = summaries.panels(found, {"trained": (plain, plain)}, side=100)
+    assert with_both["Rotation\nfarther without symmetry"]["estimate"].item() == 0
 
 
 def test_curves_are_means_over_pictures_with_their_intervals():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import series
 from legible import assert_readable
 
 from zfutils.experiments.invariance import figures
@@ -20,9 +21,7 @@ def found(kind, n=5, *, seed=0, steps=9):
     far = np.abs(amounts - amounts[steps // 2 if kind == "translation" else 0])
     rise = (far / far.max())[None, :, None] * draw.uniform(0.5, 1.2, (n, 1, 1)) / np.arange(1, 8) ** 0.3
     chances = 1 - rise[..., 0] / 1.3
-    return Responses(
-        kind, amounts, LAYERS, np.arange(n), np.arange(n), rise, chances, chances.max(1), np.ones(7)
-    )
+    return Responses(kind, amounts, LAYERS, np.arange(n), rise, chances, chances.max(1), np.ones(7))
 
 
 def tiles(n=5, shown=5):
@@ -125,9 +124,9 @@ def test_numbers_by_layer_have_a_panel_each_with_intervals(count):
     assert len(shown) == count
     assert shown[0].get_ylabel() == "slope, per 1 % of the side"
     assert shown[0].get_title(loc="left") == "Translation 0"
-    trained = shown[-1].containers[0]
-    assert trained.lines[0].get_ydata() == pytest.approx([count / i for i in range(1, 8)])
-    assert trained.lines[2][0].get_segments()[0][:, 1] == pytest.approx([count - 0.05, count + 0.1])
+    trained, ends = series(shown[-1])[0]
+    assert trained.get_ydata() == pytest.approx([count / i for i in range(1, 8)])
+    assert ends[0] == pytest.approx([count - 0.05, count + 0.1])
     assert [t.get_text() for t in shown[0].get_xticklabels()] == list("1234567")
 
 

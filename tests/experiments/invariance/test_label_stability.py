@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.experiments.invariance import label_stability as labels
 
@@ -24,29 +25,27 @@ class BrightPixel(nn.Module):
 
 
 def stored(*bright, size=8, labels=None):
-    """Dark pictures with one bright pixel each, at a row and column of the stored picture; mean 0."""
+    """Dark pictures with one bright pixel each, at a row and column of the stored picture; seen in 4 × 4."""
     pixels = torch.zeros(len(bright), size, size, 3, dtype=torch.uint8)
     for picture, (row, column) in zip(pixels, bright, strict=True):
         picture[row, column] = 255
     truth = torch.tensor(labels or [0] * len(bright))
     names = tuple(map(str, range(len(bright))))
-    return Pixels(pixels, truth, torch.zeros(size, size, 3), ("dark", "bright"), names, {})
-
-
-HOW = {"side": 4, "scale": 1 / 255}
+    images = Pixels(pixels, truth, torch.zeros(size, size, 3), ("dark", "bright"), names, {})
+    return Inputs.of(images, side=4, scale=1 / 255)
 
 
 def test_the_label_changes_in_just_the_directions_that_bring_the_pixel_there_or_away():
     # The crop is rows and columns 2 … 5; the classifier looks at its first row, third column: (2, 4).
-    images = stored((2, 4), (1, 4), (2, 3), (5, 5), labels=[1, 0, 0, 0])
-    table = labels.label_changes(BrightPixel(), images, torch.arange(4), borders=[labels.LARGER], **HOW)
+    inputs = stored((2, 4), (1, 4), (2, 3), (5, 5), labels=[1, 0, 0, 0])
+    table = labels.label_changes(BrightPixel(), inputs, borders=[labels.LARGER])
     assert table["predicted"].tolist() == [1, 0, 0, 0]
     assert table["changed"].tolist() == [1, 0.25, 0.25, 0]
 
 
 def test_a_border_rule_knows_nothing_of_what_lay_outside_the_crop():
-    images = stored((1, 4), (3, 4), (5, 4))
-    table = labels.label_changes(BrightPixel(), images, torch.arange(3), **HOW)
+    inputs = stored((1, 4), (3, 4), (5, 4))
+    table = labels.label_changes(BrightPixel(), inputs)
     changed = table.pivot(index="picture", columns="border", values="changed")
     assert changed[labels.LARGER].tolist() == [0.25, 0.25, 0]
     assert changed["grey"].tolist() == [0, 0.25, 0]  # row 3 moves up into row 2
@@ -55,19 +54,16 @@ def test_a_border_rule_knows_nothing_of_what_lay_outside_the_crop():
 
 
 def test_a_longer_shift_looks_that_much_farther():
-    images = stored((0, 4), (4, 4))
-    table = labels.label_changes(
-        BrightPixel(), images, torch.arange(2), pixels=2, borders=[labels.LARGER, "grey"], **HOW
-    )
+    inputs = stored((0, 4), (4, 4))
+    table = labels.label_changes(BrightPixel(), inputs, pixels=2, borders=[labels.LARGER, "grey"])
     changed = table.pivot(index="picture", columns="border", values="changed")
     assert changed[labels.LARGER].tolist() == [0.25, 0.25]
     assert changed["grey"].tolist() == [0, 0.25]
 
 
-def test_the_share_of_flips_can_be_taken_over_rightly_classified_pictures_alone():
-    n = 16
-    images = stored(*[(2, 4)] * 8, *[(1, 4)] * 8, labels=[1] * 8 + [1] * 8)
-    table = labels.label_changes(BrightPixel(), images, torch.arange(n), borders=[labels.LARGER], **HOW)
+def test_the_share_of_flips_can_be_taken_over_correctly_classified_pictures_alone():
+    inputs = stored(*[(2, 4)] * 8, *[(1, 4)] * 8, labels=[1] * 8 + [1] * 8)
+    table = labels.label_changes(BrightPixel(), inputs, borders=[labels.LARGER])
     everyone, right = labels.flips(table), labels.flips(table, right=True)
     assert (everyone.estimate, everyone.n) == (pytest.approx((8 * 1 + 8 * 0.25) / 16), 16)
     assert (right.estimate, right.n) == (1, 8)
@@ -79,8 +75,8 @@ def test_a_classifier_that_takes_the_whole_picture_is_the_same_at_both_shifts():
             bright = (images.amax((1, 2, 3)) > 0.5).float()
             return torch.stack([1 - bright, bright], 1)
 
-    images = stored(*[(3, 3)] * 12, labels=[1] * 12)  # within the crop at any shift by 1
-    table = labels.two_shifts(Brightest(), images, torch.arange(12), up_to=1, **HOW)
+    inputs = stored(*[(3, 3)] * 12, labels=[1] * 12)  # within the crop at any shift by 1
+    table = labels.two_shifts(Brightest(), inputs, up_to=1)
     assert table["same"].all()
     assert table["right"].all()
 
@@ -93,13 +89,13 @@ def test_both_shifts_are_drawn_from_the_whole_range_and_are_the_same_for_every_n
             seen.append(images[:, 0].flatten(1).argmax(1))
             return images[:, 0].flatten(1)
 
-    images, seen = stored(*[(3, 3)] * 300), []
-    table = labels.two_shifts(Place(), images, torch.arange(300), up_to=1, batch=100, seed=4, **HOW)
+    inputs, seen = stored(*[(3, 3)] * 300), []
+    table = labels.two_shifts(Place(), inputs, up_to=1, batch=100, seed=4)
     places = torch.cat([seen[i] for i in (0, 1, 3, 4, 6, 7)])  # the third of each batch is the centre
     found = {(int(p) // 4 - 1, int(p) % 4 - 1) for p in places.unique()}
     assert found == {(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)}
     assert table["same"].mean() == pytest.approx(1 / 9, abs=0.06)
-    few = labels.two_shifts(Place(), images, torch.arange(300)[20:25], up_to=1, seed=4, **HOW)
+    few = labels.two_shifts(Place(), inputs[20:25], up_to=1, seed=4)
     assert few["same"].tolist() == table["same"][20:25].tolist()
 
 
@@ -115,29 +111,28 @@ def test_consistency_is_compared_picture_by_picture_and_over_those_that_both_hav
 
 
 def test_training_mode_comes_back():
-    model, images = BrightPixel().train(), stored((2, 4))
-    labels.label_changes(model, images, torch.arange(1), borders=["grey"], **HOW)
+    model, inputs = BrightPixel().train(), stored((2, 4))
+    labels.label_changes(model, inputs, borders=["grey"])
     assert model.training
-    labels.two_shifts(model.eval(), images, torch.arange(1), up_to=2, **HOW)
+    labels.two_shifts(model.eval(), inputs, up_to=2)
     assert not model.training
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda i: labels.label_changes(BrightPixel(), i, torch.arange(0), **HOW), "pictures, borders"),
-        (lambda i: labels.label_changes(BrightPixel(), i, torch.arange(1), borders=[], **HOW), "borders"),
-        (lambda i: labels.label_changes(BrightPixel(), i, torch.arange(1), pixels=0, **HOW), "not 0"),
+        (lambda i: labels.label_changes(BrightPixel(), i, borders=[]), "borders"),
+        (lambda i: labels.label_changes(BrightPixel(), i, pixels=0), "not 0"),
         (
-            lambda i: labels.label_changes(BrightPixel(), i, torch.arange(1), side=8, scale=1.0),
+            lambda i: labels.label_changes(BrightPixel(), i.whole()),
             "a crop of 8 px cannot be moved by 1 px in pictures of 8 px",
         ),
         (
-            lambda i: labels.label_changes(BrightPixel(), i, torch.arange(1), borders=["mirror"], **HOW),
+            lambda i: labels.label_changes(BrightPixel(), i, borders=["mirror"]),
             "border is 'mirror'",
         ),
-        (lambda i: labels.two_shifts(BrightPixel(), i, torch.arange(1), up_to=3, **HOW), "moved by 3 px"),
-        (lambda i: labels.two_shifts(BrightPixel(), i, torch.arange(1), up_to=0, **HOW), "not 0"),
+        (lambda i: labels.two_shifts(BrightPixel(), i, up_to=3), "moved by 3 px"),
+        (lambda i: labels.two_shifts(BrightPixel(), i, up_to=0), "not 0"),
     ],
 )
 def test_what_cannot_be_shifted_is_refused(call, message):

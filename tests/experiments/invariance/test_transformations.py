@@ -1,15 +1,19 @@
 """Transformed pictures: pixels that only move arrive unchanged, and what is resampled keeps its place."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from tests.small import pictures
+from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages
 from zfutils.data.stores import build
 from zfutils.experiments.invariance import transformed_images
+from zfutils.experiments.invariance.tables import range_table
 from zfutils.experiments.invariance.transformations import disc, possible_scale, rotated, scaled, translated
 
 NUMBERED = torch.arange(64.0).reshape(1, 1, 8, 8)  # row r, column c holds 8 r + c
@@ -143,7 +147,7 @@ def test_the_disc_is_soft_symmetric_and_leaves_out_every_corner():
         assert torch.allclose(rotated(picture, angle, side=32)[0, 0], weights, atol=1e-5)
 
 
-# ---- series of poses
+# ---- series of transformed images
 
 
 def test_the_papers_ranges_at_the_papers_size():
@@ -158,42 +162,43 @@ def test_the_papers_ranges_at_the_papers_size():
 
 def test_moved_by_whole_pixels_a_series_shows_the_crops_that_training_would_cut():
     images, chosen = pictures(12), torch.tensor([3, 7])
-    series = transformed_images.Transformed(images, chosen, "translation", [-2, 0, 3], side=32, scale=1 / 64)
+    inputs = Inputs.of(images, chosen, side=32, scale=1 / 64)
+    series = transformed_images.Transformed(inputs, "translation", [-2, 0, 3])
     where = [torch.tensor([row, row]) for row in (4 - 3, 4)]
     cut = images.crops(chosen, *where, torch.zeros(2, dtype=torch.bool), side=32, scale=1 / 64)
     assert torch.equal(series.view(slice(0, 2), 2), cut)
-    (centre,) = next(images.views(chosen, crops=1, batch=2, side=32, scale=1 / 64))
-    for pose in (1, None):
-        assert torch.equal(series.view(slice(0, 2), pose), centre.images)
-    assert series.labels.tolist() == [0, 1]
-    assert (
-        transformed_images.as_seen(series, slice(1, 2), [1])[0, 0].tolist()
-        == images.pixels[7, 4:36, 4:36].tolist()
-    )
+    for amount in (1, None):
+        assert torch.equal(series.view(slice(0, 2), amount), inputs.tensor())
+
+
+def test_what_is_looked_at_goes_from_one_end_of_the_range_to_the_other():
+    images = replace(pictures(12), mean=torch.full((40, 40, 3), 128.0))
+    inputs = Inputs.of(images, torch.tensor([3, 7]), side=32, scale=1 / 64)
+    series = transformed_images.Transformed(inputs, "translation", [-4, -3, 0, 1, 4])
+    seen = transformed_images.as_seen(series, steps=3)
+    stored = images.pixels[[3, 7], :, 4:36].numpy()
+    assert seen.shape == (2, 3, 32, 32, 3)
+    for column, top in enumerate((8, 4, 0)):  # up by 4, as it is, down by 4
+        assert (seen[:, column] == stored[:, top : top + 32]).all()
 
 
 def test_a_series_of_sizes_says_which_sizes_it_really_has():
-    series = transformed_images.Transformed(
-        pictures(4), torch.arange(4), "scale", [1, 1.01, 1.26], side=32, scale=1.0
-    )
+    series = transformed_images.Transformed(Inputs.of(pictures(4), side=32), "scale", [1, 1.01, 1.26])
     assert series.amounts.tolist() == [1, 50 / 40]
     assert series.view(slice(0, 3), 1).shape == (3, 3, 32, 32)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("kind", "amounts", "message"),
     [
-        ({"amounts": []}, "the range of the scale is empty"),
-        ({"amounts": [1, math.nan]}, "not finite"),
-        ({"kind": "shear"}, "kind is 'shear'; allowed are translation, scale, rotation"),
-        ({"chosen": torch.arange(0)}, "no pictures"),
-        ({"side": 41}, "a crop of 41 px does not fit in pictures of 40 px"),
+        ("scale", [], "the range of the scale is empty"),
+        ("scale", [1, math.nan], "not finite"),
+        ("shear", [1.2], "kind is 'shear'; allowed are translation, scale, rotation"),
     ],
 )
-def test_an_empty_or_impossible_series_is_refused(change, message):
-    given = {"images": pictures(4), "chosen": torch.arange(4), "kind": "scale", "amounts": [1.2]}
+def test_an_empty_or_impossible_series_is_refused(kind, amounts, message):
     with pytest.raises(ValueError, match=message):
-        transformed_images.Transformed(**{**given, "side": 32, "scale": 1.0, **change})
+        transformed_images.Transformed(Inputs.of(pictures(4), side=32), kind, amounts)
 
 
 @pytest.fixture(scope="module")
@@ -205,22 +210,18 @@ def world(tmp_path_factory):
 
 def test_scenes_drawn_again_show_what_the_centre_crop_shows(world):
     source, images = world
-    series = transformed_images.rendered(
-        source, images, torch.tensor([5, 2]), "translation", [0, 16], side=64, scale=1 / 64, workers=1
-    )
-    assert series.labels.tolist() == [5, 2]
+    inputs = Inputs.of(images, torch.tensor([5, 2]), side=64, scale=1 / 64)
+    series = transformed_images.rendered(source, inputs, "translation", [0, 16], workers=1)
     assert np.array_equal(series.pixels[:, 0], series.pixels[:, 1])
-    (centre,) = next(images.views(torch.tensor([5, 2]), crops=1, batch=2, side=64, scale=1 / 64))
-    difference = (series.view(slice(0, 2), None) - centre.images).abs().mean() * 64
+    difference = (series.view(slice(0, 2), None) - inputs.tensor()).abs().mean() * 64
     assert difference < 12  # levels of 255: the sensor's noise is drawn for each size anew
     assert torch.equal(series.view(slice(0, 1), 0), series.view(slice(0, 1), None))
 
 
 def test_a_scene_drawn_again_moves_its_object_by_the_pixels_that_were_asked_for(world):
     source, images = world
-    series = transformed_images.rendered(
-        source, images, torch.tensor([1]), "translation", [0, 16], side=64, scale=1 / 64, workers=1
-    )
+    inputs = Inputs.of(images, torch.tensor([1]), side=64, scale=1 / 64)
+    series = transformed_images.rendered(source, inputs, "translation", [0, 16], workers=1)
     ground = source.scene(1).render_background(64).astype(int)
     rows = [
         np.flatnonzero((np.abs(one.astype(int) - ground).sum(2) > 90).sum(1) > 4)
@@ -235,6 +236,28 @@ def test_the_poses_of_the_world_lie_where_it_draws_them(world):
     assert 12 < seen.loc["rotation", "high"] <= 15
     assert 0 < seen.loc["height", "low"] < 0.45 < seen.loc["height", "middle"] < 0.55
     assert seen.loc["relative size", "middle"] == pytest.approx(1, abs=0.01)
+
+
+def test_the_ranges_are_set_beside_what_training_has_seen():
+    ranges = {"translation": np.arange(-3.0, 4), "scale": np.array([1, 1.8]), "rotation": np.arange(4) * 90.0}
+    photographs = range_table(ranges, margin=8)
+    assert photographs[["here", "steps"]].to_numpy().tolist() == [
+        ["-3 to 3 px", 7],
+        ["1 to 1.8×", 2],
+        ["0 to 270°", 4],
+    ]
+    assert photographs["in training"].tolist() == [
+        "±8 px, by the crop; beyond that unknown",
+        "none by the crop; beyond that unknown",
+        "none; beyond that unknown",
+    ]
+    rows = [("height", 0.3, 0.5, 0.7), ("relative size", 0.8, 1, 1.25), ("rotation", -14.6, 0, 14.6)]
+    poses = pd.DataFrame(rows, columns=["pose", "low", "middle", "high"])
+    assert range_table(ranges, margin=8, poses=poses)["in training"].tolist() == [
+        "±8 px, by the crop; objects' middles at 0.30 to 0.70 of the height",
+        "none by the crop; objects of one category, 0.80 to 1.25 of the median",
+        "-15° to 15°, objects",
+    ]
 
 
 def test_chosen_pictures_are_of_different_classes_and_the_symmetric_one_comes_last():

@@ -7,17 +7,16 @@ import small
 import torch
 from sklearn.metrics import roc_auc_score
 
+from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.experiments.occlusion import background_shortcut, localisation
 from zfutils.experiments.occlusion.map_projections import map_projections
 from zfutils.experiments.occlusion.sliding_patch import Occlusion, Patch, occlude
 
-HOW = {"side": 32, "scale": 1 / 64}
-
 
 @pytest.fixture(scope="module")
-def images():
-    return small.pictures(24)
+def inputs():
+    return Inputs.of(small.pictures(24), side=32, scale=1 / 64)
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +26,8 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def found(model, images):
-    return occlude(model, images, torch.arange(10), patch=Patch(8, 4), layer="relu2", **HOW)
+def found(model, inputs):
+    return occlude(model, inputs[:10], patch=Patch(8, 4), layer="relu2")
 
 
 def with_falls(falls, patch, *, plain=0.9, activations=None):
@@ -62,15 +61,15 @@ def test_drops_by_hand():
     np.testing.assert_allclose(table.loc["log-odds", "difference"], expected)
 
 
-def test_rightly_classified_pictures_are_drawn_by_the_seed():
+def test_correctly_classified_pictures_are_drawn_by_the_seed():
     wrong = np.arange(60) % 2 == 0
-    chosen = localisation.rightly_classified(wrong, 12, seed=1)
+    chosen = localisation.correctly_classified(wrong, 12, seed=1)
     assert len(chosen) == len(set(chosen.tolist())) == 12
     assert (chosen % 2 == 1).all()
-    assert torch.equal(chosen, localisation.rightly_classified(wrong, 12, seed=1))
-    assert not torch.equal(chosen, localisation.rightly_classified(wrong, 12, seed=2))
-    assert len(localisation.rightly_classified(wrong, 99)) == 30
-    assert len(localisation.rightly_classified(np.arange(60) > 6, 20)) == 20  # too few are right
+    assert torch.equal(chosen, localisation.correctly_classified(wrong, 12, seed=1))
+    assert not torch.equal(chosen, localisation.correctly_classified(wrong, 12, seed=2))
+    assert len(localisation.correctly_classified(wrong, 99)) == 30
+    assert len(localisation.correctly_classified(np.arange(60) > 6, 20)) == 20  # too few are correct
 
 
 def test_the_table_of_drops_holds_means_and_an_interval_where_there_are_enough():
@@ -86,6 +85,21 @@ def test_the_table_of_drops_holds_means_and_an_interval_where_there_are_enough()
     np.testing.assert_allclose([nine["object"], nine["background"], nine["low"]], [0.4, 0.1, 0.3])
     assert (nine["n"], two["n"]) == (9, 2)
     assert np.isnan(two["low"])
+
+
+def test_the_table_of_patches_says_what_falls_and_where_another_class_wins():
+    falls = np.tile([[[0.5, 0.1], [0.0, 0.2]]], (9, 1, 1))  # at 0.9 - 0.5 the other class wins
+    nine, masks = with_falls(falls, FOUR), np.stack([CORNER] * 9)
+    table = localisation.patch_table({"grey, 2 px": nine}, masks).set_index("measure")
+    assert table.loc["probability", "mean fall"] == "0.200 [0.200, 0.200]"
+    assert table.loc["probability", "on minus off"] == "0.400 [0.400, 0.400]"
+    assert table.loc["another class wins", ["mean fall", "on minus off"]].tolist() == [
+        "0.250 [0.250, 0.250]",
+        "",
+    ]
+    few = localisation.patch_table({"grey, 2 px": nine.of(np.arange(2))})
+    assert list(few) == ["square", "measure", "mean fall"]
+    assert few["mean fall"].tolist()[-1] == "–"
 
 
 def test_pictures_without_an_object_or_without_a_background_are_left_out():
@@ -147,15 +161,15 @@ def test_intervals_are_of_the_measure_that_is_asked_for():
 # ---- the projection
 
 
-def test_energy_is_that_of_the_whole_maps_projection(model, images, found):
-    energy = localisation.projection_energy(model, images, found, **HOW, batch=3)
-    (view,) = next(images.views(torch.arange(10), crops=1, batch=10, **HOW))
-    pattern = Deconvnet(model).forward(view.images, "relu2").project_maps(torch.from_numpy(found.maps))
+def test_energy_is_that_of_the_whole_maps_projection(model, inputs, found):
+    energy = localisation.projection_energy(model, inputs[:10], found, batch=3)
+    recording = Deconvnet(model).forward(inputs[:10].tensor(), "relu2")
+    pattern = recording.project_maps(torch.from_numpy(found.maps))
     np.testing.assert_allclose(energy, (pattern**2).sum(1), rtol=1e-5)
 
 
-def test_contrast_is_the_energy_of_the_centred_picture(images, found):
-    contrast = localisation.contrast(images, found, **HOW)
+def test_contrast_is_the_energy_of_the_centred_picture(inputs):
+    images, contrast = inputs.images, localisation.contrast(inputs)
     by_hand = (((images.pixels[3] - images.mean)[4:36, 4:36] / 64) ** 2).sum(-1)
     np.testing.assert_allclose(contrast[3], by_hand, rtol=1e-5)
 
@@ -172,25 +186,35 @@ def test_agreement_is_one_where_the_fall_is_the_energy_and_is_compared_with_anot
     assert abs(own["other"].mean()) < 0.3
     assert not (table["energy"] == "flat").any()  # no correlation with what does not vary
     assert localisation.agreement_interval(table, "projection").low > 0.5
+    (row,) = localisation.agreement_table({"trained": table}).to_dict("records")
+    assert (row["network"], row["energy"]) == ("trained", "projection")
+    assert row["estimate"] == pytest.approx(row["own"] - row["other"])
+    assert row["low"] < row["estimate"] < row["high"]
     with pytest.raises(ValueError, match="two pictures, not 1"):
         localisation.agreement(found.of(np.array([0])), {"projection": energy[:1]})
 
 
-def test_projections_of_a_followed_map_are_its_own_and_of_other_pictures(model, images, found):
-    three = found.of(np.array([0, 4, 7]))
-    all_ = map_projections(model, images, three, searched=torch.arange(24), **HOW)
+def test_projections_of_a_followed_map_are_its_own_and_of_other_pictures(model, inputs, found):
+    places = np.array([0, 4, 7])
+    three, measured = found.of(places), inputs[torch.from_numpy(places)]
+    all_ = map_projections(model, measured, three, inputs)
     assert [one.number for one in all_] == three.maps.tolist()
-    (view,) = next(images.views(torch.arange(24), crops=1, batch=24, **HOW))
     with torch.no_grad():
-        peaks = model[:6](view.images).amax((2, 3))
+        peaks = model[:6](inputs.tensor()).amax((2, 3))
     for one, row in zip(all_, three.rows, strict=True):
         assert one.projections.shape == (4, 32, 32, 3)
         assert one.pictures[0] == row
         others = [i for i in peaks[:, one.number].argsort(descending=True).tolist() if i not in (0, 4, 7)]
         assert one.pictures[1:].tolist() == others[:3]
         assert np.abs(one.projections).max((1, 2, 3)).all()
-    with pytest.raises(ValueError, match="5 other images were asked for, of 4"):
-        map_projections(model, images, three, searched=torch.arange(6), others=5, **HOW)
+    with pytest.raises(ValueError, match="5 activations of different images were asked for, of a set of 4"):
+        map_projections(model, measured, three, inputs[:6], others=5)
+
+
+def test_pictures_of_another_set_are_searched_in_full(model, inputs, found):
+    again = Inputs.of(small.pictures(24), side=32, scale=1 / 64)
+    (one,) = map_projections(model, inputs[:1], found.of(np.array([0])), again, others=24)
+    assert sorted(one.pictures[1:]) == list(range(24))
 
 
 # ---- the cheat
@@ -225,14 +249,10 @@ def test_reliance_is_in_points_and_paired():
     lost = background_shortcut.reliance({"cheat": (own, other), "honest": (own, own)})
     assert lost["cheat"].estimate == pytest.approx(75)
     assert (lost["honest"].estimate, lost["honest"].high) == (0, 0)
-
-
-def test_right_is_what_the_network_says(model, images):
-    (view,) = next(images.views(torch.arange(24), crops=1, batch=24, **HOW))
-    with torch.no_grad():
-        expected = model(view.images).argmax(1) == images.labels
-    assert background_shortcut.right(model, images, torch.arange(24), **HOW).tolist() == expected.tolist()
-    assert 0 < expected.sum() < 24
+    table = background_shortcut.accuracy_table({"cheat": (own, other)}, lost).iloc[0]
+    assert table.tolist()[:3] == ["cheat", "100.0%", "25.0%"]
+    assert table["loses (points)"].startswith("75.0 [")
+    assert background_shortcut.accuracy_table({"cheat": (own, other)}, {}).iloc[0, 3] == "–"
 
 
 def test_masks_of_other_pictures_are_refused(found):

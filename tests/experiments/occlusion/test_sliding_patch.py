@@ -7,18 +7,17 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
+from zfutils.data.inputs import Inputs
 from zfutils.experiments.occlusion.incremental import Incremental
-from zfutils.experiments.occlusion.rectangles import Rectangles, Spans, grouped
+from zfutils.experiments.occlusion.rectangles import Rectangles, Spans, planned
 from zfutils.experiments.occlusion.sliding_patch import Fill, Occlusion, Patch, occlude
 from zfutils.nets.contrast_norm import ContrastNorm
 from zfutils.nets.geometry import Window, output_size, seen_by
 
-HOW = {"side": 32, "scale": 1 / 64}
-
 
 @pytest.fixture(scope="module")
-def images():
-    return small.pictures(12)
+def inputs():
+    return Inputs.of(small.pictures(12), side=32, scale=1 / 64)
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +37,13 @@ def random_network(seed, *, size):
             break
         maps = int(draw.choice([7, 24, 40]))  # below and above FEW weights a filter
         shape = tuple(output_size(n, window) for n in shape)
-        layers += [(f"conv{depth}", nn.Conv2d(channels, maps, *window)), (f"relu{depth}", nn.ReLU())]
+        rectified = (f"relu{depth}", nn.ReLU())
+        layers += [(f"conv{depth}", nn.Conv2d(channels, maps, *window)), rectified]
         pooled = Window(3, int(draw.integers(1, 4)), int(draw.integers(0, 2)))
         if draw.random() < 0.6 and min(output_size(n, pooled) for n in shape) >= 3:
             layers.append((f"pool{depth}", nn.MaxPool2d(*pooled)))
+            if seed % 2:  # a rectification may come after the pooling
+                layers[-2:] = [layers[-1], rectified]
             shape = tuple(output_size(n, pooled) for n in shape)
         kind = draw.integers(3)
         if kind:
@@ -101,7 +103,8 @@ def test_the_answers_are_those_of_the_plain_way(seed):
     ):
         logits, sums = plainly(model, image, filled, rectangles, layer)
         batch = int(draw.choice([1, 5, 300]))
-        answers = Incremental(model, layer).answers(image, filled, rectangles, batch=batch)
+        network = Incremental(model, layer, rectangles, shape=(3, *size), batch=batch)
+        answers = network.answers(image, filled)
         assert_equal(answers.logits, logits)
         assert_equal(answers.sums, sums)
         assert_equal(answers.plain_logits, model(image[None]).detach()[0])
@@ -111,7 +114,7 @@ def test_the_answers_are_those_of_the_plain_way(seed):
 def test_a_rectangle_as_large_as_the_picture_gives_the_other_picture(model):
     image, filled = torch.randn(2, 3, 32, 32)
     whole = Rectangles(*[Spans(np.array([0]), np.array([32]))] * 2)
-    answers = Incremental(model, "relu1").answers(image, filled, whole)
+    answers = Incremental(model, "relu1", whole, shape=(3, 32, 32)).answers(image, filled)
     assert_equal(answers.logits, model(filled[None]).detach())
 
 
@@ -120,7 +123,7 @@ def test_any_layer_with_maps_can_be_looked_at_and_the_model_stays_as_it_was(mode
     rectangles = Patch(9, 5).rectangles(32, 32)
     before = {name: t.clone() for name, t in model.state_dict().items()}
     for layer in ("conv1", "relu1", "pool1", "norm1", "conv2", "relu2", "pool2"):
-        answers = Incremental(model, layer).answers(image, filled, rectangles)
+        answers = Incremental(model, layer, rectangles, shape=(3, 32, 32)).answers(image, filled)
         assert_equal(answers.sums, plainly(model, image, filled, rectangles, layer)[1])
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
 
@@ -140,11 +143,20 @@ def test_a_stretch_reaches_the_units_that_see_it(window):
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1000])
-def test_groups_hold_every_rectangle_once_and_no_more_than_a_batch(batch):
-    rectangles = Patch(12, 4).rectangles(40, 52)
-    groups = list(grouped(rectangles, batch, lambda spans, axis: spans.stops - spans.starts))
-    assert max(map(len, groups)) <= batch
-    assert sorted(np.concatenate(groups)) == list(range(len(rectangles)))
+def test_a_plan_holds_every_rectangle_once_no_more_than_a_batch_at_a_time_and_all_that_it_reaches(batch):
+    rectangles, layers, sizes = Patch(12, 4).rectangles(40, 52), [Window(5, 2, 1)], [(40, 52), (19, 25)]
+    batches = planned(rectangles, layers, sizes, batch=batch)
+    assert max(sum(len(group.places) for group in groups) for groups in batches) <= batch
+    groups = [group for groups in batches for group in groups]
+    assert sorted(np.concatenate([group.places for group in groups])) == list(range(len(rectangles)))
+    reached = (rectangles.ends(), rectangles.above(layers[0], sizes[1]).ends())
+    for group in groups:
+        assert group.ends == [reached[0][place] for place in group.places]
+        for ends, windows, size in zip(reached, group.windows, sizes, strict=True):
+            for place, (row, column) in zip(group.places, windows.corners, strict=True):
+                top, bottom, left, right = ends[place]
+                assert 0 <= row <= top < bottom <= row + windows.size[0] <= size[0]
+                assert 0 <= column <= left < right <= column + windows.size[1] <= size[1]
 
 
 @pytest.mark.parametrize(
@@ -179,15 +191,14 @@ def test_sums_under_the_patch_are_those_of_the_covered_pixels():
 
 
 @pytest.mark.parametrize("fill", Fill.__args__)
-def test_each_fill_shows_what_it_says(model, images, fill):
-    patch = Patch(32, 32, fill)
-    found = occlude(model, images, torch.tensor([3]), patch=patch, layer="relu2", **HOW, seed=5)
-    pixels = images.pixels[3, 4:36, 4:36].float().numpy()
-    mean = images.mean[4:36, 4:36].numpy()
+def test_each_fill_shows_what_it_says(model, inputs, fill):
+    patch, third = Patch(32, 32, fill), inputs.at(torch.tensor([3]))
+    found = occlude(model, third, patch=patch, layer="relu2", seed=5)
+    pixels, mean = third.pixels()[0].astype(np.float32), inputs.images.mean[4:36, 4:36].numpy()
     if fill == "noise":
         assert found.logits.shape == (1, 1, 1, 3)
-        again = occlude(model, images, torch.tensor([3]), patch=patch, layer="relu2", **HOW, seed=5)
-        other = occlude(model, images, torch.tensor([3]), patch=patch, layer="relu2", **HOW, seed=6)
+        again = occlude(model, third, patch=patch, layer="relu2", seed=5)
+        other = occlude(model, third, patch=patch, layer="relu2", seed=6)
         np.testing.assert_array_equal(found.logits, again.logits)
         assert not np.allclose(found.logits, other.logits)
         return
@@ -197,12 +208,11 @@ def test_each_fill_shows_what_it_says(model, images, fill):
     np.testing.assert_allclose(found.logits[0, 0, 0], model(x).detach()[0], rtol=1e-3, atol=1e-3)
 
 
-def test_what_is_kept_of_a_picture_is_what_the_network_says(model, images):
-    chosen = torch.tensor([7, 2])
-    found = occlude(model, images, chosen, patch=Patch(10, 6), layer="relu2", **HOW, batch=4)
+def test_what_is_kept_of_a_picture_is_what_the_network_says(model, inputs):
+    two = inputs.at(torch.tensor([7, 2]))
+    found = occlude(model, two, patch=Patch(10, 6), layer="relu2", batch=4)
     assert found.logits.shape == (2, 6, 6, 3)
-    for place, row in enumerate(chosen):
-        image = (images.pixels[row, 4:36, 4:36].float() - images.mean[4:36, 4:36]).permute(2, 0, 1) / 64
+    for place, (row, image) in enumerate(zip((7, 2), two.tensor(), strict=True)):
         rectangles = found.patch.rectangles(32, 32)
         logits, sums = plainly(model, image, torch.zeros_like(image), rectangles, "relu2")
         whole = model[:6](image[None]).detach().sum((0, 2, 3))
@@ -266,11 +276,9 @@ def test_a_patch_that_makes_no_sense_is_refused(arguments, words):
         Patch(*arguments)
 
 
-def test_wrong_arguments_are_named(model, images):
-    def run(**changes):
-        one = torch.tensor([0])
-        options = {"patch": Patch(8, 8), "layer": "relu2", **HOW, "chosen": one} | changes
-        occlude(model, images, options.pop("chosen"), **options)
+def test_wrong_arguments_are_named(model, inputs):
+    def run(seen=inputs[:1], **changes):
+        occlude(model, seen, **{"patch": Patch(8, 8), "layer": "relu2"} | changes)
 
     for changes, words in (
         ({"layer": "relu9"}, "'relu9' has no maps in this network; these have: conv1, relu1"),
@@ -280,8 +288,7 @@ def test_wrong_arguments_are_named(model, images):
         ({"labels": torch.tensor([1, 1])}, "one label for each of 1 pictures"),
         ({"patch": Patch(33, 8)}, "33 px is larger than the picture of 32 px"),
         ({"batch": 0}, "batch is 0"),
-        ({"chosen": torch.tensor([], dtype=torch.int64)}, "no pictures"),
-        ({"side": 24}, "give fc3"),
+        ({"seen": Inputs.of(inputs.images, side=24)}, "give fc3"),
     ):
         with pytest.raises(ValueError, match=words):
             run(**changes)
@@ -290,8 +297,6 @@ def test_wrong_arguments_are_named(model, images):
 
 
 def test_rectangles_that_make_no_sense_are_refused(model):
-    image = torch.zeros(3, 32, 32)
-    network = Incremental(model, "relu1")
     for rows, words in (
         (Spans(np.array([], dtype=int), np.array([], dtype=int)), "no positions"),
         (Spans(np.array([-1]), np.array([3])), "does not lie in the picture"),
@@ -300,14 +305,17 @@ def test_rectangles_that_make_no_sense_are_refused(model):
     ):
         columns = rows if words == "no positions" else Spans(np.array([0]), np.array([4]))
         with pytest.raises(ValueError, match=words):
-            network.answers(image, image, Rectangles(rows, columns))
-    one = Rectangles(*[Spans(np.array([0]), np.array([4]))] * 2)
-    with pytest.raises(ValueError, match="float"):
-        network.answers(image, image[:, :30], one)
-    with pytest.raises(ValueError, match="3 channels, not 1"):
-        network.answers(image[:1], image[:1], one)
-    with pytest.raises(ValueError, match="is empty"):
-        network.answers(image[:, :5, :5], image[:, :5, :5], one)
+            Incremental(model, "relu1", Rectangles(rows, columns), shape=(3, 32, 32))
+
+
+def test_pictures_that_the_network_does_not_take_are_refused(model):
+    one, image = Rectangles(*[Spans(np.array([0]), np.array([4]))] * 2), torch.zeros(3, 32, 32)
+    network = Incremental(model, "relu1", one, shape=(3, 32, 32))
+    with pytest.raises(ValueError, match=r"must be \(3, 32, 32\), not \(3, 32, 32\) and \(3, 30, 32\)"):
+        network.answers(image, image[:, :30])
+    for shape, words in (((1, 32, 32), "3 channels"), ((3, 5, 5), "is empty")):
+        with pytest.raises(ValueError, match=words):
+            Incremental(model, "relu1", one, shape=shape)
     training = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
     with pytest.raises(ValueError, match="training mode"):
-        Incremental(training, "conv1")
+        Incremental(training, "conv1", one, shape=(3, 3, 3))

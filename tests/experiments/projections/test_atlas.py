@@ -9,7 +9,7 @@ import pytest
 import torch
 from check_repository import remote
 from PIL import Image
-from small import top_nine
+from small import CLASSES, pictures, top_projections
 
 from zfutils.experiments.projections import atlas
 from zfutils.plotting import tiles
@@ -44,7 +44,10 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """Two layers, the first also with random weights; map 11 of layer 1 never answers, map 9 once."""
-    first, second = top_nine(3, side=7, numbers=[20, 11, 9]), top_nine(2, side=75, layer="relu2")
+    first, second = (
+        top_projections(3, side=7, numbers=[20, 11, 9]),
+        top_projections(2, side=75, layer="relu2"),
+    )
     first.strongest.values[1] = 0
     first.strongest.values[2, 1:] = 0
     classes = {"relu1": [["<wheel> & co"] * 5 + ["eye"] * 4, ["eye"] * 9, ["eye"] * 9]}
@@ -54,7 +57,7 @@ def written(tmp_path_factory):
         {"relu1": first, "relu2": second},
         title="Maps < & >",
         about="Searched in <1,000> pictures.",
-        random={"relu1": top_nine(2)},
+        random={"relu1": top_projections(2)},
         classes=classes,
     )
     assert index == folder / "index.html"
@@ -101,7 +104,7 @@ def test_pictures_have_their_true_size_and_words_instead(written):
 
 def test_small_windows_are_enlarged_by_a_whole_factor_and_lose_nothing(written):
     folder, _ = written
-    top = top_nine(3, side=7)
+    top = top_projections(3, side=7)
     picture = np.asarray(Image.open(folder / "layer-1/map-20.webp").convert("RGB"))
     colours, patches, _ = tiles.colours_and_mask(top, 0)
     assert (picture[:42:6, :42:6] == colours[0]).all()  # 7 px at six times their size: 40 at least
@@ -131,6 +134,15 @@ def test_captions_give_activations_and_classes_and_escape_what_they_are_given(wr
     assert "<wheel>" not in raw
 
 
+def test_classes_are_those_of_each_maps_own_pictures():
+    top = top_projections(2, k=3)
+    top.strongest.images[1] = torch.tensor([7, 2, 3])
+    striped, level, disc = CLASSES
+    assert atlas.classes_of({"relu1": top}, pictures(9)) == {
+        "relu1": [[striped, level, disc], [level, disc, striped]]
+    }
+
+
 def test_pages_lead_to_their_layer_with_random_weights_and_back(written):
     _, pages = written
     assert "layer-1-random.html" in pages["layer-1.html"].links
@@ -142,8 +154,10 @@ def test_pages_lead_to_their_layer_with_random_weights_and_back(written):
 def test_an_older_atlas_is_replaced_and_nothing_is_left_beside(tmp_path):
     folder = tmp_path / "deep" / "atlas"
     about = {"title": "t", "about": "a"}
-    atlas.write_atlas(folder, {"relu1": top_nine(2), "relu2": top_nine(2, layer="relu2")}, **about)
-    atlas.write_atlas(folder, {"relu1": top_nine(1)}, **about)
+    atlas.write_atlas(
+        folder, {"relu1": top_projections(2), "relu2": top_projections(2, layer="relu2")}, **about
+    )
+    atlas.write_atlas(folder, {"relu1": top_projections(1)}, **about)
     assert sorted(path.name for path in folder.iterdir()) == [
         "atlas.css", "index.html", "layer-1", "layer-1.html"]  # fmt: skip
     assert [path.name for path in (folder / "layer-1").iterdir()] == ["map-0.webp"]
@@ -152,10 +166,12 @@ def test_an_older_atlas_is_replaced_and_nothing_is_left_beside(tmp_path):
 
 def test_a_failure_leaves_the_older_atlas_as_it_was(tmp_path):
     about = {"title": "t", "about": "a"}
-    index = atlas.write_atlas(tmp_path / "atlas", {"relu1": top_nine(1)}, **about)
+    index = atlas.write_atlas(tmp_path / "atlas", {"relu1": top_projections(1)}, **about)
     before = index.read_bytes()
     with pytest.raises(TypeError):  # classes that are no words, found out after the pictures are drawn
-        atlas.write_atlas(index.parent, {"relu1": top_nine(2)}, classes={"relu1": [[1, 2], [3, 4]]}, **about)
+        atlas.write_atlas(
+            index.parent, {"relu1": top_projections(2)}, classes={"relu1": [[1, 2], [3, 4]]}, **about
+        )
     assert index.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["atlas"]
 
@@ -163,21 +179,21 @@ def test_a_failure_leaves_the_older_atlas_as_it_was(tmp_path):
 def test_a_folder_that_is_no_atlas_is_left_alone(tmp_path):
     (tmp_path / "index.html").write_text("<p>a page of one's own</p>")
     with pytest.raises(FileExistsError, match="holds something that is no atlas"):
-        atlas.write_atlas(tmp_path, {"relu1": top_nine(1)}, title="t", about="a")
+        atlas.write_atlas(tmp_path, {"relu1": top_projections(1)}, title="t", about="a")
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
 
 
 def test_wrong_layers_and_classes_are_refused_by_name(tmp_path):
-    one, about = {"relu1": top_nine(2)}, {"title": "t", "about": "a"}
+    one, about = {"relu1": top_projections(2)}, {"title": "t", "about": "a"}
     with pytest.raises(ValueError, match="needs at least one layer"):
         atlas.write_atlas(tmp_path / "a", {}, **about)
     with pytest.raises(ValueError, match="'relu9' is not among the atlas's layers: relu1"):
-        atlas.write_atlas(tmp_path / "a", one, random={"relu9": top_nine()}, **about)
+        atlas.write_atlas(tmp_path / "a", one, random={"relu9": top_projections()}, **about)
     with pytest.raises(ValueError, match="relu1 has 2 maps, classes were given for 1"):
         atlas.write_atlas(tmp_path / "a", one, classes={"relu1": [["eye"] * 9]}, **about)
     with pytest.raises(ValueError, match="layers relu1, conv1 would share a page"):
-        atlas.write_atlas(tmp_path / "a", one | {"conv1": top_nine()}, **about)
-    nothing = top_nine().of(torch.tensor([], dtype=torch.int64))
+        atlas.write_atlas(tmp_path / "a", one | {"conv1": top_projections()}, **about)
+    nothing = top_projections().of(torch.tensor([], dtype=torch.int64))
     with pytest.raises(ValueError, match="0 maps"):
         atlas.write_atlas(tmp_path / "a", {"relu1": nothing}, **about)
     assert list(tmp_path.iterdir()) == []

@@ -10,12 +10,13 @@ import torch
 from torch import nn
 
 from zfutils.data import part_masks
+from zfutils.data.inputs import Inputs
 from zfutils.data.part_masks import ProbeMasks
 from zfutils.data.parts import PartsImages
 from zfutils.data.pixels import Pixels
 from zfutils.deconv.deconvnet import Deconvnet
-from zfutils.deconv.top_activations import TopActivations, top_activations
-from zfutils.deconv.top_projections import TopNine, top_nine
+from zfutils.deconv.top_activations import TopActivations
+from zfutils.deconv.top_projections import TopProjections, top_projections
 from zfutils.experiments.projections import dissection
 from zfutils.nets.geometry import Window
 
@@ -45,7 +46,7 @@ def nine_of(projections, images, *, inside=None, tops=0, lefts=0):
     corners = [np.broadcast_to(np.asarray(corner), (maps, k)) for corner in (tops, lefts)]
     found = TopActivations("relu5", torch.ones(maps, k), images, zeros, zeros)
     patches = np.zeros(projections.shape, dtype=np.uint8)
-    return TopNine(found, torch.arange(maps), projections, patches, inside, *corners)
+    return TopProjections(found, torch.arange(maps), projections, patches, inside, *corners)
 
 
 def colours(mask):
@@ -202,6 +203,19 @@ def test_the_masks_of_another_picture_have_the_part_elsewhere():
     assert control["score"].to_numpy() == pytest.approx(-6)
 
 
+def test_every_network_and_layer_is_scored_and_the_first_also_on_the_masks_of_other_pictures():
+    maps, rows = squares(16), [np.arange(9), np.arange(7, 16)]
+    on_parts = nine_of([[colours(maps[i]) for i in row] for row in rows], rows)
+    even = nine_of(np.ones((2, 9, SIDE, SIDE, 3)), rows)
+    tops = {"trained": {"relu1": even, "relu2": on_parts}, "random": {"relu1": even}}
+    found = dissection.energies(tops, masks_of(maps), control="others", seed=3)
+    means = {key: table["score"].mean() for key, table in found.items()}
+    assert means == pytest.approx({
+        ("trained", "relu1"): 0, ("trained", "relu2"): 4, ("random", "relu1"): 0,
+        ("others", "relu1"): 0, ("others", "relu2"): -6,
+    })  # fmt: skip
+
+
 def test_a_dead_map_has_no_score_and_fewer_than_six_pictures_are_refused():
     maps = squares(9)
     table = dissection.part_energy(nine_of(np.zeros((1, 9, SIDE, SIDE, 3)), [np.arange(9)]), masks_of(maps))
@@ -211,12 +225,11 @@ def test_a_dead_map_has_no_score_and_fewer_than_six_pictures_are_refused():
 
 
 def test_the_nine_of_a_real_search_are_measured_at_the_crops_that_were_searched():
-    images, model = small.pictures(24), small.SPEC.build()
-    found = top_activations(model, images, torch.arange(24), layers=["relu2"], k=9, side=32, scale=1 / 64)
-    nine = top_nine(Deconvnet(model), images, found["relu2"], side=32, scale=1 / 64)
+    inputs = Inputs.of(small.pictures(24), side=32, scale=1 / 64)
+    nine = top_projections(small.SPEC.build(), inputs, layers=["relu2"])["relu2"]
     everywhere = masks_of(np.ones((24, 40, 40), dtype=np.uint8), parts=("all",)).cropped(32)
     table = dissection.part_energy(nine, everywhere)
-    alive = (found["relu2"].values > 0).all(1).numpy()
+    alive = (nine.strongest.values > 0).all(1).numpy()
     assert alive.any()
     assert table["score"][alive].to_numpy() == pytest.approx(0)  # all of the energy on all of the area
 
@@ -260,9 +273,9 @@ def picking(*filters, kernel=1, stride=1, padding=0):
     return nn.Sequential(OrderedDict(conv1=conv, relu1=nn.ReLU()))
 
 
-def dissected(model, images, masks, **options):
-    options = {"layers": ["relu1"], "side": images.size, "scale": 0.01, "every": 1} | options
-    return dissection.network_dissection(model, images, masks, **options)
+def dissected(model, images, masks, *, side=None, **options):
+    inputs = Inputs.of(images, side=side, scale=0.01)
+    return dissection.network_dissection(model, inputs, masks, **{"layers": ["relu1"], "every": 1} | options)
 
 
 def test_a_map_that_is_a_parts_mask_has_iou_one_and_one_that_covers_twice_its_area_one_half():
@@ -309,11 +322,11 @@ def test_iou_agrees_with_an_oracle_that_interpolates_point_by_point(every):
     table = dissected(
         model, images, masks, layers=["relu1", "relu2"], side=32, quantile=0.05, every=every, batch=3
     )
-    (view,) = next(images.views(torch.arange(7), crops=1, batch=7, side=32, scale=0.01))
+    shown = Inputs.of(images, side=32, scale=0.01).tensor()
     truth = masks.cropped(32).maps[:, every // 2 :: every, every // 2 :: every]
     at = np.arange(every // 2, 32, every)
     for layer in ("relu1", "relu2"):
-        activations = Deconvnet(model).forward(view.images, layer).activations.numpy()
+        activations = Deconvnet(model).forward(shown, layer).activations.numpy()
         field, n = Deconvnet(model).window(layer), activations.shape[-1]
         centres = np.arange(n) * field.stride - field.padding + (field.kernel - 1) / 2
         for number in range(activations.shape[1]):
@@ -347,6 +360,16 @@ def test_the_batch_size_changes_nothing_and_the_model_is_left_as_it_was():
     pd.testing.assert_frame_equal(*tables, atol=2e-3)
     assert model.training
     assert len(tables[0]) == 8 + 12
+
+
+def test_the_pictures_looked_at_are_those_of_the_inputs_each_with_its_own_mask():
+    images, masks = painted()
+    model, some = picking([1.0, 0, 0], [0, 0, 1.0]), torch.tensor([9, 2, 5, 14])
+    found = dissection.network_dissection(model, Inputs.of(images, some), masks, layers=["relu1"], every=1)
+    alone = dissected(model, images.only(some).centred_as(images), masks_of(masks.maps[some]))
+    assert found["iou"].tolist() == alone["iou"].tolist() == [1, 0.5]
+    with pytest.raises(ValueError, match="row 14 has no mask; there are 3"):
+        dissection.network_dissection(model, Inputs.of(images, some), masks.of([9, 2, 5]), layers=["relu1"])
 
 
 def test_shares_of_detectors_are_compared_between_layers_and_with_chance():

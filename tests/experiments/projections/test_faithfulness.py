@@ -12,14 +12,16 @@ import torch
 from scipy import stats
 from torch import nn
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
-from zfutils.deconv.deconvnet import Deconvnet, Projections
+from zfutils.deconv.deconvnet import Deconvnet
+from zfutils.deconv.units import Projections
 from zfutils.experiments.projections import comparisons, faithfulness, randomisation
 
 PLAIN = replace(  # without contrast norm, which a gradient would not pass straight through
     small.SPEC, convolutions=tuple(replace(c, norm=False) for c in small.SPEC.convolutions)
 )
-OPTIONS = {"side": 32, "scale": 1 / 64}
+HOW = {"side": 32, "scale": 1 / 64}
 
 
 def built(spec=PLAIN, *, seed=0):
@@ -49,17 +51,22 @@ def images():
     return small.pictures(24)
 
 
+@pytest.fixture(scope="module")
+def inputs(images):
+    return Inputs.of(images, **HOW)
+
+
 # ---- comparisons
 
 
 def test_correlation_is_over_colours_and_pixels_inside_and_undefined_where_constant():
-    first = torch.tensor([[[1.0, 2, 3], [4, 50, 6]]])
-    second = torch.tensor([[[2.0, 4, 6], [8, -9, 12]]])
-    inside = torch.tensor([[True, True, True], [True, False, True]])
+    first = np.array([[[1.0, 2, 3], [4, 50, 6]]])
+    second = np.array([[[2.0, 4, 6], [8, -9, 12]]])
+    inside = np.array([[True, True, True], [True, False, True]])
     assert comparisons.correlation(first, second, inside) == pytest.approx(1)
     assert comparisons.correlation(first, -second, inside) == pytest.approx(-1)
-    assert np.isnan(comparisons.correlation(first, torch.ones_like(first), inside))
-    assert np.isnan(comparisons.correlation(first, second, torch.zeros_like(inside)))
+    assert np.isnan(comparisons.correlation(first, np.ones_like(first), inside))
+    assert np.isnan(comparisons.correlation(first, second, np.zeros_like(inside)))
 
 
 def test_the_gradient_of_a_ramp_is_its_slope_and_a_constant_has_none():
@@ -109,11 +116,10 @@ def test_units_are_the_strongest_maps_at_the_position_of_the_largest_sum_and_pos
 # ---- recovery
 
 
-def test_without_pooling_and_layers_above_a_projection_is_the_filter_and_says_nothing_of_the_picture(images):
+def test_without_pooling_and_layers_above_a_projection_is_the_filter_and_says_nothing_of_the_picture(inputs):
     kernels = [[[1.0, 2], [3, 5]], [[1.0, -2], [3, 0]], [[0.0, 1], [-1, 4]]]
-    table = faithfulness.recovery(
-        only(filters(*kernels)), images, torch.tensor([3, 0, 7]), layer="relu1", maps_a_picture=3, **OPTIONS
-    )
+    some = inputs.at(torch.tensor([3, 0, 7]))
+    table = faithfulness.recovery(only(filters(*kernels)), some, layer="relu1", maps_a_picture=3)
     pairs = [
         np.corrcoef(np.ravel(kernels[i]), np.ravel(kernels[j]))[0, 1] for i, j in ((0, 1), (0, 2), (1, 2))
     ]
@@ -123,13 +129,11 @@ def test_without_pooling_and_layers_above_a_projection_is_the_filter_and_says_no
     assert table["same_picture"].to_numpy() == pytest.approx(np.mean(pairs))
 
 
-def test_maps_with_the_same_filter_have_the_same_projection_which_is_another_on_another_picture(images):
+def test_maps_with_the_same_filter_have_the_same_projection_which_is_another_on_another_picture(inputs):
     conv = nn.Conv2d(3, 4, 5, bias=False)
     conv.weight.data[:] = torch.randn(3, 5, 5, generator=torch.Generator().manual_seed(2))
     model = only(conv, nn.MaxPool2d(3, 2))
-    table = faithfulness.recovery(
-        model, images, torch.arange(10), layer="relu2", maps_a_picture=2, **OPTIONS
-    ).dropna()
+    table = faithfulness.recovery(model, inputs[:10], layer="relu2", maps_a_picture=2).dropna()
     assert len(table) == 10
     assert table["same_picture"].to_numpy() == pytest.approx(1)
     assert table["same_map"].median() < 0.5  # the switches are the picture's
@@ -141,7 +145,7 @@ def test_a_picture_that_nothing_answers_to_is_left_out_of_the_interval(images):
     dark = Pixels(**{**images.__dict__, "pixels": pixels, "mean": torch.full_like(images.mean, 1.0)})
     conv = nn.Conv2d(3, 3, 5, bias=False)
     conv.weight.data.uniform_(0.1, 1, generator=torch.Generator().manual_seed(0))
-    table = faithfulness.recovery(only(conv), dark, torch.arange(12), layer="relu1", **OPTIONS)
+    table = faithfulness.recovery(only(conv), Inputs.of(dark, **HOW)[:12], layer="relu1")
     assert table.loc[2, "maps"] == 0
     assert table.loc[2, ["same_picture", "same_map", "edges"]].isna().all()
     interval = faithfulness.recovery_interval(table)
@@ -150,11 +154,8 @@ def test_a_picture_that_nothing_answers_to_is_left_out_of_the_interval(images):
     assert interval.estimate == pytest.approx(expected)
 
 
-def test_recovery_repeats_and_does_not_depend_on_the_batch(images):
-    tables = [
-        faithfulness.recovery(built(), images, torch.arange(9), layer="relu2", batch=batch, **OPTIONS)
-        for batch in (32, 32, 4)
-    ]
+def test_recovery_repeats_and_does_not_depend_on_the_batch(inputs):
+    tables = [faithfulness.recovery(built(), inputs[:9], layer="relu2", batch=batch) for batch in (32, 32, 4)]
     pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
     pd.testing.assert_frame_equal(tables[0], tables[2], atol=1e-4)
     assert tables[0][["same_picture", "same_map", "edges"]].abs().max(axis=None) <= 1
@@ -163,10 +164,8 @@ def test_recovery_repeats_and_does_not_depend_on_the_batch(images):
 # ---- switches
 
 
-def test_without_pooling_the_rules_for_switches_are_one(images):
-    table = faithfulness.switch_structure(
-        only(nn.Conv2d(3, 6, 5)), images, torch.arange(6), layer="relu1", **OPTIONS
-    )
+def test_without_pooling_the_rules_for_switches_are_one(inputs):
+    table = faithfulness.switch_structure(only(nn.Conv2d(3, 6, 5)), inputs[:6], layer="relu1")
     wide = table.pivot(index="picture", columns="switches", values="edges")
     assert list(wide.columns) == ["centred", "random", "recorded"]
     np.testing.assert_array_equal(wide["recorded"], wide["random"])
@@ -185,9 +184,7 @@ def test_recorded_switches_put_the_signal_where_the_picture_has_its_edges():
     lines = filters([[-1.0, 1, 0], [-1, 1, 0], [0, 0, 0]], [[0.0, 0, 0], [-1, -1, 0], [1, 1, 0]])
     lines.bias.data.zero_()
     model = only(lines, nn.MaxPool2d(6, 3))
-    table = faithfulness.switch_structure(
-        model, dots, torch.arange(16), layer="relu2", maps_a_picture=1, side=24, scale=1
-    )
+    table = faithfulness.switch_structure(model, Inputs.of(dots), layer="relu2", maps_a_picture=1)
     against_random = faithfulness.switches_interval(table)
     assert against_random.low > 0.1
     assert against_random.n == 16
@@ -200,20 +197,17 @@ def test_recorded_switches_put_the_signal_where_the_picture_has_its_edges():
 # ---- randomised weights
 
 
-def test_the_gradients_map_is_autograds_whatever_the_sign_of_the_logit(images):
-    model = built()
-    (view,) = next(images.views(torch.arange(5), crops=1, batch=5, **OPTIONS))
+def test_the_gradients_map_is_autograds_whatever_the_sign_of_the_logit(inputs):
+    model, pictures = built(), inputs[:5].tensor()
     labels = torch.tensor([0, 1, 2, 0, 1])
-    found = randomisation.class_maps(model, view.images, labels, nonlinearity="gradient")
-    pixels = view.images.clone().requires_grad_()
+    found = randomisation.class_maps(model, pictures, labels, nonlinearity="gradient")
+    pixels = pictures.clone().requires_grad_()
     model(pixels).gather(1, labels[:, None]).sum().backward()
     np.testing.assert_allclose(found, pixels.grad.norm(dim=1).numpy(), rtol=1e-4, atol=1e-7)
     shifted = deepcopy(model)
     shifted.fc4.bias.data -= 1000
     for method in randomisation.METHODS:
-        maps = [
-            randomisation.class_maps(m, view.images, labels, nonlinearity=method) for m in (model, shifted)
-        ]
+        maps = [randomisation.class_maps(m, pictures, labels, nonlinearity=method) for m in (model, shifted)]
         np.testing.assert_array_equal(*maps)
 
 
@@ -244,48 +238,43 @@ def test_a_batch_norm_goes_with_the_layer_below_it():
     assert means == [[0, 0], [5, 5]]
 
 
-def test_without_randomisation_maps_are_themselves_and_the_networks_are_left_alone(images):
+def test_without_randomisation_maps_are_themselves_and_the_networks_are_left_alone(inputs):
     model, initial = built().train(), built(seed=1)
     before = [{k: v.clone() for k, v in m.state_dict().items()} for m in (model, initial)]
-    same = randomisation.randomisation(model, model, images, torch.arange(3), **OPTIONS)
+    same = randomisation.randomisation(model, model, inputs[:3])
     assert same["spearman"].to_numpy() == pytest.approx(1)
     assert same["ssim"].to_numpy() == pytest.approx(1)
-    randomisation.randomisation(model, initial, images, torch.arange(3), **OPTIONS)
+    randomisation.randomisation(model, initial, inputs[:3])
     for network, state in zip((model, initial), before, strict=True):
         assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
     assert model.training
 
 
-def test_rank_correlations_are_scipys_between_the_trained_and_the_randomised_networks_maps(images):
+def test_rank_correlations_are_scipys_between_the_trained_and_the_randomised_networks_maps(inputs):
     model, initial = built(small.SPEC), built(small.SPEC, seed=1)
-    chosen = torch.tensor([7, 2, 11])
-    table = randomisation.randomisation(model, initial, images, chosen, batch=2, **OPTIONS)
+    some = inputs.at(torch.tensor([7, 2, 11]))
+    table = randomisation.randomisation(model, initial, some, batch=2)
     assert len(table) == 3 * 3 * 4
-    (view,) = next(images.views(chosen, crops=1, batch=3, **OPTIONS))
     for method in randomisation.METHODS:
         maps = [
-            randomisation.class_maps(m, view.images, images.labels[chosen], nonlinearity=method)
+            randomisation.class_maps(m, some.tensor(), torch.tensor([1, 2, 2]), nonlinearity=method)
             for m in (model, initial)
         ]
         expected = [stats.spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(*maps, strict=True)]
         last = table[(table["method"] == method) & (table["lowest"] == "conv1")].set_index("picture")
-        assert last.loc[chosen.tolist(), "spearman"].to_numpy() == pytest.approx(expected, abs=1e-6)
+        assert last.loc[[7, 2, 11], "spearman"].to_numpy() == pytest.approx(expected, abs=1e-6)
     assert table["ssim"].dropna().between(-1, 1).all()
 
 
-def test_other_labels_have_other_maps_and_must_be_as_many_as_pictures(images):
+def test_other_labels_have_other_maps_and_must_be_as_many_as_pictures(inputs):
     model, initial = built(), built(seed=1)
     own, other = (
-        randomisation.randomisation(
-            model, initial, images, torch.arange(2), labels=labels, methods=["gradient"], **OPTIONS
-        )
+        randomisation.randomisation(model, initial, inputs[:2], labels=labels, methods=["gradient"])
         for labels in (None, torch.tensor([2, 2]))
     )
     assert (own["spearman"] != other["spearman"]).any()
     with pytest.raises(ValueError, match="2 pictures need as many labels, got 1"):
-        randomisation.randomisation(
-            model, initial, images, torch.arange(2), labels=torch.tensor([0]), **OPTIONS
-        )
+        randomisation.randomisation(model, initial, inputs[:2], labels=torch.tensor([0]))
 
 
 def test_the_claims_interval_is_paired_and_the_curves_have_one_for_every_step():
@@ -314,13 +303,13 @@ def test_the_claims_interval_is_paired_and_the_curves_have_one_for_every_step():
 # ---- shared switches
 
 
-def test_poolings_that_do_not_overlap_share_nothing(images):
+def test_poolings_that_do_not_overlap_share_nothing(inputs):
     apart = only(nn.Conv2d(3, 6, 5), nn.MaxPool2d(2, 2))
-    table = faithfulness.shared_switches(apart, images, torch.arange(4), layers=["relu2"], **OPTIONS)
+    table = faithfulness.shared_switches(apart, inputs[:4], layers=["relu2"])
     assert table["rule"].unique().tolist() == ["last", "largest"]
     assert table["correlation"].to_numpy() == pytest.approx(1)
     assert table["difference"].to_numpy() == pytest.approx(0)
-    sharing = faithfulness.switch_sharing(apart, images, torch.arange(4), **OPTIONS)
+    sharing = faithfulness.switch_sharing(apart, inputs[:4])
     assert sharing["share"].tolist() == [0] * 4
 
 
@@ -330,9 +319,7 @@ def test_a_maximum_that_two_poolings_see_is_shared_by_both():
     one = Pixels(pixels, torch.zeros(1, dtype=torch.int64), torch.zeros(5, 5, 3), ("a",), ("p",), {})
     conv = filters([[1.0]])
     conv.bias.data.zero_()
-    sharing = faithfulness.switch_sharing(
-        only(conv, nn.MaxPool2d(3, 2)), one, torch.tensor([0]), side=5, scale=1
-    )
+    sharing = faithfulness.switch_sharing(only(conv, nn.MaxPool2d(3, 2)), Inputs.of(one))
     assert sharing["share"].tolist() == [0.75]  # the upper right pooling has the corner's pixel alone
 
 
@@ -346,9 +333,8 @@ def test_where_a_switch_is_shared_the_last_signal_replaces_the_sum():
     model = only(identity, nn.MaxPool2d(3, 2))
     model.conv2 = nn.Conv2d(1, 1, 2, bias=False)
     model.conv2.weight.data = torch.tensor([[[[1.0, 2], [3, 4]]]])
-    table = faithfulness.shared_switches(
-        model, one, torch.tensor([0]), layers=["relu2"], maps_a_picture=1, side=5, scale=1
-    ).set_index("rule")
+    table = faithfulness.shared_switches(model, Inputs.of(one), layers=["relu2"], maps_a_picture=1)
+    table = table.set_index("rule")
     # one pixel holds everything: 1 + 2 + 3 + 4 by adding up, 4 by the last and by the largest
     assert table["difference"].tolist() == pytest.approx([0.6, 0.6])
     assert table["correlation"].tolist() == pytest.approx([1, 1])
@@ -360,16 +346,14 @@ def test_where_a_switch_is_shared_the_last_signal_replaces_the_sum():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"chosen": torch.tensor([24, 0])}, r"chosen names at least one of the 24 images, 0…23"),
-        ({"chosen": torch.tensor([1])}, "pairs need two pictures and two maps, not 1 and 4"),
+        ({"n": 1}, "pairs need two pictures and two maps, not 1 and 4"),
         ({"maps_a_picture": 1}, "pairs need two pictures and two maps, not 2 and 1"),
         ({"layer": "relu9"}, r"'relu9' is not in this network; it has conv1"),
         ({"layer": "fc3"}, "a unit of fc3 sees the whole image"),
-        ({"side": 41}, "a crop of 41 px does not fit in an image of 40 px"),
     ],
 )
-def test_wrong_arguments_are_refused_by_name(images, change, message):
-    arguments = {"chosen": torch.arange(2), "layer": "relu2"} | OPTIONS | change
-    chosen = arguments.pop("chosen")
+def test_wrong_arguments_are_refused_by_name(inputs, change, message):
+    arguments = {"n": 2, "layer": "relu2"} | change
+    n = arguments.pop("n")
     with pytest.raises(ValueError, match=message):
-        faithfulness.recovery(built(), images, chosen, **arguments)
+        faithfulness.recovery(built(), inputs[:n], **arguments)

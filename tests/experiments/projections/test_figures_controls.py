@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import series
 from legible import assert_readable
 
 from zfutils.experiments.projections.figures import controls
@@ -62,11 +63,10 @@ def test_the_curves_start_at_the_trained_network_and_go_down_its_layers():
     left, right = figure.axes
     assert [label.get_text() for label in left.get_xticklabels()] == ["none", *LAYERS]
     assert [axes.get_title(loc="left") for axes in (left, right)] == list(controls.TITLES.values())
-    deconvnet = left.containers[0]
+    deconvnet, ends = series(left)[0]
     assert deconvnet.get_label() == "deconvnet"
-    assert deconvnet.lines[0].get_ydata() == pytest.approx([1 - 0.02 * count for count in range(1, 9)])
-    bars = deconvnet.lines[2][0].get_segments()
-    assert bars[0][:, 1] == pytest.approx([0.93, 1.0])
+    assert deconvnet.get_ydata() == pytest.approx([1 - 0.02 * count for count in range(1, 9)])
+    assert ends[0] == pytest.approx([0.93, 1.0])
     with pytest.raises(ValueError, match="the table lacks high, low"):
         controls.randomisation(curves().drop(columns=["low", "high"]))
 
@@ -86,7 +86,7 @@ def test_parts_are_shown_by_layer_and_a_network_looks_the_same_in_both_panels():
     )
     assert_readable(figure)
     left, right = figure.axes
-    colours = [{c.get_label(): c.lines[0].get_color() for c in axes.containers} for axes in (left, right)]
+    colours = [{line.get_label(): line.get_color() for line, _ in series(axes)} for axes in (left, right)]
     assert colours[0]["trained"] == colours[1]["trained"]
     assert colours[0]["random"] == colours[1]["random"]
     assert len({*colours[0].values(), *colours[1].values()}) == 4
@@ -101,7 +101,9 @@ def test_a_layer_without_an_interval_is_still_drawn():
     table.loc[0, ["low", "high"]] = np.nan
     figure = controls.parts_by_layer(table, table)
     assert_readable(figure)
-    assert len(figure.axes[0].containers[0].lines[0].get_ydata()) == 5
+    ((line, ends),) = series(figure.axes[0])
+    assert len(line.get_ydata()) == 5
+    assert np.isnan(ends).all(1).tolist() == [True, False, False, False, False]
 
 
 def test_more_networks_than_colours_and_missing_columns_are_refused():

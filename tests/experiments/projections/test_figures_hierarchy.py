@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import series
 from legible import assert_readable, texts
 
 from zfutils.experiments.projections.figures import hierarchy
@@ -41,17 +42,16 @@ def test_every_measure_has_a_panel_with_its_estimates_and_bars_of_both_networks(
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == [hierarchy.TITLES[m][0] for m in hierarchy.TITLES]
     for axes in figure.axes:
-        drawn = {bars.lines[0].get_color(): bars for bars in axes.containers}
+        drawn = {line.get_color(): (line, ends) for line, ends in series(axes)}
         for network, factor in (("trained", 0.1), ("random", 0.05)):
             colour, marker, _ = hierarchy.LOOKS[network]
-            line, _, (bars,) = drawn[colour].lines
-            layers = np.asarray(line.get_xdata(), dtype=float).round()
+            line, ends = drawn[colour]
+            layers = line.get_xdata().round()
             assert line.get_marker() == marker
             assert line.get_ydata() == pytest.approx(factor * layers)
-            ends = np.array([segment[:, 1] for segment in bars.get_segments()])
             assert ends == pytest.approx(np.stack([factor * layers - 0.02, factor * layers + 0.03], 1))
     shuffled = figure.axes[titles.index("Tiles shuffled")]
-    assert [round(x) for x in shuffled.containers[0].lines[0].get_xdata()] == [2, 3, 4, 5]
+    assert [line.get_xdata().round().tolist() for line, _ in series(shuffled)] == [[2, 3, 4, 5]] * 2
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from legible import assert_readable, texts
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from small import top_nine
+from small import top_projections
 
 from zfutils.experiments.projections.figures.schematic import pooled_and_unpooled, schematic
 from zfutils.experiments.projections.figures.walk import support, walk
@@ -92,7 +92,7 @@ def test_windows_that_do_not_fit_are_averaged():
     (139, 4, 3, 1), (11, 1, 2, 9),
 ])  # fmt: skip
 def test_every_pixel_of_every_window_is_on_the_page_at_its_place(side, maps, columns, k):
-    top = top_nine(maps, k, side, layer="relu3")
+    top = top_projections(maps, k, side, layer="relu3")
     figure = projections.nine(top, columns=columns)
     assert_readable(figure)
     page, images = rendered(figure), figure.axes[0].images
@@ -115,8 +115,22 @@ def test_every_pixel_of_every_window_is_on_the_page_at_its_place(side, maps, col
     assert len(set(lefts)) == min(columns, maps)
 
 
+def test_projections_of_one_channel_are_shown_in_grey():
+    grey = top_projections(2, side=20, channels=1)
+    colours, patches, inside = tiles.colours_and_mask(grey, 1)
+    assert colours.shape == patches.shape == (*inside.shape, 3)
+    assert (patches == grey.patches[1]).all()
+    assert len(np.unique(colours)) > 100
+    for figure in (projections.nine(grey, columns=2), projections.second_layers({"a": grey, "b": grey})):
+        page = rendered(figure)
+        assert (page[..., :1] == page).all()
+    two = replace(grey, projections=grey.projections.repeat(2, -1), patches=grey.patches.repeat(2, -1))
+    with pytest.raises(ValueError, match=r"1 or 3 channels, got projections \(2, 9, 20, 20, 2\)"):
+        projections.nine(two, columns=2)
+
+
 def test_maps_are_named_by_their_number_in_both_halves():
-    figure = projections.nine(top_nine(2, numbers=[17, 203], layer="relu4"), columns=2)
+    figure = projections.nine(top_projections(2, numbers=[17, 203], layer="relu4"), columns=2)
     written = [text for text, _ in texts(figure)]
     assert sorted(written) == sorted(
         ["Layer 4: projections", "patches, 7×7 px", *["map 17"] * 2, *["map 203"] * 2]
@@ -124,7 +138,7 @@ def test_maps_are_named_by_their_number_in_both_halves():
 
 
 def test_a_map_that_answers_to_fewer_pictures_leaves_their_tiles_empty():
-    top = top_nine(1, side=10)
+    top = top_projections(1, side=10)
     top.strongest.values[0, 4:] = 0
     inside = tiles.colours_and_mask(top, 0)[-1]
     assert inside[:4].any((1, 2)).all()
@@ -135,14 +149,14 @@ def test_a_map_that_answers_to_fewer_pictures_leaves_their_tiles_empty():
 
 
 def test_where_the_page_is_too_narrow_windows_are_scaled_down_to_300_dots_an_inch():
-    figure = projections.nine(top_nine(6, side=139), columns=6)
+    figure = projections.nine(top_projections(6, side=139), columns=6)
     assert figure.dpi == pytest.approx(300, rel=0.02)
     assert figure.axes[0].images[0].get_array().shape[0] < 3 * 139
     assert_readable(figure)
 
 
 def test_arrays_that_do_not_belong_together_are_refused():
-    top = top_nine(2)
+    top = top_projections(2)
     short = replace(top, projections=top.projections[:1])
     with pytest.raises(ValueError, match=r"layer 'relu1': 2 maps .* got projections \(1, 9, 7, 7, 3\)"):
         projections.nine(short, columns=2)
@@ -153,14 +167,17 @@ def test_arrays_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="columns is 0; it must be 1 or more"):
         projections.nine(top, columns=0)
     with pytest.raises(ValueError, match=r"240 tiles do not fit on 7.5 inches; take fewer columns"):
-        projections.nine(top_nine(40, side=3), columns=40)
+        projections.nine(top_projections(40, side=3), columns=40)
 
 
 # ---- Fig. 6 d, e
 
 
 def test_second_layers_show_a_pixel_of_the_picture_at_one_size():
-    tops = {"Krizhevsky": top_nine(40, 2, 51, layer="relu2"), "ZFNet": top_nine(130, 2, 27, layer="relu2")}
+    tops = {
+        "Krizhevsky": top_projections(40, 2, 51, layer="relu2"),
+        "ZFNet": top_projections(130, 2, 27, layer="relu2"),
+    }
     figure = projections.second_layers(tops)
     assert_readable(figure)
     written = [text for text, _ in texts(figure)]
@@ -177,8 +194,8 @@ def test_second_layers_show_a_pixel_of_the_picture_at_one_size():
 
 def test_second_layers_are_of_two_networks_and_a_silent_map_is_hatched():
     with pytest.raises(ValueError, match="two networks stand side by side, not 1: one"):
-        projections.second_layers({"one": top_nine()})
-    silent = top_nine(1, side=20)
+        projections.second_layers({"one": top_projections()})
+    silent = top_projections(1, side=20)
     silent.strongest.values[:] = 0
     page = projections.second_layers({"a": silent, "b": silent}).axes[0].images[0].get_array()
     assert set(np.unique(page)) <= {tiles.OUTSIDE, tiles.HATCH, tiles.GUTTER}
@@ -232,6 +249,15 @@ def test_a_walk_of_any_length_is_readable(count):
     assert len(figure.axes) == count + 1
 
 
+def test_a_walk_in_one_channel_ends_in_grey():
+    signals = [(name, signal[:, :1]) for name, signal in steps()]
+    figure = walk(signals, np.full((30, 30, 1), 7, np.uint8), corner=(15, 20))
+    projection, picture = (axes.images[0].get_array() for axes in figure.axes[-2:])
+    assert projection.shape == picture.shape == (300, 300, 3)
+    assert (picture == 7).all()
+    assert (projection[..., :1] == projection).all()
+
+
 def test_a_signal_that_died_on_its_way_is_shown_whole():
     energy = np.zeros((6, 4))
     assert support(energy) == (slice(0, 6), slice(0, 4))
@@ -242,7 +268,7 @@ def test_a_signal_that_died_on_its_way_is_shown_whole():
 def test_a_walk_that_is_none_is_refused():
     patch = np.zeros((60, 60, 3), np.uint8)
     with pytest.raises(
-        ValueError, match="two or more steps, the last one with 3 maps; got 2, the last with 4"
+        ValueError, match="two or more steps, the last one with 1 or 3 maps; got 2, the last with 4"
     ):
         walk(steps()[:2], patch)
     with pytest.raises(ValueError, match="got 0"):

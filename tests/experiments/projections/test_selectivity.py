@@ -11,9 +11,11 @@ import small
 import torch
 from torch import nn
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.deconv.top_activations import top_activations
-from zfutils.experiments.projections import selectivity
+from zfutils.deconv.top_projections import top_projections
+from zfutils.experiments.projections import selectivity, within_map_similarity
 from zfutils.nets.geometry import Window
 
 GREY, RED_MINUS_GREEN = np.array([1.0, 1, 1]), np.array([1.0, -1, 0])
@@ -50,11 +52,8 @@ def network(*filters, stride=1, padding=0):
     return nn.Sequential(OrderedDict(conv1=conv, relu1=nn.ReLU()))
 
 
-def searched(model, images, *, layer="relu1", k=9, side=None, scale=1.0):
-    """The strongest and what they were searched with."""
-    options = {"side": side or images.size, "scale": scale}
-    every = torch.arange(len(images))
-    return top_activations(model, images, every, layers=[layer], k=k, **options)[layer], options
+def searched(model, inputs, *, layer="relu1", k=9):
+    return top_activations(model, inputs, layers=[layer], k=k)[layer]
 
 
 # ---- orientation
@@ -166,7 +165,8 @@ def test_a_window_that_the_border_cuts_is_shuffled_where_it_lies_in_the_picture(
 def steps():
     """Twelve pictures, each with an upright step from bright to dark somewhere."""
     x = np.arange(32)
-    return store([np.broadcast_to(np.where(x < 8 + i, 200 - i, 40), (32, 32)) for i in range(12)])
+    pictures = store([np.broadcast_to(np.where(x < 8 + i, 200 - i, 40), (32, 32)) for i in range(12)])
+    return Inputs.of(pictures)
 
 
 def halves(side=16):
@@ -176,8 +176,7 @@ def halves(side=16):
 
 def test_a_unit_that_sums_over_its_window_keeps_everything_and_an_edge_template_does_not(steps):
     model = network(np.ones((16, 16)), halves(), stride=2)
-    found, options = searched(model, steps)
-    table = selectivity.shuffled_response(model, steps, found, **options)
+    table = selectivity.shuffled_response(model, steps, searched(model, steps))
     assert list(table.columns) == ["map", "rank", "kept"]
     assert table["map"].tolist() == [0] * 9 + [1] * 9
     assert table["rank"].tolist() == [*range(9)] * 2
@@ -192,9 +191,10 @@ def test_a_unit_that_sums_over_its_window_keeps_everything_and_an_edge_template_
 
 def test_a_unit_keeps_what_its_own_shuffled_window_gives_it(steps):
     model = network(halves(), noise(16, 16), stride=3, padding=5)
-    found, options = searched(model, steps, k=3, side=30, scale=0.01)
-    table = selectivity.shuffled_response(model, steps, found, **options, seed=5, batch=4)
-    whole = steps.pixels.permute(0, 3, 1, 2).float()[:, :, 1:31, 1:31] * 0.01
+    inputs = Inputs.of(steps.images, side=30, scale=0.01)
+    found = searched(model, inputs, k=3)
+    table = selectivity.shuffled_response(model, inputs, found, seed=5, batch=4)
+    whole = steps.images.pixels.permute(0, 3, 1, 2).float()[:, :, 1:31, 1:31] * 0.01
     for row in table.itertuples():
         picture = whole[found.images[row.map, row.rank]].clone()
         place = (int(found.rows[row.map, row.rank]), int(found.columns[row.map, row.rank]))
@@ -208,14 +208,14 @@ def test_a_unit_keeps_what_its_own_shuffled_window_gives_it(steps):
 def tiny():
     """A network of two layers with norm between them, and its strongest in both."""
     torch.manual_seed(0)
-    return small.SPEC.build().train(), small.pictures(24)
+    return small.SPEC.build().train(), Inputs.of(small.pictures(24), scale=1 / 64)
 
 
 def test_neither_batches_nor_the_choice_of_maps_change_a_maps_values_nor_the_model(tiny):
-    model, images = tiny
-    found, options = searched(model, images, layer="relu2", k=4, scale=1 / 64)
+    model, inputs = tiny
+    found = searched(model, inputs, layer="relu2", k=4)
     tables = [
-        selectivity.shuffled_response(model, images, found, **options, **some)
+        selectivity.shuffled_response(model, inputs, found, **some)
         for some in ({"batch": 5}, {"batch": 64}, {"maps": 4}, {"maps": 4, "seed": 1})
     ]
     pd.testing.assert_frame_equal(*tables[:2], rtol=1e-4)
@@ -228,7 +228,7 @@ def test_neither_batches_nor_the_choice_of_maps_change_a_maps_values_nor_the_mod
     assert set(tables[3]["map"]) != set(chosen)
     assert model.training
     part = torch.tensor([7, 2])
-    numbered = selectivity.shuffled_response(model, images, found.of(part), **options, numbers=part)
+    numbered = selectivity.shuffled_response(model, inputs, found.of(part), numbers=part)
     pd.testing.assert_frame_equal(
         numbered, tables[0][tables[0]["map"].isin([2, 7])].reset_index(drop=True), rtol=1e-4
     )
@@ -236,36 +236,59 @@ def test_neither_batches_nor_the_choice_of_maps_change_a_maps_values_nor_the_mod
 
 def test_a_unit_that_does_not_answer_keeps_nothing_that_could_be_said(steps):
     model = network(-halves(), np.ones((16, 16)))  # steps the other way round would be needed
-    found, options = searched(model, steps)
+    found = searched(model, steps)
     assert (found.values[0] == 0).all()
-    table = selectivity.shuffled_response(model, steps, found, **options)
+    table = selectivity.shuffled_response(model, steps, found)
     assert table["kept"].isna().tolist() == [True] * 9 + [False] * 9
 
 
 def test_what_cannot_be_shuffled_or_was_not_searched_is_refused(tiny):
-    model, images = tiny
-    low, options = searched(model, images, layer="relu1", k=2, scale=1 / 64)
-    with pytest.raises(ValueError, match="windows of 'relu1' are 5 px; two tiles of 4 px"):
-        selectivity.shuffled_response(model, images, low, **options)
-    found, options = searched(model, images, layer="relu2", k=2, scale=1 / 64)
-    with pytest.raises(ValueError, match="2 maps need their numbers in 'relu2', 0…11; got none"):
-        selectivity.shuffled_response(model, images, found.of(torch.tensor([0, 3])), **options)
-    with pytest.raises(ValueError, match=r"0…11; got \[0, 12\]"):
-        selectivity.shuffled_response(
-            model, images, found.of(torch.tensor([0, 3])), **options, numbers=torch.tensor([0, 12])
-        )
-    with pytest.raises(ValueError, match="1…12 of the maps found can be measured, not 13"):
-        selectivity.shuffled_response(model, images, found, **options, maps=13)
-    with pytest.raises(ValueError, match=r"the set has 0…3"):
-        selectivity.shuffled_response(model, small.pictures(4), found, **options)
+    model, inputs = tiny
+    found = searched(model, inputs, layer="relu2", k=2)
+    part = found.of(torch.tensor([0, 3]))
+    for changed, options, message in (
+        (searched(model, inputs, k=2), {}, "windows of 'relu1' are 5 px; two tiles of 4 px"),
+        (part, {}, "2 maps need their numbers in 'relu2', 0…11; got none"),
+        (part, {"numbers": torch.tensor([0, 12])}, r"0…11; got \[0, 12\]"),
+        (found, {"maps": 13}, "1…12 of the maps found can be measured, not 13"),
+        (replace(found, layer="relu3"), {}, "sees the whole image"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            selectivity.shuffled_response(model, inputs, changed, **options)
+    with pytest.raises(ValueError, match=r"rows must name at least one of the 4 images, 0…3"):
+        selectivity.shuffled_response(model, Inputs.of(small.pictures(4), scale=1 / 64), found)
     with pytest.raises(ValueError, match=r"at side 40 and scale 1 'relu2' does not give the activations"):
-        selectivity.shuffled_response(model, images, found, **{**options, "scale": 1})
-    vector = replace(found, layer="relu3")
-    with pytest.raises(ValueError, match="sees the whole image"):
-        selectivity.shuffled_response(model, images, vector, **options)
+        selectivity.shuffled_response(model, replace(inputs, scale=1), found)
 
 
 # ---- the table
+
+
+def test_every_measure_is_taken_of_every_map_and_texture_where_windows_hold_two_tiles(tiny):
+    model, inputs = tiny
+    tops = {n: top_projections(model, inputs, layers=["relu1", "relu2"], k=3) for n in ("trained", "random")}
+    similarity = pd.concat(
+        within_map_similarity.within_and_across(top, of=of).assign(layer=int(name[-1]), network=n, of=of)
+        for of in ("projections", "patches")
+        for n, by_layer in reversed(tops.items())
+        for name, top in by_layer.items()
+    )
+    found = selectivity.measures(dict.fromkeys(tops, model), inputs, tops, similarity, seed=2)
+    counts = found.groupby(["layer", "measure"]).size().to_dict()
+    four = ("class", "colour", "likeness", "orientation")
+    assert counts == {(1, m): 16 for m in four} | {(2, m): 24 for m in (*four, "texture")}
+    top, of_layer = tops["random"]["relu2"], found[(found["layer"] == 2) & (found["network"] == "random")]
+    values = {measure: table["value"].to_numpy() for measure, table in of_layer.groupby("measure")}
+    np.testing.assert_allclose(
+        values["colour"], pd.DataFrame(selectivity.colour(top.projections)).mean(axis=1)
+    )
+    np.testing.assert_array_equal(
+        values["class"], within_map_similarity.commonest_class_share(top.strongest, inputs.images.labels)
+    )
+    lone = within_map_similarity.within_and_across(top)
+    np.testing.assert_array_equal(values["likeness"], lone["within"] - lone["across"])
+    kept = selectivity.shuffled_response(model, inputs, top.strongest, seed=2).groupby("map")["kept"].mean()
+    np.testing.assert_allclose(values["texture"], kept, rtol=1e-4)
 
 
 def test_a_row_is_the_mean_over_a_maps_nine_and_the_interval_is_over_maps():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from zfutils.deconv.top_activations import TopActivations
-from zfutils.deconv.top_projections import TopNine
+from zfutils.deconv.top_projections import TopProjections
 from zfutils.experiments.projections import within_map_similarity
 
 SIDE = 8
@@ -29,7 +29,9 @@ def nine(projections, *, images=None, inside=None, patches=None):
     inside = np.ones((maps, k, side, side), dtype=bool) if inside is None else inside
     patches = np.zeros(projections.shape, dtype=np.uint8) if patches is None else patches
     corners = np.zeros((maps, k), dtype=np.int64)
-    return TopNine(found(images), torch.arange(maps) + 10, projections, patches, inside, corners, corners)
+    return TopProjections(
+        found(images), torch.arange(maps) + 10, projections, patches, inside, corners, corners
+    )
 
 
 def noise(*shape, seed=0):

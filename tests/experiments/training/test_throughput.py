@@ -18,9 +18,11 @@ from zfutils.experiments.training.throughput import (
     training_flop,
 )
 from zfutils.nets import zoo
+from zfutils.nets.layers import layers_of
 from zfutils.training.recipe import Plateau, Training
 from zfutils.training.step import Step
 
+CPU = torch.device("cpu")
 SPEC = zoo.zfnet(4, 64).scaled(0.1)
 RECIPE = Training(
     epochs=1,
@@ -59,14 +61,14 @@ def test_the_arithmetic_of_a_step_is_what_pytorch_counts(base):
 
 
 def test_a_matrix_rate_is_positive_and_an_unknown_precision_is_refused():
-    assert 0 < matrix_rate("float32", side=64, seconds=0) < float("inf")
+    assert 0 < matrix_rate("float32", CPU, side=64, seconds=0) < float("inf")
     with pytest.raises(ValueError, match="precision 'fp8'; allowed are float32, bf16"):
-        matrix_rate("fp8", side=64, seconds=0)
+        matrix_rate("fp8", CPU, side=64, seconds=0)
 
 
 def test_the_pieces_of_a_step_are_all_layers_there_and_back_and_sum_to_the_whole(images):
-    table = step_time(SPEC, images, RECIPE, seconds=0)
-    layers = [name for name, _ in SPEC.build().named_children()]
+    table = step_time(SPEC, images, RECIPE, device=CPU, seconds=0)
+    layers = list(layers_of(SPEC.build()))
     assert list(table[table.phase == "forward"].layer) == [*layers, "loss"]
     assert list(table[table.phase == "backward"].layer) == ["loss", *reversed(layers)]
     assert set(table.phase) == {"data", "forward", "backward", "optimizer", "renormalise"}
@@ -79,7 +81,7 @@ def test_the_pieces_of_a_step_are_all_layers_there_and_back_and_sum_to_the_whole
 
 
 def test_every_piece_has_the_kind_of_its_layer(images):
-    table = step_time(SPEC, images, RECIPE, seconds=0)
+    table = step_time(SPEC, images, RECIPE, device=CPU, seconds=0)
     kinds = dict(zip(table.layer, table.kind, strict=True))
     assert {kinds[f"conv{i}"] for i in range(1, 6)} == {"convolution"}
     assert {kinds[name] for name in ("norm1", "norm2")} == {"contrast norm"}
@@ -91,7 +93,7 @@ def test_every_piece_has_the_kind_of_its_layer(images):
 
 
 def test_a_row_of_the_throughput_table_is_consistent_with_itself(images):
-    table = throughput(SPEC, images, RECIPE, precisions=["float32"], seconds=0)
+    table = throughput(SPEC, images, RECIPE, device=CPU, precisions=["float32"], seconds=0)
     row = table.iloc[0]
     assert len(table) == 1
     assert row.images_per_second == pytest.approx(row.batch / row.step_seconds)
@@ -99,12 +101,13 @@ def test_a_row_of_the_throughput_table_is_consistent_with_itself(images):
     assert row.fraction == pytest.approx(row.bound_seconds / row.step_seconds)
     assert row.flop_per_image == training_flop(SPEC)
     assert row.threads == torch.get_num_threads()
+    assert row.device_type == "cpu"
     assert row.repeats >= 3
 
 
 def test_a_step_is_that_of_sgd_with_renormalised_filters(images):
     recipe = RECIPE.model_copy(update={"radius": 1e-5, "input_scale": 1 / 64})
-    step = Step(dataclasses.replace(SPEC, dropout=0.0), recipe)
+    step = Step(dataclasses.replace(SPEC, dropout=0.0), recipe, device=CPU)
     start = step.model.fc8.weight.detach().clone()
     batch = next(full_batches(step, SPEC, images))
     loss = nn.functional.cross_entropy(step.model(batch.images), batch.labels)
@@ -116,7 +119,7 @@ def test_a_step_is_that_of_sgd_with_renormalised_filters(images):
 
 
 def test_batches_to_measure_with_are_full_and_use_every_image(images):
-    step = Step(SPEC, RECIPE)
+    step = Step(SPEC, RECIPE, device=CPU)
     batches = list(itertools.islice(full_batches(step, SPEC, images), 5))
     assert [len(batch.rows) for batch in batches] == [8] * 5
     seen = torch.cat([batch.rows for batch in batches])
@@ -126,6 +129,6 @@ def test_batches_to_measure_with_are_full_and_use_every_image(images):
 def test_measuring_leaves_the_random_state_alone(images):
     torch.manual_seed(3)
     state = torch.get_rng_state()
-    throughput(SPEC, images, RECIPE, precisions=["float32"], seconds=0)
-    step_time(SPEC, images, RECIPE, seconds=0)
+    throughput(SPEC, images, RECIPE, device=CPU, precisions=["float32"], seconds=0)
+    step_time(SPEC, images, RECIPE, device=CPU, seconds=0)
     assert torch.equal(torch.get_rng_state(), state)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from small import SPEC, pictures
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.experiments.transfer.features import (
     LAYERS,
@@ -16,7 +17,10 @@ from zfutils.experiments.transfer.features import (
 )
 from zfutils.nets.zoo import zfnet
 
-HOW = {"side": 32, "scale": 1 / 64}
+
+def seen(n):
+    """Pictures of 40 px as the network sees them."""
+    return Inputs.of(pictures(n), side=32, scale=1 / 64)
 
 
 def network():
@@ -40,10 +44,9 @@ def by_hooks(model, images, layers):
 
 
 def test_every_layer_gives_what_a_forward_pass_gives_there_pooled():
-    model, images = network(), pictures(24)
     layers = ("relu1", "relu2", "relu3")
-    found = features(model, images, layers, batch=7, at_most=100, **HOW)
-    whole = by_hooks(network(), images, layers)
+    found = features(network(), seen(24), layers, batch=7, at_most=100)
+    whole = by_hooks(network(), pictures(24), layers)
     assert list(found) == list(layers)
     np.testing.assert_allclose(found["relu3"], whole["relu3"], rtol=1e-4, atol=1e-5)
     assert whole["relu1"].shape[1:] == (8, 14, 14)  # into 3 × 3 regions: 8 · 9 = 72 features
@@ -60,8 +63,7 @@ def test_pooling_keeps_to_the_limit_and_never_enlarges():
 
 def test_the_stated_sizes_are_those_that_come_out():
     spec = zfnet(5, 96).scaled(0.125)
-    images = pictures(3, size=96)
-    found = features(spec.build(), images, LAYERS, side=96, scale=1 / 64)
+    found = features(spec.build(), Inputs.of(pictures(3, size=96), scale=1 / 64), LAYERS)
     stated = pooled_sizes(spec, LAYERS)
     assert [x.shape[1] for x in found.values()] == list(stated["features"])
     assert list(stated["pooled"]) == [10, 6, 5, 5, 5, 1, 1]  # √(1,200 / 12) = 10; layers 3 to 5 are 5 px
@@ -71,31 +73,33 @@ def test_the_stated_sizes_are_those_that_come_out():
 def test_nothing_above_the_last_layer_asked_for_is_run():
     model = network()
     model.fc3 = None  # would fail
-    assert features(model, pictures(4), ("relu1", "relu2"), **HOW)["relu2"].shape[0] == 4
+    assert features(model, seen(4), ("relu1", "relu2"))["relu2"].shape[0] == 4
 
 
 def test_the_model_is_left_as_it_was_and_dropout_is_off(capsys):
     model = network().train()
-    first, second = (
-        features(model, pictures(5), ("relu3",), progress=True, batch=2, **HOW) for _ in range(2)
-    )
+    first, second = (features(model, seen(5), ("relu3",), progress=True, batch=2) for _ in range(2))
     np.testing.assert_array_equal(first["relu3"], second["relu3"])
     assert model.training
     assert all(module.training for module in model)
     assert capsys.readouterr().out.splitlines() == ["features: 5 of 5 images"] * 2
 
 
-@pytest.mark.parametrize("layer", ["relu8", "conv1", "fc4"])
-def test_a_layer_that_is_not_there_is_refused_with_those_that_are(layer):
-    with pytest.raises(ValueError, match=f"layer '{layer}' is not in .*relu1, relu2, relu3"):
-        features(network(), pictures(2), (layer,), **HOW)
-    with pytest.raises(ValueError, match=f"layer '{layer}' is not in tiny; it has relu1, relu2, relu3"):
-        pooled_sizes(SPEC, (layer,))
+def test_features_are_of_the_images_asked_for_and_in_their_order():
+    rows = torch.tensor([7, 2, 5])
+    chosen, every = (features(network(), inputs, ("fc4",))["fc4"] for inputs in (seen(9).at(rows), seen(9)))
+    np.testing.assert_allclose(chosen, every[rows], rtol=1e-4, atol=1e-5)
+    assert chosen.shape == (3, 3), "the last layer gives the logits"
 
 
-def test_no_layer_is_refused():
+def test_a_layer_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(ValueError, match="layer 'relu8' is not in this network; it has conv1, relu1, pool1"):
+        features(network(), seen(2), ("relu8",))
     with pytest.raises(ValueError, match="no layer is asked for"):
-        features(network(), pictures(2), (), **HOW)
+        features(network(), seen(2), ())
+    for layer in ("relu8", "conv1", "fc4"):
+        with pytest.raises(ValueError, match=f"layer '{layer}' is not in tiny; it has relu1, relu2, relu3"):
+            pooled_sizes(SPEC, (layer,))
 
 
 def uniform(*colours, size=16):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import series
 from legible import assert_readable, texts
 
 from zfutils.experiments.transfer import figures
@@ -46,18 +47,17 @@ def test_every_fold_is_a_dot_and_every_mean_has_its_interval():
     figure = figures.learning_curves(table, means, chance=1 / 8)
     assert_readable(figure)
     (axes,) = figure.axes
-    assert {*NETWORKS, "chance", "1", "3", "6", "15", "30", "45", "60"} <= {text for text, _ in texts(figure)}
-    dots = [line for line in axes.lines if line.get_markersize() == 4]
+    assert {"1", "3", "6", "15", "30", "45", "60"} <= {text for text, _ in texts(figure)}
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [*NETWORKS, "chance"]
+    dots = [line for line in axes.lines if (line.get_marker(), line.get_markersize()) == ("o", 4)]
     assert sorted(y for line in dots for y in line.get_ydata()) == pytest.approx(
         sorted(100 * table["accuracy"])
     )
-    for box, network in zip(axes.containers, NETWORKS, strict=True):
+    for (line, ends), network in zip(series(axes), NETWORKS, strict=True):
         own = means[means["network"] == network]
-        np.testing.assert_allclose(np.asarray(box.lines[0].get_ydata(), float), own["accuracy"])
-        np.testing.assert_allclose(
-            np.asarray(box.lines[0].get_xdata(), float) / own["per_class"], 1, atol=0.1
-        )
-        ends = [segment[:, 1] for segment in box.lines[2][0].get_segments()]
+        assert line.get_label() == network
+        np.testing.assert_allclose(line.get_ydata(), own["accuracy"])
+        np.testing.assert_allclose(line.get_xdata() / own["per_class"], 1, atol=0.1)
         np.testing.assert_allclose(ends, own[["low", "high"]])
     assert axes.get_xscale() == "log"
 
@@ -77,11 +77,10 @@ def test_every_layer_stands_in_its_classifiers_panel():
     assert_readable(figure)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["linear SVM", "softmax"]
     for axes, kind in zip(figure.axes, ("svm", "softmax"), strict=True):
-        for box, network in zip(axes.containers, ("pretrained", "random weights"), strict=True):
+        for (line, _), network in zip(series(axes), ("pretrained", "random weights"), strict=True):
             own = means[(means["network"] == network) & (means["classifier"] == kind)]
-            np.testing.assert_allclose(np.asarray(box.lines[0].get_ydata(), float), own["accuracy"])
-            places = np.rint(np.asarray(box.lines[0].get_xdata(), float))
-            assert places.tolist() == [0, 1, 2, 3, 4, 5]
+            np.testing.assert_allclose(line.get_ydata(), own["accuracy"])
+            assert np.rint(line.get_xdata()).tolist() == [0, 1, 2, 3, 4, 5]
     (crosses,) = (line for line in figure.axes[0].lines if line.get_marker() == "x")
     assert crosses.get_xydata().tolist() == [[0, 44.8], [4, 86.2]]
 

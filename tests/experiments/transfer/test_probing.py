@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from small import RECIPE, SPEC, pictures
 
+from zfutils.data.inputs import Inputs
 from zfutils.experiments.transfer import probing
 from zfutils.experiments.transfer.classifiers import GRID, UNSPLIT, fit, held_out, per_class_accuracy
 from zfutils.experiments.transfer.folds import Fold, folds, short_classes
@@ -408,7 +409,9 @@ def test_a_network_from_scratch_is_scored_on_its_folds_test_and_its_own_training
         key: train(SPEC, own, RECIPE, tmp_path / str(key[0]), seed=0, paper=SPEC, say=lambda line: None)
         for key, own in sets.items()
     }
-    said, ended = from_scratch(networks, sets, target, drawn, RECIPE)
+    looks = {"side": 32, "scale": RECIPE.input_scale}
+    seen = {key: Inputs.of(own, **looks) for key, own in sets.items()}
+    said, ended = from_scratch(networks, seen, Inputs.of(target, **looks), drawn)
     assert ended[["fold", "per_class", "epochs"]].to_numpy().tolist() == [[0, 20, 4], [1, 20, 4]]
     assert ended["under_trained"].all()
     for fold in drawn:
@@ -418,5 +421,5 @@ def test_a_network_from_scratch_is_scored_on_its_folds_test_and_its_own_training
         with torch.no_grad():
             expected = network.model.eval()(crops.permute(0, 3, 1, 2) / 64).softmax(1)
         np.testing.assert_allclose(said[fold.number, 20].probabilities, expected, atol=1e-5)
-        error = evaluate(network.model, own, RECIPE, side=32).error()
+        error = evaluate(network.model, seen[fold.number, 20], precision="float32").error()
         assert ended["training_error"][fold.number] == error

@@ -1,7 +1,7 @@
 """What each part of the network contributes (Zeiler & Fergus 2013, §5.1, Table 3).
 
 A network is called by its base and its row of Table 3, "krizhevsky: without layer 7". Every row is trained
-with one recipe from the same seeds; its effect is its error less that of the base's row "none", over seeds
+with one recipe from the same seeds; its effect is its error minus that of the base's row "none", over seeds
 and pictures (`effects`). The claims of chapter 8 are weighted sums of the rows' errors, which can be
 taken of the paper's numbers too.
 """
@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from zfutils.data.pixels import Pixels, steps_taken
+from zfutils.data.inputs import Inputs
+from zfutils.data.pixels import steps_taken
 from zfutils.experiments.ablation.effects import (
     POINTS,
     Runs,
@@ -25,10 +26,10 @@ from zfutils.experiments.ablation.effects import (
 )
 from zfutils.experiments.ablation.ensembles import KINDS, ranks
 from zfutils.nets.zoo import ROWS
+from zfutils.runtime.devices import to_host
 from zfutils.stats.intervals import Interval, where_enough
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import Scores, evaluate
-from zfutils.training.recipe import Training
 from zfutils.training.trainer import held_out_rows
 
 BASE = "none"
@@ -52,17 +53,22 @@ ONE_CROP: dict[str, dict[str, float]] = {
 OVERFITTING: dict[str, float] = {WIDEST: 1, ZFNET: -1}
 
 
-def trained_on(scores: Scores, trained: Trained) -> Scores:
+def trained_on(runs: Runs, networks: Mapping[int, Trained]) -> dict[int, Scores]:
     """Of what a network says of the training pictures, that on those it learnt from.
 
     The share that was held out to watch the training was never learnt from, and would pass some of the
     validation error off as training error.
 
     Args:
-        scores: of all training pictures, in their order.
+        runs: scores of all training pictures, in their order, by seed.
+        networks: whose they are, by seed.
     """
-    rows, _ = held_out_rows(len(scores.labels), trained.record["identity"]["training"]["held_out"])
-    return Scores(scores.probabilities[rows.numpy()], scores.labels[rows.numpy()])
+    found = {}
+    for seed, scores in runs.items():
+        share = networks[seed].record["identity"]["training"]["held_out"]
+        learnt = to_host(held_out_rows(len(scores.labels), share)[0])
+        found[seed] = Scores(scores.probabilities[learnt], scores.labels[learnt])
+    return found
 
 
 def costs(networks: Mapping[str, Mapping[int, Trained]], *, pictures: int) -> pd.DataFrame:
@@ -73,8 +79,8 @@ def costs(networks: Mapping[str, Mapping[int, Trained]], *, pictures: int) -> pd
         pictures: in the training set, held-out ones included.
 
     Returns:
-        A row a network: name, seed, layers (with weights), parameters, multiply_adds (a picture, forward),
-        epochs, flat (whether the training loss ended it), pictures (seen in training) and seconds.
+        One row for each network: name, seed, layers (with weights), parameters, multiply_adds (a picture,
+        forward), epochs, flat (whether the training loss ended it), pictures (seen in training) and seconds.
     """
     rows = []
     for name, seeds in networks.items():
@@ -114,10 +120,10 @@ def table_3(
         seed: of the resampling.
 
     Returns:
-        A row a name: name, base, row, seeds; train, train_low, train_high (seeds by t) and validation,
-        validation_low, validation_high (seeds and pictures) top-1, points; top2, top5; layers, parameters,
-        multiply_adds, epochs (mean), pictures (mean), seconds (mean), under_trained (how many seeds had not
-        become flat). NaN where there are too few seeds or classes.
+        One row for each name: name, base, row, seeds; train, train_low, train_high (seeds by t) and
+        validation, validation_low, validation_high (seeds and pictures) top-1, points; top2, top5; layers,
+        parameters, multiply_adds, epochs (mean), pictures (mean), seconds (mean), under_trained (how many
+        seeds had not become flat). NaN where there are too few seeds or classes.
 
     Raises:
         ValueError: a name that is no row of the table or of which one of the three is missing, or seeds
@@ -212,7 +218,7 @@ def said(paper: pd.DataFrame, weights: Mapping[str, float], column: str = "top1"
 def gaps(
     validation: Mapping[str, Runs], training: Mapping[str, Runs], weights: Mapping[str, float]
 ) -> Float[np.ndarray, " seeds"]:
-    """The weighted sum of validation less training errors, a value a seed (points).
+    """The weighted sum of validation minus training errors, one value for each seed (points).
 
     With one network of weight 1 it is that network's gap; `OVERFITTING` is the claim's.
 
@@ -225,17 +231,17 @@ def gaps(
     return tables[0] - tables[1]
 
 
-def at_equal_epochs(networks: Mapping[str, Mapping[int, Trained]], images: Pixels) -> pd.DataFrame:
+def at_equal_epochs(networks: Mapping[str, Mapping[int, Trained]], inputs: Inputs) -> pd.DataFrame:
     """How far networks had come when all had been trained for as long: does a gap only show longer training?
 
     Args:
         networks: by name and seed.
-        images: what they were trained on.
+        inputs: the whole training set, as they see it.
 
     Returns:
-        A row a network: name, seed; epoch, the last that all of them reached, and loss, the training loss
-        in it; snapshot, the last epoch above 0 whose weights all of them kept, and train, the top-1 error
-        of the pictures learnt from at it, one crop (points). NaN where there is no such snapshot.
+        One row for each network: name, seed; epoch, the last that all of them reached, and loss, the training
+        loss in it; snapshot, the last epoch above 0 whose weights all of them kept, and train, the top-1
+        error of the pictures learnt from at it, one crop (points). NaN where there is no such snapshot.
 
     Raises:
         ValueError: there are no networks.
@@ -251,7 +257,7 @@ def at_equal_epochs(networks: Mapping[str, Mapping[int, Trained]], images: Pixel
             loss = one.history.set_index("epoch")["loss"][last]
             row = {"name": name, "seed": seed, "epoch": last, "loss": float(loss)}
             rows.append(row | {"snapshot": max(shared, default=np.nan)})
-            rows[-1]["train"] = _train_error(one, max(shared), images) if shared else np.nan
+            rows[-1]["train"] = _train_error(one, max(shared), inputs) if shared else np.nan
     return pd.DataFrame(rows)
 
 
@@ -265,11 +271,10 @@ def controls(table: pd.DataFrame, names: Iterable[str]) -> dict[str, dict[str, A
     return table.set_index("name").loc[list(names), columns].round(3).to_dict("index")
 
 
-def _train_error(trained: Trained, epoch: int, images: Pixels) -> float:
-    recipe = Training.model_validate(trained.record["identity"]["training"])
-    rows, _ = held_out_rows(len(images), recipe.held_out)
-    found = evaluate(trained.at(epoch), images, recipe, side=trained.spec.image, rows=rows)
-    return POINTS * found.error()
+def _train_error(trained: Trained, epoch: int, inputs: Inputs) -> float:
+    recipe = trained.record["identity"]["training"]
+    rows, _ = held_out_rows(len(inputs), recipe["held_out"])
+    return POINTS * evaluate(trained.at(epoch), inputs[rows], precision=recipe["precision"]).error()
 
 
 def _parts(name: str) -> tuple[str, str]:

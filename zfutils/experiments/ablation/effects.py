@@ -2,7 +2,7 @@
 
 Every network is trained from the same seeds and asked about the same pictures, so that its answers are a
 table, seeds × pictures, of which pictures it errs on. An effect is a weighted sum of such tables: one network
-less another, or a change less what its parts do. Seeds are paired by their number, which gives the pictures
+minus another, or a change minus what its parts do. Seeds are paired by their number, which gives the pictures
 of each epoch the same order and crops, and leaves the t distribution its n − 1 degrees of freedom.
 
 The interval resamples both. So does the smallest detectable difference: few seeds alone would promise more
@@ -42,7 +42,7 @@ class Effect:
 
 
 def wrong(runs: Runs, *, k: int = 1) -> Bool[np.ndarray, "seeds pictures"]:
-    """Which pictures a network errs on (top-k), a row a seed, smallest seed first.
+    """Which pictures a network errs on (top-k), one row for each seed, smallest seed first.
 
     Raises:
         ValueError: there is no seed, seeds were asked about different pictures, or k is too large.
@@ -73,7 +73,7 @@ def differences(
 
 
 def log_odds(networks: Mapping[str, Runs], weights: Mapping[str, float]) -> Float[np.ndarray, " seeds"]:
-    """The weighted sum of log-odds of the top-1 errors, a value a seed.
+    """The weighted sum of log-odds of the top-1 errors, one value for each seed.
 
     An error cannot exceed 1, so that changes of it need not add up where one of them is large; on this scale
     there is no ceiling. Half a picture is added to the wrong ones and to the right ones, which keeps an error
@@ -106,7 +106,7 @@ def over_seeds_and_pictures(values: Float[ArrayLike, "seeds pictures"], *, seed:
         values: as `differences` gives them.
 
     Raises:
-        statistics.TooFew: fewer than two seeds, or than eight pictures.
+        TooFew: fewer than two seeds, or than eight pictures.
     """
     table = np.asarray(values, dtype=float)
     interval = hierarchical_interval(table, resampled="seeds and validation pictures", seed=seed)
@@ -120,10 +120,10 @@ def over_seeds(values: Float[ArrayLike, " seeds"]) -> Effect:
     """An effect with seeds alone resampled, by Student's t.
 
     Args:
-        values: a difference a seed.
+        values: one difference for each seed.
 
     Raises:
-        statistics.TooFew: fewer than two seeds.
+        TooFew: fewer than two seeds.
     """
     array = np.asarray(values, dtype=float)
     return Effect(t_interval(array, resampled="seeds (t)"), _detectable(array))

@@ -53,7 +53,7 @@ def ranks(classes: int) -> tuple[int, ...]:
 
 
 def gain(members: Sequence[Scores], *, size: int | None = None, seed: int = 0) -> Interval:
-    """How much less an ensemble errs than its members do on the average: top-1, in points.
+    """How many fewer errors an ensemble makes than its members on average: top-1, in points.
 
     Args:
         members: networks, asked about the same pictures.
@@ -61,7 +61,7 @@ def gain(members: Sequence[Scores], *, size: int | None = None, seed: int = 0) -
 
     Raises:
         ValueError: a size of less than 2 or of more than there are, or members that do not match.
-        statistics.TooFew: fewer than two members or eight pictures.
+        TooFew: fewer than two members or eight pictures.
     """
     if len(members) < 2:
         raise TooFew(f"an ensemble is of two networks at least, got {len(members)}")
@@ -90,7 +90,7 @@ def table_2(kinds: Mapping[str, Runs], *, seed: int = 0) -> pd.DataFrame:
         seed: of the resampling.
 
     Returns:
-        A row for each line of the table and each k: row (as in `book/data/table_2.csv`), nets, k, error,
+        One row for each line of the table and each k: row (as in `book/data/table_2.csv`), nets, k, error,
         low, high (points, 95 %), n, resampled, and spread, half the t interval over seeds of a single
         network. One seed has no interval that speaks of seeds, and an ensemble of one is left out.
 

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
+from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import BLUE, INK, VERMILLION, new, styled
 
 # A row of Table 3: how it is called in a figure, and its marker.
@@ -39,8 +40,8 @@ def errors(table: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
     under-trained. Small dots are seeds.
 
     Args:
-        table: as `ablation.table_3` gives it.
-        seeds: as `ablation.by_seed` gives it.
+        table: as `contributions.table_3` gives it.
+        seeds: as `contributions.by_seed` gives it.
 
     Raises:
         ValueError: no rows, or one that is not in Table 3.
@@ -73,7 +74,7 @@ def effects(table: pd.DataFrame) -> Figure:
     """What each change does to the errors of its network, with the paper's effects beside.
 
     Args:
-        table: as `ablation.effects` gives it.
+        table: as `contributions.effects` gives it.
 
     Raises:
         ValueError: no rows, or one that is not in Table 3.
@@ -90,10 +91,8 @@ def effects(table: pd.DataFrame) -> Figure:
         axes.axvline(0, color=INK, lw=0.8)
         for base, (_, colour) in BASES.items():
             of_base = (own["base"] == base).to_numpy()
-            some = own[of_base]
-            ends = np.nan_to_num([some["estimate"] - some["low"], some["high"] - some["estimate"]])
-            look = {"color": colour, "fmt": "o", "capsize": 2.5, "elinewidth": 1.4}
-            axes.errorbar(some["estimate"], at[of_base] - 0.13, xerr=ends, **look)
+            look = {"color": colour, "marker": "o", "ls": ""}
+            estimates(axes, at[of_base] - 0.13, own[of_base], along="y", **look)
         axes.plot(own["paper"], at + 0.2, "D", mfc="white", mec=INK, ms=5.5)
         axes.set(title=title, xlabel="points of top-1 error; right is worse")
         axes.grid(axis="x")
@@ -116,10 +115,9 @@ def _network(axes: Axes, row: pd.Series, seeds: pd.DataFrame, split: str, x: flo
     colour, marker = BASES[row["base"]][1], ROWS[row["row"]][1]
     beside = axes.transData + ScaledTranslation(5 / 72, 0, axes.figure.dpi_scale_trans)
     axes.plot([x] * len(seeds), seeds[split], ".", color=colour, ms=3.5, transform=beside)
-    ends = np.nan_to_num([[row[split] - row[f"{split}_low"]], [row[f"{split}_high"] - row[split]]])
     filling = "white" if row["under_trained"] else colour
-    look = {"color": colour, "fmt": marker, "mfc": filling, "mec": colour, "ms": 6, "capsize": 2}
-    axes.errorbar(x, row[split], yerr=ends, elinewidth=0.9, label=row["name"], **look)
+    look = {"color": colour, "marker": marker, "mfc": filling, "ms": 6, "ls": "", "label": row["name"]}
+    estimates(axes, x, row, columns=(split, f"{split}_low", f"{split}_high"), **look)
 
 
 def _side_by_side(depths: pd.Series) -> np.ndarray:

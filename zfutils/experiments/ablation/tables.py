@@ -53,10 +53,10 @@ def table_2(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
 
 
 def table_3(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """Table 3, a line a row of either network.
+    """Table 3, one line for each row of either network.
 
     Args:
-        ours: as `ablation.table_3` gives it.
+        ours: as `contributions.table_3` gives it.
         paper: `book/data/table_3.csv`.
     """
     known = paper.set_index(["base", "row"])
@@ -80,8 +80,8 @@ def effects(ours: pd.DataFrame, spent: pd.DataFrame) -> pd.DataFrame:
     A reading says where a network of either row was stopped before its training loss was flat.
 
     Args:
-        ours: as `ablation.effects` gives them.
-        spent: as `ablation.costs` gives it.
+        ours: as `contributions.effects` gives them.
+        spent: as `contributions.costs` gives it.
     """
     lines, stopped = [], set(spent.loc[~spent["flat"], "name"])
     for one in ours[ours["measure"] == "validation"].to_dict("records"):
@@ -103,7 +103,7 @@ def effects(ours: pd.DataFrame, spent: pd.DataFrame) -> pd.DataFrame:
 
 
 def reading(effect: dict) -> str:
-    """What an effect says of the paper's: a row of `ablation.effects`, in words."""
+    """What an effect says of the paper's: a row of `contributions.effects`, in words."""
     if not effect["testable"]:
         return NOT_TESTABLE
     if effect["low"] <= 0 <= effect["high"]:
@@ -112,12 +112,12 @@ def reading(effect: dict) -> str:
 
 
 def gaps(found: Mapping[str, Effect | None], paper: pd.DataFrame, equal: pd.DataFrame) -> pd.DataFrame:
-    """Validation less training error of some networks, and how far they were at equal epochs.
+    """Validation minus training error of some networks, and how far they were at equal epochs.
 
     Args:
         found: the gaps over seeds, by the network's name.
         paper: `book/data/table_3.csv`.
-        equal: as `ablation.at_equal_epochs` gives it.
+        equal: as `contributions.at_equal_epochs` gives it.
     """
     means = equal.groupby("name")[["loss", "train"]].mean()
     lines = []
@@ -139,7 +139,7 @@ def costs(spent: pd.DataFrame) -> pd.DataFrame:
     """What the rows are and what their training took: means over seeds, and the sum of all.
 
     Args:
-        spent: as `ablation.costs` gives it.
+        spent: as `contributions.costs` gives it.
     """
     rows = spent.groupby("name", sort=False).agg(
         nets=("seed", "size"),

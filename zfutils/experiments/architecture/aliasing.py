@@ -7,60 +7,42 @@ pixel, its Nyquist frequency; what lies beyond comes out disguised as something 
 Frequencies are in cycles per pixel of the map that is subsampled.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from zfutils.data.pixels import Pixels
+from zfutils.data.inputs import Inputs
+from zfutils.nets.activations import activations
+from zfutils.nets.layers import layers_of
+from zfutils.runtime.devices import to_host
 from zfutils.stats.intervals import bootstrap_interval
 
 
-@torch.no_grad()
-def greatest_responses(
-    model: nn.Sequential,
-    images: Pixels,
-    rows: Int64[Tensor, " n"],
-    *,
-    side: int,
-    scale: float,
-    batch: int = 32,
-) -> Float[np.ndarray, " maps"]:
+def greatest_responses(model: nn.Module, inputs: Inputs, *, batch: int = 32) -> Float[np.ndarray, " maps"]:
     """Greatest response of every layer-1 filter (the ReLU's output) over images and positions.
 
     Args:
-        model: begins with a convolution.
-        images: the set, centred as in training.
-        rows: which images; a filter called silent should have been shown 1,000 at least.
-        side: of the centre crop (pixels).
-        scale: what images are multiplied by, as in training.
+        model: a chain that begins with a convolution.
+        inputs: the images; a filter called silent should have been shown 1,000 at least.
         batch: images at a time.
 
     Raises:
-        ValueError: no convolution first, no images, rows or a crop that the set does not have.
+        ValueError: no convolution first.
     """
-    conv = next(model.children(), None)
-    if not isinstance(conv, nn.Conv2d):
-        raise ValueError(f"layer 1 must be a Conv2d, the model begins with {type(conv).__name__}")
-    found = torch.zeros(conv.out_channels, device=conv.weight.device)
-    for pictures, _ in _batches(images, rows, side, scale, batch):
-        found = torch.maximum(found, conv(pictures.to(found.device)).amax((0, 2, 3)))
-    return found.cpu().numpy()
+    name, first = next(iter(layers_of(model).items()))
+    if not isinstance(first, nn.Conv2d):
+        raise ValueError(f"layer 1 must be a Conv2d, the model begins with {type(first).__name__}")
+    peaks = [seen.layers[name].amax((0, 2, 3)) for seen in activations(model, inputs, [name], batch=batch)]
+    return to_host(torch.stack(peaks).amax(0).relu())
 
 
-@torch.no_grad()
 def energy_beyond_nyquist(
-    model: nn.Sequential,
-    images: Pixels,
-    rows: Int64[Tensor, " n"],
-    *,
-    side: int,
-    scale: float,
-    upto: str = "pool2",
-    batch: int = 8,
+    model: nn.Module, inputs: Inputs, *, upto: str = "pool2", batch: int = 8
 ) -> pd.DataFrame:
     """How much of each map its subsampling cannot carry: its energy beyond the stride's Nyquist frequency.
 
@@ -69,11 +51,8 @@ def energy_beyond_nyquist(
     network itself passes on is every stride-th value of that map.
 
     Args:
-        model: a chain of named modules, as `NetworkSpec.build` gives it.
-        images: the set, centred as in training.
-        rows: which images.
-        side: of the centre crop (pixels).
-        scale: what images are multiplied by, as in training.
+        model: a chain of named layers, as `NetworkSpec.build` gives it.
+        inputs: the images, as the network sees them.
         upto: the last convolution or pooling to look at; "conv1" for layer 1 alone.
         batch: images at a time; memory holds that many layer-1 maps at stride 1.
 
@@ -82,33 +61,27 @@ def energy_beyond_nyquist(
 
     Raises:
         ValueError: `upto` is no such layer, strides that differ between the axes, a map too small for its
-            stride, no images, rows or a crop that the set does not have.
+            stride.
     """
-    windows = {n: m for n, m in model.named_children() if isinstance(m, nn.Conv2d | nn.MaxPool2d)}
+    windows = layers_of(model, nn.Conv2d, nn.MaxPool2d)
     if upto not in windows:
         raise ValueError(
             f"{upto!r} is no convolution or pooling of this network; it has {', '.join(windows)}"
         )
-    strides = {name: _stride(name, module) for name, module in windows.items()}
-    device, training = next(model.parameters()).device, model.training
-    model.eval()
-    found = []
-    try:
-        for x, chosen in _batches(images, rows, side, scale, batch):
-            x = x.to(device)
-            for name, module in model.named_children():
-                stride = strides.get(name, 1)
-                if stride > 1:
-                    full = _at_stride_1(module, x)
-                    shares = torch.stack([share_beyond_nyquist(one, stride) for one in full]).cpu().numpy()
-                    found.append(_tidy(name, stride, chosen.cpu().numpy(), shares))
-                if name == upto:
-                    break
-                x = module(x)
-    finally:
-        model.train(training)
-    if not found:
+    reached = list(windows)[: list(windows).index(upto) + 1]
+    strides = {name: _stride(name, windows[name]) for name in reached}
+    subsampling = {name: stride for name, stride in strides.items() if stride > 1}
+    if not subsampling:
         raise ValueError(f"nothing up to {upto!r} subsamples: every stride is 1")
+    below = {name: lower for lower, name in pairwise(layers_of(model))}
+    asked = [below.get(name, name) for name in subsampling]  # what is below the first layer are the images
+    found = []
+    for seen in activations(model, inputs, asked, batch=batch):
+        for name, stride in subsampling.items():
+            given = seen.layers[below[name]] if name in below else seen.images
+            full = _at_stride_1(windows[name], given)
+            shares = torch.stack([share_beyond_nyquist(one, stride) for one in full])
+            found.append(_tidy(name, stride, to_host(seen.rows), to_host(shares)))
     return pd.concat(found, ignore_index=True)
 
 
@@ -184,19 +157,6 @@ def aliasing_intervals(pictures: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame
     return pd.DataFrame(found, columns=["layer", "stride", "estimate", "low", "high", "n"])
 
 
-def _batches(
-    images: Pixels, rows: Tensor, side: int, scale: float, batch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Centre crops and their rows, a few at a time; refuses what the set does not have."""
-    if len(rows) == 0 or rows.min() < 0 or rows.max() >= len(images):
-        raise ValueError(f"rows must name at least one of the {len(images)} images, 0…{len(images) - 1}")
-    if not 1 <= side <= images.size or batch < 1 or scale <= 0:
-        allowed = f"side 1…{images.size}, batch at least 1, scale above 0"
-        raise ValueError(f"got side {side}, batch {batch}, scale {scale}; allowed are {allowed}")
-    for (view,) in images.views(rows, crops=1, batch=batch, side=side, scale=scale):
-        yield view.images, view.rows
-
-
 def _stride(name: str, module: nn.Conv2d | nn.MaxPool2d) -> int:
     strides = {module.stride} if isinstance(module.stride, int) else set(module.stride)
     if len(strides) > 1:
@@ -204,6 +164,7 @@ def _stride(name: str, module: nn.Conv2d | nn.MaxPool2d) -> int:
     return strides.pop()
 
 
+@torch.no_grad()
 def _at_stride_1(module: nn.Module, x: Tensor) -> Tensor:
     """What a convolution or pooling would give if it moved by one pixel."""
     if isinstance(module, nn.Conv2d):

@@ -20,6 +20,7 @@ from torch import Tensor
 from zfutils.experiments.architecture.filter_images import fig_6, filter_images
 from zfutils.experiments.architecture.network_drawing import network_to_scale
 from zfutils.nets.filters import MIDDLE, filter_table, radial_average
+from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDTH, bare, logarithmic, new, styled
 
 __all__ = [
@@ -147,7 +148,7 @@ def _draw_spectrum(axes: Axes, filters: Tensor, colour: str, *, hollow: bool) ->
     mean = power.mean()
     style = {"linestyle": "--", "linewidth": 1.2} if hollow else {"linestyle": "-", "linewidth": 2}
     axes.plot(mean.index, mean, color=colour, **style)
-    if not hollow:
+    if not hollow:  # by hand, since the mean may lie outside the middle half, as no estimate may
         low, high = power.quantile(0.25).clip(lower=mean.min() / 3), power.quantile(0.75)
         axes.fill_between(mean.index, low, high, color=colour, alpha=0.15, linewidth=0)
 
@@ -176,9 +177,8 @@ def aliasing(intervals: pd.DataFrame) -> Figure:
         for filters, colour, face, shift in looks:
             group = table[table["filters"] == filters]
             y = [layers.index(key) + shift for key in zip(group["layer"], group["stride"], strict=True)]
-            error = (group["estimate"] - group["low"], group["high"] - group["estimate"])
-            style = {"color": colour, "markerfacecolor": face, "capsize": 3}
-            axes.errorbar(group["estimate"], y, xerr=error, fmt=MARKERS[i], **style)
+            style = {"color": colour, "markerfacecolor": face, "marker": MARKERS[i], "linestyle": ""}
+            estimates(axes, y, group, along="y", **style)
         axes.set_yticks(range(len(layers)), [f"{layer}\nstride {stride}" for layer, stride in layers])
         axes.set(xlim=(0, 1.08 * intervals["high"].max()), ylim=(most - 0.5, -0.5), title=network)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -18,6 +18,7 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from zfutils.plotting.style import VERMILLION, WIDTH, bare, new, styled
+from zfutils.runtime.devices import to_host
 
 Scale = Literal["own", "layer"]
 COLUMNS = 12  # of a layer that has the page to itself
@@ -104,7 +105,7 @@ def mosaic(
         raise ValueError(f"filters on 1 or 3 colours can be shown, not of shape {tuple(weight.shape)}")
     if scale not in ("own", "layer"):
         raise ValueError(f"scale is 'own' or 'layer', not {scale!r}")
-    filters = weight.detach().float().cpu().permute(0, 2, 3, 1).numpy()
+    filters = to_host(weight.permute(0, 2, 3, 1)).astype(np.float32)
     filters = np.broadcast_to(filters, (*filters.shape[:3], 3))
     largest = np.abs(filters).max((1, 2, 3) if scale == "own" else None, keepdims=True)
     shown = 0.5 + 0.5 * filters / np.maximum(largest, np.finfo(np.float32).tiny)

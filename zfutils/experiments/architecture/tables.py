@@ -1,11 +1,16 @@
-"""Tables of chapter 1: every layer of a network, beside what the paper's figure says."""
+"""Tables of chapter 1: a network's layers beside what the paper says of them, dead filters, and errors."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from zfutils.nets.specs import NetworkSpec
+from zfutils.stats.formatting import ranged
+from zfutils.stats.intervals import proportion_interval
+from zfutils.training.checkpoints import Trained
+from zfutils.training.evaluation import Scores
 
 
 def stage_table(spec: NetworkSpec, paper: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -31,5 +36,40 @@ def stage_table(spec: NetworkSpec, paper: pd.DataFrame | None = None) -> pd.Data
                 if words
                 else "number of classes"
             )
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def dead_table(filters: Mapping[str, Mapping[str, pd.DataFrame]]) -> pd.DataFrame:
+    """How many filters of layer 1 are dead, one row for every network before and after training.
+
+    Args:
+        filters: by time ("before training") and network, as `filters.filter_table` gives them.
+    """
+    return pd.DataFrame(
+        {"network": f"{network}, {time}"}
+        | {kind: f"{int(table[kind].sum())} of {len(table)}" for kind in ("blank", "silent", "dead")}
+        for time, tables in filters.items()
+        for network, table in tables.items()
+    )
+
+
+def error_table(networks: Mapping[str, Trained], scores: Mapping[tuple[str, int], Scores]) -> pd.DataFrame:
+    """Top-1 errors with their intervals over images (Wilson), and what each network costs, one row for each.
+
+    Args:
+        networks: by name.
+        scores: by network and number of crops, which is 10 or 1.
+    """
+    rows = []
+    for name, trained in networks.items():
+        row = {"network": name}
+        for crops, words in ((10, "ten crops"), (1, "centre crop")):
+            wrong = scores[name, crops].wrong()
+            error = proportion_interval(int(wrong.sum()), len(wrong), resampled="images")
+            row[words] = ranged(100 * error.estimate, 100 * error.low, 100 * error.high, unit=" %")
+        row["parameters"] = f"{trained.spec.parameters:,}"
+        row["multiply-adds (million)"] = f"{trained.spec.multiply_adds / 1e6:,.0f}"
+        row["training (s)"] = f"{trained.seconds:,.0f}"
         rows.append(row)
     return pd.DataFrame(rows)

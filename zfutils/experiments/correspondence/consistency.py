@@ -42,7 +42,7 @@ class Consistency:
         seed: of the draws, which are the same for all squares, layers and measures: differences are paired.
 
     A draw takes n faces with replacement; a pair of a face with its own copy is left out
-    (`statistics.pairs_interval`, the vertex bootstrap of Snijders & Borgatti 1999). Places stay as they are.
+    (`intervals.pairs_interval`, the vertex bootstrap of Snijders & Borgatti 1999). Places stay as they are.
     """
 
     def __init__(self, changes: SignChanges, *, seed: int = 0) -> None:
@@ -58,7 +58,7 @@ class Consistency:
         return np.concatenate([np.ones((1, n)), drawn[drawn.max(1, initial=0) < n]])
 
     @cached_property
-    def _values(self) -> dict[str, dict[str, Float[np.ndarray, "covers draws"]]]:
+    def _values(self) -> dict[str, dict[str, Float[np.ndarray, "squares draws"]]]:
         found = {}
         for layer, signs in self.changes.signs.items():
             tables = [pairs(s, s) for s in signs]
@@ -151,7 +151,7 @@ class Consistency:
         return permutation_p(ours, theirs, measure=measure, seed=seed)
 
     def summary(self, *, seed: int = 0) -> pd.DataFrame:
-        """A row a layer and name: what was found.
+        """What was found, one row per layer and name.
 
         Returns:
             Columns layer, occluded; delta, kappa and changed, each with its _low and _high (NaN below eight
@@ -178,7 +178,7 @@ class Consistency:
         return pd.DataFrame(rows)
 
     def by_place(self) -> pd.DataFrame:
-        """A row a layer and square, also for every single random place: delta, kappa and changed."""
+        """One row per layer and square, also for every single random place: delta, kappa and changed."""
         rows = [
             {"layer": layer, "occluded": name} | {m: self._values[layer][m][i, 0] for m in MEASURES}
             for layer in self.layers

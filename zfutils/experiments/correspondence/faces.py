@@ -22,6 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from zfutils.data import photos
+from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages, Scene
 
 PARTS = ("right eye", "left eye", "nose")
@@ -29,7 +30,7 @@ KINDS = ("cat", "dog", "rabbit", "bear")  # of the parts world: the other animal
 FILL = 0.8  # share of the frame's area that the face's box fills, at least
 _DRAWN_AS = {"right eye": "left eye", "left eye": "right eye", "nose": "nose"}  # as the picture shows them
 _NOT_FACE = ("ear", "whiskers")
-_PROBED = 256  # pixels a side: at which a drawn face is measured
+_PROBED = 256  # side (pixels) at which a drawn face is measured
 POINTS = [f"{part.replace(' ', '_')}_{axis}" for part in PARTS for axis in "xy"]
 BOX = ["face_left", "face_top", "face_right", "face_bottom"]
 
@@ -44,7 +45,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces, one a picture; `points` are x and y of each of `PARTS`, in pixels from the top left corner."""
+    """Faces, one per picture; `points` are x and y of each of `PARTS`, in pixels from the top left corner."""
 
     images: UInt8[np.ndarray, "n side side 3"]
     points: Float[np.ndarray, "n parts 2"]
@@ -188,7 +189,7 @@ def annotation_differences(first: pd.DataFrame, second: pd.DataFrame, *, size: i
         size: of the pictures (pixels).
 
     Returns:
-        A row a face and part: file, part, pixels.
+        One row per face and part: file, part, pixels.
 
     Raises:
         ValueError: no face was marked twice.
@@ -237,13 +238,17 @@ def photographed_faces(marked: pd.DataFrame, root: Path, *, side: int, size: int
     return Faces(np.stack(images), np.array(points), np.array(filled), names, tuple(marked["file"]))
 
 
-def inputs(
-    images: UInt8[np.ndarray, "n side side 3"], mean: Float[Tensor, "size size 3"], *, scale: float
-) -> Float[Tensor, "n 3 side side"]:
-    """Pictures as a network takes them: centred with the middle of the training mean, and scaled."""
-    side, size = images.shape[1], mean.shape[0]
-    if side > size:
-        raise ValueError(f"frames of {side} px are larger than the training images, {size} px")
-    low = (size - side) // 2
-    middle = mean[low : low + side, low : low + side].cpu()
-    return ((torch.from_numpy(images) - middle) * scale).permute(0, 3, 1, 2).contiguous()
+def centred(images: UInt8[np.ndarray, "n side side 3"], like: Inputs) -> Float[Tensor, "n 3 side side"]:
+    """Faces as a network takes them: centred and scaled as images of a set are, on which it was trained.
+
+    Args:
+        images: faces as large as the crops of the set.
+        like: images of the set, as the network sees them.
+
+    Raises:
+        ValueError: faces of another size.
+    """
+    if images.shape[1] != like.side:
+        raise ValueError(f"faces of {images.shape[1]} px; the network sees {like.side} px")
+    mean = like.mean()
+    return (torch.from_numpy(images).permute(0, 3, 1, 2).to(mean) - mean) * like.scale

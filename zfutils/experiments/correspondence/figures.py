@@ -12,6 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from zfutils.experiments.correspondence.consistency import MEASURES
 from zfutils.experiments.correspondence.faces import PARTS
 from zfutils.experiments.correspondence.occluders import OWN, SAME
+from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import (
     BLUE,
     CYCLE,
@@ -34,7 +35,7 @@ SHORT = {SAME: "random,\none place for all", OWN: "random,\na place for each"}
 
 @styled
 def fig_8(pictures: UInt8[np.ndarray, "lines n side side 3"], names: Sequence[str]) -> Figure:
-    """Faces, a column each; a line for each way of covering them.
+    """Faces, one column each; one row for each way of covering them.
 
     Args:
         pictures: the first line usually uncovered.
@@ -103,12 +104,12 @@ def contact_sheet(
 def sign_changes(
     tables: Mapping[str, pd.DataFrame], *, measure: str = "delta", paper: pd.DataFrame | None = None
 ) -> Figure:
-    """A measure by what was covered, a panel a layer, networks side by side, with 95 % intervals.
+    """A measure by what was covered, one panel per layer, networks side by side, with 95 % intervals.
 
     Args:
         tables: by name of the network, as `Consistency.summary` gives them; at most five.
         measure: "delta", "kappa" or "changed".
-        paper: Table 1, as `correspondence.PAPER`, for "delta".
+        paper: Table 1, as `sign_changes.PAPER`, for "delta".
 
     Raises:
         ValueError: another measure, or no table.
@@ -126,9 +127,9 @@ def sign_changes(
         for k, (name, table) in enumerate(tables.items()):
             own = table[table["layer"] == layer].set_index("occluded").loc[covered]
             places = np.arange(len(covered)) + 0.2 * (k - (shown - 1) / 2)
-            ends = [(own[measure] - own[f"{measure}_low"]), (own[f"{measure}_high"] - own[measure])]
-            look = {"color": CYCLE[k], "fmt": MARKERS[k], "capsize": 2.5, "elinewidth": 1.2}
-            axes.errorbar(own[measure], places, xerr=np.nan_to_num(ends), label=name, **look)
+            columns = (measure, f"{measure}_low", f"{measure}_high")
+            look = {"color": CYCLE[k], "marker": MARKERS[k], "ls": "", "label": name}
+            estimates(axes, places, own, columns=columns, along="y", **look)
         if paper is not None:
             _paper(axes, paper, layer, covered, 0.2 * (shown - 1) / 2)
         axes.set_title(words(layer))
@@ -147,9 +148,10 @@ def _paper(axes: Axes, paper: pd.DataFrame, layer: str, covered: Sequence[str], 
     """The paper's values; its one random row stands at our first random kind."""
     random = next((i for i, name in enumerate(covered) if name in (SAME, OWN)), None)
     places = [random if row == "random" else covered.index(row) for row in paper["occluded"]]
-    look = {"color": INK, "fmt": "D", "mfc": "white", "capsize": 2.5, "elinewidth": 1.2}
-    at = np.array(places) + shift
-    axes.errorbar(paper[layer], at, xerr=paper[f"{layer}_spread"], label="the paper, five faces", **look)
+    value, spread = paper[layer], paper[f"{layer}_spread"]
+    table = pd.DataFrame({"estimate": value, "low": value - spread, "high": value + spread})
+    look = {"color": INK, "marker": "D", "mfc": "white", "ls": "", "label": "the paper, five faces"}
+    estimates(axes, np.array(places) + shift, table, along="y", **look)
 
 
 @styled

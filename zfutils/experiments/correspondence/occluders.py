@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
-from zfutils.experiments.correspondence.faces import PARTS, Faces, inputs
+from zfutils.data.inputs import Inputs
+from zfutils.experiments.correspondence.faces import PARTS, Faces
 
 SQUARE = 7 / 32  # side of a square, in sides of the frame: 28 px of 128
 GREY = 128  # its level
@@ -21,14 +22,14 @@ SAME, OWN = "one place for all faces", "a place for each face"  # the two kinds 
 
 @dataclass(frozen=True)
 class Occluders:
-    """Equal squares, one a face, under every name: over a part, or at random places.
+    """Equal squares, each on every face: over a part, or at random places.
 
-    `corners[c, i]` are top and left of square c on face i (pixels); a random kind's name stands there once
+    `corners[s, i]` are top and left of square s on face i (pixels); a random kind's name stands there once
     for each of its places.
     """
 
     names: tuple[str, ...]
-    corners: Int64[np.ndarray, "covers n 2"]
+    corners: Int64[np.ndarray, "squares n 2"]
     size: int
     side: int  # of the frames
 
@@ -36,10 +37,10 @@ class Occluders:
         far = self.side - self.size
         outside = (self.corners < 0) | (self.corners > far)
         if outside.any():
-            cover, face, _ = np.argwhere(outside)[0]
-            top, left = self.corners[cover, face]
+            square, face, _ = np.argwhere(outside)[0]
+            top, left = self.corners[square, face]
             raise ValueError(
-                f"the square of {self.size} px over {self.names[cover]} of face {face} is not in the frame: "
+                f"the square of {self.size} px over {self.names[square]} of face {face} is not in the frame: "
                 f"row {top}, column {left}; corners may lie in 0…{far}"
             )
 
@@ -52,18 +53,14 @@ class Occluders:
         names, corners = tuple(self.names[c] for c in chosen), self.corners[list(chosen)]
         return replace(self, names=names, corners=corners if faces is None else corners[:, list(faces)])
 
-    def masks(self) -> Bool[np.ndarray, "covers n side side"]:
+    def masks(self) -> Bool[np.ndarray, "squares n side side"]:
         """Which pixels the squares cover."""
-        at = np.arange(self.side)
-        rows, columns = ((at >= low[..., None]) & (at < low[..., None] + self.size) for low in self._corners)
+        at, starts = np.arange(self.side), self.corners[..., None]
+        rows, columns = np.moveaxis((at >= starts) & (at < starts + self.size), 2, 0)
         return rows[..., :, None] & columns[..., None, :]
 
-    @property
-    def _corners(self) -> tuple[Int64[np.ndarray, "covers n"], Int64[np.ndarray, "covers n"]]:
-        return self.corners[..., 0], self.corners[..., 1]
 
-
-def covers(
+def over_faces(
     faces: Faces, *, share: float = SQUARE, places: int = 24, overlap: float = 0.0, seed: int = 0
 ) -> Occluders:
     """Squares of one size over each part, and at random places of both kinds that spare the parts.
@@ -107,15 +104,18 @@ def _sparing(
     return (area <= overlap * size**2).all(0)
 
 
-def grey(
-    side: int, mean: Float[Tensor, "size size 3"], *, scale: float, level: int = GREY
-) -> Float[Tensor, "3 side side"]:
-    """A picture of one grey as a network takes it: what a square shows."""
-    return inputs(np.full((1, side, side, 3), level, dtype=np.uint8), mean, scale=scale)[0]
+def grey(like: Inputs, *, level: int = GREY) -> Float[Tensor, "3 side side"]:
+    """A picture of one grey as a network takes it, which is what a square shows.
+
+    Args:
+        like: images of a set, as the network sees them.
+        level: of the grey, in 0…255.
+    """
+    return (level - like.mean()) * like.scale
 
 
 def covered_pictures(
     faces: Faces, squares: Occluders, *, level: int = GREY
-) -> UInt8[np.ndarray, "covers n side side 3"]:
+) -> UInt8[np.ndarray, "squares n side side 3"]:
     """The faces with every square on them, to be looked at."""
     return np.where(squares.masks()[..., None], np.uint8(level), faces.images[None])

@@ -25,7 +25,7 @@ class SignChanges:
     """Signs of the change of every unit under every square: −1, 0 or 1, by layer."""
 
     names: tuple[str, ...]  # of the squares; a random kind's stands there once for each place
-    signs: Mapping[str, Int8[np.ndarray, "covers n units"]]
+    signs: Mapping[str, Int8[np.ndarray, "squares n units"]]
 
     def of(self, rows: Sequence[int]) -> "SignChanges":
         """Those of some of the faces."""
@@ -107,7 +107,7 @@ def permutation_p(
     """Two-sided p of the parts' Δ or κ against that of random places, exchanged within faces.
 
     For each choice of faces, the signs under the part and under the random place change names in these
-    faces, and the statistic is computed again: the measure of what is now called random less that of what is
+    faces, and the statistic is computed again: the measure of what is now called random minus that of what is
     now called the part, mean over all parts and places, the same faces exchanged for every one of them. p is
     the share of choices whose statistic is at least as far from 0 as the data's.
 

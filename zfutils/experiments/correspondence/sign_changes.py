@@ -8,20 +8,21 @@ agreement corrected for chance, κ, stand beside it (`sign_agreement`).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int8
 from torch import Tensor, nn
 
 from zfutils.experiments.correspondence.consistency import Consistency
 from zfutils.experiments.correspondence.faces import PARTS
 from zfutils.experiments.correspondence.occluders import SAME, Occluders
 from zfutils.experiments.correspondence.sign_agreement import SignChanges, over_pairs, pairs
-from zfutils.nets.chains import chain
+from zfutils.nets.activations import forward
+from zfutils.runtime.devices import device_of, to_host
 
 LAYERS = ("relu5", "relu7")
 TOLERANCE = 1e-6  # of the largest activation
@@ -36,7 +37,6 @@ PAPER = pd.DataFrame(  # Table 1; what ± means is not said
 )
 
 
-@torch.no_grad()
 def sign_changes(
     model: nn.Module,
     images: Float[Tensor, "n c side side"],
@@ -59,49 +59,31 @@ def sign_changes(
     Raises:
         ValueError: a layer that the network does not have, fewer than two faces, or squares for other ones.
     """
-    flat = chain(model)
-    steps = dict(flat.named_children())
-    if unknown := [layer for layer in layers if layer not in steps]:
-        raise ValueError(f"layer {unknown[0]!r} is not in this network; it has {', '.join(steps)}")
-    n = len(images)
-    if n < 2:
+    if (n := len(images)) < 2:
         raise ValueError(f"a correspondence is between two faces at least, got {n}")
     if squares.corners.shape[1] != n or squares.side != images.shape[-1]:
         there = f"{squares.corners.shape[1]} faces of {squares.side} px"
         raise ValueError(f"the squares are for {there}, the images are {n} of {images.shape[-1]} px")
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    was_training, grey = model.training, grey.to(device)
-    model.eval()
-    try:
-        whole = _activations(steps, images.to(device), layers, batch)
-        silent = {layer: TOLERANCE * x.abs().amax(1, keepdim=True) for layer, x in whole.items()}
-        found: dict[str, list[Tensor]] = {layer: [] for layer in layers}
-        for number in range(len(squares.names)):
-            mask = torch.from_numpy(squares.of([number]).masks()[0][:, None]).to(device)
-            covered = _activations(steps, torch.where(mask, grey, images.to(device)), layers, batch)
+    device = device_of(model)
+    grey, masks = grey.to(device), torch.from_numpy(squares.masks())[:, :, None]
+    found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+    for part in torch.arange(n).split(batch):
+        some = images[part].to(device)
+        whole = forward(model, some, layers)
+        signs: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+        for mask in masks[:, part]:
+            covered = forward(model, torch.where(mask.to(device), grey, some), layers)
             for layer, x in whole.items():
-                change = x - covered[layer]
-                sign = change.sign() * (change.abs() > silent[layer])
-                found[layer].append(sign.to(torch.int8).cpu())
-    finally:
-        model.train(was_training)
-    return SignChanges(squares.names, {layer: torch.stack(s).numpy() for layer, s in found.items()})
+                signs[layer].append(_signs(x.flatten(1), covered[layer].flatten(1)))
+        for layer in layers:
+            found[layer].append(to_host(torch.stack(signs[layer])))
+    return SignChanges(squares.names, {layer: np.concatenate(s, 1) for layer, s in found.items()})
 
 
-def _activations(
-    steps: Mapping[str, nn.Module], images: Tensor, layers: Sequence[str], batch: int
-) -> dict[str, Float[Tensor, "n units"]]:
-    found: dict[str, list[Tensor]] = {layer: [] for layer in layers}
-    for part in images.split(batch):
-        wanted, x = set(layers), part
-        for name, module in steps.items():
-            x = module(x)
-            if name in wanted:
-                found[name].append(x.flatten(1))
-                wanted.remove(name)
-            if not wanted:
-                break
-    return {layer: torch.cat(parts) for layer, parts in found.items()}
+def _signs(x: Float[Tensor, "n units"], covered: Float[Tensor, "n units"]) -> Int8[Tensor, "n units"]:
+    change = x - covered
+    silent = TOLERANCE * x.abs().amax(1, keepdim=True)
+    return (change.sign() * (change.abs() > silent)).to(torch.int8)
 
 
 # What the chapter's claims are about: layer, parts and measure, by the end of the claim's name.
@@ -116,7 +98,7 @@ TESTED: dict[str, tuple[str, tuple[str, ...], Literal["delta", "kappa"]]] = {
 def quantities(found: Consistency, *, random: str = SAME) -> dict[str, Float[np.ndarray, " draws"]]:
     """What the chapter's claims are about, with faces drawn again: `TESTED`, and "fades-with-depth".
 
-    That one is the parts' advantage as a share of the random Δ, layer 5 less layer 7.
+    That one is the parts' advantage as a share of the random Δ, layer 5 minus layer 7.
     """
     tested = {
         name: found.advantage(layer, parts, random=random, measure=measure)
@@ -124,6 +106,14 @@ def quantities(found: Consistency, *, random: str = SAME) -> dict[str, Float[np.
     }
     shares = [found.advantage(layer, random=random, relative=True) for layer in LAYERS]
     return tested | {"fades-with-depth": shares[0] - shares[1]}
+
+
+def p_values(found: Consistency, *, seed: int = 0) -> dict[str, float]:
+    """p of what is `TESTED`, parts and one place for all exchanged within faces."""
+    return {
+        name: found.p(layer, parts, measure=measure, seed=seed)
+        for name, (layer, parts, measure) in TESTED.items()
+    }
 
 
 def of_few(
@@ -136,7 +126,7 @@ def of_few(
         random: the kind of random places that parts are held against.
 
     Returns:
-        A row a layer and name: delta and spread, mean and standard deviation over the pairs of the named
+        One row per layer and name: delta and spread, mean and standard deviation over the pairs of the named
         faces (over places too, where they are random); across, the standard deviation of delta over draws;
         and ordered, the share of draws in which every part's Δ is below that of random places, the same in
         every row of a layer.

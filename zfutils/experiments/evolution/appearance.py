@@ -12,14 +12,14 @@ from math import isnan, nan
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
-from zfutils.data.pixels import Pixels
-from zfutils.deconv.deconvnet import Deconvnet, Units
+from zfutils.data.inputs import Inputs
+from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import TopActivations
-from zfutils.nets.geometry import Window, seen_by
+from zfutils.deconv.top_projections import project_top
+from zfutils.runtime.devices import to_host
 from zfutils.stats.intervals import Interval, bootstrap_interval
 
 OUTSIDE = 128  # grey value of a patch where its window leaves the picture
@@ -41,141 +41,93 @@ def changes(found: Mapping[float, Mapping[str, TopActivations]]) -> pd.DataFrame
     for (start, before), (end, after) in pairwise(sorted(found.items())):
         for layer in before:
             live = _live(before[layer]) & _live(after[layer])
-            other = (before[layer].images[:, 0] != after[layer].images[:, 0]).cpu().numpy()
+            other = to_host(before[layer].images[:, 0] != after[layer].images[:, 0])
             share = float(other[live].mean()) if live.any() else nan
             rows.append((layer, start, end, int(live.sum()), share, share / (end - start)))
     return pd.DataFrame(rows, columns=["layer", "from_epoch", "to_epoch", "maps", "changed", "per_epoch"])
 
 
-def strongest_projections(
-    model: nn.Module,
-    images: Pixels,
-    found: TopActivations,
-    maps: Int64[Tensor, " m"],
-    *,
-    side: int,
-    scale: float,
-) -> Float[np.ndarray, "m s s 3"]:
-    """Projection of the strongest activation of some maps, each on its unit's window.
+def strongest_on_windows(
+    model: nn.Module, inputs: Inputs, found: TopActivations, maps: Int64[Tensor, " m"]
+) -> tuple[Float[np.ndarray, "m s s channels"], UInt8[np.ndarray, "m s s channels"]]:
+    """The strongest activation of some maps on its unit's window: its projection, and the patch below it.
 
     The picture and the unit are those of `found`, the weights those of `model`: with another snapshot's
     `found` the picture is held fixed, and where the unit then does not answer the projection is zero.
 
     Args:
         model: as `Deconvnet` takes it.
-        images: the set that `found` was searched in, centred as in training.
+        inputs: the images that `found` was searched in.
         found: the strongest activations of a layer; the first of k is projected.
         maps: rows of `found`, which are the layer's maps.
-        side, scale: with which `found` was searched.
 
     Returns:
-        float32; s is the side of the layer's receptive field (pixels).
+        Projections, float32, and patches, mid-grey where the window leaves the picture; s is the side of the
+        layer's receptive field (pixels).
 
     Raises:
         ValueError: no maps, or one that the layer lacks.
     """
-    if len(maps) == 0 or maps.min() < 0 or maps.max() >= len(found):
-        raise ValueError(f"maps must name at least one of {found.layer}'s {len(found)}, got {maps.tolist()}")
-    deconvnet, device = Deconvnet(model), next(model.parameters()).device
-    pictures, rows, columns = (t[maps, 0].cpu() for t in (found.images, found.rows, found.columns))
-    projections: list[np.ndarray] = [np.empty(0)] * len(maps)
-    for (view,) in images.views(pictures.unique(), crops=1, batch=32, side=side, scale=scale):
-        shown = view.rows.cpu()
-        which = torch.isin(pictures, shown).nonzero().flatten()
-        places = torch.searchsorted(shown, pictures[which])
-        units = Units(*(t.to(device) for t in (places, maps.cpu()[which], rows[which], columns[which])))
-        patterns = deconvnet.project(view.images.to(device), found.layer, units).pixels
-        for i, pattern in zip(which.tolist(), patterns.permute(0, 2, 3, 1).cpu().numpy(), strict=True):
-            projections[i] = pattern
-    return np.stack(projections)
-
-
-def strongest_patches(
-    images: Pixels, found: TopActivations, maps: Int64[Tensor, " m"], *, side: int, window: Window
-) -> UInt8[np.ndarray, "m s s 3"]:
-    """The part of the picture that each map's strongest unit sees; mid-grey where it leaves the picture.
-
-    Args:
-        images, found, maps, side: as for `strongest_projections`.
-        window: the layer's receptive field, as `Deconvnet.window` gives it.
-    """
-    corner, k = (images.size - side) // 2, window.kernel
-    patches = np.full((len(maps), k, k, images.pixels.shape[-1]), OUTSIDE, dtype=np.uint8)
-    for patch, which in zip(patches, maps.tolist(), strict=True):
-        picture = images.pixels[int(found.images[which, 0])]
-        picture = picture[corner : corner + side, corner : corner + side]
-        spans = [seen_by(int(place[which, 0]), window) for place in (found.rows, found.columns)]
-        (top, bottom), (left, right) = ((max(s.start, 0), min(s.stop, side)) for s in spans)
-        y, x = top - spans[0].start, left - spans[1].start
-        patch[y : y + bottom - top, x : x + right - left] = picture[top:bottom, left:right].cpu().numpy()
-    return patches
+    top = project_top(Deconvnet(model), inputs, found, maps=maps)
+    patches = np.where(top.inside[..., None], top.patches, np.uint8(OUTSIDE))
+    return top.projections[:, 0], patches[:, 0]
 
 
 def lines_of_snapshots(
     models: Mapping[int, nn.Module],
-    images: Pixels,
+    inputs: Inputs,
     found: Mapping[int, TopActivations],
     maps: Int64[Tensor, " m"],
-    *,
-    side: int,
-    scale: float,
 ) -> dict[str, np.ndarray]:
     """Some maps of a layer at every snapshot, as the paper's Fig. 4 sets them in lines.
 
     Args:
         models: the network by epoch.
-        images: the set that was searched.
+        inputs: the images that were searched.
         found: by epoch, of one layer.
         maps: which of its maps.
-        side, scale: with which `found` was searched.
 
     Returns:
-        projections and patches (m, epochs, s, s, 3), and images (m, epochs), the rows they are of.
+        projections and patches (m, epochs, s, s, channels), and images (m, epochs), the rows they are of.
     """
     parts: dict[str, list] = {"projections": [], "patches": [], "images": []}
     for epoch, best in sorted(found.items()):
-        model = models[epoch]
-        window = Deconvnet(model).window(best.layer)
-        drawn = strongest_projections(model, images, best, maps, side=side, scale=scale)
-        parts["projections"].append(drawn)
-        parts["patches"].append(strongest_patches(images, best, maps, side=side, window=window))
-        parts["images"].append(best.images[maps, 0].cpu().numpy())
+        projections, patches = strongest_on_windows(models[epoch], inputs, best, maps)
+        parts["projections"].append(projections)
+        parts["patches"].append(patches)
+        parts["images"].append(to_host(best.images[maps, 0]))
     return {name: np.stack(values, 1) for name, values in parts.items()}
 
 
 def moves(
     models: Mapping[int, nn.Module],
-    images: Pixels,
+    inputs: Inputs,
     found: Mapping[int, Mapping[str, TopActivations]],
     *,
     layers: Sequence[str],
     maps: int,
     held: bool = False,
-    side: int,
-    scale: float,
     seed: int = 0,
 ) -> pd.DataFrame:
     """How far projections move between successive snapshots, in several layers (`jumps`).
 
     Args:
         models: the network by epoch.
-        images: the set that was searched.
+        inputs: the images that were searched.
         found: by epoch and layer.
         layers: which layers.
         maps: how many maps of each, chosen by the seed among those that answer at the end.
         held: project the last snapshot's strongest activation throughout: the control.
-        side, scale: with which `found` was searched.
+        seed: of the choice of maps.
     """
     last, tables = found[max(found)], []
     for layer in layers:
         chosen = last[layer].some(maps, seed=seed)
-        drawn = {
-            epoch: strongest_projections(
-                models[epoch], images, (last if held else of)[layer], chosen, side=side, scale=scale
-            )
+        projections = {
+            epoch: strongest_on_windows(models[epoch], inputs, (last if held else of)[layer], chosen)[0]
             for epoch, of in found.items()
         }
-        tables.append(jumps(drawn, {epoch: of[layer] for epoch, of in found.items()}, chosen))
+        tables.append(jumps(projections, {epoch: of[layer] for epoch, of in found.items()}, chosen))
     return pd.concat(tables, ignore_index=True).astype({"changed": bool})
 
 
@@ -186,12 +138,12 @@ def jumps(
 ) -> pd.DataFrame:
     """How far each map's projection moves from one snapshot to the next, and whether its picture changed.
 
-    The distance is one less the Pearson correlation over the whole window's pixels and colours. Windows of
+    The distance is 1 minus the Pearson correlation over the whole window's pixels and colours. Windows of
     different pictures or units are correlated as they are, without alignment. Pairs in which a map answers
     to no picture, or a projection is constant, have no distance and are left out.
 
     Args:
-        projections: by epoch, as `strongest_projections` gives them; with the picture held fixed for the
+        projections: by epoch, as `strongest_on_windows` gives them; with the picture held fixed for the
             control, in which `changed` still says what the free one did.
         found: by the same epochs, of one layer; says whether the strongest picture changed.
         maps: which maps the projections are of.
@@ -211,7 +163,7 @@ def jumps(
     for start, end in pairwise(sorted(found)):
         before, after = found[start], found[end]
         live = _live(before) & _live(after)
-        other = (before.images[:, 0] != after.images[:, 0]).cpu().numpy()
+        other = to_host(before.images[:, 0] != after.images[:, 0])
         for which, a, b in zip(maps.tolist(), projections[start], projections[end], strict=True):
             distance = _distance(a, b)
             if live[which] and not isnan(distance):
@@ -247,12 +199,12 @@ def jump_interval(table: pd.DataFrame, *, layers: Iterable[str], seed: int = 0) 
 
 
 def _live(found: TopActivations) -> np.ndarray:
-    return (found.values[:, 0] > 0).cpu().numpy()
+    return to_host(found.values[:, 0] > 0)
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
-    """One less the Pearson correlation; NaN where either is constant."""
-    x, y = (one.astype(np.float64).ravel() for one in (a, b))
+    """1 minus the Pearson correlation; NaN where either is constant."""
+    x, y = (array.astype(np.float64).ravel() for array in (a, b))
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return nan
     x, y = x - x.mean(), y - y.mean()

@@ -14,48 +14,44 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import nn
 
-from zfutils.data.pixels import Pixels
+from zfutils.data.inputs import Inputs
 from zfutils.experiments.evolution.similarity import (
     ConstantFeatures,
     debiased_cka,
     pooled_features,
     probe_accuracy,
 )
+from zfutils.runtime.devices import to_host
 from zfutils.stats.intervals import Interval, TooFew, t_interval
 
 SETTLED = 0.9  # share of the way from the start to the end
 MEASURES = ("cka", "probe")
 
 Features = Mapping[str, Float[np.ndarray, "n maps"]]
-Chosen = tuple[Pixels, Int64[Tensor, " n"]]  # a set of images, and which of them
 
 
 def trajectory(
     snapshots: Mapping[float, nn.Module],
-    training: Chosen,
-    validation: Chosen,
+    training: Inputs,
+    validation: Inputs,
     *,
-    side: int,
-    scale: float,
     layers: Sequence[str],
     batch: int = 256,
     name: str = "network",
 ) -> tuple[pd.DataFrame, Features]:
     """One network's way: similarity of every snapshot to the last, and what a linear probe reads from it.
 
-    Prints a line a snapshot.
+    Prints one line for each snapshot.
 
     Args:
         snapshots: the network after each epoch, 0 for before training; each is asked for once, the last
             first, so that a mapping may load it then.
-        training: images that probes learn from, centred as in training.
+        training: images that probes learn from.
         validation: images that probes are scored on and that CKA compares; 1,000 at least for a claim.
-        side: of the centre crop (pixels).
-        scale: what images are multiplied by, as in training.
         layers: names such as "relu1".
         batch: images at a time.
         name: for the printed lines.
@@ -71,15 +67,13 @@ def trajectory(
     epochs = sorted(snapshots)
     if len(epochs) < 2 or epochs[0] != 0:
         raise ValueError(f"{name}: a way leads from epoch 0 to a later one, got snapshots {epochs}")
-    labels = [x.labels[rows.to(x.labels.device)].cpu().numpy() for x, rows in (training, validation)]
+    sets = (training, validation)
+    labels = [to_host(inputs.labels) for inputs in sets]
     last: Features = {}
     found = []
     for epoch in reversed(epochs):
         began, model = time.perf_counter(), snapshots[epoch]
-        learnt, test = (
-            pooled_features(model, x, rows, side=side, scale=scale, layers=layers, batch=batch)
-            for x, rows in (training, validation)
-        )
+        learnt, test = (pooled_features(model, inputs, layers=layers, batch=batch) for inputs in sets)
         last = last or test
         one = pd.DataFrame(
             {
@@ -98,11 +92,9 @@ def trajectory(
 
 def evolution_table(
     networks: Mapping[tuple[str, int], Mapping[float, nn.Module]],
-    training: Chosen,
-    validation: Chosen,
+    training: Inputs,
+    validation: Inputs,
     *,
-    side: int,
-    scale: float,
     layers: Sequence[str],
     batch: int = 256,
 ) -> pd.DataFrame:
@@ -110,7 +102,7 @@ def evolution_table(
 
     Args:
         networks: by run and seed, each as `trajectory` takes its snapshots.
-        training, validation, side, scale, layers, batch: as for `trajectory`.
+        training, validation, layers, batch: as for `trajectory`.
 
     Returns:
         Columns run, seed, layer, epoch, cka, cka_rescaled, probe, probe_rescaled. CKA's ceiling is as
@@ -119,14 +111,7 @@ def evolution_table(
     """
     ways = {
         (run, seed): trajectory(
-            snapshots,
-            training,
-            validation,
-            side=side,
-            scale=scale,
-            layers=layers,
-            batch=batch,
-            name=f"{run}, seed {seed}",
+            snapshots, training, validation, layers=layers, batch=batch, name=f"{run}, seed {seed}"
         )
         for (run, seed), snapshots in networks.items()
     }
@@ -167,6 +152,15 @@ def rescaled(values: ArrayLike, *, end: float) -> Float[np.ndarray, " snapshots"
     """A curve moved and stretched, so that its first value is 0 and `end` is 1; NaN unless end > start."""
     curve = np.asarray(values, dtype=float)
     return (curve - curve[0]) / (end - curve[0]) if end > curve[0] else np.full_like(curve, nan)
+
+
+def rate_drops(history: pd.DataFrame) -> list[int]:
+    """Epochs that were trained at a lower rate than the one before.
+
+    Args:
+        history: as `Trained.history`, one row for each epoch.
+    """
+    return history["epoch"][history["rate"].diff() < 0].tolist()
 
 
 class Settled(NamedTuple):

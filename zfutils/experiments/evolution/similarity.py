@@ -10,12 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Int64
+from jaxtyping import Float, Int
 from sklearn.linear_model import RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from zfutils.data.pixels import Pixels
+from zfutils.data.inputs import Inputs
+from zfutils.nets.activations import activations
+from zfutils.runtime.devices import to_host
 
 FEWEST_FOR_CKA = 4  # pictures; the estimate divides by n - 3
 FEWEST_FOR_PROBE = 10  # training pictures, a fifth of which is held out
@@ -27,58 +29,28 @@ class ConstantFeatures(ValueError):
     """Features that are the same for every picture, or for every picture but one: nothing to compare."""
 
 
-@torch.no_grad()
 def pooled_features(
-    model: nn.Module,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
-    *,
-    side: int,
-    scale: float,
-    layers: Sequence[str],
-    batch: int = 256,
+    model: nn.Module, inputs: Inputs, *, layers: Sequence[str], batch: int = 256
 ) -> dict[str, Float[np.ndarray, "n maps"]]:
-    """What layers say of pictures: one number a map, convolutional maps averaged over positions.
-
-    One forward pass of the centre crops up to the last of the layers, in eval mode and float32.
+    """What layers say of images: one number for each map, convolutional maps averaged over positions.
 
     Args:
-        model: a chain of named modules, as `NetworkSpec.build` gives it; left in the mode that it was in.
-        images: the set, centred as in training.
-        chosen: which images.
-        side: of the centre crop (pixels).
-        scale: what images are multiplied by, as in training.
-        layers: names such as "relu1"; the output of that module.
+        model: a chain of layers (`chains.chain`), used as in evaluation.
+        inputs: the images, as the network sees them.
+        layers: names such as "relu1".
         batch: images at a time.
 
     Returns:
-        float32 features by layer, in the order of `layers`.
+        Features by layer, in the order of `layers`, in the type of the weights.
 
     Raises:
-        ValueError: a layer that the model lacks, no layers, no images, rows or a crop that the set lacks.
+        ValueError: no layers, or one that the model lacks.
     """
-    modules = dict(model.named_children())
-    if not layers or (unknown := [name for name in layers if name not in modules]):
-        wrong = f"{', '.join(map(repr, unknown))} not in this network" if layers else "no layers asked for"
-        raise ValueError(f"{wrong}; it has {', '.join(modules)}")
-    if len(chosen) == 0 or chosen.min() < 0 or chosen.max() >= len(images):
-        raise ValueError(f"chosen must name at least one of the {len(images)} images, 0…{len(images) - 1}")
-    last = max(layers, key=list(modules).index)
-    found: dict[str, list[np.ndarray]] = {name: [] for name in layers}
-    mode, device = model.training, next(model.parameters()).device
-    model.eval()
-    try:
-        for (view,) in images.views(chosen, crops=1, batch=batch, side=side, scale=scale):
-            x = view.images.to(device, torch.float32, memory_format=torch.channels_last)
-            for name, module in modules.items():
-                x = module(x)
-                if name in found:
-                    found[name].append((x.mean((2, 3)) if x.ndim == 4 else x).float().cpu().numpy())
-                if name == last:
-                    break
-    finally:
-        model.train(mode)
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+    found: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+    for seen in activations(model, inputs, layers, batch=batch):
+        for layer, x in seen.layers.items():
+            found[layer].append(x.mean((2, 3)) if x.ndim == 4 else x)
+    return {layer: to_host(torch.cat(parts)) for layer, parts in found.items()}
 
 
 def debiased_cka(first: Float[np.ndarray, "n a"], second: Float[np.ndarray, "n b"]) -> float:

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from zfutils.experiments.invariance.feature_distances import Responses
+from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import BLUE, CYCLE, FAINT, INK, MARKERS, ORDERED, VERMILLION, bare, new, styled
 
 TITLES = {"translation": "Vertical translation", "scale": "Scale", "rotation": "Rotation"}
@@ -38,7 +39,7 @@ def fig_5(
 
     Args:
         trained, random: by kind of transformation, of the same few pictures.
-        tiles: by kind, these pictures in some poses.
+        tiles: by kind, these pictures by some amounts of change.
         layers: which two.
 
     Raises:
@@ -215,11 +216,9 @@ def by_layer(tables: Mapping[str, pd.DataFrame]) -> Figure:
         layers = list(dict.fromkeys(table["layer"]))
         for number, (network, own) in enumerate(table.groupby("network", sort=False)):
             x = [layers.index(layer) + 0.12 * number for layer in own["layer"]]
-            error = (own["estimate"] - own["low"], own["high"] - own["estimate"])
             colour = (BLUE, FAINT, *CYCLE[1:])[number]
-            look = {"color": colour, "mfc": "white" if number else colour, "capsize": 2}
-            line = MARKERS[number] + ("--" if number else "-")
-            axes.errorbar(x, own["estimate"], yerr=error, fmt=line, label=network, **look)
+            look = {"color": colour, "mfc": "white", "ls": "--"} if number else {"color": colour}
+            estimates(axes, x, own, marker=MARKERS[number], label=network, **look)
         title, _, unit = words.partition("\n")
         axes.set(title=title, ylabel=unit, xlabel="layer")
         axes.set_xticks(range(len(layers)), [layer.removeprefix("relu") for layer in layers])
@@ -234,8 +233,7 @@ def by_layer(tables: Mapping[str, pd.DataFrame]) -> Figure:
 def _band(axes: Axes, own: pd.DataFrame, *, marked: bool = False, **look) -> None:
     """A mean curve and its interval."""
     mark = {"marker": "o", "ms": 3} if marked and len(own) <= 20 else {}
-    axes.plot(own["amount"], own["estimate"], lw=1.4, **mark, **look)
-    axes.fill_between(own["amount"], own["low"], own["high"], color=look["color"], alpha=0.18, lw=0)
+    estimates(axes, own["amount"], own, intervals="band", lw=1.4, **mark, **look)
 
 
 def _ticks(axes: Axes, kind: str) -> None:

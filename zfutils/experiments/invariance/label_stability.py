@@ -5,16 +5,19 @@ pixel or a few. Where the shifted crop is cut from a larger picture, nothing but
 border has to be made up, the border changes too, and both are told apart here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from zfutils.data.pixels import Pixels
+from zfutils.data.inputs import Inputs
+from zfutils.data.pixels import Batch
 from zfutils.experiments.invariance.transformations import Border, translated
+from zfutils.nets.activations import evaluating
+from zfutils.runtime.devices import device_of, dtype_of, to_host
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference
 
@@ -22,53 +25,46 @@ LARGER = "larger picture"  # beside the border rules: no border at all
 DIRECTIONS = ((-1, 0), (1, 0), (0, -1), (0, 1))  # down, right
 
 
-@torch.no_grad()
 def label_changes(
     model: nn.Module,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
+    inputs: Inputs,
     *,
     pixels: int = 1,
     borders: Sequence[str | Border] = (LARGER, "grey", "reflect", "wrap"),
-    side: int,
-    scale: float,
     batch: int = 64,
 ) -> pd.DataFrame:
     """Whether the predicted class changes when a picture moves by a pixel, in each of four directions.
 
     Args:
         model: gives logits; used as in evaluation.
-        images: the set, centred as in training.
-        chosen: which of its pictures.
-        pixels: how far it moves.
+        inputs: pictures, as the network sees them.
+        pixels: how far they move.
         borders: "larger picture" (the crop is cut that much farther), or a rule by which the crop by itself
             is filled up.
-        side: of the crop (pixels).
-        scale: what centred pixels are multiplied by, as in training.
         batch: pictures at a time.
 
     Returns:
-        A row a picture and border: picture, border, label, predicted, changed (share of the directions).
+        One row for each picture and border: picture, label, predicted, border, changed (share of the
+        directions).
 
     Raises:
-        ValueError: no pictures, borders or shift, or too few pixels around the crop for the larger picture.
+        ValueError: no borders or no shift, or too few pixels around the crop for the larger picture.
     """
-    if not len(chosen) or not borders or pixels < 1:
-        raise ValueError(f"there must be pictures, borders and a shift of at least 1 px, not {pixels}")
-    _refuse_margin(images, side, pixels if LARGER in borders else 0)
-    tables = []
-
-    def look(whole: Tensor, rows: Tensor, say: Callable[[Tensor], Tensor]) -> None:
-        crop = translated(whole, 0, side=side)
-        before = say(crop)
+    if not borders or pixels < 1:
+        raise ValueError(f"there must be borders and a shift of at least 1 px, not {pixels}")
+    _refuse_margin(inputs, pixels if LARGER in borders else 0)
+    side, tables = inputs.side, []
+    for view in _whole(model, inputs, batch):
+        crop = translated(view.images, 0, side=side)
+        before = _classes(model, crop)
+        columns = {"picture": to_host(view.rows), "label": to_host(view.labels), "predicted": to_host(before)}
         for border in borders:
-            source, how = (whole, {}) if border == LARGER else (crop, {"border": border})
+            source, how = (view.images, {}) if border == LARGER else (crop, {"border": border})
             moved = [translated(source, pixels * d, pixels * r, side=side, **how) for d, r in DIRECTIONS]
-            changed = torch.stack([say(one) != before for one in moved]).float().mean(0)
-            columns = {"picture": rows, "border": border, "label": images.labels[rows].cpu()}
-            tables.append(pd.DataFrame(columns | {"predicted": before, "changed": changed}))
-
-    _over(model, images, chosen, look, scale=scale, batch=batch)
+            changed = torch.stack([_classes(model, images) != before for images in moved])
+            tables.append(
+                pd.DataFrame(columns | {"border": border, "changed": to_host(changed.float().mean(0))})
+            )
     return pd.concat(tables, ignore_index=True)
 
 
@@ -78,23 +74,14 @@ def flips(table: pd.DataFrame, *, border: str = LARGER, right: bool = False, see
     Args:
         table: as `label_changes` gives it.
         border: which.
-        right: of the pictures alone that are rightly classified before they are moved.
+        right: of the pictures alone that are correctly classified before they are moved.
     """
     chosen = table[(table["border"] == border) & ((not right) | (table["predicted"] == table["label"]))]
     return bootstrap_interval(chosen["changed"], resampled="pictures never trained on", seed=seed)
 
 
-@torch.no_grad()
 def two_shifts(
-    model: nn.Module,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
-    *,
-    up_to: int = 8,
-    side: int,
-    scale: float,
-    batch: int = 64,
-    seed: int = 0,
+    model: nn.Module, inputs: Inputs, *, up_to: int = 8, batch: int = 64, seed: int = 0
 ) -> pd.DataFrame:
     """The class given to each picture at two random shifts, cut from the larger picture.
 
@@ -103,51 +90,42 @@ def two_shifts(
 
     Args:
         model: gives logits; used as in evaluation.
-        images: the set, centred as in training.
-        chosen: which of its pictures.
+        inputs: pictures, as the network sees them.
         up_to: the largest shift in either direction (pixels).
-        side: of the crop (pixels).
-        scale: what centred pixels are multiplied by, as in training.
         batch: pictures at a time.
         seed: of the shifts.
 
     Returns:
-        A row a picture: picture, label, predicted (from the centre crop), same (at both shifts), right (at
-        the centre).
+        One row for each picture: picture, label, predicted (from the centre crop), same (at both shifts),
+        right (at the centre).
 
     Raises:
-        ValueError: no pictures, a shift of less than a pixel, or fewer pixels around the crop than that.
+        ValueError: a shift of less than a pixel, or fewer pixels around the crop than that.
     """
-    if not len(chosen) or up_to < 1:
-        raise ValueError(f"there must be pictures and a shift of at least 1 px, not {up_to}")
-    _refuse_margin(images, side, up_to)
+    if up_to < 1:
+        raise ValueError(f"there must be a shift of at least 1 px, not {up_to}")
+    _refuse_margin(inputs, up_to)
     tables = []
-
-    def look(whole: Tensor, rows: Tensor, say: Callable[[Tensor], Tensor]) -> None:
+    for view in _whole(model, inputs, batch):
+        rows, label = to_host(view.rows), to_host(view.labels)
         shifts = np.stack([_shifts(seed, int(row), up_to) for row in rows])  # (n, 2, 2)
-        crops = [
-            torch.cat(
-                [translated(one[None], *shift, side=side) for one, shift in zip(whole, by, strict=True)]
-            )
-            for by in shifts.transpose(1, 0, 2)
-        ]
-        first, second = (say(crop) for crop in crops)
-        predicted, label = say(translated(whole, 0, side=side)), images.labels[rows].cpu()
+        first, second = (
+            _classes(model, _shifted(view.images, by, side=inputs.side)) for by in shifts.transpose(1, 0, 2)
+        )
+        predicted = to_host(_classes(model, translated(view.images, 0, side=inputs.side)))
         columns = {"picture": rows, "label": label, "predicted": predicted}
-        tables.append(pd.DataFrame(columns | {"same": first == second, "right": predicted == label}))
-
-    _over(model, images, chosen, look, scale=scale, batch=batch)
+        tables.append(pd.DataFrame(columns | {"same": to_host(first == second), "right": predicted == label}))
     return pd.concat(tables, ignore_index=True)
 
 
 def consistency_difference(
     first: pd.DataFrame, second: pd.DataFrame, *, right: bool = False, seed: int = 0
 ) -> Interval:
-    """Share of pictures given one class at both shifts: the first network less the second, paired.
+    """Share of pictures given one class at both shifts: the first network minus the second, paired.
 
     Args:
         first, second: as `two_shifts` gives them, of the same pictures and seed.
-        right: of the pictures alone that both networks classify rightly.
+        right: of the pictures alone that both networks classify correctly.
     """
     if not np.array_equal(first["picture"], second["picture"]):
         raise ValueError("the two tables are not of the same pictures")
@@ -160,32 +138,25 @@ def _shifts(seed: int, picture: int, up_to: int) -> np.ndarray:
     return np.random.default_rng(mixed(seed, picture)).integers(-up_to, up_to + 1, (2, 2))
 
 
-def _over(
-    model: nn.Module,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
-    look: Callable[[Tensor, Tensor, Callable[[Tensor], Tensor]], None],
-    *,
-    scale: float,
-    batch: int,
-) -> None:
-    """Whole pictures, batch by batch, with their rows and what gives a batch of crops its classes."""
-    device, was_training = next(model.parameters()).device, model.training
-
-    def say(crop: Tensor) -> Int64[Tensor, " n"]:
-        return model(crop.to(device).contiguous(memory_format=torch.channels_last)).argmax(1).cpu()
-
-    model.eval()
-    try:
-        for (view,) in images.views(chosen, crops=1, batch=batch, side=images.size, scale=scale):
-            look(view.images, view.rows.cpu(), say)
-    finally:
-        model.train(was_training)
+def _shifted(images: Tensor, shifts: Int64[np.ndarray, "n 2"], *, side: int) -> Tensor:
+    """The centre crop of each picture, moved by its own shift."""
+    pairs = zip(images, shifts.tolist(), strict=True)
+    return torch.cat([translated(image[None], *shift, side=side) for image, shift in pairs])
 
 
-def _refuse_margin(images: Pixels, side: int, pixels: int) -> None:
-    margin = images.size - side
-    if side < 1 or margin < 0 or margin // 2 < pixels:
+def _whole(model: nn.Module, inputs: Inputs, batch: int) -> Iterator[Batch]:
+    """The pictures as they are stored, not cropped, where the network is."""
+    return inputs.whole().batches(batch, device=device_of(model), dtype=dtype_of(model))
+
+
+def _classes(model: nn.Module, crops: Float[Tensor, "n channels side side"]) -> Int64[Tensor, " n"]:
+    with evaluating(model):
+        return model(crops.contiguous(memory_format=torch.channels_last)).argmax(1)
+
+
+def _refuse_margin(inputs: Inputs, pixels: int) -> None:
+    if inputs.corner < pixels:
         raise ValueError(
-            f"a crop of {side} px cannot be moved by {pixels} px in pictures of {images.size} px"
+            f"a crop of {inputs.side} px cannot be moved by {pixels} px "
+            f"in pictures of {inputs.images.size} px"
         )

@@ -1,6 +1,6 @@
 """The numbers of chapter 5: slopes, lines and means of how far features move (Zeiler & Fergus 2013, Fig. 5).
 
-Each is taken picture by picture from `invariance.Responses`, so that intervals resample pictures.
+Each is taken picture by picture from `Responses`, so that intervals resample pictures.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,12 +10,14 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from zfutils.experiments.invariance.feature_distances import Responses
+from zfutils.experiments.invariance.transformed_images import Kind
 from zfutils.stats.intervals import (
     Interval,
     bootstrap_interval,
     paired_difference,
     t_interval,
     unpaired_difference,
+    where_enough,
 )
 
 PICTURES = "pictures never trained on"
@@ -25,8 +27,8 @@ def curve_table(found: Mapping[str, Responses]) -> pd.DataFrame:
     """Mean curves with 95 % t intervals over pictures.
 
     Returns:
-        A row a network, pose and layer: network, kind, amount, layer, estimate, low, high; the layer
-        "probability" is the true label's.
+        One row for each network, amount and layer: network, kind, amount, layer, estimate, low, high; the
+        layer "probability" is the true label's.
 
     Raises:
         TooFew: of one picture.
@@ -35,8 +37,8 @@ def curve_table(found: Mapping[str, Responses]) -> pd.DataFrame:
     for network, one in found.items():
         columns = {layer: one.layer(layer) for layer in one.layers} | {"probability": one.probabilities}
         for layer, values in columns.items():
-            for amount, of_pose in zip(one.amounts, values.T, strict=True):
-                mean = t_interval(of_pose, resampled=PICTURES)
+            for amount, of_amount in zip(one.amounts, values.T, strict=True):
+                mean = t_interval(of_amount, resampled=PICTURES)
                 rows.append((network, one.kind, amount, layer, mean.estimate, mean.low, mean.high))
     return pd.DataFrame(rows, columns=["network", "kind", "amount", "layer", "estimate", "low", "high"])
 
@@ -45,10 +47,10 @@ def near(one: Responses, layer: str, *, within: float) -> Float[np.ndarray, " n"
     """Mean distance of each picture over all changes that are not larger than `within`.
 
     Args:
-        within: pixels, factor less 1, or degrees.
+        within: pixels, factor minus 1, or degrees.
 
     Raises:
-        ValueError: no pose is that near, or no such layer.
+        ValueError: no change is that small, or no such layer.
     """
     return one.layer(layer)[:, _within(one, within)].mean(1)
 
@@ -58,8 +60,8 @@ def between(one: Responses, layer: str, *, low: float, high: float) -> Float[np.
     return one.layer(layer)[:, _among(one, low, high)].mean(1)
 
 
-def first_less_last(one: Responses, *, within: float, seed: int = 0) -> Interval:
-    """Mean distance near the untransformed picture: first layer less last, paired over pictures."""
+def first_minus_last(one: Responses, *, within: float, seed: int = 0) -> Interval:
+    """Mean distance near the untransformed picture: first layer minus last, paired over pictures."""
     ends = (near(one, layer, within=within) for layer in (one.layers[0], one.layers[-1]))
     return paired_difference(*ends, resampled=PICTURES, seed=seed)
 
@@ -70,14 +72,15 @@ def slopes(found: Mapping[str, Responses], *, within: float, per: float = 1.0) -
     A picture's slope is that of the straight line through 0 that fits its distances best (least squares).
 
     Args:
-        within: the largest change that counts (pixels, factor less 1, or degrees).
+        within: the largest change that counts (pixels, factor minus 1, or degrees).
         per: what the slope is per, in the same unit.
 
     Returns:
-        A row a network and layer: network, kind, layer, estimate, low, high (95 % t intervals over pictures).
+        One row for each network and layer: network, kind, layer, estimate, low, high (95 % t intervals over
+        pictures).
 
     Raises:
-        ValueError: no pose is that near.
+        ValueError: no change is that small.
     """
     rows = []
     for network, one in found.items():
@@ -124,7 +127,7 @@ def turned_interval(
 def symmetry_interval(
     plain: Responses, symmetric: Responses, layer: str, *, low: float = 30, high: float = 330, seed: int = 0
 ) -> Interval:
-    """Mean distance over angles: objects without rotational symmetry less objects with it."""
+    """Mean distance over angles: objects without rotational symmetry minus objects with it."""
     groups = (between(one, layer, low=low, high=high) for one in (plain, symmetric))
     return unpaired_difference(*groups, resampled="pictures of either group", seed=seed)
 
@@ -136,6 +139,37 @@ def symmetry_table(groups: Mapping[str, tuple[Responses, Responses]], *, seed: i
         groups: by network, objects without rotational symmetry and with it.
     """
     return _by_layer(groups, symmetry_interval, seed)
+
+
+def panels(
+    found: Mapping[Kind, Mapping[str, Responses]],
+    groups: Mapping[str, tuple[Responses, Responses]],
+    *,
+    side: int,
+    seed: int = 0,
+) -> dict[str, pd.DataFrame]:
+    """The numbers of every layer, by the title and the unit of their panel, a line break between them.
+
+    Slopes within 2 % of the side, 5 % of the size and 10°; R² of a line over the whole range; and, where
+    there are enough pictures, how much farther objects without rotational symmetry go than objects with it.
+
+    Args:
+        found: by kind and network.
+        groups: as for `symmetry_table`.
+        side: of the pictures (pixels).
+        seed: of the bootstrap.
+    """
+    tables = {
+        "Translation\nslope, per 1 % of the side": slopes(
+            found["translation"], within=0.02 * side, per=0.01 * side
+        ),
+        "Scale\nslope, per 1 % of the size": slopes(found["scale"], within=0.05, per=0.01),
+        "Rotation\nslope, per 1°": slopes(found["rotation"], within=10),
+        "Translation\nR² of a line": linearity_table(found["translation"], seed=seed),
+        "Scale\nR² of a line": linearity_table(found["scale"], seed=seed),
+    }
+    symmetry = where_enough(symmetry_table, groups, seed=seed)
+    return tables if symmetry is None else tables | {"Rotation\nfarther without symmetry": symmetry}
 
 
 def _by_layer(
@@ -154,7 +188,7 @@ def fall(one: Responses, *, low: float, high: float) -> Float[np.ndarray, " n"]:
     return one.untransformed - one.probabilities[:, _among(one, low, high)].mean(1)
 
 
-def _within(one: Responses, size: float) -> Bool[np.ndarray, " poses"]:
+def _within(one: Responses, size: float) -> Bool[np.ndarray, " amounts"]:
     chosen = (one.sizes > 0) & (one.sizes <= size + 1e-9)
     if not chosen.any():
         smallest = one.sizes[one.sizes > 0].min(initial=np.inf)
@@ -162,7 +196,7 @@ def _within(one: Responses, size: float) -> Bool[np.ndarray, " poses"]:
     return chosen
 
 
-def _among(one: Responses, low: float, high: float) -> Bool[np.ndarray, " poses"]:
+def _among(one: Responses, low: float, high: float) -> Bool[np.ndarray, " amounts"]:
     chosen = (one.amounts >= low) & (one.amounts <= high)
     if not chosen.any():
         ends = f"{one.amounts.min():g} … {one.amounts.max():g}"

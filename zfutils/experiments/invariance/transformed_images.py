@@ -1,4 +1,4 @@
-"""Series of pictures in changing poses: the same pictures moved, enlarged or turned, step by step.
+"""Transformed images: the same pictures moved, enlarged or turned, step by step.
 
 Two kinds (Zeiler & Fergus 2013, Fig. 5): `Transformed` changes the picture as a whole, as the paper does,
 and `Rendered` draws a scene of the parts world again with its objects elsewhere, so that there is no border
@@ -16,10 +16,11 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages, Scene
-from zfutils.data.pixels import Pixels
 from zfutils.experiments.invariance import transformations
 from zfutils.experiments.invariance.transformations import Border
+from zfutils.runtime.devices import to_host
 from zfutils.runtime.parallel import side_by_side
 
 Kind = Literal["translation", "scale", "rotation"]
@@ -29,7 +30,7 @@ LARGEST = 1.8
 SYMMETRIC = ("clock", "ball", "flower", "golf ball")  # categories whose objects look alike when turned
 
 
-def paper_amounts(kind: Kind, *, side: int, steps: int | None = None) -> Float[np.ndarray, " poses"]:
+def paper_amounts(kind: Kind, *, side: int, steps: int | None = None) -> Float[np.ndarray, " amounts"]:
     """The paper's range of a transformation.
 
     Args:
@@ -52,142 +53,123 @@ def paper_amounts(kind: Kind, *, side: int, steps: int | None = None) -> Float[n
 
 
 class TransformedImages(Protocol):
-    """n pictures in p poses, given a few pictures and one pose at a time."""
+    """Pictures transformed by several amounts, given a few pictures and one amount at a time."""
 
+    inputs: Inputs  # the pictures, untransformed
     kind: Kind
-    amounts: Float[np.ndarray, " poses"]  # pixels down, factor, or degrees clockwise
-    pictures: Int64[np.ndarray, " n"]  # rows of the set they come from
-    labels: Int64[np.ndarray, " n"]
-    mean: Float[Tensor, "side side channels"]  # of the training pictures, in the centre crop
-    scale: float  # what centred pixels are multiplied by
+    amounts: Float[np.ndarray, " amounts"]  # pixels down, factor, or degrees clockwise
 
-    def view(self, which: slice, pose: int | None) -> Float[Tensor, "m channels side side"]:
-        """Some of the pictures in one pose, centred and scaled; untransformed where `pose` is None."""
+    def view(
+        self, which: slice, amount: int | None, *, device: torch.device | str = "cpu"
+    ) -> Float[Tensor, "m channels side side"]:
+        """Some of the pictures as a network sees them, on a device.
+
+        Args:
+            which: of the pictures, by their places in `inputs`.
+            amount: by its place in `amounts`; untransformed where it is None.
+            device: of the images.
+        """
         ...
 
 
-def as_seen(
-    poses: TransformedImages, which: slice, at: Sequence[int | None]
-) -> UInt8[np.ndarray, "m shown side side channels"]:
-    """Some pictures in some poses as pixels, to be looked at."""
-    views = torch.stack([poses.view(which, pose).cpu() for pose in at], 1).permute(0, 1, 3, 4, 2)
-    return (views / poses.scale + poses.mean).round().clamp(0, 255).to(torch.uint8).numpy()
+def as_seen(series: TransformedImages, *, steps: int = 5) -> UInt8[np.ndarray, "n steps side side channels"]:
+    """All its pictures at some of its amounts, from one end of the range to the other, to be looked at."""
+    places = np.linspace(0, len(series.amounts) - 1, steps).round().astype(int).tolist()
+    views = torch.stack([series.view(slice(None), place) for place in places], 1)
+    levels = views / series.inputs.scale + series.inputs.mean().to(views.device)
+    return to_host(levels.round().clamp(0, 255).to(torch.uint8).permute(0, 1, 3, 4, 2))
 
 
 class Transformed:
     """Stored pictures, transformed as a whole.
 
     Args:
-        images: the set, centred as in training.
-        chosen: which of its pictures.
+        inputs: the pictures, as the network sees them.
         kind: of transformation.
         amounts: as `paper_amounts` gives them; a scale becomes the nearest possible one.
-        side: of the centre crop (pixels).
-        scale: what centred pixels are multiplied by, as in training.
         border: of a translation, beyond the stored picture.
 
     Raises:
-        ValueError: no amounts, no pictures, another kind, or a crop that does not fit.
+        ValueError: no amounts, or another kind.
     """
 
     def __init__(
         self,
-        images: Pixels,
-        chosen: Int64[Tensor, " n"],
+        inputs: Inputs,
         kind: Kind,
-        amounts: Sequence[float] | Float[np.ndarray, " poses"],
+        amounts: Sequence[float] | Float[np.ndarray, " amounts"],
         *,
-        side: int,
-        scale: float,
         border: Border = "grey",
     ) -> None:
-        values = _refuse_empty(kind, amounts, len(chosen))
-        if not 1 <= side <= images.size:
-            raise ValueError(f"a crop of {side} px does not fit in pictures of {images.size} px")
+        values = _checked(kind, amounts)
         if kind == "scale":
-            possible = (transformations.possible_scale(a, size=images.size, side=side) for a in values)
-            values = np.unique(list(possible))
-        self.kind, self.amounts, self.side, self.scale, self.border = kind, values, side, scale, border
-        self.pictures, self.labels = chosen.numpy(), images.labels[chosen].cpu().numpy()
-        self.mean = _centre(images, side)
-        self._images, self._chosen = images, chosen
+            size = {"size": inputs.images.size, "side": inputs.side}
+            values = np.unique([transformations.possible_scale(amount, **size) for amount in values])
+        self.inputs, self.kind, self.amounts, self.border = inputs, kind, values, border
 
-    def view(self, which: slice, pose: int | None) -> Float[Tensor, "m channels side side"]:
-        """Some of the pictures in one pose, centred and scaled; untransformed where `pose` is None."""
-        rows = self._chosen[which].to(self._images.pixels.device)
-        corner, upright = torch.zeros_like(rows), torch.zeros_like(rows, dtype=torch.bool)
-        whole = self._images.crops(rows, corner, corner, upright, side=self._images.size, scale=self.scale)
-        amount = UNCHANGED[self.kind] if pose is None else float(self.amounts[pose])
+    def view(
+        self, which: slice, amount: int | None, *, device: torch.device | str = "cpu"
+    ) -> Float[Tensor, "m channels side side"]:
+        """Some of the pictures as a network sees them (`TransformedImages.view`)."""
+        here = "cpu" if torch.device(device).type == "mps" else device  # which resamples bilinearly at most
+        whole, side = self.inputs[which].whole().tensor(here), self.inputs.side
+        value = UNCHANGED[self.kind] if amount is None else float(self.amounts[amount])
         if self.kind == "translation":
-            return transformations.translated(whole, amount, side=self.side, border=self.border)
+            return transformations.translated(whole, value, side=side, border=self.border).to(device)
         how = {"scale": transformations.scaled, "rotation": transformations.rotated}[self.kind]
-        return how(whole.contiguous(), amount, side=self.side)
+        return how(whole.contiguous(), value, side=side).to(device)
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """Scenes drawn again in every pose; `pixels[:, 0]` are the scenes as they are."""
+    """Scenes drawn again with their objects changed by every amount; `pixels[:, 0]` are as they were."""
 
+    inputs: Inputs
     kind: Kind
-    amounts: Float[np.ndarray, " poses"]
-    pictures: Int64[np.ndarray, " n"]
-    labels: Int64[np.ndarray, " n"]
-    pixels: UInt8[np.ndarray, "n poses+1 side side 3"]
-    mean: Float[Tensor, "side side 3"]
-    scale: float
+    amounts: Float[np.ndarray, " amounts"]
+    pixels: UInt8[np.ndarray, "n amounts+1 side side 3"]
 
-    def view(self, which: slice, pose: int | None) -> Float[Tensor, "m channels side side"]:
-        """Some of the scenes in one pose, centred and scaled; as they are where `pose` is None."""
-        drawn = torch.from_numpy(self.pixels[which, 0 if pose is None else pose + 1])
-        return ((drawn - self.mean) * self.scale).permute(0, 3, 1, 2)
+    def view(
+        self, which: slice, amount: int | None, *, device: torch.device | str = "cpu"
+    ) -> Float[Tensor, "m channels side side"]:
+        """Some of the scenes as a network sees them (`TransformedImages.view`)."""
+        drawn = torch.from_numpy(self.pixels[which, 0 if amount is None else amount + 1]).to(device)
+        return (drawn.permute(0, 3, 1, 2) - self.inputs.mean().to(device)) * self.inputs.scale
 
 
 def rendered(
     source: PartsImages,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
+    inputs: Inputs,
     kind: Kind,
-    amounts: Sequence[float] | Float[np.ndarray, " poses"],
+    amounts: Sequence[float] | Float[np.ndarray, " amounts"],
     *,
-    side: int,
-    scale: float,
     workers: int | None = None,
 ) -> Rendered:
     """Scenes drawn again with their objects moved, enlarged or turned, the ground as it was.
 
     Args:
         source: the scenes.
-        images: the same pictures, as stored; for the mean that they are centred with.
-        chosen: which of them.
+        inputs: which of them, as they are stored; they are drawn as large as the crop, and show what it does.
         kind: of change.
         amounts: as `paper_amounts` gives them.
-        side: of the pictures (pixels); they show what the centre crop shows.
-        scale: what centred pixels are multiplied by, as in training.
-        workers: processes that draw; default one a core.
+        workers: processes that draw; default one for each core.
 
     Raises:
-        ValueError: no amounts, no pictures, or another kind.
+        ValueError: no amounts, or another kind.
     """
-    values = _refuse_empty(kind, amounts, len(chosen))
-    scenes = [source.scene(int(i)) for i in chosen]
-    draw = partial(_drawn, kind=kind, amounts=values, side=side)
-    drawn = np.stack([*side_by_side(draw, scenes, workers=workers)])
-    labels = np.array([scene.label for scene in scenes])
-    return Rendered(kind, values, chosen.numpy(), labels, drawn, _centre(images, side), scale)
-
-
-def _centre(images: Pixels, side: int) -> Float[Tensor, "{side} {side} channels"]:
-    corner = (images.size - side) // 2
-    return images.mean[corner : corner + side, corner : corner + side].cpu()
+    values = _checked(kind, amounts)
+    draw = partial(_drawn, kind=kind, amounts=values, side=inputs.side)
+    scenes = [source.scene(row) for row in inputs.rows.tolist()]
+    return Rendered(inputs, kind, values, np.stack([*side_by_side(draw, scenes, workers=workers)]))
 
 
 def _drawn(
-    scene: Scene, kind: Kind, amounts: Float[np.ndarray, " poses"], side: int
-) -> UInt8[np.ndarray, "poses+1 side side 3"]:
+    scene: Scene, kind: Kind, amounts: Float[np.ndarray, " amounts"], side: int
+) -> UInt8[np.ndarray, "amounts+1 side side 3"]:
     moves: dict[str, str] = {"translation": "dy", "scale": "scale", "rotation": "rotation"}
     unit = side if kind == "translation" else 1
-    poses = [scene, *(scene.moved(**{moves[kind]: float(a) / unit}) for a in amounts)]
-    return np.stack([pose.render(side) for pose in poses])
+    changed = (scene.moved(**{moves[kind]: float(amount) / unit}) for amount in amounts)
+    return np.stack([drawn.render(side) for drawn in (scene, *changed)])
 
 
 class Choice(NamedTuple):
@@ -247,8 +229,8 @@ def training_poses(source: PartsImages, *, n: int = 1000) -> pd.DataFrame:
         n: so many of them are looked at, the first.
 
     Returns:
-        A row a quantity: pose, low, middle, high (2.5 %, 50 % and 97.5 % of the scenes): height of the
-        object's middle (sides of the picture from the top), size of its box over the median of its
+        One row for each quantity: pose, low, middle, high (2.5 %, 50 % and 97.5 % of the scenes): height of
+        the object's middle (sides of the picture from the top), size of its box over the median of its
         category, rotation (degrees).
     """
     first = [source.scene(i).objects[0] for i in range(min(n, len(source)))]
@@ -268,14 +250,12 @@ def _refuse_kind(kind: str) -> None:
         raise ValueError(f"kind is {kind!r}; allowed are {', '.join(get_args(Kind))}")
 
 
-def _refuse_empty(
-    kind: Kind, amounts: Sequence[float] | Float[np.ndarray, " poses"], n: int
-) -> Float[np.ndarray, " poses"]:
-    """The amounts as an array; refuses another kind, an empty range and no pictures."""
+def _checked(
+    kind: Kind, amounts: Sequence[float] | Float[np.ndarray, " amounts"]
+) -> Float[np.ndarray, " amounts"]:
+    """The amounts as an array; refuses another kind and an empty range."""
     _refuse_kind(kind)
     values = np.array(amounts, dtype=np.float64)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise ValueError(f"the range of the {kind} is empty or not finite: {amounts!r}")
-    if not n:
-        raise ValueError("no pictures were chosen")
     return values

@@ -8,14 +8,13 @@ whether its occlusion maps tell.
 from collections.abc import Mapping
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float, Int64
+import pandas as pd
+from jaxtyping import Bool, Float
 from scipy.stats import rankdata
-from torch import Tensor, nn
 
-from zfutils.data.pixels import Pixels
 from zfutils.experiments.occlusion.localisation import means_on_and_off, on_object
 from zfutils.experiments.occlusion.sliding_patch import Occlusion
+from zfutils.stats.formatting import ranged
 from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference
 
 
@@ -46,25 +45,34 @@ def auc_interval(higher: Float[np.ndarray, " n"], lower: Float[np.ndarray, " n"]
 
 
 def reliance(
-    right: Mapping[str, tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
+    correct: Mapping[str, tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
 ) -> dict[str, Interval]:
     """How much accuracy a network loses (points) when each scene has another class's background.
 
     Args:
-        right: by network, whether it is right on each scene with its class's background, and with another's.
+        correct: by network, whether it classifies each scene correctly with its class's background, and with
+            another's.
     """
     return {
-        name: paired_difference(100.0 * own, 100.0 * other, resampled="scenes")
-        for name, (own, other) in right.items()
+        name: paired_difference(100.0 * usual, 100.0 * exchanged, resampled="scenes")
+        for name, (usual, exchanged) in correct.items()
     }
 
 
-def right(
-    model: nn.Module, images: Pixels, chosen: Int64[Tensor, " n"], *, side: int, scale: float
-) -> Bool[np.ndarray, " n"]:
-    """Whether a network gives each picture its class, from the centre crop, in float32."""
-    found = []
-    with torch.no_grad():
-        for (view,) in images.views(chosen, crops=1, batch=64, side=side, scale=scale):
-            found.append((model(view.images.float()).argmax(1) == view.labels).numpy())
-    return np.concatenate(found)
+def accuracy_table(
+    correct: Mapping[str, tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
+    lost: Mapping[str, Interval],
+) -> pd.DataFrame:
+    """Accuracies in words, one row per network, and what is lost with another class's background.
+
+    Args:
+        correct: as for `reliance`.
+        lost: what `reliance` gives; may be empty where there are too few scenes.
+    """
+    rows = []
+    for name, (usual, exchanged) in correct.items():
+        row = {"network": name, "own background": f"{usual.mean():.1%}"}
+        row["another class's"] = f"{exchanged.mean():.1%}"
+        ends = (getattr(lost.get(name), end, np.nan) for end in ("estimate", "low", "high"))
+        rows.append(row | {"loses (points)": ranged(*ends)})
+    return pd.DataFrame(rows)

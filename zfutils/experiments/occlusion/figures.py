@@ -51,7 +51,7 @@ def fig_7(
     *,
     masks: Bool[np.ndarray, "n h w"] | None = None,
 ) -> Figure:
-    """The five panels of the paper's Fig. 7, a line a picture.
+    """The five panels of the paper's Fig. 7, one row per picture.
 
     From the left: the picture, with the patch in a corner; the followed map's summed activation by position,
     as a share of that on the whole picture (no scale goes beyond `MOST`); the map's projection on this
@@ -71,7 +71,7 @@ def fig_7(
     n = len(found)
     if not n or len(images) != n or len(projections) != n or (masks is not None and len(masks) != n):
         counts = f"{len(images)} images, {len(projections)} projections"
-        raise ValueError(f"a line a picture: {n} were measured, beside {counts}")
+        raise ValueError(f"one row per picture: {n} were measured, beside {counts}")
     figure = new(height=1.34 * n + 0.7)
     ratios = {"width_ratios": (1, 1, 1, 1, 1, 1.25), "height_ratios": (*[1] * n, 0.06)}
     grid = figure.add_gridspec(n + 1, 6, **ratios).subplots(squeeze=False)
@@ -128,14 +128,14 @@ def _positions(axes: Axes, values: np.ndarray, patch: Patch, side: tuple[int, in
     return shown
 
 
-def _projections(axes: Axes, one: MapProjections) -> None:
+def _projections(axes: Axes, followed: MapProjections) -> None:
     """Projections in a square, the picture's own framed."""
-    tile, gap = one.projections.shape[1], 2
-    inside = np.ones(one.projections.shape[:3], dtype=bool)
-    alone = [shades(p[None], i[None]) for p, i in zip(one.projections, inside, strict=True)]
+    tile, gap = followed.projections.shape[1], 2
+    inside = np.ones(followed.projections.shape[:3], dtype=bool)
+    alone = [shades(p[None], i[None]) for p, i in zip(followed.projections, inside, strict=True)]
     axes.imshow(block(eight_bits(np.concatenate(alone)), inside, tile=tile, gap=gap))
     axes.add_patch(Rectangle((-0.5, -0.5), tile, tile, fill=False, edgecolor="black", linewidth=1.6))
-    axes.set_xlabel(f"map {one.number}", fontsize=9, labelpad=1)
+    axes.set_xlabel(f"map {followed.number}", fontsize=9, labelpad=1)
 
 
 def _classes(axes: Axes, beside: Axes, found: Occlusion, i: int, classes: Sequence[str], side) -> None:
@@ -176,7 +176,8 @@ def cheat(
     Args:
         images: the scenes, as the networks saw them.
         falls: of the true class, by network; falls below 0 are shown as 0.
-        shares: of the fall on the background (`localisation.background_share`), by network, over all scenes.
+        shares: of the fall on the background, by network, over all scenes
+            (`background_shortcut.background_share`).
         patch: whose positions the falls have.
         masks: the object of each scene, whose outline is drawn.
 

@@ -5,6 +5,9 @@ layer by layer. The one idea: every map of the unchanged picture is kept, and ma
 a time on windows of one size. A convolution is linear, so it runs over the change alone, with nothing around
 it; a pooling runs over the changed window pasted into the unchanged map. Above the convolutions everything
 changes, and all of it is computed. The values are those of the plain way.
+
+Which windows these are depends on no picture: `rectangles` plans them once, on the host. From there on
+everything is tensors where the network's weights are.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +19,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from zfutils.experiments.occlusion.rectangles import Corners, Rectangles, Spans, grouped
+from zfutils.experiments.occlusion.rectangles import Corners, Group, Rectangles, Windows, planned
 from zfutils.nets import chains
-from zfutils.nets.geometry import Window, output_size
+from zfutils.nets.activations import forward
+from zfutils.nets.geometry import Window
+from zfutils.runtime.devices import device_of, dtype_of
 
 FEW = 256  # weights of a filter, below which its arithmetic is not what takes the time
 
@@ -33,174 +38,137 @@ class Answers(NamedTuple):
 
 
 class Incremental:
-    """A network that ends in class scores, with a layer whose maps are looked at.
+    """A network that ends in class scores, made ready for pictures of which the same rectangles change.
 
     Args:
         model: what `chains.chain` takes; used as in evaluation, and left as it is.
-        layer: one that has maps.
+        layer: one that has maps, whose activations are summed.
+        rectangles: each at least one pixel of the picture.
+        shape: channels, height and width of the pictures.
+        batch: rectangles at a time; bounds the memory.
 
     Raises:
         ValueError: no such layer, one that sees the whole picture, or a model that is no plain chain or whose
-            batch norm is in training mode; names it.
+            batch norm is in training mode; pictures that the network does not take; no rectangles, one that
+            is empty or lies outside.
     """
 
-    def __init__(self, model: nn.Module, layer: str) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        layer: str,
+        rectangles: Rectangles,
+        *,
+        shape: tuple[int, int, int],
+        batch: int = 256,
+    ) -> None:
         steps = chains.steps(model)
-        flat = next((i for i, step in enumerate(steps) if step.kind == "flatten"), len(steps))
-        self.below, self.above = steps[:flat], steps[flat:]
-        there = [step.name for step in self.below]
+        end = next((i for i, step in enumerate(steps) if step.kind == "flatten"), len(steps))
+        there = [step.name for step in steps[:end]]
         if layer not in there:
             raise ValueError(f"layer {layer!r} has no maps in this network; these have: {', '.join(there)}")
-        for name, kind, module, _ in steps:
-            if kind == "batchnorm" and module.training:
-                raise ValueError(
-                    f"{name} is in training mode, where a picture depends on others: call eval()"
-                )
-        self.layer = layer
+        sizes = chains.sizes(steps, torch.empty(1, *shape, device="meta"))[: end + 1]
+        _check(rectangles, sizes[0], batch)
+        self.model, self.layer, self.shape = model, layer, tuple(shape)
+        self.below, self.above = steps[:end], steps[end:]
+        self._batches = planned(rectangles, [step.window for step in self.below], sizes, batch=batch)
+        order = np.concatenate([group.places for groups in self._batches for group in groups])
+        self._places = torch.tensor(order.argsort().tolist(), device=device_of(model))
         self._dense = {step.name: _fully_connected(step.module) for step in self.above if step.kind == "fc"}
 
     @torch.no_grad()
-    def answers(
-        self,
-        image: Float[Tensor, "channels h w"],
-        filled: Float[Tensor, "channels h w"],
-        rectangles: Rectangles,
-        *,
-        batch: int = 256,
-    ) -> Answers:
+    def answers(self, image: Float[Tensor, "channels h w"], filled: Float[Tensor, "channels h w"]) -> Answers:
         """The answers to a picture in which one rectangle after another shows another picture.
 
         Args:
-            image: as the network takes it.
+            image: as the network takes it; sent where its weights are, in their type.
             filled: what the rectangles show.
-            rectangles: each at least one pixel of the picture.
-            batch: rectangles at a time; bounds the memory.
+
+        Returns:
+            In the order of the rectangles, where the network's weights are.
 
         Raises:
-            ValueError: pictures of different shapes or too small, no rectangles, one that is empty or lies
-                outside.
+            ValueError: pictures of another shape.
         """
-        _check(image, filled, rectangles, batch)
-        whole, other = self._whole(image), filled.permute(1, 2, 0).contiguous()
-        sums = whole.sums.new_empty(len(rectangles), *whole.sums.shape)
-        logits = whole.logits.new_empty(len(rectangles), *whole.logits.shape)
-        groups = [torch.from_numpy(places) for places in grouped(rectangles, batch, whole.reach)]
-        while groups:
-            n = max(1, int((np.cumsum([len(places) for places in groups]) <= batch).sum()))
-            taken, groups, tops = groups[:n], groups[n:], []
-            for places in taken:
-                top, sums[places] = self._windows(whole, other, rectangles.of(places.numpy()))
+        if not image.shape == filled.shape == self.shape:
+            given = f"{tuple(image.shape)} and {tuple(filled.shape)}"
+            raise ValueError(f"the picture and what fills it must be {self.shape}, not {given}")
+        pair = torch.stack([image, filled]).to(device_of(self.model), dtype_of(self.model))
+        whole, other = self._whole(pair[:1]), _last(pair[1:])[0]
+        logits, sums = [], []
+        for groups in self._batches:
+            tops = []
+            for group in groups:
+                top, sum_ = self._windows(whole, other, group)
                 tops.append(top)
-            logits[torch.cat(taken)] = self._top(torch.cat(tops).permute(0, 3, 1, 2))
-        return Answers(logits, sums, whole.logits, whole.sums)
+                sums.append(sum_)
+            logits.append(self._top(torch.cat(tops).permute(0, 3, 1, 2)))
+        found = (torch.cat(logits)[self._places], torch.cat(sums)[self._places])
+        return Answers(*found, whole.logits, whole.sums)
 
-    def _whole(self, image: Tensor) -> "_Whole":
+    def _whole(self, image: Float[Tensor, "1 channels h w"]) -> "_Whole":
         """The unchanged picture, layer by layer."""
-        x = image[None].contiguous(memory_format=torch.channels_last)
-        sizes, windows = [tuple(x.shape[2:])], []
-        first = next((step.module for step in self.below if step.kind == "conv"), None)
-        if first is not None and first.in_channels != x.shape[1]:
-            raise ValueError(f"this network takes pictures of {first.in_channels} channels, not {x.shape[1]}")
-        inputs, sums, looked_at = [], x.new_empty(0), x.new_empty(0)
-        for step in self.below:
-            name, kind, module, window = step
-            if min(output_size(n, window) for n in x.shape[2:]) < 1:
-                h, w = image.shape[1:]
-                raise ValueError(f"a picture of {h}×{w} px is too small: {name} is empty")
-            before = tuple(x.shape[2:])
-            inputs.append(_last(_padded(x, step))[0])
-            x = _plainly(x, step)
-            if kind == "same-size" and tuple(x.shape[2:]) != before:
-                raise ValueError(f"{name} ({type(module).__name__}) would average maps of {before}")
-            if kind in ("conv", "pool"):
-                sizes.append(tuple(x.shape[2:]))
-                windows.append(window)
-            if name == self.layer:
-                sums, looked_at = x.sum((0, 2, 3)), _last(x)[0]
-        dense = next((step for step in self.above if step.kind == "fc"), None)
-        if dense is not None and x[0].numel() != dense.module.in_features:
-            came = f"{image.shape[1]}×{image.shape[2]} px give {dense.name} {x[0].numel()} values"
-            raise ValueError(f"pictures of {came}; it takes {dense.module.in_features}")
-        own = image.permute(1, 2, 0).contiguous()
-        return _Whole(own, [*inputs, _last(x)[0]], sizes, windows, looked_at, sums, self._top(x)[0])
+        last = [*self.below, *self.above][-1].name
+        found = forward(self.model, image, [*(step.name for step in self.below), last])
+        maps = [image, *(found[step.name] for step in self.below)]
+        slid = [
+            _padded(x, step) if _slides(step) else None for x, step in zip(maps, self.below, strict=False)
+        ]
+        sums = found[self.layer].sum((2, 3))[0]
+        return _Whole([_last(x)[0] for x in maps], slid, sums, found[last].flatten(1)[0])
 
-    def _windows(self, whole: "_Whole", other: Tensor, reached: Rectangles) -> tuple[Tensor, Tensor]:
-        """The last maps, (m, h, w, maps), and the summed activations, for some rectangles."""
-        size = whole.image.shape[:2]
-        corners, extent = reached.together(size)
-        x, sums = _filled(whole.image, other, reached, corners, extent), whole.sums
-        for (name, kind, module, window), input_, output in zip(
-            self.below, whole.inputs[:-1], whole.inputs[1:], strict=True
-        ):
-            if kind in ("conv", "pool"):
-                size = tuple(output_size(n, window) for n in size)
-                below, reached = corners, reached.above(window, size)
-                corners, extent = reached.together(size)
+    def _windows(self, whole: "_Whole", other: Tensor, group: Group) -> tuple[Tensor, Tensor]:
+        """The last maps, (m, h, w, maps), and the summed activations (m, maps), for a group of rectangles."""
+        x, sums = _filled(whole.maps[0], other, group), whole.sums
+        for i, (name, kind, module, window) in enumerate(self.below):
+            below, here, unchanged = group.windows[i], group.windows[i + 1], whole.maps[i + 1]
             if kind == "pool":
-                frames = _frames(x, below, input_, corners, extent, window)
+                frames = _frames(x, below.corners, whole.slid[i], here, window)
                 x = _last(nn.functional.max_pool2d(frames, window.kernel, window.stride))
-            elif kind == "conv" and module.weight[0].numel() < FEW:
-                frames = _frames(x, below, input_, corners, extent, window)
+            elif kind == "conv" and _slides(self.below[i]):
+                frames = _frames(x, below.corners, whole.slid[i], here, window)
                 x = _last(_filtered(frames, module, bias=module.bias))
             elif kind == "conv":
-                change, firsts = _change(x, below, input_, window)
-                x = _added(
-                    _filtered(change, module, padding=window.kernel - 1), firsts, output, corners, extent
-                )
+                change, firsts = _change(x, below.corners, whole.maps[i], window)
+                x = _added(_filtered(change, module, padding=window.kernel - 1), firsts, unchanged, here)
             elif kind == "relu":
                 x = x.relu_()
             elif kind not in ("skip", "same-size"):
                 x = _last(module(x.permute(0, 3, 1, 2)))
             if name == self.layer:
-                sums = whole.sums + (x - _cut(whole.looked_at, corners, extent)).sum((1, 2))
-        last = whole.inputs[-1].expand(len(x), *whole.inputs[-1].shape).clone()
+                sums = whole.sums + (x - _cut(unchanged, here)).sum((1, 2))
+        last = whole.maps[-1].expand(len(x), *whole.maps[-1].shape).clone()
+        (h, w), corners = group.windows[-1].size, group.windows[-1].corners
         for some, (top, left) in _runs(corners):
-            last[some, top : top + extent[0], left : left + extent[1]] = x[some]
+            last[some, top : top + h, left : left + w] = x[some]
         return last, sums
 
     def _top(self, x: Tensor) -> Tensor:
         for step in self.above:
-            dense = self._dense.get(step.name)
-            x = dense(x) if dense else _plainly(x, step)
+            if step.kind == "fc":
+                x = self._dense[step.name](x)
+            elif step.kind != "skip":
+                x = step.module(x)
         return x.flatten(1)
 
 
 class _Whole(NamedTuple):
     """The unchanged picture; maps are (height, width, maps)."""
 
-    image: Tensor
-    inputs: list[Tensor]  # of every step, with its padding where it pools; then the last maps
-    sizes: list[tuple[int, int]]  # height and width of the picture, then of every convolution and pooling
-    windows: list[Window]
-    looked_at: Tensor
-    sums: Tensor
-    logits: Tensor
-
-    def reach(self, spans: Spans, axis: int) -> Float[np.ndarray, " n"]:
-        """How much of their axis stretches of the picture reach, summed over the layers."""
-        total = np.zeros(len(spans.starts))
-        for window, size in zip(self.windows, self.sizes[1:], strict=True):
-            spans = spans.above(window, size[axis])
-            total += (spans.stops - spans.starts) / size[axis]
-        return total
+    maps: list[Tensor]  # the picture, then every step's output
+    slid: list[Tensor | None]  # the padded inputs of steps that slide over windows of them
+    sums: Float[Tensor, " maps"]
+    logits: Float[Tensor, " classes"]
 
 
-def _check(image: Tensor, filled: Tensor, rectangles: Rectangles, batch: int) -> None:
-    if image.ndim != 3 or image.shape != filled.shape or not image.is_floating_point():
-        came = f"{image.dtype} {tuple(image.shape)} and {tuple(filled.shape)}"
-        raise ValueError(f"a picture and what fills it are float (channels, h, w), not {came}")
+def _check(rectangles: Rectangles, size: tuple[int, int], batch: int) -> None:
     if batch < 1:
         raise ValueError(f"batch is {batch}; it must be 1 or more")
     if not len(rectangles):
         raise ValueError("no positions: nothing of the picture is to change")
-    for axis, size in zip(rectangles, image.shape[1:], strict=True):
-        if (axis.starts < 0).any() or (axis.stops > size).any() or (axis.stops <= axis.starts).any():
-            raise ValueError(f"a rectangle is empty or does not lie in the picture, {size} px along an axis")
-
-
-def _plainly(x: Tensor, step: chains.Step) -> Tensor:
-    """A layer's output, its input left as it is: a ReLU may be one that works in place."""
-    return x if step.kind == "skip" else x.relu() if step.kind == "relu" else step.module(x)
+    for axis, n in zip(rectangles, size, strict=True):
+        if (axis.starts < 0).any() or (axis.stops > n).any() or (axis.stops <= axis.starts).any():
+            raise ValueError(f"a rectangle is empty or does not lie in the picture, {n} px along an axis")
 
 
 def _fully_connected(module: nn.Linear) -> Callable[[Tensor], Tensor]:
@@ -222,12 +190,15 @@ def _filtered(x: Tensor, module: nn.Conv2d, *, bias: Tensor | None = None, paddi
     return nn.functional.conv2d(x, module.weight, bias, module.stride, padding, 1, module.groups)
 
 
+def _slides(step: chains.Step) -> bool:
+    """Whether a layer runs over changed windows pasted into the unchanged map, not over the change alone."""
+    return step.kind == "pool" or (step.kind == "conv" and step.module.weight[0].numel() < FEW)
+
+
 def _padded(x: Tensor, step: chains.Step) -> Tensor:
-    """A layer's input as it is kept: with its padding, where windows of it are to be slid over."""
-    if step.kind == "pool" or (step.kind == "conv" and step.module.weight[0].numel() < FEW):
-        beyond = -torch.inf if step.kind == "pool" else 0.0
-        return nn.functional.pad(x, (step.window.padding,) * 4, value=beyond)
-    return x
+    """The layer's only input (1, maps, h, w) with its padding, as (h, w, maps)."""
+    beyond = -torch.inf if step.kind == "pool" else 0.0
+    return _last(nn.functional.pad(x, (step.window.padding,) * 4, value=beyond))[0]
 
 
 def _runs(*places: Sequence) -> Iterator[tuple]:
@@ -239,37 +210,36 @@ def _runs(*places: Sequence) -> Iterator[tuple]:
         start = stop
 
 
-def _cut(maps: Tensor, corners: Corners, extent: tuple[int, int]) -> Tensor:
-    """Windows (n, h, w, maps) of maps (height, width, maps)."""
-    x = maps.new_empty(len(corners), *extent, maps.shape[2])
-    for some, (top, left) in _runs(corners):
-        x[some] = maps[top : top + extent[0], left : left + extent[1]]
+def _cut(maps: Float[Tensor, "height width maps"], windows: Windows) -> Float[Tensor, "n h w maps"]:
+    h, w = windows.size
+    x = maps.new_empty(len(windows.corners), h, w, maps.shape[2])
+    for some, (top, left) in _runs(windows.corners):
+        x[some] = maps[top : top + h, left : left + w]
     return x
 
 
-def _filled(image: Tensor, other: Tensor, rectangles: Rectangles, corners: Corners, extent) -> Tensor:
+def _filled(image: Tensor, other: Tensor, group: Group) -> Tensor:
     """Windows of the picture that hold the rectangles, which show the other picture."""
-    x = _cut(image, corners, extent)
-    ends = (ends.tolist() for axis in rectangles for ends in axis)
-    for some, (top, left), first, last, start, stop in _runs(corners, *ends):
+    x = _cut(image, group.windows[0])
+    for some, (top, left), (first, last, start, stop) in _runs(group.windows[0].corners, group.ends):
         x[some, first - top : last - top, start - left : stop - left] = other[first:last, start:stop]
     return x
 
 
-def _frames(x: Tensor, below: Corners, padded: Tensor, corners: Corners, extent, window: Window) -> Tensor:
+def _frames(x: Tensor, below: Corners, padded: Tensor, here: Windows, window: Window) -> Tensor:
     """What a layer slides over to fill its windows: the unchanged map, with the changed windows in it."""
     k, s, p = window
-    starts = [(top * s, left * s) for top, left in corners]
-    size = tuple((n - 1) * s + k for n in extent)
-    frames = _cut(padded, starts, size)
+    starts = [(top * s, left * s) for top, left in here.corners]
+    size = tuple((n - 1) * s + k for n in here.size)
+    frames = _cut(padded, Windows(starts, size))
     for some, corner, (top, left) in _runs(starts, below):
-        here, there = _overlap(corner, size, (top + p, left + p), x.shape[1:3])
-        frames[some, *here] = x[some, *there]
+        inside, there = _overlap(corner, size, (top + p, left + p), x.shape[1:3])
+        frames[some, *inside] = x[some, *there]
     return frames.permute(0, 3, 1, 2)
 
 
 def _change(x: Tensor, below: Corners, unchanged: Tensor, window: Window) -> tuple[Tensor, Corners]:
-    """The changed windows less the unchanged map, zero around it where a stride asks for it; overwrites `x`.
+    """The changed windows minus the unchanged map, zero around it where a stride asks for it; overwrites `x`.
 
     Returns:
         The change, and the place of its first filtered value in the layer's output.
@@ -290,20 +260,19 @@ def _change(x: Tensor, below: Corners, unchanged: Tensor, window: Window) -> tup
     return spread.permute(0, 3, 1, 2), firsts
 
 
-def _added(spread: Tensor, firsts: Corners, unchanged: Tensor, corners: Corners, extent) -> Tensor:
+def _added(spread: Tensor, firsts: Corners, unchanged: Tensor, here: Windows) -> Tensor:
     """Windows of an unchanged map with what a change adds to it."""
-    spread = spread.permute(0, 2, 3, 1)
-    out = unchanged.new_empty(len(spread), *extent, unchanged.shape[2])
-    h, w = extent
-    for some, (top, left), first in _runs(corners, firsts):
+    spread, (h, w) = spread.permute(0, 2, 3, 1), here.size
+    out = unchanged.new_empty(len(spread), h, w, unchanged.shape[2])
+    for some, (top, left), first in _runs(here.corners, firsts):
         own = unchanged[top : top + h, left : left + w]
-        here, there = _overlap((top, left), extent, first, spread.shape[1:3])
+        inside, there = _overlap((top, left), here.size, first, spread.shape[1:3])
         part = spread[some, *there]
-        if part.shape[1:3] == extent:
+        if part.shape[1:3] == here.size:
             torch.add(own, part, out=out[some])
         else:
             out[some] = own
-            out[some, *here] += part
+            out[some, *inside] += part
     return out
 
 

@@ -14,21 +14,23 @@ from jaxtyping import Bool, Float, Int64
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from zfutils.data.pixels import Pixels
+from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.experiments.occlusion.sliding_patch import Occlusion, Patch
+from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
+from zfutils.stats.formatting import ranged
 from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference, where_enough
 
 HALF = 0.5  # of the greatest fall: what lies above it is said to be the object, fixed before any was measured
 MEASURES = ("probability", "log-odds", "activation")
-FEWEST = 8  # rightly classified pictures, below which an edition is too small to ask for them
+FEWEST = 8  # correctly classified pictures, below which an edition is too small to ask for them
 
 
-def rightly_classified(wrong: Bool[np.ndarray, " n"], most: int, *, seed: int = 0) -> Int64[Tensor, " m"]:
-    """A random choice of pictures that a network classifies rightly, in order.
+def correctly_classified(wrong: Bool[np.ndarray, " n"], most: int, *, seed: int = 0) -> Int64[Tensor, " m"]:
+    """A random choice of pictures that a network classifies correctly, in order.
 
-    Where hardly any is right, as in a tiny edition whose claims are not tested, any picture may be chosen.
+    Where there are hardly any, as in a tiny edition whose claims are not tested, any picture may be chosen.
 
     Args:
         wrong: whether it errs, for every picture of the set.
@@ -48,9 +50,8 @@ def drops(found: Occlusion, masks: Bool[np.ndarray, "n side side"]) -> pd.DataFr
         masks: the object of each picture.
 
     Returns:
-        A row a picture and measure: picture (row of the set), measure (probability, log-odds, activation),
-        object, background, difference. Pictures whose object or background no position is centred on are
-        left out.
+        One row per picture and measure: picture (row of the set), measure (one of `MEASURES`), object,
+        background, difference. Pictures whose object or background no position is centred on are left out.
 
     Raises:
         ValueError: masks that do not fit the pictures.
@@ -84,23 +85,54 @@ def drop_table(found: Mapping[str, Occlusion], masks: Bool[np.ndarray, "n side s
         masks: the object of each picture.
 
     Returns:
-        A row a name and measure: name, measure, object, background, estimate, low, high (of the difference,
-        pictures resampled; NaN where there are too few), n.
+        One row per name and measure: name, measure, object, background, estimate, low, high (of the
+        difference, pictures resampled; NaN where there are too few), n.
     """
     rows = []
     for name, one in found.items():
         for measure, table in drops(one, masks).groupby("measure", sort=False):
-            interval = where_enough(drop_interval, table, measure)
-            ends = (interval.estimate, interval.low, interval.high) if interval else (np.nan,) * 3
-            columns = dict(zip(("estimate", "low", "high"), ends, strict=True))
             means = table[["object", "background"]].mean().to_dict()
-            rows.append({"name": name, "measure": measure, **means, **columns, "n": len(table)})
+            ends = _ends(where_enough(drop_interval, table, measure))
+            rows.append({"name": name, "measure": measure, **means, **ends, "n": len(table)})
     return pd.DataFrame(rows)
 
 
 def drop_interval(table: pd.DataFrame, measure: str) -> Interval:
     """Mean difference of `drops` between object and background, pictures resampled."""
     return bootstrap_interval(table.loc[table["measure"] == measure, "difference"], resampled="pictures")
+
+
+def patch_table(
+    found: Mapping[str, Occlusion], masks: Bool[np.ndarray, "n side side"] | None = None
+) -> pd.DataFrame:
+    """What fill and size of the patch change, in words, with intervals over pictures.
+
+    Args:
+        found: by the patch's name, over the same pictures.
+        masks: the object of each picture, where it is known.
+
+    Returns:
+        One row per patch and measure, and one for the share of positions where another class is the most
+        probable: square, measure, mean fall and, with masks, on minus off (the object).
+    """
+    rows = []
+    for name, one in found.items():
+        parts = None if masks is None else drops(one, masks).set_index("measure")["difference"]
+        for measure in MEASURES:
+            row = {"square": name, "measure": measure, "mean fall": _words(one.fall(measure).mean((1, 2)))}
+            rows.append(row if parts is None else row | {"on minus off": _words(parts[measure])})
+        changed = (one.predicted != one.plain_predicted[:, None, None]).mean((1, 2))
+        rows.append({"square": name, "measure": "another class wins", "mean fall": _words(changed)})
+    return pd.DataFrame(rows).fillna("")
+
+
+def _words(values: Float[np.ndarray, " n"]) -> str:
+    return ranged(*_ends(where_enough(bootstrap_interval, values, resampled="pictures")).values(), digits=3)
+
+
+def _ends(interval: Interval | None) -> dict[str, float]:
+    """The columns of an interval; NaN where there were too few pictures for one."""
+    return {name: getattr(interval, name, np.nan) for name in ("estimate", "low", "high")}
 
 
 # ---- scores of maps
@@ -136,10 +168,10 @@ def scores(maps: Mapping[str, Float[np.ndarray, "n p q"]], on: Bool[np.ndarray, 
         on: which positions are centred on the object.
 
     Returns:
-        A row a map and picture: map, place (of the picture), pointing (whether the greatest value is on the
-        object), iou (intersection over union, in positions, of the object with what lies above `HALF` of the
-        map's greatest value; 0 where nothing is above 0). Under the name "object's area" the same of a place
-        drawn at random: the object's share of the positions, and its overlap with all of them.
+        One row per map and picture: map, place (of the picture), pointing (whether the greatest value is on
+        the object), iou (intersection over union, in positions, of the object with what lies above `HALF` of
+        the map's greatest value; 0 where nothing is above 0). Under the name "object's area" the same of a
+        place drawn at random: the object's share of the positions, and its overlap with all of them.
 
     Raises:
         ValueError: a map of another shape.
@@ -163,15 +195,14 @@ def score_table(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, group in table.groupby("map", sort=False):
         for measure in ("pointing", "iou"):
-            interval = where_enough(bootstrap_interval, group[measure], resampled="pictures")
-            ends = (interval.low, interval.high) if interval else (np.nan, np.nan)
-            ends = {"estimate": group[measure].mean(), "low": ends[0], "high": ends[1]}
+            ends = _ends(where_enough(bootstrap_interval, group[measure], resampled="pictures"))
+            ends["estimate"] = group[measure].mean()
             rows.append({"map": name, "measure": measure, **ends, "n": len(group)})
     return pd.DataFrame(rows)
 
 
 def pointing_interval(table: pd.DataFrame, name: str, masks: Bool[np.ndarray, "n side side"]) -> Interval:
-    """Share of pictures in which a map points at the object, less that whose own centre is on it."""
+    """Share of pictures in which a map points at the object, minus that whose own centre is on it."""
     middle = masks.shape[1] // 2
     chosen = table[table["map"] == name].sort_values("place")
     return paired_difference(chosen["pointing"], masks[:, middle, middle].astype(float), resampled="pictures")
@@ -180,9 +211,8 @@ def pointing_interval(table: pd.DataFrame, name: str, masks: Bool[np.ndarray, "n
 # ---- the projection
 
 
-@torch.no_grad()
 def projection_energy(
-    model: nn.Module, images: Pixels, found: Occlusion, *, side: int, scale: float, batch: int = 32
+    model: nn.Module, inputs: Inputs, found: Occlusion, *, batch: int = 32
 ) -> Float[np.ndarray, "n side side"]:
     """Energy, over colours, of the projection of the map that was followed: all its activations at once.
 
@@ -190,29 +220,23 @@ def projection_energy(
 
     Args:
         model: the network.
-        images: the set.
-        found: what was measured on it.
-        side, scale: as for `occlude`.
+        inputs: the pictures that were measured.
+        found: what was measured on them, in their order.
         batch: pictures at a time.
     """
     deconvnet, energies, maps = Deconvnet(model), [], torch.from_numpy(found.maps)
-    for (view,), part in zip(
-        images.views(torch.from_numpy(found.rows), crops=1, batch=batch, side=side, scale=scale),
-        maps.split(batch),
-        strict=True,
-    ):
-        patterns = deconvnet.forward(view.images.float(), found.layer).project_maps(part)
-        energies.append(patterns.double().square().sum(1).numpy())
+    for view, part in zip(inputs.batches(batch), maps.split(batch), strict=True):
+        energies.append(_energy(deconvnet.forward(view.images, found.layer).project_maps(part)))
     return np.concatenate(energies)
 
 
-def contrast(
-    images: Pixels, found: Occlusion, *, side: int, scale: float
-) -> Float[np.ndarray, "n side side"]:
+def contrast(inputs: Inputs) -> Float[np.ndarray, "n side side"]:
     """Energy, over colours, of what a grey patch takes away: the centred picture itself."""
-    rows = torch.from_numpy(found.rows)
-    views = images.views(rows, crops=1, batch=64, side=side, scale=scale)
-    return np.concatenate([view.images.double().square().sum(1).numpy() for (view,) in views])
+    return np.concatenate([_energy(view.images) for view in inputs.batches(64)])
+
+
+def _energy(images: Float[Tensor, "n channels h w"]) -> Float[np.ndarray, "n h w"]:
+    return np.square(to_host(images), dtype=np.float64).sum(1)
 
 
 def agreement(
@@ -226,7 +250,7 @@ def agreement(
         seed: of which other picture's energy is the control.
 
     Returns:
-        A row a name and picture: energy, picture, own, other (with another picture's energy), difference.
+        One row per name and picture: energy, picture, own, other (with another picture's energy), difference.
         Pictures in which nothing falls or no energy lies are left out.
 
     Raises:
@@ -246,6 +270,21 @@ def agreement(
                 own, others = (spearmanr(flat[0], values).statistic for values in flat[1:])
                 rows.append((name, picture, own, others, own - others))
     return pd.DataFrame(rows, columns=["energy", "picture", "own", "other", "difference"])
+
+
+def agreement_table(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Means of `agreement` by network: network, energy, own, other, estimate, low, high (of the difference).
+
+    Args:
+        found: what `agreement` gives for each network, by name.
+    """
+    rows = []
+    for network, table in found.items():
+        for energy, group in table.groupby("energy", sort=False):
+            means = group[["own", "other"]].mean().to_dict()
+            ends = _ends(where_enough(agreement_interval, table, energy))
+            rows.append({"network": network, "energy": energy, **means, **ends})
+    return pd.DataFrame(rows, columns=["network", "energy", "own", "other", "estimate", "low", "high"])
 
 
 def agreement_interval(table: pd.DataFrame, energy: str) -> Interval:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import nn
 
-from zfutils.data.pixels import Pixels
+from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet, Projections
 from zfutils.deconv.top_activations import top_activations
-from zfutils.deconv.top_projections import TopNine, top_nine
+from zfutils.deconv.top_projections import TopProjections, project_top
 from zfutils.experiments.occlusion.sliding_patch import Occlusion
+from zfutils.runtime.devices import to_host
 
 
 @dataclass(frozen=True)
@@ -24,55 +25,45 @@ class MapProjections:
 
     number: int  # of the map in its layer
     projections: Float[np.ndarray, "k side side 3"]
-    pictures: Int64[np.ndarray, " k"]  # rows of the set, the picture's own first
+    pictures: Int64[np.ndarray, " k"]  # rows of their sets, the measured picture first
 
 
 def map_projections(
-    model: nn.Module,
-    images: Pixels,
-    found: Occlusion,
-    *,
-    pictures: Pixels | None = None,
-    searched: Int64[Tensor, " m"],
-    others: int = 3,
-    side: int,
-    scale: float,
+    model: nn.Module, inputs: Inputs, found: Occlusion, searched: Inputs, *, others: int = 3
 ) -> list[MapProjections]:
     """Project each picture's followed map, on the picture itself and where it is strongest elsewhere.
 
     Args:
         model: the network.
-        images: the set in which others are searched.
-        found: what was measured.
-        pictures: the set that was measured; by default the same.
-        searched: which images of the set; those that were measured do not count.
+        inputs: the pictures that were measured.
+        found: what was measured on them, in their order.
+        searched: where others are searched; those that were measured do not count.
         others: how many.
-        side, scale: as for `occlude`.
 
     Raises:
         ValueError: fewer other images than asked for.
     """
-    deconvnet, how, layers = Deconvnet(model), {"side": side, "scale": scale}, [found.layer]
-    own = images if pictures is None else pictures
-    if pictures is None:
-        searched = searched[~torch.isin(searched, torch.from_numpy(found.rows))]
-    if not 1 <= others <= len(searched):
-        raise ValueError(f"{others} other images were asked for, of {len(searched)}")
-    elsewhere = top_activations(model, images, searched, layers=layers, k=others, **how)[found.layer]
+    deconvnet, layers = Deconvnet(model), [found.layer]
+    if searched.images is inputs.images:
+        searched = searched.at(searched.rows[~torch.isin(searched.rows, inputs.rows)])
+    elsewhere = top_activations(model, searched, layers=layers, k=others)[found.layer]
     result = []
-    for row, number in zip(found.rows.tolist(), found.maps.tolist(), strict=True):
-        chosen, maps = torch.tensor([row]), torch.tensor([number])
-        here = top_activations(model, own, chosen, layers=layers, k=1, **how)[found.layer]
-        tops = [top_nine(deconvnet, own, here, maps=maps, **how)]
-        tops.append(top_nine(deconvnet, images, elsewhere, maps=maps, **how))
-        rows = torch.cat([top.strongest.images[0] for top in tops]).numpy()
-        result.append(MapProjections(number, np.concatenate([_placed(top, side) for top in tops]), rows))
+    for place, number in enumerate(found.maps.tolist()):
+        picture, maps = inputs[place : place + 1], torch.tensor([number])
+        here = top_activations(model, picture, layers=layers, k=1)[found.layer]
+        tops = [
+            project_top(deconvnet, picture, here, maps=maps),
+            project_top(deconvnet, searched, elsewhere, maps=maps),
+        ]
+        rows = np.concatenate([to_host(top.strongest.images[0]) for top in tops])
+        placed = np.concatenate([_placed(top, inputs.side) for top in tops])
+        result.append(MapProjections(number, placed, rows))
     return result
 
 
-def _placed(top: TopNine, side: int) -> Float[np.ndarray, "k side side 3"]:
+def _placed(top: TopProjections, side: int) -> Float[np.ndarray, "k side side 3"]:
     """The projections of a single map in their places in the picture."""
     pixels = torch.from_numpy(top.projections[0]).permute(0, 3, 1, 2)
     corners = (torch.from_numpy(a[0]) for a in (top.tops, top.lefts))
     whole = Projections(pixels, *corners, top.strongest.values[0]).placed(side, side)
-    return whole.permute(0, 2, 3, 1).numpy()
+    return to_host(whole.permute(0, 2, 3, 1))

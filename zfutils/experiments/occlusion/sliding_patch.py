@@ -1,4 +1,4 @@
-"""What a network says while a patch covers one place of a picture after another (Zeiler & Fergus 2013, §4.2).
+"""What a network says while a patch slides over a picture (Zeiler & Fergus 2013, §4.2).
 
 The paper slides a grey square and follows the probability of the true class, the most probable class, and the
 summed activation of the layer-5 map that is strongest on the whole picture. Size, stride and grey level are
@@ -16,9 +16,10 @@ from scipy.special import log_softmax, logsumexp
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
-from zfutils.data.pixels import Pixels
+from zfutils.data.inputs import Inputs
 from zfutils.experiments.occlusion.incremental import Incremental
 from zfutils.experiments.occlusion.rectangles import Rectangles, Spans
+from zfutils.runtime.devices import device_of, dtype_of, to_host
 from zfutils.runtime.seeds import mixed
 
 Fill = Literal["grey", "black", "noise", "blurred"]
@@ -141,7 +142,7 @@ class Occlusion:
         return np.exp(_own(log_softmax(self.plain_logits.astype(np.float64), axis=-1), self.labels))
 
     def fall(self, measure: Measure = "probability") -> Float[np.ndarray, "n p q"]:
-        """How much the patch takes away: less on the covered than on the whole picture is above 0.
+        """How much the patch takes away: the value on the whole picture minus that on the covered one.
 
         Args:
             measure: the followed class's "probability" or "log-odds" (natural logarithm); or the map's
@@ -161,7 +162,7 @@ class Occlusion:
         raise ValueError(f"measure is one of {', '.join(Measure.__args__)}, not {measure!r}")
 
     def of(self, places: Int64[np.ndarray, " m"]) -> Self:
-        """Some of the pictures, by their place here."""
+        """Some of the pictures, by their positions here."""
         arrays = {k: v[places] for k, v in vars(self).items() if isinstance(v, np.ndarray)}
         return replace(self, **arrays)
 
@@ -177,14 +178,11 @@ class Occlusion:
 
 def occlude(
     model: nn.Module,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
+    inputs: Inputs,
     *,
     patch: Patch,
     layer: str = "relu5",
     labels: Int64[Tensor, " n"] | None = None,
-    side: int,
-    scale: float,
     batch: int = 256,
     seed: int = 0,
     progress: bool = False,
@@ -193,71 +191,64 @@ def occlude(
 
     Args:
         model: a chain of layers (`chains.chain`) that ends in class scores, used as in evaluation.
-        images: the set, centred as in training.
-        chosen: which of its images.
+        inputs: the pictures, as the network sees them.
         patch: the square and its positions.
         layer: whose strongest map is followed; "relu5" is the paper's layer 5.
         labels: the classes that are followed; by default the true ones.
-        side: of the centre crop (pixels).
-        scale: what centred pixels are multiplied by, as in training.
         batch: positions at a time; bounds the memory.
         seed: of noise.
         progress: print a line now and then.
 
     Raises:
         ValueError: no such layer, a label that is no class of the network, a patch larger than the picture,
-            no pictures, a batch below 1.
+            pictures that the network does not take, a batch below 1.
     """
-    if not len(chosen):
-        raise ValueError("no pictures to cover")
-    labels = images.labels[chosen] if labels is None else labels
-    network, rectangles = Incremental(model, layer), patch.rectangles(side, side)
+    n, side, mean = len(inputs), inputs.side, inputs.mean()
+    positions = patch.rectangles(side, side)
+    network = Incremental(model, layer, positions, shape=tuple(mean.shape), batch=batch)
     classes = next((s.module.out_features for s in reversed(network.above) if s.kind == "fc"), None)
-    _check_labels(labels.cpu().numpy(), len(chosen), classes)
-    device, grid = next(model.parameters()).device, [len(patch.centres(side))] * 2
-    found: dict[str, list[np.ndarray]] = {name: [] for name in ("logits", "sums", "plain", "plain_sums")}
-    maps = []
-    for i, (view,) in enumerate(images.views(chosen, crops=1, batch=1, side=side, scale=scale)):
-        image = view.images[0].float()
-        filled = _filled(image, images, patch, scale, mixed(seed, int(view.rows[0])))
-        answers = network.answers(image.to(device), filled.to(device), rectangles, batch=batch)
-        strongest = int(answers.plain_sums.argmax())
-        maps.append(strongest)
-        found["logits"].append(answers.logits.cpu().numpy().reshape(*grid, -1))
-        found["sums"].append(answers.sums[:, strongest].cpu().numpy().reshape(grid))
-        found["plain"].append(answers.plain_logits.cpu().numpy())
-        found["plain_sums"].append(answers.plain_sums[strongest].cpu().numpy())
-        if progress and ((i + 1) % 32 == 0 or i + 1 == len(chosen)):
-            print(f"occlusion: {i + 1} of {len(chosen)} pictures, {len(rectangles)} positions", flush=True)
-    arrays = {name: np.stack(values) for name, values in found.items()}
+    labels = to_host(inputs.labels if labels is None else labels).astype(np.int64)
+    _check_labels(labels, n, classes)
+    found = []
+    views = inputs.batches(1, device=device_of(model), dtype=dtype_of(model))
+    for i, (view, row) in enumerate(zip(views, inputs.rows.tolist(), strict=True), 1):
+        shown = _shown(patch, view.images[0], mean, inputs.scale, mixed(seed, row))
+        answers = network.answers(view.images[0], shown)
+        strongest = answers.plain_sums.argmax(0, keepdim=True)
+        sums = (s.index_select(-1, strongest)[..., 0] for s in (answers.sums, answers.plain_sums))
+        found.append((strongest[0], answers.logits, answers.plain_logits, *sums))
+        if progress and (i % 32 == 0 or i == n):
+            print(f"occlusion: {i} of {n} pictures, {len(positions)} positions", flush=True)
+    maps, logits, plain_logits, sums, plain_sums = (
+        to_host(torch.stack(each)) for each in zip(*found, strict=True)
+    )
+    grid = (n, *[len(patch.centres(side))] * 2)
     return Occlusion(
         patch,
         layer,
-        chosen.cpu().numpy(),
-        labels.cpu().numpy().astype(np.int64),
-        np.array(maps),
-        arrays["logits"],
-        arrays["sums"],
-        arrays["plain"],
-        arrays["plain_sums"],
+        rows=to_host(inputs.rows),
+        labels=labels,
+        maps=maps,
+        logits=logits.reshape(*grid, -1),
+        activations=sums.reshape(grid),
+        plain_logits=plain_logits,
+        plain_activations=plain_sums,
     )
 
 
-def _filled(image: Tensor, images: Pixels, patch: Patch, scale: float, seed: int) -> Tensor:
-    """What the patch shows, as a whole picture in the network's units, where 0 is the mean."""
+def _shown(patch: Patch, image: Tensor, mean: Tensor, scale: float, seed: int) -> Tensor:
+    """What the patch shows, as a whole picture in the network's units, where 0 is the training mean."""
     if patch.fill == "grey":
         return torch.zeros_like(image)
     if patch.fill == "blurred":
         sigma = patch.size / 4
         side = min(2 * math.ceil(2 * sigma) + 1, 2 * min(image.shape[1:]) - 1)  # what reflection allows
         return gaussian_blur(image, [side, side], [sigma, sigma])
-    corner, side = (images.size - image.shape[1]) // 2, image.shape[1]
-    mean = images.mean[corner : corner + side, corner : corner + side].permute(2, 0, 1)
-    if patch.fill == "black":
-        return -scale * mean
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randint(256, image.shape, generator=generator).to(mean)
-    return scale * (noise - mean)
+    colours = torch.zeros_like(mean)
+    if patch.fill == "noise":
+        generator = torch.Generator().manual_seed(seed)
+        colours = torch.randint(256, image.shape, generator=generator).to(mean)
+    return (scale * (colours - mean)).to(image)
 
 
 def _own(values: np.ndarray, labels: np.ndarray) -> np.ndarray:

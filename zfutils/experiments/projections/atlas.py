@@ -1,8 +1,8 @@
 """The atlas: every map of every layer as pages to browse, beyond what fits on a page of the book (Fig. 2).
 
-A folder of its own: an index, a page a layer, one small picture a map. The one idea: plain files that load
-nothing from elsewhere and need no script, so that they can be read from a disk as well as from a server. An
-atlas is written beside its place and moved there when complete.
+A folder of its own: an index, a page for each layer, a small picture for each map. The one idea: plain files
+that load nothing from elsewhere and need no script, so that they can be read from a disk as well as from a
+server. An atlas is written beside its place and moved there when complete.
 """
 
 from collections import Counter
@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 
-from zfutils.deconv.top_projections import TopNine
+from zfutils.data.pixels import Pixels
+from zfutils.deconv.top_projections import TopProjections
 from zfutils.plotting.tiles import CONTRAST, GUTTER, block, check, colours_and_mask, words
 
 Classes = Mapping[str, Sequence[Sequence[str]]]
@@ -56,7 +57,7 @@ class _Layer:
     """One page: a layer of the trained network, or the same of the one with random weights."""
 
     name: str
-    top: TopNine
+    top: TopProjections
     random: bool
     classes: Sequence[Sequence[str]] | None = None
 
@@ -86,11 +87,11 @@ class _Layer:
 
 def write_atlas(
     folder: Path,
-    layers: Mapping[str, TopNine],
+    layers: Mapping[str, TopProjections],
     *,
     title: str,
     about: str,
-    random: Mapping[str, TopNine] | None = None,
+    random: Mapping[str, TopProjections] | None = None,
     classes: Classes | None = None,
 ) -> Path:
     """Write all maps of all layers as pages to browse; an older atlas in the same place is replaced.
@@ -104,7 +105,7 @@ def write_atlas(
         title: of the index.
         about: what was searched, and with which network; a paragraph.
         random: the same layers of the network with random weights, on pages beside.
-        classes: by layer, for each map of its `TopNine`, the classes of its pictures.
+        classes: by layer, for each map of its `TopProjections`, the classes of its pictures (`classes_of`).
 
     Returns:
         The path of the index.
@@ -135,11 +136,26 @@ def write_atlas(
     return index
 
 
+def classes_of(layers: Mapping[str, TopProjections], images: Pixels) -> Classes:
+    """The classes of the pictures of every map's strongest activations, as `write_atlas` shows them.
+
+    Args:
+        layers: by name.
+        images: the set that was searched.
+    """
+    return {
+        name: [[images.classes[i] for i in images.labels[rows].tolist()] for rows in top.strongest.images]
+        for name, top in layers.items()
+    }
+
+
 def _is_atlas(index: Path) -> bool:
     return index.is_file() and GENERATOR in index.read_text(encoding="utf-8", errors="replace")
 
 
-def _pages(layers: Mapping[str, TopNine], random: Mapping[str, TopNine], classes: Classes) -> list[_Layer]:
+def _pages(
+    layers: Mapping[str, TopProjections], random: Mapping[str, TopProjections], classes: Classes
+) -> list[_Layer]:
     """The pages in their order, each checked."""
     if not layers:
         raise ValueError("an atlas needs at least one layer")
@@ -163,7 +179,7 @@ def _pages(layers: Mapping[str, TopNine], random: Mapping[str, TopNine], classes
 
 
 def _write_pictures(folder: Path, page: _Layer) -> dict[int, tuple[str, int, int]]:
-    """One picture for each map that answers: its address, width and height, by place in the `TopNine`."""
+    """One picture for each map that answers: its address, width and height, by place in `page.top`."""
     (folder / page.stem).mkdir()
     side = page.top.inside.shape[-1]
     times = -(-SMALLEST // side)
@@ -177,7 +193,7 @@ def _write_pictures(folder: Path, page: _Layer) -> dict[int, tuple[str, int, int
     return written
 
 
-def _both(top: TopNine, index: int, tile: int) -> np.ndarray:
+def _both(top: TopProjections, index: int, tile: int) -> np.ndarray:
     """Projections, a gap, patches."""
     colours, patches, inside = colours_and_mask(top, index)
     left, right = (block(tiles, inside, tile=tile, gap=2) for tiles in (colours, patches))

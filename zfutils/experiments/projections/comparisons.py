@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from zfutils.deconv.deconvnet import Projections
-from zfutils.nets.geometry import Span
+from zfutils.runtime.devices import to_host
 
 
 def edge_correlation(
@@ -24,18 +24,14 @@ def edge_correlation(
         pictures: what was projected from.
         images: the picture of each projection.
     """
-    gradients = gradient_magnitude(pictures)
+    gradients, magnitudes = to_host(gradient_magnitude(pictures)), to_host(projections.pixels.norm(dim=1))
     inside = inside_picture(projections, pictures.shape[-2:])
-    height, width = projections.pixels.shape[-2:]
+    height, width = magnitudes.shape[1:]
+    corners = (to_host(t) for t in (images, projections.tops, projections.lefts))
     found = []
-    for i, image in enumerate(images.tolist()):
-        rows, columns = (
-            Span(corner, corner + n)
-            for corner, n in ((int(projections.tops[i]), height), (int(projections.lefts[i]), width))
-        )
-        there = gradients[image, max(rows.start, 0) : rows.stop, max(columns.start, 0) : columns.stop]
-        magnitude = projections.pixels[i].norm(dim=0)[inside[i]]
-        found.append(pearson(magnitude, there.flatten()))
+    for image, top, left, magnitude, seen in zip(*corners, magnitudes, inside, strict=True):
+        there = gradients[image, max(top, 0) : top + height, max(left, 0) : left + width]
+        found.append(pearson(magnitude[seen], there.ravel()))
     return np.array(found)
 
 
@@ -48,16 +44,18 @@ def gradient_magnitude(pictures: Float[Tensor, "n channels h w"]) -> Float[Tenso
 
 
 def correlation(
-    first: Float[Tensor, "channels h w"], second: Float[Tensor, "channels h w"], inside: Bool[Tensor, "h w"]
+    first: Float[np.ndarray, "channels h w"],
+    second: Float[np.ndarray, "channels h w"],
+    inside: Bool[np.ndarray, "h w"],
 ) -> float:
     """Pearson correlation over all colours of the pixels inside; NaN where either is constant there."""
-    return pearson(first[:, inside].flatten(), second[:, inside].flatten())
+    return pearson(first[:, inside].ravel(), second[:, inside].ravel())
 
 
-def pearson(first: Float[Tensor, " m"], second: Float[Tensor, " m"]) -> float:
+def pearson(first: Float[np.ndarray, " m"], second: Float[np.ndarray, " m"]) -> float:
     """Pearson correlation in double precision; NaN where either is constant or there is nothing."""
-    pair = (x.double().cpu().numpy()[None] for x in (first, second))
-    return float(row_correlations(*pair)[0]) if first.numel() else np.nan
+    pair = (x.astype(np.float64)[None] for x in (first, second))
+    return float(row_correlations(*pair)[0]) if first.size else np.nan
 
 
 def row_correlations(
@@ -70,12 +68,12 @@ def row_correlations(
         return np.where(size > 0, (first * second).sum(1) / size, np.nan)
 
 
-def inside_picture(projections: Projections, picture: tuple[int, int]) -> Bool[Tensor, "n h w"]:
-    """Which pixels of each window lie in the picture."""
+def inside_picture(projections: Projections, picture: tuple[int, int]) -> Bool[np.ndarray, "n h w"]:
+    """Which pixels of each window lie in a picture of that height and width."""
     along = []
     for corners, n, size in zip(
         (projections.tops, projections.lefts), projections.pixels.shape[-2:], picture, strict=True
     ):
-        at = corners[:, None] + torch.arange(n, device=corners.device)
+        at = to_host(corners)[:, None] + np.arange(n)
         along.append((at >= 0) & (at < size))
     return along[0][:, :, None] & along[1][:, None, :]

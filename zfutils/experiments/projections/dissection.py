@@ -7,7 +7,7 @@ pictures of `zfutils.data.parts` say at every pixel which part is seen, and the 
 say what chance alone would give.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,12 +15,13 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.part_masks import ProbeMasks
-from zfutils.data.pixels import Pixels
 from zfutils.deconv.deconvnet import Deconvnet
-from zfutils.deconv.top_projections import TopNine
-from zfutils.nets.chains import steps
+from zfutils.deconv.top_projections import TopProjections
+from zfutils.nets.activations import activations
 from zfutils.nets.geometry import Window
+from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import (
     FEWEST_TO_BOOTSTRAP,
@@ -42,7 +43,7 @@ DETECTS = 0.04  # IoU, Bau et al. 2017
 # ---- a projection's energy
 
 
-def part_energy(nine: TopNine, masks: ProbeMasks, *, seed: int = 0) -> pd.DataFrame:
+def part_energy(nine: TopProjections, masks: ProbeMasks, *, seed: int = 0) -> pd.DataFrame:
     """How much more of a projection's energy falls on a part than the part's area would have.
 
     The value of a projection is log2 of its energy's share on the part over the part's share of the window,
@@ -56,8 +57,8 @@ def part_energy(nine: TopNine, masks: ProbeMasks, *, seed: int = 0) -> pd.DataFr
         seed: of the split of a map's pictures.
 
     Returns:
-        A row a map: map, part (the one of the highest mean value on five pictures, of those that show on at
-        least three of them), choice_score (that mean), score (its mean over the other pictures that show
+        One row per map: map, part (the one of the highest mean value on five pictures, of those that show on
+        at least three of them), choice_score (that mean), score (its mean over the other pictures that show
         it), n_scored (how many these are). A part shows if it covers 0.5 % of the window. Without a part or
         a picture to score it on, and where the map's projections are zero, part is None or score NaN.
 
@@ -69,20 +70,46 @@ def part_energy(nine: TopNine, masks: ProbeMasks, *, seed: int = 0) -> pd.DataFr
         raise ValueError(f"a part is chosen on {CHOOSING} pictures and scored on others; there are {k}")
     found = []
     for i, number in enumerate(nine.maps.tolist()):
-        places = masks.at(nine.strongest.images[i].numpy())
-        corners = zip(np.asarray(nine.tops[i]).tolist(), np.asarray(nine.lefts[i]).tolist(), strict=True)
+        places = masks.at(to_host(nine.strongest.images[i]))
         values = np.stack([
             energy_on_parts(
                 nine.projections[i, j],
-                windowed(masks.maps[place], *corner, nine.projections.shape[2]),
+                windowed(masks.maps[place], nine.tops[i, j], nine.lefts[i, j], nine.projections.shape[2]),
                 nine.inside[i, j],
                 len(masks.parts),
             )
-            for j, (place, corner) in enumerate(zip(places, corners, strict=True))
+            for j, place in enumerate(places)
         ])  # fmt: skip
         order = np.random.default_rng(mixed(seed, number)).permutation(k)
         found.append((number, *_chosen_and_scored(values[order[:CHOOSING]], values[order[CHOOSING:]], masks)))
     return pd.DataFrame(found, columns=["map", "part", "choice_score", "score", "n_scored"])
+
+
+def energies(
+    tops: Mapping[str, Mapping[str, TopProjections]],
+    masks: ProbeMasks,
+    *,
+    control: str = "other masks",
+    seed: int = 0,
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """`part_energy` of every network and layer, and of the first network on other pictures' masks.
+
+    Args:
+        tops: by network and layer.
+        masks: of the pictures that were searched.
+        control: what the last are called; each picture has the masks of another one of its category.
+        seed: as for `part_energy`, and of the exchange of pictures.
+
+    Returns:
+        By network and layer.
+    """
+    first, others = next(iter(tops)), masks.of_other_pictures(seed=seed, same_label=True)
+    shown = [*((network, tops[network], masks) for network in tops), (control, tops[first], others)]
+    return {
+        (network, layer): part_energy(top, of, seed=seed)
+        for network, by_layer, of in shown
+        for layer, top in by_layer.items()
+    }
 
 
 def energy_on_parts(
@@ -129,7 +156,7 @@ def _chosen_and_scored(
 
 
 def energy_interval(trained: pd.DataFrame, random: pd.DataFrame, *, seed: int = 0) -> Interval:
-    """Mean score of the trained network's maps less that of the random one's, maps without one left out."""
+    """Mean score of the trained network's maps minus that of the random one's, maps without one left out."""
     scores = (table["score"].dropna() for table in (trained, random))
     return unpaired_difference(*scores, resampled="maps of each network", seed=seed)
 
@@ -158,15 +185,12 @@ def energy_scores(tables: Mapping[tuple[str, str], pd.DataFrame], *, seed: int =
 # ---- Network Dissection
 
 
-@torch.no_grad()
 def network_dissection(
     model: nn.Module,
-    images: Pixels,
+    inputs: Inputs,
     masks: ProbeMasks,
     *,
     layers: Sequence[str],
-    side: int,
-    scale: float,
     quantile: float = QUANTILE,
     threshold: float = DETECTS,
     every: int = 2,
@@ -181,11 +205,9 @@ def network_dissection(
 
     Args:
         model: a chain of layers, as `zfutils.nets.chains.chain` takes it.
-        images: the set.
-        masks: of the pictures that are looked at.
+        inputs: the pictures that are looked at.
+        masks: of these pictures at least, as they are stored.
         layers: convolutional layers, such as relu1 and relu5.
-        side: of the centre crop (pixels).
-        scale: what images are multiplied by, as in training.
         quantile: share of a map's positions above the cut.
         threshold: the IoU above which a map counts as a detector.
         every: maps and masks are compared at every so many-th pixel of every so many-th row.
@@ -193,42 +215,39 @@ def network_dissection(
         seed: of the exchange of pictures that gives the chance.
 
     Returns:
-        A row a layer and map: layer, map, part, iou, detector; chance_part, chance_iou and chance_detector
-        are the same against the masks of other pictures.
+        One row per layer and map: layer, map, part, iou, detector; chance_part, chance_iou and
+        chance_detector are the same against the masks of other pictures.
 
     Raises:
-        ValueError: masks of another size than the images, no such layer, or options out of range.
+        ValueError: masks of another size than the images, a picture without one, no such layer, or options
+            out of range.
 
     Source: Bau et al. 2017, Network Dissection, §2.
     """
-    if not (0 < quantile < 1 and 0 < threshold < 1 and 1 <= every <= side and batch >= 1):
+    if not (0 < quantile < 1 and 0 < threshold < 1 and 1 <= every <= inputs.side and batch >= 1):
         given = f"quantile {quantile}, threshold {threshold}, every {every}, batch {batch}"
         raise ValueError(f"{given}: the first two lie in (0, 1), the others are at least 1")
-    if masks.maps.shape[1] != images.size:
-        raise ValueError(f"masks of {masks.maps.shape[1]} px do not fit images of {images.size} px")
+    stored = inputs.images.size
+    if masks.maps.shape[1] != stored:
+        raise ValueError(f"masks of {masks.maps.shape[1]} px do not fit images of {stored} px")
     fields = {layer: Deconvnet(model).window(layer) for layer in layers}
-    order = torch.from_numpy(np.sort(masks.rows))
-    seen = (model, images, order, tuple(layers), side, scale, batch)
-    cuts = _cuts(seen, quantile)
-    grid = torch.arange(every // 2, side, every)
-    truth = [
-        torch.from_numpy(
-            m.maps[m.at(order.numpy())][:, every // 2 :: every, every // 2 :: every].astype(np.int64)
-        )
-        for m in (masks.cropped(side), masks.cropped(side).of_other_pictures(seed=seed))
-    ]
-    parts, done = len(masks.parts) + 1, 0
-    overlaps = {layer: torch.zeros(2, len(cut) * parts, dtype=torch.int64) for layer, cut in cuts.items()}
-    for activations in _activations(*seen):
-        for layer, maps in activations.items():
+    masks = masks.of(to_host(inputs.rows)).cropped(inputs.side)
+    cuts = _cuts(model, inputs, layers, batch, quantile)
+    at = slice(every // 2, None, every)
+    grid, parts = torch.arange(inputs.side)[at], len(masks.parts) + 1
+    truth = [m.maps[m.at(masks.rows)][:, at, at] for m in (masks, masks.of_other_pictures(seed=seed))]
+    overlaps = {layer: np.zeros((2, len(cut) * parts), dtype=np.int64) for layer, cut in cuts.items()}
+    done = 0
+    for seen in activations(model, inputs, layers, batch=batch):
+        for layer, maps in seen.layers.items():
             up, across = (interpolation(n, fields[layer], grid).to(maps) for n in maps.shape[2:])
-            active = (up @ maps @ across.T >= cuts[layer][:, None, None]).nonzero().cpu()
-            picture, number, row, column = active.T
+            active = (up @ maps @ across.T >= cuts[layer][:, None, None]).nonzero()
+            picture, number, row, column = to_host(active).T
             for overlap, numbers in zip(overlaps[layer], truth, strict=True):
                 seen_part = numbers[done + picture, row, column]
-                overlap += torch.bincount(number * parts + seen_part, minlength=len(overlap))
-        done += len(maps)
-    areas = torch.bincount(truth[0].flatten(), minlength=parts)
+                overlap += np.bincount(number * parts + seen_part, minlength=len(overlap))
+        done += len(seen.images)
+    areas = np.bincount(truth[0].ravel(), minlength=parts)
     tables = [_detectors(layer, overlap, areas, masks, threshold) for layer, overlap in overlaps.items()]
     return pd.concat(tables, ignore_index=True)
 
@@ -246,36 +265,15 @@ def interpolation(units: int, field: Window, pixels: Int64[Tensor, " n"]) -> Flo
     return (1 - (place[:, None] - torch.arange(units)).abs()).clamp(min=0)
 
 
-def _activations(
-    model: nn.Module,
-    images: Pixels,
-    rows: Tensor,
-    layers: Sequence[str],
-    side: int,
-    scale: float,
-    batch: int,
-) -> Iterator[dict[str, Tensor]]:
-    """Maps of several layers, a batch at a time, as in evaluation."""
-    device = next(model.parameters()).device
-    for (view,) in images.views(rows, crops=1, batch=batch, side=side, scale=scale):
-        x, found = view.images.to(device), {}
-        for name, kind, module, _ in steps(model):
-            if kind != "skip":
-                x = x.relu() if kind == "relu" else module(x)  # never in place: the layer before may be asked
-            if name in layers:
-                found[name] = x
-            if len(found) == len(layers):
-                break
-        yield found
-
-
-def _cuts(seen: tuple, quantile: float) -> dict[str, Tensor]:
+def _cuts(
+    model: nn.Module, inputs: Inputs, layers: Sequence[str], batch: int, quantile: float
+) -> dict[str, Float[Tensor, " maps"]]:
     """Of every map, the value that this share of its positions over all pictures reaches."""
-    pictures, highest = len(seen[2]), {}
-    for activations in _activations(*seen):
-        for layer, maps in activations.items():
+    highest: dict[str, Tensor] = {}
+    for seen in activations(model, inputs, layers, batch=batch):
+        for layer, maps in seen.layers.items():
             values = maps.transpose(0, 1).flatten(1)
-            most = max(1, int(quantile * pictures * maps[0, 0].numel()))
+            most = max(1, int(quantile * len(inputs) * maps[0, 0].numel()))
             if layer in highest:
                 values = torch.cat([highest[layer], values], 1)
             highest[layer] = values.topk(min(most, values.shape[1]), sorted=False).values
@@ -284,15 +282,19 @@ def _cuts(seen: tuple, quantile: float) -> dict[str, Tensor]:
 
 
 def _detectors(
-    layer: str, overlap: Tensor, areas: Tensor, masks: ProbeMasks, threshold: float
+    layer: str,
+    overlap: Int64[np.ndarray, "2 maps*parts"],
+    areas: Int64[np.ndarray, " parts"],
+    masks: ProbeMasks,
+    threshold: float,
 ) -> pd.DataFrame:
     table = {}
-    for name, counts in zip(("", "chance_"), overlap.view(2, -1, len(areas)), strict=True):
-        union = counts.sum(1, keepdim=True) + areas[1:] - counts[:, 1:]
-        iou, best = (counts[:, 1:] / union.clamp(min=1)).max(1)
-        table[f"{name}part"] = [masks.parts[part] for part in best.tolist()]
-        table[f"{name}iou"] = iou.numpy()
-        table[f"{name}detector"] = iou.numpy() > threshold
+    for name, counts in zip(("", "chance_"), overlap.reshape(2, -1, len(areas)), strict=True):
+        union = counts.sum(1, keepdims=True) + areas[1:] - counts[:, 1:]
+        iou = (counts[:, 1:] / union.clip(min=1)).astype(np.float32)
+        table[f"{name}part"] = [masks.parts[part] for part in iou.argmax(1)]
+        table[f"{name}iou"] = iou.max(1)
+        table[f"{name}detector"] = iou.max(1) > threshold
     return pd.DataFrame({"layer": layer, "map": np.arange(len(iou)), **table})
 
 
@@ -305,7 +307,7 @@ def detectors(table: pd.DataFrame, layer: str, *, chance: bool = False) -> tuple
 
 
 def detectors_interval(table: pd.DataFrame, upper: str = "relu5", lower: str = "relu1") -> Interval:
-    """Share of one layer's maps that are detectors less that of another's (Newcombe)."""
+    """Share of one layer's maps that are detectors minus that of another's (Newcombe)."""
     shares = (detectors(table, layer) for layer in (upper, lower))
     return proportion_difference(*shares, resampled="maps of either layer")
 

@@ -14,13 +14,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from zfutils.data.pixels import Pixels
-from zfutils.deconv.deconvnet import Deconvnet, Units
+from zfutils.data.inputs import Inputs
+from zfutils.deconv.deconvnet import Deconvnet
+from zfutils.deconv.units import Units
 from zfutils.experiments.projections.comparisons import correlation, edge_correlation, inside_picture
+from zfutils.nets.activations import activations
 from zfutils.nets.geometry import seen_by
+from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import Interval, paired_difference
 
@@ -32,13 +35,10 @@ SWITCHES = ("recorded", "centred", "random")
 
 def recovery(
     model: nn.Module,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
+    inputs: Inputs,
     *,
     layer: str = "relu5",
     maps_a_picture: int = 4,
-    side: int,
-    scale: float,
     batch: int = 32,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -51,57 +51,49 @@ def recovery(
 
     Args:
         model: a chain of layers.
-        images: the set.
-        chosen: which pictures, at least two.
+        inputs: the pictures, at least two.
         layer: a convolutional one.
         maps_a_picture: so many maps at one position of every picture, at least two.
-        side: of the centre crop (pixels).
-        scale: what images are multiplied by, as in training.
         batch: images, and projections, at a time.
         seed: of the order in which pictures follow each other.
 
     Returns:
-        A row a picture: picture, maps (how many could be projected), same_picture (mean over pairs of maps
-        at its one position), same_map (mean over maps, against the same map on another picture), edges (mean
-        correlation of a projection's magnitude with the picture's gradient magnitude); NaN where nothing is
-        left.
+        One row per picture: picture, maps (how many could be projected), same_picture (mean over pairs of
+        maps at its one position), same_map (mean over maps, against the same map on another picture), edges
+        (mean correlation of a projection's magnitude with the picture's gradient magnitude); NaN where
+        nothing is left.
 
     Raises:
-        ValueError: fewer than two pictures or maps, rows or a crop that the set does not have, no such layer.
+        ValueError: fewer than two pictures or maps, no such layer, or a fully connected one.
     """
-    if len(chosen) < 2 or maps_a_picture < 2:
-        raise ValueError(f"pairs need two pictures and two maps, not {len(chosen)} and {maps_a_picture}")
-    pictures = shown(model, images, chosen, side, scale)
-    deconvnet = Deconvnet(model)
-    activations = _activations(deconvnet, pictures, layer, batch)
-    allowed = most_inside(deconvnet, layer, pictures.shape[-2:], activations.shape[-2:])
-    units = strongest_units(activations, allowed, maps_a_picture)
-    others = _same_maps_elsewhere(activations, allowed, units, seed)
-    here = deconvnet.project(pictures, layer, units, batch=batch)
-    there = deconvnet.project(pictures, layer, others, batch=batch)
-    there.pixels[others.images == units.images] = 0  # nowhere else: left out below
-    inside, inside_there = (inside_picture(p, pictures.shape[-2:]) for p in (here, there))
-    edges = edge_correlation(here, pictures, units.images)
+    if len(inputs) < 2 or maps_a_picture < 2:
+        raise ValueError(f"pairs need two pictures and two maps, not {len(inputs)} and {maps_a_picture}")
+    deconvnet, pictures = Deconvnet(model), inputs.tensor()
+    maps, allowed = _maps(deconvnet, inputs, layer, batch)
+    units = strongest_units(maps, allowed, maps_a_picture)
+    others = _same_maps_elsewhere(maps, allowed, units, seed)
+    projected = [deconvnet.project(pictures, layer, which, batch=batch) for which in (units, others)]
+    edges = edge_correlation(projected[0], pictures, units.images)
+    inside, inside_there = (inside_picture(p, pictures.shape[-2:]) for p in projected)
+    here, there = (to_host(p.pixels) for p in projected)
+    pictured, elsewhere = to_host(units.images), to_host(others.images)
+    there[elsewhere == pictured] = 0  # nowhere else: left out below
     found = []
-    for picture, row in enumerate(chosen.tolist()):
-        mine = (units.images == picture).nonzero()[:, 0].tolist()
-        live = [i for i in mine if here.pixels[i].any()]
+    for picture, row in enumerate(inputs.rows.tolist()):
+        live = [i for i in np.flatnonzero(pictured == picture) if here[i].any()]
         pairs = [(i, j) for i in live for j in live if i < j]
-        among = [correlation(here.pixels[i], here.pixels[j], inside[i]) for i, j in pairs]
-        same = [correlation(here.pixels[i], there.pixels[i], inside[i] & inside_there[i]) for i in live]
+        among = [correlation(here[i], here[j], inside[i]) for i, j in pairs]
+        same = [correlation(here[i], there[i], inside[i] & inside_there[i]) for i in live]
         found.append((row, len(live), _mean(among), _mean(same), _mean(edges[live])))
     return pd.DataFrame(found, columns=["picture", "maps", "same_picture", "same_map", "edges"])
 
 
 def switch_structure(
     model: nn.Module,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
+    inputs: Inputs,
     *,
     layer: str = "relu5",
     maps_a_picture: int = 4,
-    side: int,
-    scale: float,
     batch: int = 32,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -113,20 +105,19 @@ def switch_structure(
         seed: of the random switches; the others are as in `recovery`, one picture and one map will do.
 
     Returns:
-        A row a picture and rule: picture, switches (recorded, centred, random), edges (mean over the
+        One row per picture and rule: picture, switches (recorded, centred, random), edges (mean over the
         picture's maps of the correlation of the projection's magnitude with the gradient magnitude of the
         picture in the same window), maps (how many).
 
     Raises:
         ValueError: as `recovery`.
     """
-    pictures = shown(model, images, chosen, side, scale)
-    units = _units(Deconvnet(model), pictures, layer, maps_a_picture, batch)
-    tables = []
+    pictures, tables = inputs.tensor(), []
+    units = _units(Deconvnet(model), inputs, layer, maps_a_picture, batch)
     for rule in SWITCHES:
         projections = Deconvnet(model, switches=rule, seed=seed).project(pictures, layer, units, batch=batch)
         correlations = edge_correlation(projections, pictures, units.images)
-        tables.append(_by_picture(chosen, units, edges=correlations).assign(switches=rule))
+        tables.append(_by_picture(inputs, units, edges=correlations).assign(switches=rule))
     return pd.concat(tables, ignore_index=True)[["picture", "switches", "edges", "maps"]]
 
 
@@ -135,13 +126,10 @@ def switch_structure(
 
 def shared_switches(
     model: nn.Module,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
+    inputs: Inputs,
     *,
     layers: Sequence[str] = ("relu3", "relu5"),
     maps_a_picture: int = 4,
-    side: int,
-    scale: float,
     batch: int = 32,
 ) -> pd.DataFrame:
     """What the rule for switches that two poolings share changes in projections, against adding up.
@@ -150,48 +138,39 @@ def shared_switches(
         layers: convolutional ones; the other arguments are as in `recovery`.
 
     Returns:
-        A row a layer, picture and rule: layer, picture, rule (last or largest), correlation (Pearson, over
-        pixels and colours of the window) and difference (norm of the difference over the norm of the
+        One row per layer, picture and rule: layer, picture, rule (last or largest), correlation (Pearson,
+        over pixels and colours of the window) and difference (norm of the difference over the norm of the
         projection by adding up), means over the picture's maps; maps (how many).
 
     Raises:
         ValueError: as `recovery`.
     """
-    pictures, tables = shown(model, images, chosen, side, scale), []
+    pictures, tables = inputs.tensor(), []
     for layer in layers:
-        units = _units(Deconvnet(model), pictures, layer, maps_a_picture, batch)
+        units = _units(Deconvnet(model), inputs, layer, maps_a_picture, batch)
         added = Deconvnet(model).project(pictures, layer, units, batch=batch)
-        inside = inside_picture(added, pictures.shape[-2:])
+        inside, pixels = inside_picture(added, pictures.shape[-2:]), to_host(added.pixels)
         for rule in ("last", "largest"):
-            other = Deconvnet(model, shared=rule).project(pictures, layer, units, batch=batch).pixels
-            alike = [correlation(*three) for three in zip(added.pixels, other, inside, strict=True)]
-            apart = (other - added.pixels).flatten(1).norm(dim=1) / added.pixels.flatten(1).norm(dim=1)
-            values = {"correlation": np.array(alike), "difference": apart.cpu().numpy()}
-            tables.append(_by_picture(chosen, units, **values).assign(layer=layer, rule=rule))
+            other = Deconvnet(model, shared=rule).project(pictures, layer, units, batch=batch)
+            alike = [correlation(*three) for three in zip(pixels, to_host(other.pixels), inside, strict=True)]
+            apart, whole = (p.flatten(1).norm(dim=1) for p in (other.pixels - added.pixels, added.pixels))
+            values = {"correlation": np.array(alike), "difference": to_host(apart / whole)}
+            tables.append(_by_picture(inputs, units, **values).assign(layer=layer, rule=rule))
     return pd.concat(tables, ignore_index=True)[
         ["layer", "picture", "rule", "correlation", "difference", "maps"]
     ]
 
 
-def switch_sharing(
-    model: nn.Module,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
-    *,
-    side: int,
-    scale: float,
-    batch: int = 8,
-) -> pd.DataFrame:
+def switch_sharing(model: nn.Module, inputs: Inputs, *, batch: int = 8) -> pd.DataFrame:
     """Share of positive pooled outputs whose maximum is another pooling's maximum too.
 
     Returns:
-        A row a picture and pooling layer: picture, layer, share; NaN where no output is positive.
+        One row per picture and pooling layer: picture, layer, share; NaN where no output is positive.
     """
     deconvnet, found = Deconvnet(model), []
-    pictures = shown(model, images, chosen, side, scale)
     for step in (s for s in deconvnet.steps if s.kind == "pool"):
-        for rows, part in zip(chosen.split(batch), pictures.split(batch), strict=True):
-            recording = deconvnet.forward(part, step.name)
+        for seen in inputs.batches(batch):
+            recording = deconvnet.forward(seen.images, step.name)
             places = recording.switches[step.name].long()
             kernel, stride = step.window[:2]
             h, w = places.shape[2:]
@@ -203,18 +182,16 @@ def switch_sharing(
             counts.scatter_add_(2, flat, torch.ones_like(flat, dtype=counts.dtype))
             shared = (counts.gather(2, flat) > 1).flatten(1)
             positive = (recording.activations > 0).flatten(1)
-            share = (shared & positive).sum(1) / positive.sum(1)
-            found += [
-                (row, step.name, value) for row, value in zip(rows.tolist(), share.tolist(), strict=True)
-            ]
-    return pd.DataFrame(found, columns=["picture", "layer", "share"])
+            share = to_host((shared & positive).sum(1) / positive.sum(1))
+            found.append(pd.DataFrame({"picture": to_host(seen.rows), "layer": step.name, "share": share}))
+    return pd.concat(found, ignore_index=True)
 
 
 # ---- intervals
 
 
 def recovery_interval(table: pd.DataFrame, *, seed: int = 0) -> Interval:
-    """Likeness within a picture less likeness within a map, paired over pictures that have both."""
+    """Likeness within a picture minus likeness within a map, paired over pictures that have both."""
     both = table.dropna(subset=["same_picture", "same_map"])
     return paired_difference(both["same_picture"], both["same_map"], resampled="pictures", seed=seed)
 
@@ -222,7 +199,7 @@ def recovery_interval(table: pd.DataFrame, *, seed: int = 0) -> Interval:
 def switches_interval(
     table: pd.DataFrame, first: str = "recorded", second: str = "random", *, seed: int = 0
 ) -> Interval:
-    """Correlation with the picture's edges under one rule for switches less another, paired over pictures."""
+    """Correlation with the picture's edges under one rule for switches minus another, paired by picture."""
     wide = table.pivot(index="picture", columns="switches", values="edges")
     return paired_by_picture(wide, first, second, seed)
 
@@ -271,36 +248,33 @@ def strongest_units(
 def _same_maps_elsewhere(activations: Tensor, allowed: Tensor, units: Units, seed: int) -> Units:
     """For every unit the same map on the first following picture that it answers to; itself where none."""
     n, maps, _, width = activations.shape
-    highest, place = activations.flatten(2).masked_fill(~allowed.flatten().to(activations.device), 0).max(2)
+    open_to = activations.flatten(2).masked_fill(~allowed.flatten().to(activations.device), 0)
+    highest, place = (to_host(t) for t in open_to.max(2))
     order = torch.randperm(n, generator=torch.Generator().manual_seed(mixed(seed, n, maps))).tolist()
     turn = {picture: i for i, picture in enumerate(order)}
-    other = []
-    for picture, number in zip(units.images.tolist(), units.maps.tolist(), strict=True):
+    pictures, numbers = (to_host(t) for t in (units.images, units.maps))
+    other = pictures.copy()
+    for i, (picture, number) in enumerate(zip(pictures, numbers, strict=True)):
         following = (order[(turn[picture] + step) % n] for step in range(1, n))
-        other.append(next((p for p in following if highest[p, number] > 0), picture))
-    images = torch.tensor(other, device=activations.device)
-    there = place[images, units.maps]
-    return Units(images, units.maps, there // width, there % width)
+        other[i] = next((p for p in following if highest[p, number] > 0), picture)
+    there = place[other, numbers]
+    return Units(*(torch.from_numpy(t) for t in (other, numbers, there // width, there % width)))
 
 
-def _units(deconvnet: Deconvnet, pictures: Tensor, layer: str, maps_a_picture: int, batch: int) -> Units:
+def _units(deconvnet: Deconvnet, inputs: Inputs, layer: str, maps_a_picture: int, batch: int) -> Units:
     if maps_a_picture < 1:
         raise ValueError(f"a picture needs at least 1 map, not {maps_a_picture}")
-    activations = _activations(deconvnet, pictures, layer, batch)
-    allowed = most_inside(deconvnet, layer, pictures.shape[-2:], activations.shape[-2:])
-    return strongest_units(activations, allowed, maps_a_picture)
+    return strongest_units(*_maps(deconvnet, inputs, layer, batch), maps_a_picture)
 
 
-def _activations(deconvnet: Deconvnet, pictures: Tensor, layer: str, batch: int) -> Tensor:
+def _maps(
+    deconvnet: Deconvnet, inputs: Inputs, layer: str, batch: int
+) -> tuple[Float[Tensor, "n maps h w"], Bool[Tensor, "h w"]]:
+    """Activations of a layer, and the positions whose windows hold most of a picture."""
     deconvnet.window(layer)  # refuses a layer whose units see the whole picture
-    return torch.cat([deconvnet.forward(part, layer).activations for part in pictures.split(batch)])
-
-
-def shown(model: nn.Module, images: Pixels, chosen: Tensor, side: int, scale: float) -> Tensor:
-    if len(chosen) == 0 or chosen.min() < 0 or chosen.max() >= len(images):
-        raise ValueError(f"chosen names at least one of the {len(images)} images, 0…{len(images) - 1}")
-    views = images.views(chosen, crops=1, batch=256, side=side, scale=scale)
-    return torch.cat([view.images for (view,) in views]).to(next(model.parameters()).device)
+    found = [seen.layers[layer] for seen in activations(deconvnet.model, inputs, [layer], batch=batch)]
+    picture = (inputs.side, inputs.side)
+    return torch.cat(found), most_inside(deconvnet, layer, picture, found[0].shape[-2:])
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -308,11 +282,10 @@ def _mean(values: Sequence[float]) -> float:
     return float(finite.mean()) if finite.size else np.nan
 
 
-def _by_picture(chosen: Tensor, units: Units, **values: Float[np.ndarray, " n"]) -> pd.DataFrame:
+def _by_picture(inputs: Inputs, units: Units, **values: Float[np.ndarray, " n"]) -> pd.DataFrame:
     """Means over each picture's units, those that are NaN left out."""
-    table = pd.DataFrame({"place": units.images.cpu().numpy(), **values}).dropna()
+    table = pd.DataFrame({"place": to_host(units.images), **values}).dropna()
     groups = table.groupby("place")
-    means = groups.mean().assign(maps=groups.size()).reindex(range(len(chosen)))
-    return means.assign(picture=chosen.numpy(), maps=means["maps"].fillna(0).astype(int)).reset_index(
-        drop=True
-    )
+    means = groups.mean().assign(maps=groups.size()).reindex(range(len(inputs)))
+    means = means.assign(picture=to_host(inputs.rows), maps=means["maps"].fillna(0).astype(int))
+    return means.reset_index(drop=True)

@@ -17,11 +17,13 @@ from scipy.stats import rankdata
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
-from zfutils.data.pixels import Pixels
-from zfutils.deconv.deconvnet import Deconvnet, Units
+from zfutils.data.inputs import Inputs
+from zfutils.deconv.deconvnet import Deconvnet
+from zfutils.deconv.units import Units
 from zfutils.experiments.projections.comparisons import row_correlations
-from zfutils.experiments.projections.faithfulness import paired_by_picture, shown
+from zfutils.experiments.projections.faithfulness import paired_by_picture
 from zfutils.nets.chains import chain, steps
+from zfutils.runtime.devices import to_host
 from zfutils.stats.intervals import Interval, bootstrap_interval
 
 METHODS = ("deconvnet", "guided", "gradient")
@@ -31,11 +33,8 @@ MEASURES = ("spearman", "ssim")
 def randomisation(
     model: nn.Module,
     initial: nn.Module,
-    images: Pixels,
-    chosen: Int64[Tensor, " n"],
+    inputs: Inputs,
     *,
-    side: int,
-    scale: float,
     labels: Int64[Tensor, " n"] | None = None,
     methods: Sequence[str] = METHODS,
     batch: int = 16,
@@ -49,30 +48,26 @@ def randomisation(
     Args:
         model: the trained network.
         initial: the same network with initial weights.
-        images: the set.
-        chosen: which pictures.
-        side: of the centre crop, as the network takes it (pixels).
-        scale: what images are multiplied by, as in training.
+        inputs: the pictures, of the side that the network takes.
         labels: the classes whose maps are taken; the pictures' own, where they are left out.
         methods: ways to reverse the ReLU, of deconvnet, guided and gradient.
         batch: pictures at a time.
 
     Returns:
-        A row a picture, method and step: picture, method, lowest (the lowest layer given initial weights;
-        those above it have them too), randomised (how many layers), spearman (rank correlation of the two
-        magnitudes over the picture's pixels), ssim (of the two, each divided by its greatest value). NaN
-        where a map is constant.
+        One row per picture, method and step: picture, method, lowest (the lowest layer given initial
+        weights; those above it have them too), randomised (how many layers), spearman (rank correlation of
+        the two magnitudes over the picture's pixels), ssim (of the two, each divided by its greatest value).
+        NaN where a map is constant.
 
     Raises:
-        ValueError: networks that differ, labels that do not fit, rows or a crop that the set does not have.
+        ValueError: networks that differ, or labels that do not fit.
 
     Source: Adebayo et al. 2018, Sanity checks for saliency maps, cascading randomisation.
     """
-    pictures = shown(model, images, chosen, side, scale)
-    labels = images.labels[chosen] if labels is None else labels
-    if len(labels) != len(chosen):
-        raise ValueError(f"{len(chosen)} pictures need as many labels, got {len(labels)}")
-    asked = (pictures, labels, batch)
+    labels = inputs.labels if labels is None else labels
+    if len(labels) != len(inputs):
+        raise ValueError(f"{len(inputs)} pictures need as many labels, got {len(labels)}")
+    asked = (inputs.tensor(), labels, batch)
     before = {method: _maps(model, *asked, method) for method in methods}
     ranks = {method: _ranks(maps) for method, maps in before.items()}
     found = []
@@ -81,7 +76,7 @@ def randomisation(
             after = _maps(network, *asked, method)
             spearman = row_correlations(ranks[method], _ranks(after))
             ssim = [_ssim(*pair) for pair in zip(before[method], after, strict=True)]
-            rows = zip(chosen.tolist(), spearman.tolist(), ssim, strict=True)
+            rows = zip(inputs.rows.tolist(), spearman.tolist(), ssim, strict=True)
             found += [(row, method, lowest, count, rho, alike) for row, rho, alike in rows]
     return pd.DataFrame(found, columns=["picture", "method", "lowest", "randomised", *MEASURES])
 
@@ -100,12 +95,11 @@ def cascade(model: nn.Module, initial: nn.Module) -> Iterator[tuple[str, nn.Modu
     Raises:
         ValueError: the two do not have the same layers; names the first that differs.
     """
-    source = dict(chain(initial).named_children())
     shapes = [{n: v.shape for n, v in chain(one).state_dict().items()} for one in (model, initial)]
     if differing := set(shapes[0].items()) ^ set(shapes[1].items()):
         first = min(name for name, _ in differing)
         raise ValueError(f"the two networks do not have the same layers: they differ in {first}")
-    network = deepcopy(model)
+    network, source = deepcopy(model), {step.name: step.module for step in steps(initial)}
     for name, kind, module, _ in reversed(steps(network)):
         module.load_state_dict(source[name].state_dict())
         if kind in ("conv", "fc"):
@@ -128,9 +122,8 @@ def class_maps(
         )
     ones = replace(recording, activations=torch.ones_like(recording.activations))
     zeros = torch.zeros_like(labels)
-    units = Units(torch.arange(len(labels)), labels, zeros, zeros)
-    units = Units(*(tensor.to(pictures.device) for tensor in units))
-    return ones.project(units).pixels.norm(dim=1).cpu().numpy()
+    units = Units(torch.arange(len(labels), device=labels.device), labels, zeros, zeros)
+    return to_host(ones.project(units).pixels.norm(dim=1))
 
 
 def randomisation_interval(
@@ -142,7 +135,7 @@ def randomisation_interval(
     measure: str = "spearman",
     seed: int = 0,
 ) -> Interval:
-    """What survives by one method less by another, once the layers from `lowest` up have initial weights."""
+    """What survives by one method minus by another, once the layers from `lowest` up have initial weights."""
     there = table[table["lowest"] == lowest]
     if there.empty:
         raise ValueError(f"lowest is one of {', '.join(table['lowest'].unique())}, not {lowest!r}")

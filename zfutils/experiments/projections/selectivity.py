@@ -6,23 +6,30 @@ from the network: a patch is cut into tiles that change places, which leaves a t
 an object apart. The one idea: what a unit still answers to such a patch, it does not owe to the arrangement.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from zfutils.data.pixels import Pixels
+from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import TopActivations
+from zfutils.deconv.top_projections import TopProjections
+from zfutils.experiments.projections.within_map_similarity import commonest_class_share
+from zfutils.nets.activations import forward
 from zfutils.nets.chains import Step
 from zfutils.nets.geometry import Span, Window, seen_by
+from zfutils.runtime.devices import device_of, dtype_of, to_host
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import FEWEST_TO_BOOTSTRAP, bootstrap_interval, t_interval
 
 TILES = 4  # along a side of the window
 SMALLEST_TILE = 4  # pixels; smaller ones would hold no edge
 SAME = 0.1  # of the greatest activation; half precision moves them by a hundredth
+TEXTURE_MAPS = 48  # of a layer, whose windows are shuffled
 NOISE_COLOUR = 2 / 3  # of the energy of white noise in three channels; grey is one direction of three
 
 
@@ -83,14 +90,11 @@ def colour(projections: Float[np.ndarray, "maps k side side 3"]) -> Float[np.nda
     return found
 
 
-@torch.no_grad()
 def shuffled_response(
     model: nn.Module,
-    images: Pixels,
+    inputs: Inputs,
     found: TopActivations,
     *,
-    side: int,
-    scale: float,
     maps: int | None = None,
     numbers: Int64[Tensor, " maps"] | None = None,
     seed: int = 0,
@@ -105,9 +109,8 @@ def shuffled_response(
 
     Args:
         model: as the deconvnet takes it.
-        images: the set that was searched, centred as it was then.
-        found: its strongest activations in one convolutional layer.
-        side, scale: of the centre crop (pixels) and its values, as in the search.
+        inputs: the images that were searched.
+        found: their strongest activations in one convolutional layer.
         maps: how many maps to measure, chosen by the seed; all without it.
         numbers: the maps' numbers in the layer, where `found` does not hold all of them in order.
         seed: of the choice of maps and of every patch's cycle; a map's own do not depend on the choice.
@@ -120,7 +123,7 @@ def shuffled_response(
 
     Raises:
         ValueError: windows below 8 px, which hold a single tile (layer 1); some of the maps without their
-            numbers; pictures or a crop that the set does not have; another side or scale than the search's.
+            numbers; another side or scale than the search's.
     """
     deconvnet = Deconvnet(model)
     field, steps = deconvnet.window(found.layer), deconvnet.steps[: deconvnet.index(found.layer) + 1]
@@ -129,31 +132,28 @@ def shuffled_response(
             f"windows of {found.layer!r} are {field.kernel} px; two tiles of {SMALLEST_TILE} px that change "
             f"places need {2 * SMALLEST_TILE}"
         )
-    units = _units(found, steps, maps=maps, numbers=numbers, pictures=len(images), seed=seed)
-    training, kept = model.training, []
-    model.eval()
-    try:
-        for start in range(0, len(units), batch):
-            some = units.iloc[start : start + batch]
-            rows, place = np.unique(some["picture"], return_inverse=True)
-            ((view,),) = images.views(torch.from_numpy(rows), crops=1, batch=batch, side=side, scale=scale)
-            pictures = view.images.to(next(model.parameters()).device)
-            changed = pictures[place]
-            moved = [
-                shuffle_tiles(picture, unit.row, unit.column, field, seed=mixed(seed, unit.map, unit.rank))
-                for picture, unit in zip(changed, some.itertuples(), strict=True)
-            ]
-            at = tuple(torch.tensor(some[name].to_numpy()) for name in ("map", "row", "column"))
-            before = _responses(steps, pictures)[(torch.from_numpy(place), *at)].cpu().numpy()
-            after = _responses(steps, changed)[(torch.arange(len(some)), *at)].cpu().numpy()
-            if np.abs(before - some["value"]).max() > SAME * units["value"].max():
-                raise ValueError(
-                    f"at side {side} and scale {scale} {found.layer!r} does not give the activations found"
-                )
-            with np.errstate(divide="ignore", invalid="ignore"):
-                kept.append(np.where(np.array(moved) & (before > 0), after / before, np.nan))
-    finally:
-        model.train(training)
+    units, kept = _units(found, steps, maps=maps, numbers=numbers, seed=seed), []
+    for start in range(0, len(units), batch):
+        some = units.iloc[start : start + batch]
+        rows, place = np.unique(some["picture"], return_inverse=True)
+        pictures = inputs.at(torch.from_numpy(rows)).tensor(device_of(model), dtype_of(model))
+        changed = pictures[torch.from_numpy(place)]
+        moved = [
+            shuffle_tiles(picture, unit.row, unit.column, field, seed=mixed(seed, unit.map, unit.rank))
+            for picture, unit in zip(changed, some.itertuples(), strict=True)
+        ]
+        at = [torch.tensor(some[name].to_numpy()) for name in ("map", "row", "column")]
+        before, after = (
+            to_host(forward(model, images, [found.layer])[found.layer][(of, *at)])
+            for images, of in ((pictures, torch.from_numpy(place)), (changed, torch.arange(len(some))))
+        )
+        if np.abs(before - some["value"]).max() > SAME * units["value"].max():
+            raise ValueError(
+                f"at side {inputs.side} and scale {inputs.scale:g} {found.layer!r} does not give the "
+                "activations found"
+            )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kept.append(np.where(np.array(moved) & (before > 0), after / before, np.nan))
     units["kept"] = np.concatenate(kept)
     return units[["map", "rank", "kept"]].sort_values(["map", "rank"], ignore_index=True)
 
@@ -182,17 +182,68 @@ def shuffle_tiles(
         return False
     part = picture[:, top : top + down * tile, left : left + right * tile]
     tiles = part.unflatten(2, (right, tile)).unflatten(1, (down, tile)).transpose(2, 3).flatten(1, 2)
-    order = np.random.default_rng(seed).permutation(n)
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(n))
     cycled = torch.empty_like(tiles)
-    cycled[:, order] = tiles[:, np.roll(order, 1)]
+    cycled[:, order] = tiles[:, order.roll(1)]
     part.copy_(cycled.unflatten(1, (down, right)).transpose(2, 3).flatten(3, 4).flatten(1, 2))
     return True
 
 
-def per_map(
-    layer: int, network: str, maps: Int64[np.ndarray, " maps"], **measures: Float[np.ndarray, "maps ..."]
+def measures(
+    models: Mapping[str, nn.Module],
+    inputs: Inputs,
+    tops: Mapping[str, Mapping[str, TopProjections]],
+    similarity: pd.DataFrame,
+    *,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """One row a map and measure; where a map has a value for each of its nine, their mean without NaN.
+    """The hierarchy in numbers: every measure of every map, layer and network.
+
+    Measures are orientation, colour, class (`commonest_class_share`), likeness (within minus across maps) and
+    texture (`shuffled_response`, of some maps, in layers whose windows hold two tiles).
+
+    Args:
+        models: by network.
+        inputs: the images that were searched.
+        tops: by network and layer ("relu3"), what was found and projected.
+        similarity: columns layer (number), network, of ("projections"), within and across, a row for every
+            map in the order of `tops`, as `within_map_similarity.within_and_across` gives them.
+        seed: of the choice of maps and of what is shuffled.
+
+    Returns:
+        Columns layer (number), network, measure, map, value, as `per_map` gives them.
+    """
+    of_projections = similarity[similarity["of"] == "projections"]
+    alike = {key: table for key, table in of_projections.groupby(["network", "layer"])}
+    found = []
+    for network, by_layer in tops.items():
+        for name, top in by_layer.items():
+            layer = int(name.removeprefix("relu"))
+            values = {
+                "orientation": orientation(top.projections, inside=top.inside),
+                "colour": colour(top.projections),
+                "class": commonest_class_share(top.strongest, inputs.images.labels),
+                "likeness": (alike[network, layer]["within"] - alike[network, layer]["across"]).to_numpy(),
+            }
+            found.append(per_map(layer, network, to_host(top.maps), **values))
+            if top.projections.shape[2] < 2 * SMALLEST_TILE:
+                continue
+            some = top.some(TEXTURE_MAPS, seed=seed)
+            shuffled = shuffled_response(
+                models[network], inputs, some.strongest, numbers=some.maps, seed=seed
+            )
+            kept = shuffled.groupby("map")["kept"].mean()
+            found.append(per_map(layer, network, kept.index.to_numpy(), texture=kept.to_numpy()))
+    return pd.concat(found, ignore_index=True)
+
+
+def per_map(
+    layer: int,
+    network: str,
+    maps: Int64[np.ndarray, " maps"],
+    **measures: Float[np.ndarray, "maps ..."],
+) -> pd.DataFrame:
+    """One row per map and measure; where a map has a value for each of its nine, their mean without NaN.
 
     Args:
         layer, network: what stands in every row, e.g. 5 and "trained".
@@ -243,7 +294,6 @@ def _units(
     *,
     maps: int | None,
     numbers: Int64[Tensor, " maps"] | None,
-    pictures: int,
     seed: int,
 ) -> pd.DataFrame:
     """The activations to measure, one row each, ordered by picture so that units share its own pass."""
@@ -256,23 +306,13 @@ def _units(
     numbers, maps = np.asarray(numbers), total if maps is None else maps
     if not 1 <= maps <= total:
         raise ValueError(f"1…{total} of the maps found can be measured, not {maps}")
-    if found.images.min() < 0 or found.images.max() >= pictures:
-        named = f"{int(found.images.min())}…{int(found.images.max())}"
-        raise ValueError(f"the strongest lie in pictures {named}, the set has 0…{pictures - 1}")
     chosen = np.sort(np.random.default_rng(mixed(seed, total)).permutation(total)[:maps])
     places = {"picture": found.images, "row": found.rows, "column": found.columns, "value": found.values}
-    columns = {name: values.cpu().numpy()[chosen].ravel() for name, values in places.items()}
+    columns = {name: to_host(values)[chosen].ravel() for name, values in places.items()}
     units = pd.DataFrame(
         {"map": np.repeat(numbers[chosen], k), "rank": np.tile(np.arange(k), maps), **columns}
     )
     return units.sort_values("picture", kind="stable", ignore_index=True)
-
-
-def _responses(steps: tuple[Step, ...], x: Tensor) -> Float[Tensor, "n maps h w"]:
-    x = x.contiguous(memory_format=torch.channels_last)
-    for step in steps:
-        x = step.module(x)
-    return x
 
 
 def _grid(span: Span, size: int, tile: int) -> tuple[int, int]:

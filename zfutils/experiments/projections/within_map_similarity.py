@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from zfutils.deconv.top_activations import TopActivations
-from zfutils.deconv.top_projections import TopNine
+from zfutils.deconv.top_projections import TopProjections
+from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import Interval, unpaired_difference
 
@@ -24,7 +24,7 @@ CONSTANT = 1e-5  # of the mean square: a smaller variance is single precision's 
 
 
 def within_and_across(
-    nine: TopNine, *, of: Literal["projections", "patches"] = "projections", seed: int = 0
+    nine: TopProjections, *, of: Literal["projections", "patches"] = "projections", seed: int = 0
 ) -> pd.DataFrame:
     """Mean Pearson correlation between a map's nine, and between its nine and those of other maps.
 
@@ -50,11 +50,11 @@ def within_and_across(
     n = len(nine.maps)
     if n < 2:
         raise ValueError(f"likeness across maps needs at least two maps, not {n}")
-    windows = _Windows.of(getattr(nine, of), nine.inside)
-    pictures = nine.strongest.images.cpu().numpy()
+    windows = _Windows(getattr(nine, of), nine.inside)
+    pictures = to_host(nine.strongest.images)
     generator = np.random.default_rng(mixed(seed, n))
     found = []
-    for one, number in enumerate(np.asarray(nine.maps)):
+    for one, number in enumerate(nine.maps.tolist()):
         pairs = windows.correlations(one, one)
         pairs[np.tril_indices_from(pairs)] = np.nan  # each pair once, none with itself
         within = _of_two_pictures(pairs, pictures[one], pictures[one])
@@ -63,12 +63,12 @@ def within_and_across(
             _of_two_pictures(windows.correlations(one, other), pictures[one], pictures[other])
             for other in partners + (partners >= one)
         ])  # fmt: skip
-        found.append((int(number), _mean(within), _mean(across), len(within), len(across)))
+        found.append((number, _mean(within), _mean(across), len(within), len(across)))
     return pd.DataFrame(found, columns=["map", "within", "across", "within_pairs", "across_pairs"])
 
 
 def likeness_difference(trained: pd.DataFrame, random: pd.DataFrame, *, seed: int = 0) -> Interval:
-    """Likeness within less across maps of a trained network, less that of a random one.
+    """Likeness within minus across maps of a trained network, minus that of a random one.
 
     Maps of each network are resampled; those without pairs are left out.
 
@@ -95,14 +95,14 @@ def commonest_class_share(
     Raises:
         ValueError: a picture that has no label.
     """
-    pictures, labels = found.images.cpu().numpy(), np.asarray(labels)
+    pictures, labels = to_host(found.images), np.asarray(labels)
     if pictures.min() < 0 or pictures.max() >= len(labels):
         raise ValueError(
             f"the strongest lie in pictures {pictures.min()}…{pictures.max()}, labels are 0…{len(labels) - 1}"
         )
     classes = labels[pictures]
     same = (classes[:, :, None] == classes[:, None, :]).sum(2)
-    answers = (found.values > 0).all(1).cpu().numpy()
+    answers = to_host((found.values > 0).all(1))
     return np.where(answers, same.max(1) / classes.shape[1], np.nan)
 
 
@@ -130,7 +130,7 @@ def chance_share(
 def class_share_difference(
     upper: Float[np.ndarray, " maps"], lower: Float[np.ndarray, " others"], *, seed: int = 0
 ) -> Interval:
-    """Share of the commonest class: mean over the maps of an upper layer less that over a lower layer's.
+    """Share of the commonest class: mean over the maps of an upper layer minus that over a lower layer's.
 
     Args:
         upper, lower: as `commonest_class_share` gives it, layers 5 and 2 in the claim; NaN is left out, and
@@ -148,32 +148,27 @@ class _Windows:
     """
 
     def __init__(
-        self, values: Float[Tensor, "maps k numbers"], sums: Float[Tensor, "maps rows pixels"], colours: int
+        self,
+        windows: Float[np.ndarray, "maps k side side colours"],
+        inside: Bool[np.ndarray, "maps k side side"],
     ) -> None:
-        self._values, self._sums, self._colours = values, sums, colours
-
-    @classmethod
-    def of(
-        cls, windows: Float[np.ndarray, "maps k side side 3"], inside: Bool[np.ndarray, "maps k side side"]
-    ) -> "_Windows":
-        """Windows less their own mean, so that single precision is enough for pictures in 0…255."""
-        maps, k, side, _, colours = windows.shape
-        values = torch.empty(maps, k, side * side * colours)
-        sums = torch.empty(maps, 3, k, side * side)
+        """Windows minus their own mean, so that single precision is enough for pictures in 0…255."""
+        maps, k, side, _, self._colours = windows.shape
+        self._values = np.empty((maps, k, side * side * self._colours), dtype=np.float32)
+        self._sums = np.empty((maps, 3 * k, side * side), dtype=np.float32)
         for i in range(maps):
-            mask = torch.tensor(inside[i], dtype=torch.float32).reshape(k, -1)
-            pixels = torch.tensor(windows[i], dtype=torch.float32).reshape(k, -1, colours) * mask[..., None]
-            mean = pixels.sum((1, 2)) / (mask.sum(1) * colours).clamp(min=1)
+            mask = inside[i].reshape(k, -1).astype(np.float32)
+            pixels = windows[i].reshape(k, -1, self._colours) * mask[..., None]
+            mean = pixels.sum((1, 2)) / (mask.sum(1) * self._colours).clip(min=1)
             pixels = (pixels - mean[:, None, None]) * mask[..., None]
-            values[i] = pixels.flatten(1)
-            sums[i] = torch.stack([pixels.sum(2), pixels.square().sum(2), mask])
-        return cls(values, sums.flatten(1, 2), colours)
+            self._values[i] = pixels.reshape(k, -1)
+            self._sums[i] = np.concatenate([pixels.sum(2), np.square(pixels).sum(2), mask])
 
     def correlations(self, one: int, other: int) -> Float[np.ndarray, "k k"]:
         """Of each window of one map with each of another; NaN where one is constant on what they share."""
         k = self._values.shape[1]
-        products = (self._values[one] @ self._values[other].T).double().numpy()
-        shared = (self._sums[one] @ self._sums[other].T).double().numpy().reshape(3, k, 3, k)
+        products = (self._values[one] @ self._values[other].T).astype(np.float64)
+        shared = (self._sums[one] @ self._sums[other].T).astype(np.float64).reshape(3, k, 3, k)
         n = np.maximum(shared[2, :, 2] * self._colours, 1)
         first, second = shared[0, :, 2] / n, shared[2, :, 0] / n
         squares = shared[1, :, 2] / n, shared[2, :, 1] / n

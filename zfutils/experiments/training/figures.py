@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from scipy.stats import gmean
 
 from zfutils.plotting import style
+from zfutils.plotting.estimates import estimates
 
 RULES = {
     "literal": "0.01 in every layer",
@@ -135,13 +137,9 @@ def propagation(table: pd.DataFrame) -> Figure:
     for axes, (quantity, title) in zip(panels, titles.items(), strict=True):
         rows = table[(table.quantity == quantity) & (table["std"] > 0)]
         for (rule, network), own in rows.groupby(["rule", "network"], sort=False):
-            look = looks[rules.index(rule)]
-            by_depth = own.groupby("depth")["std"]
-            mean = by_depth.apply(lambda values: values.prod() ** (1 / len(values)))
-            axes.fill_between(
-                mean.index, by_depth.min(), by_depth.max(), color=look["color"], alpha=0.2, lw=0
-            )
-            axes.plot(mean.index, mean, ls=LINES[networks.index(network) % len(LINES)], **look)
+            look = looks[rules.index(rule)] | {"ls": LINES[networks.index(network) % len(LINES)]}
+            seeds = own.groupby("depth")["std"].agg(estimate=gmean, low="min", high="max")
+            estimates(axes, seeds.index, seeds, intervals="band", **look)
         axes.set(title=title, yscale="log", xlabel="layer", ylabel="standard deviation")
         axes.set_xticks(layers.depth, [*names[:-1], f"{names[-1]}\nlogits"])
         axes.grid(axis="y")
@@ -169,7 +167,6 @@ def filter_norms(histories: Mapping[str, pd.DataFrame], *, radii: Mapping[str, f
     prefix = "rms_max_"
     first = next(iter(histories.values()))
     layers = [name.removeprefix(prefix) for name in first.columns if name.startswith(prefix)]
-    columns = 3 if len(layers) > 2 else len(layers)
     columns = min(3, len(layers))
     figure = style.new(height=0.9 + 2.1 * -(-len(layers) // columns))
     panels = figure.subplots(-(-len(layers) // columns), columns, squeeze=False).flatten()
@@ -275,22 +272,21 @@ def crop_errors(table: pd.DataFrame) -> Figure:
     """Errors from one crop and from ten, with their intervals.
 
     Args:
-        table: a row a network and number of crops: network, crops, estimate, low, high (shares of the
-            pictures); with a column top (1 or 5) a panel each.
+        table: one row for each network and number of crops: network, crops, estimate, low, high (shares of
+            the pictures); with a column top (1 or 5) one panel for each.
     """
     tops = sorted(table["top"].unique()) if "top" in table else [None]
     networks, crops = list(table.network.unique()), list(table.crops.unique())
     figure = style.new(height=1.3 + 0.26 * len(networks) * (len(crops) + 0.6))
     panels = figure.subplots(1, len(tops), sharey=True, squeeze=False)[0]
     for axes, top in zip(panels, tops, strict=True):
-        for row in (table if top is None else table[table["top"] == top]).itertuples():
-            i = crops.index(row.crops)
-            y = networks.index(row.network) + 0.8 * ((i + 0.5) / len(crops) - 0.5)
-            value, colour = 100 * row.estimate, style.CYCLE[i % len(style.CYCLE)]
-            reach = [[value - 100 * row.low], [100 * row.high - value]]
-            axes.errorbar(value, y, xerr=reach, fmt=style.MARKERS[i], color=colour, capsize=3)
-            axes.annotate(f"{value:.1f}", (100 * row.high, y), (5, 0), textcoords="offset points",
-                          va="center", color=colour)  # fmt: skip
+        for _, row in (table if top is None else table[table["top"] == top]).iterrows():
+            i = crops.index(row["crops"])
+            y = networks.index(row["network"]) + 0.8 * ((i + 0.5) / len(crops) - 0.5)
+            percent, colour = 100 * row[["estimate", "low", "high"]], style.CYCLE[i % len(style.CYCLE)]
+            estimates(axes, y, percent, along="y", color=colour, marker=style.MARKERS[i], ls="")
+            axes.annotate(f"{percent['estimate']:.1f}", (percent["high"], y), (5, 0),
+                          textcoords="offset points", va="center", color=colour)  # fmt: skip
         axes.set_xlabel("error (%)" if top is None else f"top-{top} error (%)")
         axes.grid(axis="x")
         axes.margins(x=0.15)

@@ -6,6 +6,7 @@ every layer ties that fall to the fan-in, and so to the width; that is measured 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from zfutils.data.inputs import Inputs
+from zfutils.nets.activations import evaluating
+from zfutils.nets.layers import layer_by_layer
 from zfutils.nets.specs import NetworkSpec
+from zfutils.runtime.devices import to_host
 from zfutils.training.initialisation import initialise
 from zfutils.training.recipe import Initialisation
 
@@ -32,61 +37,45 @@ def by_layer(
     In eval mode, without dropout; the model is left as it was, its `grad` included.
 
     Args:
-        model: as `NetworkSpec.build` gives it, on the images' device.
-        images: as the network takes them, already scaled.
+        model: as `NetworkSpec.build` gives it.
+        images: as the network takes them, where its weights are.
         labels: their classes.
 
     Returns:
-        One row a layer and `quantity`, with columns layer, depth (1 for the first layer), quantity and
+        One row for each layer and `quantity`, with columns layer, depth (1 for the first layer), quantity and
         std, taken over images and units or over weights. "activation" is the ReLU's output, in the last
         layer the logits; "activation gradient" is that of each image's own cross-entropy, so that it does
         not depend on how many images there are; "weight gradient" is that of the mean cross-entropy.
     """
-    mode = model.training
-    model.eval()
-    layers: list[str] = []
-    weights: list[Tensor] = []
-    signals: list[Tensor] = []
-    try:
-        with torch.enable_grad():
-            x = images
-            for name, module in model.named_children():
-                if isinstance(module, nn.Conv2d | nn.Linear):
-                    # A view with a gradient of its own: the model's parameters are not touched.
-                    weight = module.weight.detach().requires_grad_()
-                    parameters = {"weight": weight, "bias": module.bias.detach()}
-                    x = torch.func.functional_call(module, parameters, (x,))
-                    layers.append(name)
-                    weights.append(weight)
-                    signals.append(x)
-                else:
-                    x = module(x)
-                    if isinstance(module, nn.ReLU):
-                        signals[-1] = x
-            loss = nn.functional.cross_entropy(x, labels)
-            gradients = torch.autograd.grad(loss, [*signals, *weights])
-    finally:
-        model.train(mode)
+    signals: dict[str, Tensor] = {}
+    weights: dict[str, Tensor] = {}
+    with evaluating(model), torch.enable_grad():
+        for layer in layer_by_layer(model, images):
+            if isinstance(layer.module, nn.Conv2d | nn.Linear):
+                name, weights[layer.name] = layer.name, layer.module.weight
+            if isinstance(layer.module, nn.Conv2d | nn.Linear | nn.ReLU):
+                signals[name] = layer.output
+        loss = nn.functional.cross_entropy(layer.output, labels)
+        gradients = torch.autograd.grad(loss, [*signals.values(), *weights.values()])
     rows = []
-    n, count = len(images), len(layers)
-    for depth, layer in enumerate(layers, 1):
-        back, weight = gradients[depth - 1] * n, gradients[count + depth - 1]
-        measured = {"activation": signals[depth - 1], "activation gradient": back, "weight gradient": weight}
+    for depth, name in enumerate(signals, 1):
+        back, weight = gradients[depth - 1] * len(images), gradients[len(signals) + depth - 1]
+        measured = {"activation": signals[name], "activation gradient": back, "weight gradient": weight}
         for quantity, values in measured.items():
-            std = values.detach().float().std(correction=0).item()
-            rows.append({"layer": layer, "depth": depth, "quantity": quantity, "std": std})
+            std = float(to_host(values.float().std(correction=0)))
+            rows.append({"layer": name, "depth": depth, "quantity": quantity, "std": std})
     return pd.DataFrame(rows)
 
 
 def by_rule(
     specs: Mapping[str, NetworkSpec],
-    images: Float[Tensor, "n channels side side"],
-    labels: Int64[Tensor, " n"],
+    inputs: Inputs,
     *,
     paper: NetworkSpec,
     rules: Sequence[Initialisation] = RULES,
     seeds: Sequence[int] = (0, 1, 2),
     scales: Mapping[str, float] = INPUT_SCALES,
+    device: torch.device | str = "cpu",
 ) -> pd.DataFrame:
     """`by_layer` of untrained networks: every spec, initialised by every rule from every seed.
 
@@ -94,36 +83,36 @@ def by_rule(
 
     Args:
         specs: networks by what the table is to call them; all for images of this side.
-        images: centred, in about ±128; each rule's are multiplied by its own scale.
-        labels: their classes.
+        inputs: the images; each rule's are multiplied by its own scale, not by theirs.
         paper: the network at the paper's size, for "fan-in".
         rules: of `initialisation.initialise`.
         seeds: of the initial weights.
         scales: input scale of every rule.
+        device: that computes.
 
     Returns:
-        One row a network, rule, seed, layer and quantity, with columns network, rule, seed and those of
-        `by_layer`.
+        One row for each network, rule, seed, layer and quantity, with columns network, rule, seed and those
+        of `by_layer`.
 
     Raises:
         ValueError: a spec takes images of another shape, or a rule has no input scale.
     """
+    shape = tuple(inputs.mean().shape)
     for name, spec in specs.items():
-        shape = (spec.channels, spec.image, spec.image)
-        if tuple(images.shape[1:]) != shape:
-            raise ValueError(f"{name}: the network takes images {shape}, these are {tuple(images.shape[1:])}")
+        if shape != (wanted := (spec.channels, spec.image, spec.image)):
+            raise ValueError(f"{name}: the network takes images {wanted}, these are {shape}")
     lacking = [rule for rule in rules if rule not in scales]
     if lacking:
         raise ValueError(f"no input scale for {', '.join(lacking)}; there are scales for {', '.join(scales)}")
-    tables = []
+    labels, tables = inputs.labels.to(device), []
+    images = {rule: replace(inputs, scale=scales[rule]).tensor(device) for rule in rules}
     for name, spec in specs.items():
         with torch.random.fork_rng(devices=[]):
-            model = spec.build()
+            model = spec.build().to(device, memory_format=torch.channels_last)
         for rule in rules:
             for seed in seeds:
-                initialise(model.cpu(), rule, seed=seed, paper=paper)
-                model.to(images.device, memory_format=torch.channels_last)
-                table = by_layer(model, images * scales[rule], labels)
+                initialise(model, rule, seed=seed, paper=paper)
+                table = by_layer(model, images[rule], labels)
                 tables.append(table.assign(network=name, rule=rule, seed=seed))
     columns = ["network", "rule", "seed", "layer", "depth", "quantity", "std"]
     return pd.concat(tables, ignore_index=True)[columns]

@@ -1,11 +1,14 @@
-"""Tables of chapter 2: the recipe beside the paper's, what was tried, and how fast this machine trains."""
+"""Tables of chapter 2: the recipe beside the paper's, what was tried, and how fast machines train."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
 
 import pandas as pd
-import torch
 
+from zfutils.stats.intervals import proportion_interval
 from zfutils.training.checkpoints import Trained
+from zfutils.training.evaluation import Scores
 from zfutils.training.recipe import Training
 
 RULES = {
@@ -86,7 +89,7 @@ def recipe_table(t: Training, *, size: int, crop: int) -> pd.DataFrame:
 def trial_table(
     trials: Mapping[str, tuple[str, Trained]], extra: Mapping[str, Mapping[str, str]]
 ) -> pd.DataFrame:
-    """What was tried: settings, epochs and where the error of the held-out images ended.
+    """What was tried: settings, epochs, since when a training was dead, and where the held-out error ended.
 
     Args:
         trials: what was tried, in words, and the network it gave, by name.
@@ -94,32 +97,64 @@ def trial_table(
     """
     rows = []
     for name, (about, trained) in trials.items():
-        history = trained.history
+        history, dead = trained.history, trained.record.get("dead")
         row = {"tried": about, "rate": f"{trained.record['identity']['training']['rate']:g}"}
-        row["epochs"] = str(history["epoch"].iloc[-1])
+        row["epochs"] = str(history["epoch"].iloc[-1]) + (f", dead since {dead['since']}" if dead else "")
         row["held-out error"] = f"{history['held_out_error'].iloc[-1]:.1%}"
         row |= {column: values[name] for column, values in extra.items()}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def speed_table(speed: pd.DataFrame) -> pd.DataFrame:
-    """How fast this machine trains, a row a precision, and a GPU's row where one was there to be measured.
+def largest_over_radius(history: pd.DataFrame, radii: Mapping[str, float]) -> float:
+    """The largest filter RMS over all epochs and convolutions, as a multiple of the convolution's radius.
+
+    Args:
+        history: of a training; for every convolution a column rms_max_….
+        radii: of the convolutions, as `initialisation.radii` gives them.
+    """
+    return max(float(history[f"rms_max_{layer}"].max()) / radius for layer, radius in radii.items())
+
+
+def crop_errors(scores: Mapping[str, Mapping[int, Scores]]) -> pd.DataFrame:
+    """Top-1 and top-5 errors with Wilson's intervals over images, for `figures.crop_errors`.
+
+    Args:
+        scores: by network and number of crops.
+
+    Returns:
+        One row for each network, number of crops and top: network, crops, top; estimate, low, high (shares).
+    """
+    rows = []
+    for network, by_crops in scores.items():
+        for (crops, said), top in product(by_crops.items(), (1, 5)):
+            wrong = said.wrong(top)
+            error = proportion_interval(int(wrong.sum()), len(wrong), resampled="images")
+            ends = {"estimate": error.estimate, "low": error.low, "high": error.high}
+            rows.append({"network": network, "crops": crops, "top": top} | ends)
+    return pd.DataFrame(rows)
+
+
+def speed_table(speed: pd.DataFrame, kept: Sequence[Mapping[str, Any]] = ()) -> pd.DataFrame:
+    """How fast this machine trains, and how fast GPUs did, one row for each device and precision.
 
     Args:
         speed: as `throughput.throughput` gives it.
+        kept: rows of the same kind that were measured on GPUs, each with its edition and date.
     """
-    rows = [
-        {
-            "device": f"{row['device']}, {row['precision']}",
-            "images/s": f"{row['images_per_second']:,.0f} [{row['low']:,.0f}, {row['high']:,.0f}]",
-            "matrix rate (GFLOP/s)": f"{row['matrix_rate'] / 1e9:,.0f}",
-            "share of it reached": f"{row['fraction']:.0%}",
-            "step (ms)": f"{1e3 * row['step_seconds']:,.0f}",
-            "arithmetic bound (ms)": f"{1e3 * row['bound_seconds']:,.0f}",
-        }
-        for row in speed.to_dict("records")
-    ]
-    if not torch.cuda.is_available():
+    rows = [_speed(row) for row in speed.to_dict("records")]
+    rows += [_speed(row, f", edition {row['edition']}, {row['date']}") for row in kept]
+    if not kept and set(speed["device_type"]) == {"cpu"}:
         rows.append({"device": "a GPU"} | dict.fromkeys(list(rows[0])[1:], "not measured"))
     return pd.DataFrame(rows)
+
+
+def _speed(row: Mapping[str, Any], when: str = "") -> dict[str, str]:
+    return {
+        "device": f"{row['device']}, {row['precision']}{when}",
+        "images/s": f"{row['images_per_second']:,.0f} [{row['low']:,.0f}, {row['high']:,.0f}]",
+        "matrix rate (GFLOP/s)": f"{row['matrix_rate'] / 1e9:,.0f}",
+        "share of it reached": f"{row['fraction']:.0%}",
+        "step (ms)": f"{1e3 * row['step_seconds']:,.0f}",
+        "arithmetic bound (ms)": f"{1e3 * row['bound_seconds']:,.0f}",
+    }

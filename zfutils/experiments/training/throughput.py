@@ -17,13 +17,15 @@ import pandas as pd
 import torch
 from torch import nn
 
-from zfutils.data.pixels import Batch, Pixels
+from zfutils.data.pixels import Batch, Pixels, prefetched
+from zfutils.nets.layers import layer_by_layer
 from zfutils.nets.specs import NetworkSpec
-from zfutils.runtime.devices import device_name, has_bf16
+from zfutils.runtime.devices import chosen_device, device_name, has_bf16
 from zfutils.training.recipe import Training
 from zfutils.training.step import Step, same_random_state
 
 Precision = Literal["float32", "bf16"]
+Piece = tuple[str, str, str]  # of a step: phase, kind and layer (or what else it is)
 
 WARM_UP = 2  # steps before the clock starts: memory is asked for, algorithms are chosen
 FEWEST = 3  # measured repeats, however long they take
@@ -39,13 +41,14 @@ KINDS = (
 )
 
 
-def synchronise() -> None:
-    """Wait for the device, where it works on its own."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+def synchronise(device: torch.device) -> None:
+    """Wait for a device that works on its own."""
+    torch.get_device_module(device).synchronize()
 
 
-def matrix_rate(precision: Precision, *, side: int | None = None, seconds: float = 1.0) -> float:
+def matrix_rate(
+    precision: Precision, device: torch.device, *, side: int | None = None, seconds: float = 1.0
+) -> float:
     """Floating-point operations a second in the product of two square matrices: the best of several.
 
     The product is computed as such and as a 1×1 convolution, since the library behind either may be the
@@ -54,15 +57,14 @@ def matrix_rate(precision: Precision, *, side: int | None = None, seconds: float
 
     Args:
         precision: "bf16" is emulated where the processor lacks it, and then slow.
+        device: that multiplies.
         side: of the matrices, a multiple of 64; default 2,048 on a CPU, 8,192 on a GPU.
         seconds: how long products are repeated, three of either kind at least.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    side = side or (8192 if device == "cuda" else 2048)
+    side = side or (2048 if device.type == "cpu" else 8192)
     a, b = (torch.ones(side, side, device=device, dtype=_dtype(precision)) for _ in range(2))
-    pixels = a.reshape(side // 64, 8, 8, side).permute(
-        0, 3, 1, 2
-    )  # side columns, as maps stored channels last
+    # Its columns become maps, which are stored channels last.
+    pixels = a.reshape(side // 64, 8, 8, side).permute(0, 3, 1, 2)
     filters = b.reshape(side, side, 1, 1)
     products = (lambda: torch.mm(a, b), lambda: nn.functional.conv2d(pixels, filters))
     best = math.inf
@@ -71,10 +73,10 @@ def matrix_rate(precision: Precision, *, side: int | None = None, seconds: float
             product()
             times: list[float] = []
             while len(times) < FEWEST or sum(times) < seconds / len(products):
-                synchronise()
+                synchronise(device)
                 started = time.perf_counter()
                 product()
-                synchronise()
+                synchronise(device)
                 times.append(time.perf_counter() - started)
             best = min(best, *times)
     return 2 * side**3 / best
@@ -102,17 +104,11 @@ def fraction_of_rate(images_per_second: float, flop_per_image: float, rate: floa
 
 def full_batches(step: Step, spec: NetworkSpec, images: Pixels) -> Iterator[Batch]:
     """Training batches without end, through the road that training takes; every one full."""
-    resident = images.to(step.fabric.device)
-    for epoch in itertools.count(1):
-        yield from resident.shuffled(
-            torch.arange(len(images)),
-            seed=0,
-            epoch=epoch,
-            batch=step.recipe.batch,
-            side=spec.image,
-            scale=step.recipe.input_scale,
-            dtype=step.dtype,
-        )
+    rows, resident = torch.arange(len(images)), images.resident(step.device)
+    recipe = step.recipe
+    how = {"batch": recipe.batch, "side": spec.image, "scale": recipe.input_scale, "dtype": step.dtype}
+    passes = (resident.shuffled(rows, seed=0, epoch=epoch, **how) for epoch in itertools.count(1))
+    return prefetched(itertools.chain.from_iterable(passes), step.device)
 
 
 def throughput(
@@ -120,6 +116,7 @@ def throughput(
     images: Pixels,
     recipe: Training,
     *,
+    device: torch.device | None = None,
     precisions: Sequence[Precision] | None = None,
     seconds: float = 8.0,
 ) -> pd.DataFrame:
@@ -129,27 +126,29 @@ def throughput(
         spec: the network.
         images: where the batch comes from.
         recipe: how it is trained; its own precision is not looked at.
+        device: that trains; default `chosen_device()`.
         precisions: default float32, and bf16 where the device multiplies it in hardware.
         seconds: for everything together, beyond warming up.
 
     Returns:
-        One row a precision: device, threads, precision, network, image (px), batch, images_per_second
-        (from the median step), low and high (from the quartiles), repeats, matrix_rate (FLOP/s),
-        flop_per_image, fraction (`fraction_of_rate`), step_seconds (median) and bound_seconds, what a step
-        would take at the matrix rate.
+        One row for each precision: device, device_type ("cpu", "cuda" or "mps"), threads, precision, network,
+        image (px), batch, images_per_second (from the median step), low and high (from the quartiles),
+        repeats, matrix_rate (FLOP/s), flop_per_image, fraction (`fraction_of_rate`), step_seconds (median)
+        and bound_seconds, what a step would take at the matrix rate.
     """
-    precisions = precisions or (["float32", "bf16"] if has_bf16() else ["float32"])
+    device = device or chosen_device()
+    precisions = precisions or (["float32", "bf16"] if has_bf16(device) else ["float32"])
     rows = []
     for precision in precisions:
-        step = Step(spec, recipe.model_copy(update={"precision": precision}))
-        rate = matrix_rate(precision, seconds=0.2 * seconds / len(precisions))
+        step = Step(spec, recipe.model_copy(update={"precision": precision}), device=device)
+        rate = matrix_rate(precision, device, seconds=0.2 * seconds / len(precisions))
         batch = next(full_batches(step, spec, images))
         times: list[float] = []
         with same_random_state():
             for repeat in range(10**9):
                 started = time.perf_counter()
                 step(batch.images, batch.labels)
-                synchronise()
+                synchronise(device)
                 if repeat >= WARM_UP:
                     times.append(time.perf_counter() - started)
                 if len(times) >= FEWEST and sum(times) > 0.8 * seconds / len(precisions):
@@ -159,7 +158,7 @@ def throughput(
         flop = training_flop(spec)
         rows.append(
             {
-                **_circumstances(precision),
+                **_circumstances(precision, device),
                 "network": spec.name,
                 "image": spec.image,
                 "batch": n,
@@ -177,7 +176,14 @@ def throughput(
     return pd.DataFrame(rows)
 
 
-def step_time(spec: NetworkSpec, images: Pixels, recipe: Training, *, seconds: float = 4.0) -> pd.DataFrame:
+def step_time(
+    spec: NetworkSpec,
+    images: Pixels,
+    recipe: Training,
+    *,
+    device: torch.device | None = None,
+    seconds: float = 4.0,
+) -> pd.DataFrame:
     """Where the time of a training step goes: by phase, layer and kind of layer.
 
     The step is taken apart: every layer runs forward and then backward by itself on what the layer beside
@@ -188,16 +194,17 @@ def step_time(spec: NetworkSpec, images: Pixels, recipe: Training, *, seconds: f
         spec: the network.
         images: where batches come from; getting them is the phase "data".
         recipe: how it is trained, precision included.
+        device: that trains; default `chosen_device()`.
         seconds: how long steps are repeated, three at least.
 
     Returns:
-        One row a piece, in the order of a step: phase (data, forward, backward, optimizer, renormalise),
-        kind (that of the layer; otherwise loss or the phase's name), layer, seconds (median over steps) and
-        share of all; device, threads, precision, batch.
+        One row for each piece, in the order of a step: phase (data, forward, backward, optimizer,
+        renormalise), kind (that of the layer; otherwise loss or the phase's name), layer, seconds (median
+        over steps) and share of all; device, device_type, threads, precision, batch.
     """
-    step = Step(spec, recipe)
+    step = Step(spec, recipe, device=device)
     batches = full_batches(step, spec, images)
-    samples: list[dict[tuple[str, str], float]] = []
+    samples: list[dict[Piece, float]] = []
     spent = 0.0
     with same_random_state():
         for repeat in range(10**9):
@@ -207,60 +214,54 @@ def step_time(spec: NetworkSpec, images: Pixels, recipe: Training, *, seconds: f
                 spent += sum(pieces.values())
             if len(samples) >= FEWEST and spent > seconds:
                 break
-    kinds = {name: _kind(module) for name, module in step.model.named_children()}
     medians = {piece: statistics.median(s[piece] for s in samples) for piece in samples[0]}
     total = sum(medians.values())
     rows = [
-        {"phase": phase, "kind": kinds.get(layer, layer), "layer": layer, "seconds": s, "share": s / total}
-        for (phase, layer), s in medians.items()
+        {"phase": phase, "kind": kind, "layer": layer, "seconds": s, "share": s / total}
+        for (phase, kind, layer), s in medians.items()
     ]
     precision = "bf16" if step.dtype == torch.bfloat16 else "float32"
-    return pd.DataFrame(rows).assign(**_circumstances(precision), batch=len(batch.labels))
+    return pd.DataFrame(rows).assign(**_circumstances(precision, step.device), batch=len(batch.labels))
 
 
 class _Clock:
     """Seconds by piece; a piece ends where it is noted."""
 
-    def __init__(self) -> None:
-        self.pieces: dict[tuple[str, str], float] = {}
-        synchronise()
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.pieces: dict[Piece, float] = {}
+        synchronise(device)
         self.last = time.perf_counter()
 
-    def note(self, phase: str, layer: str) -> None:
-        synchronise()
+    def note(self, phase: str, kind: str, layer: str | None = None) -> None:
+        synchronise(self.device)
         now = time.perf_counter()
-        self.pieces[phase, layer] = now - self.last
+        self.pieces[phase, kind, layer or kind] = now - self.last
         self.last = time.perf_counter()
 
 
-def _taken_apart(step: Step, batches: Iterator[Batch]) -> tuple[dict[tuple[str, str], float], Batch]:
-    """One training step in pieces: seconds by phase and layer (or what else it is), and its batch."""
-    clock = _Clock()
+def _taken_apart(step: Step, batches: Iterator[Batch]) -> tuple[dict[Piece, float], Batch]:
+    """One training step in pieces: the seconds of each, and its batch."""
+    clock, ran = _Clock(step.device), []
     batch = next(batches)
     clock.note("data", "data")
-    x, ends = batch.images, []
     with step.fabric.autocast():
-        for name, module in step.model.named_children():
-            start = x.detach().requires_grad_(bool(ends))  # the images need no gradient
-            x = module(start)
-            ends.append((name, start, x))
-            clock.note("forward", name)
-    start = x.detach().float().requires_grad_()
-    loss = nn.functional.cross_entropy(start, batch.labels)
+        for layer in layer_by_layer(step.model, batch.images, apart=True):
+            ran.append(layer)
+            clock.note("forward", _kind(layer.module), layer.name)
+    logits = layer.output.detach().float().requires_grad_()
+    loss = nn.functional.cross_entropy(logits, batch.labels)
     clock.note("forward", "loss")
-    step.optimizer.zero_grad()
-    clock.note("optimizer", "optimizer")
-    clearing = clock.pieces.pop(("optimizer", "optimizer"))
     loss.backward()
     clock.note("backward", "loss")
-    gradient = start.grad
-    for name, start, x in reversed(ends):
-        x.backward(gradient.to(x.dtype))
-        gradient = start.grad
-        clock.note("backward", name)
+    gradient = logits.grad
+    for layer in reversed(ran):
+        layer.output.backward(gradient.to(layer.output.dtype))
+        gradient = layer.input.grad
+        clock.note("backward", _kind(layer.module), layer.name)
     step.optimizer.step()
+    step.optimizer.zero_grad()
     clock.note("optimizer", "optimizer")
-    clock.pieces["optimizer", "optimizer"] += clearing
     step.renormalise()
     clock.note("renormalise", "renormalise")
     return clock.pieces, batch
@@ -281,6 +282,7 @@ def _dtype(precision: Precision) -> torch.dtype:
     return dtypes[precision]
 
 
-def _circumstances(precision: Precision) -> dict[str, str | int]:
+def _circumstances(precision: Precision, device: torch.device) -> dict[str, str | int]:
     """What a timing is worth nothing without."""
-    return {"device": device_name(), "threads": torch.get_num_threads(), "precision": precision}
+    where = {"device": device_name(device), "device_type": device.type}
+    return where | {"threads": torch.get_num_threads(), "precision": precision}

@@ -122,7 +122,7 @@ def mean_above_chance(said: Ranked, *, seed: int = 0) -> Float[np.ndarray, " dra
 
 
 def fewer_objects_less_more(one: Ranked, several: Ranked, *, seed: int = 0) -> Interval:
-    """Average precision above chance of scenes of one object less that of scenes of several.
+    """Average precision above chance of scenes of one object minus that of scenes of several.
 
     Args:
         one, several: independent sets; the scenes of each are drawn again on their own.

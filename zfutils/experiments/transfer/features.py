@@ -4,8 +4,6 @@ The paper keeps layers 1 to 7 as they are and trains a new softmax, or an SVM, o
 not say what becomes of the large maps of layers 1 to 5. Here they are pooled: each map is cut into k × k
 regions and the largest value of each is kept, as the network's own pooling does it, with the largest k
 that leaves at most 1,200 features. So every layer, trained or random, gives vectors of about the same length.
-
-The one idea: the chain is walked once, no further than the last layer that is asked for.
 """
 
 import math
@@ -13,12 +11,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
+from zfutils.nets.activations import activations
 from zfutils.nets.specs import NetworkSpec
+from zfutils.runtime.devices import to_host
 
 LAYERS = ("relu1", "relu2", "relu3", "relu4", "relu5", "relu6", "relu7")
 TABLE_7 = ("relu1", "relu2", "relu3", "relu4", "relu5", "relu7")  # the paper leaves layer 6 out
@@ -32,7 +32,7 @@ def pooled_side(maps: int, size: int, *, at_most: int = AT_MOST) -> int:
     Args:
         maps: of the layer.
         size: side of a map.
-        at_most: features of the layer; a layer of more maps than that keeps one a map.
+        at_most: features of the layer; a layer of more maps than that keeps one for each.
     """
     return max(1, min(size, math.isqrt(at_most // maps)))
 
@@ -51,7 +51,8 @@ def pooled_sizes(spec: NetworkSpec, layers: Sequence[str], *, at_most: int = AT_
         ValueError: a layer that is not there; names those that are.
     """
     stages = {f"relu{s.name[-1]}": s for s in spec.stages() if s.kind != "pool" and s.name != spec.classifier}
-    _known(layers, tuple(stages), spec.name)
+    if unknown := [layer for layer in layers if layer not in stages]:
+        raise ValueError(f"layer {unknown[0]!r} is not in {spec.name}; it has {', '.join(stages)}")
     rows = []
     for layer in layers:
         stage = stages[layer]
@@ -60,61 +61,47 @@ def pooled_sizes(spec: NetworkSpec, layers: Sequence[str], *, at_most: int = AT_
     return pd.DataFrame(rows, columns=["layer", "maps", "size", "pooled", "features"])
 
 
-@torch.no_grad()
 def features(
-    model: nn.Sequential,
-    images: Pixels,
+    model: nn.Module,
+    inputs: Inputs,
     layers: Sequence[str],
     *,
-    side: int,
-    scale: float,
     at_most: int = AT_MOST,
     batch: int = 128,
     progress: bool = False,
 ) -> dict[str, Float[np.ndarray, "n features"]]:
-    """What layers give for the centre crop of every image, in one pass through a network in eval mode.
+    """Frozen features: a vector for each image from each of several layers, in one pass through a network.
+
+    A layer with maps is pooled: each map is cut into k × k regions and the largest value of each is kept,
+    with the largest k that leaves `at_most` features. A fully connected layer is taken as it is.
 
     Args:
-        model: named layers in their order, as `NetworkSpec.build` gives it; it is left as it was.
-        images: centred as the network's training images.
-        layers: after which of them; maps are pooled to `pooled_side` regions a side.
-        side: of the crop (pixels).
-        scale: centred pixels are multiplied by this, as in training.
-        at_most: features of a layer with maps.
-        batch: images at a time.
+        model: a chain of layers (`nets.chains.chain`), on any device; in eval mode here, and left in the mode
+            that it was in.
+        inputs: the images as the network sees them.
+        layers: names in the chain: "relu5" is the paper's layer 5, the last name the logits.
+        at_most: features of a layer with maps; one of more maps than that keeps one feature for each.
+        batch: images at a time; bounds the memory.
         progress: print a line now and then.
 
     Returns:
-        float32, by layer in the order asked for.
+        By layer in the order asked for, one row for each image in their order; float32, as the weights are.
 
     Raises:
-        ValueError: a layer that is not there, or none is asked for; names those that are.
+        ValueError: no layer, or one that is not there (names those that are); images that a layer cannot
+            take.
+
+    Source: Zeiler & Fergus 2013, §5.2 (a classifier on frozen layers), Table 7 (layer by layer).
     """
-    steps = dict(model.named_children())
-    _known(layers, tuple(name for name in steps if name.startswith("relu")), "this network")
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    last = max(list(steps).index(layer) for layer in layers)
-    walked, done = list(steps.items())[: last + 1], 0
-    found: dict[str, Tensor] = {}
-    was_training = model.training
-    model.eval()
-    try:
-        views = images.views(torch.arange(len(images)), crops=1, batch=batch, side=side, scale=scale)
-        for (view,) in views:
-            x = view.images.to(device)
-            for name, module in walked:
-                x = module(x)
-                if name in layers:
-                    pooled = _pooled(x, at_most)
-                    if not done:
-                        found[name] = torch.empty(len(images), pooled.shape[1])
-                    found[name][done : done + len(pooled)] = pooled
-            done += len(view.rows)
-            if progress and (done // batch % 16 == 0 or done == len(images)):
-                print(f"features: {done:,} of {len(images):,} images", flush=True)
-    finally:
-        model.train(was_training)
-    return {layer: found[layer].numpy() for layer in layers}
+    found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+    done = 0
+    for part in activations(model, inputs, layers, batch=batch):
+        for layer, values in part.layers.items():
+            found[layer].append(to_host(_pooled(values, at_most)))
+        done += len(part.rows)
+        if progress and (done // batch % 16 == 0 or done == len(inputs)):
+            print(f"features: {done:,} of {len(inputs):,} images", flush=True)
+    return {layer: np.concatenate(parts) for layer, parts in found.items()}
 
 
 def colour_histogram(images: Pixels, *, bins: int = BINS) -> Float[np.ndarray, "n features"]:
@@ -133,7 +120,7 @@ def colour_histogram(images: Pixels, *, bins: int = BINS) -> Float[np.ndarray, "
     found = np.empty((n, bins**channels), dtype=np.float32)
     steps = bins ** np.arange(channels)[::-1]
     for i in range(n):
-        pixels = images.pixels[i].cpu().numpy().reshape(-1, channels).astype(np.int64)
+        pixels = to_host(images.pixels[i]).reshape(-1, channels).astype(np.int64)
         found[i] = np.bincount((pixels * bins // 256) @ steps, minlength=bins**channels) / len(pixels)
     return found
 
@@ -154,8 +141,8 @@ def raw_pixels(images: Pixels, *, size: int = 16, batch: int = 256) -> Float[np.
     small = []
     for part in images.pixels.split(batch):
         maps = part.permute(0, 3, 1, 2).float() / 255
-        small.append(nn.functional.adaptive_avg_pool2d(maps, size).flatten(1).cpu())
-    return torch.cat(small).numpy()
+        small.append(to_host(nn.functional.adaptive_avg_pool2d(maps, size).flatten(1)))
+    return np.concatenate(small)
 
 
 def _pooled(x: Tensor, at_most: int) -> Float[Tensor, "n features"]:
@@ -163,10 +150,3 @@ def _pooled(x: Tensor, at_most: int) -> Float[Tensor, "n features"]:
         return x
     side = pooled_side(x.shape[1], x.shape[-1], at_most=at_most)
     return nn.functional.adaptive_max_pool2d(x, side).flatten(1)
-
-
-def _known(layers: Sequence[str], there: Sequence[str], where: str) -> None:
-    if not layers:
-        raise ValueError(f"no layer is asked for; {where} has {', '.join(there)}")
-    if unknown := [layer for layer in layers if layer not in there]:
-        raise ValueError(f"layer {unknown[0]!r} is not in {where}; it has {', '.join(there)}")

@@ -9,10 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDTH, bare, new, styled
 
 CURVE = ("network", "per_class", "fold", "accuracy")
-LAYER = ("network", "layer", "classifier", "accuracy", "low", "high")
+MEAN = ("accuracy", "low", "high")
+LAYER = ("network", "layer", "classifier", *MEAN)
 DODGE = 0.035  # between networks, as a share of n
 
 
@@ -27,8 +29,8 @@ def learning_curves(
     """Accuracy against training pictures a class: every fold a dot, the mean with its t interval.
 
     Args:
-        results: a row a network, step and fold, as `transfer.probe` gives them; one layer a network.
-        means: of the same, as `transfer.curves` gives them.
+        results: one row for each network, step and fold, as `probing.probe` gives them; one layer each.
+        means: of the same, as `probing.curves` gives them.
         chance: share, drawn as a line.
         paper: other curves, by name; columns per_class and mean (%).
 
@@ -36,7 +38,7 @@ def learning_curves(
         ValueError: a column is missing, or more than six networks.
     """
     _columns(results, *CURVE)
-    _columns(means, "network", "per_class", "accuracy", "low", "high")
+    _columns(means, "network", "per_class", *MEAN)
     networks = list(dict.fromkeys(means["network"]))
     if len(networks) > len(CYCLE):
         raise ValueError(f"{len(CYCLE)} networks can be told apart, not {len(networks)}")
@@ -44,13 +46,12 @@ def learning_curves(
     axes = figure.subplots()
     for k, network in enumerate(networks):
         shift = 1 + DODGE * (k - (len(networks) - 1) / 2)
-        own = means[means["network"] == network].sort_values("per_class")
+        own = means[means["network"] == network]
         folds = results[results["network"] == network]
         dots = {"color": CYCLE[k], "ms": 4, "mec": "white", "mew": 0.4, "ls": "", "zorder": 3}
         axes.plot(folds["per_class"] * shift, 100 * folds["accuracy"], "o", **dots)
-        ends = np.nan_to_num([own["accuracy"] - own["low"], own["high"] - own["accuracy"]])
-        look = {"color": CYCLE[k], "fmt": MARKERS[k] + "-", "capsize": 2.5, "elinewidth": 1.2}
-        axes.errorbar(own["per_class"] * shift, own["accuracy"], yerr=ends, label=network, **look)
+        look = {"color": CYCLE[k], "marker": MARKERS[k], "label": network}
+        estimates(axes, own["per_class"] * shift, own, columns=MEAN, **look)
     for (name, said), style in zip((paper or {}).items(), ("--", ":", "-."), strict=False):
         axes.plot(said["per_class"], said["mean"], style, color=INK, marker="x", ms=5, lw=1.1, label=name)
     if chance is not None:
@@ -64,10 +65,10 @@ def learning_curves(
 
 @styled
 def layers(means: pd.DataFrame, *, paper: pd.DataFrame | None = None) -> Figure:
-    """Accuracy by layer, a panel a classifier, networks side by side.
+    """Accuracy by layer, one panel for each classifier, networks side by side.
 
     Args:
-        means: as `transfer.curves` gives them, at one number of pictures a class.
+        means: as `probing.curves` gives them, at one number of pictures a class.
         paper: columns classifier, layer and mean (%).
 
     Raises:
@@ -85,9 +86,7 @@ def layers(means: pd.DataFrame, *, paper: pd.DataFrame | None = None) -> Figure:
         for k, network in enumerate(networks):
             own = means[(means["classifier"] == kind) & (means["network"] == network)]
             x = np.array([names.index(name) for name in own["layer"]]) + 0.1 * (k - (len(networks) - 1) / 2)
-            ends = np.nan_to_num([own["accuracy"] - own["low"], own["high"] - own["accuracy"]])
-            look = {"color": CYCLE[k], "fmt": MARKERS[k] + "-", "capsize": 2.5, "elinewidth": 1.2}
-            axes.errorbar(x, own["accuracy"], yerr=ends, label=network, **look)
+            estimates(axes, x, own, columns=MEAN, color=CYCLE[k], marker=MARKERS[k], label=network)
         if paper is not None:
             said = paper[(paper["classifier"] == kind) & paper["layer"].isin(names)]
             x = [names.index(name) for name in said["layer"]]

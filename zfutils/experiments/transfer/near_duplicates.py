@@ -26,6 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from zfutils.data.pixels import Pixels
+from zfutils.runtime.devices import to_host
 
 SIDE = 16  # pixels of a thumbnail
 THRESHOLD = 0.95  # least correlation of a near-duplicate
@@ -72,8 +73,8 @@ def best_matches(
         progress: print a line now and then.
 
     Returns:
-        One row a picture of the target, in its order: target, target_name, source, source_name (rows and
-        names in the stores), correlation (-1…1), mirrored (the match is with the mirror image). A flat
+        One row for each picture of the target, in its order: target, target_name, source, source_name (rows
+        and names in the stores), correlation (-1…1), mirrored (the match is with the mirror image). A flat
         picture, `FLAT`, is like no other: correlation 0.
 
     Raises:
@@ -100,21 +101,21 @@ def best_matches(
             rows[here] = torch.where(better, first + places, rows[here])
             turned = turning.gather(1, places[:, None])[:, 0] < 0
             mirrored[here] = torch.where(better, turned, mirrored[here])
-    chosen = rows.tolist()
+    chosen = to_host(rows)
     return pd.DataFrame(
         {
             "target": range(len(target)),
             "target_name": target.names,
             "source": chosen,
             "source_name": [source.names[row] for row in chosen],
-            "correlation": best.clamp(-1, 1).cpu().double().numpy(),
-            "mirrored": mirrored.cpu().numpy(),
+            "correlation": to_host(best.clamp(-1, 1).double()),
+            "mirrored": to_host(mirrored),
         }
     )
 
 
 def thumbnails(pictures: Tensor, *, side: int = SIDE) -> Float[Tensor, "n side side channels"]:
-    """Pictures averaged over areas, each channel less its mean, of unit length: products are correlations.
+    """Pictures averaged over areas, each channel minus its mean, of unit length: products are correlations.
 
     Args:
         pictures: uint8 (n, size, size, channels).

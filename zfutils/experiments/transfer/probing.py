@@ -8,6 +8,7 @@ within a fold; its interval is Student's over the folds, which share pictures, s
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,14 +16,13 @@ import torch
 from jaxtyping import Float, Int64
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
-from zfutils.data.pixels import Pixels
+from zfutils.data.inputs import Inputs
 from zfutils.experiments.transfer.classifiers import Kind, fit, per_class_accuracy
 from zfutils.experiments.transfer.folds import Fold
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import Interval, t_interval, where_enough
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import Scores, evaluate
-from zfutils.training.recipe import Training
 
 KEY = ("network", "layer", "classifier", "per_class", "fold")  # of a row
 FOLDS = "folds, which share pictures"
@@ -49,18 +49,18 @@ def probe(
     """Accuracy of classifiers on frozen features, in every fold.
 
     Args:
-        features: by network and layer, a row a picture of the set.
+        features: by network and layer, one row for each picture of the set.
         labels: of the set.
         folds: as `folds` gives them.
         per_class: which steps; default all.
         classifiers: "softmax", "svm".
         seed: of the splits that choose C.
         known: what an earlier call gave of some of the same features, folds and seed; not fitted again.
-        workers: processes; default one a core where there is enough to do.
+        workers: processes; default one for each core where there is enough to do.
         progress: print a line now and then.
 
     Returns:
-        A row each: network, layer, classifier, per_class, fold; accuracy, mean over classes, of the test
+        One row for each network, layer, classifier, per_class, fold; accuracy, mean over classes, of the test
         pictures; held_out, that of the training pictures that chose C; C; train and test, how many.
 
     Raises:
@@ -113,10 +113,9 @@ def _probe(
 
 def from_scratch(
     networks: Mapping[tuple[int, int], Trained],
-    sets: Mapping[tuple[int, int], Pixels],
-    target: Pixels,
+    sets: Mapping[tuple[int, int], Inputs],
+    target: Inputs,
     drawn: Sequence[Fold],
-    recipe: Training,
 ) -> tuple[dict[tuple[int, int], Scores], pd.DataFrame]:
     """What networks that were trained on a fold's pictures alone say of its test pictures.
 
@@ -125,25 +124,25 @@ def from_scratch(
         sets: what each was trained on.
         target: the whole target; each network sees it centred as its own pictures were.
         drawn: the folds.
-        recipe: its input scale and precision.
 
     Returns:
-        Scores of the fold's test pictures, by the same keys; and a row a network: fold, per_class, epochs,
-        training_error (top-1, a share) and under_trained (its loss still fell at the last epoch).
+        Scores of the fold's test pictures, by the same keys; and one row for each network: fold, per_class,
+        epochs, training_error (top-1, a share) and under_trained (its loss still fell at the last epoch).
     """
     said, rows = {}, []
     for (fold, n), network in networks.items():
         own, test = sets[fold, n], torch.from_numpy(drawn[fold].test)
-        look = {"side": network.spec.image}
-        said[fold, n] = evaluate(network.model, target.centred_as(own), recipe, rows=test, **look)
-        error = evaluate(network.model, own, recipe, **look).error()
+        seen = replace(target[test], images=target.images.centred_as(own.images))
+        how = {"precision": network.record["identity"]["training"]["precision"]}
+        said[fold, n] = evaluate(network.model, seen, **how)
+        error = evaluate(network.model, own, **how).error()
         row = {"fold": fold, "per_class": n, "epochs": network.record["epochs"], "training_error": error}
         rows.append(row | {"under_trained": not network.ended_flat})
     return said, pd.DataFrame(rows)
 
 
 def of_networks(scores: Mapping[tuple[int, int], Scores], *, network: str = "from scratch") -> pd.DataFrame:
-    """The same table for networks that were trained whole, one a fold and step.
+    """The same table for networks that were trained whole, one for each fold and step.
 
     Args:
         scores: of the fold's test pictures, by (fold, pictures a class).
@@ -185,7 +184,7 @@ def curves(results: pd.DataFrame) -> pd.DataFrame:
     """Means over folds, with t intervals.
 
     Returns:
-        A row each: network, layer, classifier, per_class; accuracy, low, high (NaN below two folds) and
+        One row for each network, layer, classifier, per_class; accuracy, low, high (NaN below two folds) and
         spread, the standard deviation over folds, all in points (%); folds, train, test.
     """
     rows = []
@@ -224,7 +223,7 @@ def at_chosen_layer(results: pd.DataFrame, network: str, *, classifier: str = "s
     """Accuracy at the layer that the split of a fold's training pictures prefers, at the largest step.
 
     Returns:
-        A row a fold: fold, layer, accuracy; of equally good layers the lowest.
+        One row for each fold: fold, layer, accuracy; of equally good layers the lowest.
     """
     own = results[(results["network"] == network) & (results["classifier"] == classifier)]
     own = own[(own["per_class"] == own["per_class"].max()) & (own["layer"] != CHOSEN)]

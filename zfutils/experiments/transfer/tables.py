@@ -14,10 +14,10 @@ SETS_OF_TABLE_7 = ("caltech101", "caltech256")
 
 
 def by_pictures(curves: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy by pictures a class, a line a network.
+    """Accuracy by pictures per class, one line for each network.
 
     Args:
-        curves: as `transfer.curves` gives it, one row a network and step.
+        curves: as `probing.curves` gives it, one row for each network and step.
 
     Raises:
         ValueError: a network that has two rows at one step, such as two layers.
@@ -26,10 +26,10 @@ def by_pictures(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def tables_4_and_5(curves: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy by pictures a class, a line a network and then a line a method of the paper.
+    """Accuracy by pictures per class, one line for each network and then for each method of the paper.
 
     Args:
-        curves: as `transfer.curves` gives it, one row a network and step.
+        curves: as `probing.curves` gives it, one row for each network and step.
         paper: columns table, set, method, per_class, mean and spread.
 
     Raises:
@@ -60,10 +60,10 @@ def table_6(paper: pd.DataFrame, found: pd.DataFrame | None = None) -> pd.DataFr
 
 
 def table_7(curves: pd.DataFrame, paper: pd.DataFrame, networks: Sequence[str]) -> pd.DataFrame:
-    """Accuracy by layer and classifier, a column a network, then the paper's.
+    """Accuracy by layer and classifier, one column for each network, then the paper's.
 
     Args:
-        curves: as `transfer.curves` gives it, at one step.
+        curves: as `probing.curves` gives it, at one step.
         paper: columns table, set, method, layer and mean.
         networks: in this order.
     """
@@ -82,10 +82,10 @@ def table_7(curves: pd.DataFrame, paper: pd.DataFrame, networks: Sequence[str]) 
 
 
 def endings(ended: pd.DataFrame) -> pd.DataFrame:
-    """How networks from scratch ended, a line a number of pictures a class, means over folds.
+    """How networks from scratch ended, one line for each number of pictures per class, means over folds.
 
     Args:
-        ended: as `transfer.from_scratch` gives it.
+        ended: as `probing.from_scratch` gives it.
     """
     lines = []
     for n, own in ended.groupby("per_class"):
@@ -98,11 +98,11 @@ def endings(ended: pd.DataFrame) -> pd.DataFrame:
 def several_objects(
     tables: Mapping[str, Mapping[str, pd.DataFrame]], differences: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Scenes of one object beside scenes of several, means over classes, a line a network.
+    """Scenes of one object beside scenes of several, means over classes, one line for each network.
 
     Args:
         tables: by kind of scenes and network, each as `average_precision.table` gives it.
-        differences: above chance, one less several, in words; by network.
+        differences: above chance, one minus several, in words; by network.
     """
     lines = []
     for network, difference in differences.items():

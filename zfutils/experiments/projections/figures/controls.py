@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDTH, bare, new, styled
 
 CLIPPED = 99.5  # percentile of a projection's absolute values that is shown as full contrast
@@ -20,7 +21,7 @@ TITLES = {"spearman": "Rank correlation (Spearman)", "ssim": "Structural similar
 def method_grid(
     images: UInt8[np.ndarray, "n h w 3"], projections: Mapping[str, Float[np.ndarray, "n h w 3"]]
 ) -> Figure:
-    """A line a picture: the picture, then its projection by every method.
+    """One line per picture: the picture, then its projection by every method.
 
     Grey is zero. Each projection has a contrast of its own: full black or white is the 99.5th percentile of
     its absolute values.
@@ -70,7 +71,7 @@ def randomisation(curves: pd.DataFrame) -> Figure:
 
     Args:
         curves: columns method, lowest, randomised, measure, estimate, low, high, as
-            `faithfulness.randomisation_curves` gives them.
+            `randomisation.randomisation_curves` gives them.
 
     Raises:
         ValueError: a column is missing; names it.
@@ -84,11 +85,8 @@ def randomisation(curves: pd.DataFrame) -> Figure:
         for i, method in enumerate(methods):
             chosen = (curves["measure"] == measure) & (curves["method"] == method)
             table = curves[chosen].sort_values("randomised")
-            shift = 0.16 * (i - (len(methods) - 1) / 2)
-            error = (table["estimate"] - table["low"], table["high"] - table["estimate"])
-            places = table["randomised"] + shift
-            look = {"color": CYCLE[i], "capsize": 2.5, "elinewidth": 1}
-            axes.errorbar(places, table["estimate"], yerr=error, fmt=f"{MARKERS[i]}-", label=method, **look)
+            places = table["randomised"] + 0.16 * (i - (len(methods) - 1) / 2)
+            estimates(axes, places, table, color=CYCLE[i], marker=MARKERS[i], label=method)
             # none randomised: the map is itself
             axes.plot([0, places.iloc[0]], [1, table["estimate"].iloc[0]], color=CYCLE[i], linestyle=":")
         axes.plot(0, 1, "o", color=INK)
@@ -138,11 +136,8 @@ def _by_layer(axes: Axes, table: pd.DataFrame, networks: list[str]) -> None:
     for name, group in table.groupby("network", sort=False):
         i = networks.index(name)
         x = [layers.index(layer) + 0.12 * (i - (len(networks) - 1) / 2) for layer in group["layer"]]
-        error = (group["estimate"] - group["low"], group["high"] - group["estimate"])
-        colour = CYCLE[0] if i == 0 else (FAINT, *CYCLE[1:])[i - 1]
-        look = {"color": colour, "markerfacecolor": colour if i == 0 else "white", "capsize": 2.5}
-        line = MARKERS[i] + ("-" if i == 0 else "--")
-        axes.errorbar(x, group["estimate"], yerr=error, fmt=line, label=name, **look)
+        look = {"color": (CYCLE[0], FAINT, *CYCLE[1:])[i], "marker": MARKERS[i], "label": name}
+        estimates(axes, x, group, **look, **({"mfc": "white", "ls": "--"} if i else {}))
     axes.set_xticks(range(len(layers)), [layer.removeprefix("relu") for layer in layers])
     axes.set_xlabel("layer")
     axes.grid(axis="y")

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import BLUE, FAINT, INK, ORANGE, VERMILLION, new, styled
 
 LOOKS = {"trained": (BLUE, "o", "-"), "random": (VERMILLION, "s", "--")}  # colour, marker, line style
@@ -22,7 +23,7 @@ TITLES = {  # measure: title of its panel, what its axis counts
     "colour": ("Colour", "share of energy"),
     "texture": ("Tiles shuffled", "response kept"),
     "class": ("Commonest class", "share of nine pictures"),
-    "likeness": ("Within less across maps", "correlation"),
+    "likeness": ("Within minus across maps", "correlation"),
 }
 PAIRS = {"within": (BLUE, "o", "-"), "across": (ORANGE, "D", "--")}  # columns of the rows
 APART, SPREAD = 0.16, 0.1  # layers; of the two kinds of pairs, and of the maps' dots
@@ -52,7 +53,8 @@ def hierarchy(table: pd.DataFrame, *, chance: Mapping[str, float] | None = None)
     for axes, measure in zip(panels, measures, strict=False):
         rows = table[table["measure"] == measure]
         for network, group in rows.groupby("network"):
-            _line(axes, group.sort_values("layer"), network)
+            x = group["layer"] + SHIFT * (-1 if network == "trained" else 1)
+            estimates(axes, x, group, **_look(network))
         title, counts = TITLES.get(measure, (measure, "mean over maps"))
         axes.set(title=title, ylabel=counts)
         _layers(axes, table["layer"])
@@ -64,7 +66,8 @@ def hierarchy(table: pd.DataFrame, *, chance: Mapping[str, float] | None = None)
             axes.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
     for axes in panels[len(measures) :]:
         axes.remove()
-    handles = [_mark(network) for network in LOOKS if network in set(table["network"])]
+    networks = [network for network in LOOKS if network in set(table["network"])]
+    handles = [Line2D([], [], label=NAMES[network], **_look(network)) for network in networks]
     if set(chance or {}) & set(measures):
         handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=1.2, label="chance"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
@@ -73,12 +76,12 @@ def hierarchy(table: pd.DataFrame, *, chance: Mapping[str, float] | None = None)
 
 @styled
 def likeness(rows: pd.DataFrame) -> Figure:
-    """Correlations within and across maps by layer: a dot a map, their means with a line.
+    """Correlations within and across maps by layer: a dot for each map, a line for their means.
 
     Args:
         rows: columns layer (number), network ("trained" or "random"), map, within, across, as
-            `likeness.within_and_across` gives it for each layer and network; and of ("projections" or
-            "patches") where both are there, a row of panels each.
+            `within_map_similarity.within_and_across` gives it for each layer and network; and of
+            ("projections" or "patches") where both are there, a row of panels each.
 
     Raises:
         ValueError: a column is missing, or a network that is neither; names it.
@@ -110,17 +113,6 @@ def likeness(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def _line(axes: Axes, group: pd.DataFrame, network: str) -> None:
-    """A network's estimates over the layers, with bars."""
-    colour, marker, style = LOOKS[network]
-    x = group["layer"] + SHIFT * (-1 if network == "trained" else 1)
-    bars = (group["estimate"] - group["low"], group["high"] - group["estimate"])
-    face = colour if network == "trained" else "white"
-    axes.errorbar(
-        x, group["estimate"], yerr=bars, color=colour, marker=marker, linestyle=style, capsize=2.5, mfc=face
-    )
-
-
 def _dots(axes: Axes, group: pd.DataFrame, pairs: str, shift: float) -> None:
     """Every map's correlation beside its layer, and a line through the layers' means."""
     colour, marker, style = PAIRS[pairs]
@@ -130,10 +122,10 @@ def _dots(axes: Axes, group: pd.DataFrame, pairs: str, shift: float) -> None:
     axes.plot(mean.index + shift, mean, color=colour, marker=marker, linestyle=style, markeredgecolor="white")
 
 
-def _mark(network: str) -> Line2D:
+def _look(network: str) -> dict[str, str]:
     colour, marker, style = LOOKS[network]
     face = colour if network == "trained" else "white"
-    return Line2D([], [], color=colour, marker=marker, linestyle=style, mfc=face, label=NAMES[network])
+    return {"color": colour, "marker": marker, "linestyle": style, "markerfacecolor": face}
 
 
 def _layers(axes: Axes, layers: pd.Series) -> None:

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from zfutils.plotting.style import FAINT, ORDERED, WIDTH, bare, new, styled
-from zfutils.plotting.tiles import eight_bits, hatched, shades
+from zfutils.plotting.tiles import eight_bits, hatched, in_colour, shades
+from zfutils.runtime.devices import to_host
 
 COLUMNS = 4  # of small pictures
 SMALL = 9  # points
@@ -26,7 +27,7 @@ TITLE, NUMBERS = 0.27, 0.3  # above a large one and below it
 @styled
 def walk(
     steps: Sequence[tuple[str, Tensor]],
-    patch: UInt8[np.ndarray, "h w 3"],
+    patch: UInt8[np.ndarray, "h w channels"],
     *,
     corner: tuple[int, int] = (0, 0),
 ) -> Figure:
@@ -38,7 +39,7 @@ def walk(
     The last step is the projection, mid-grey where it is zero and its contrast as in `tiles.CONTRAST`.
 
     Args:
-        steps: name and signal after each step, (maps, h, w) or (1, maps, h, w); the last has 3 maps.
+        steps: name and signal after each step, (maps, h, w) or (1, maps, h, w); the last has 3 maps, or 1.
         patch: the picture, or the unit's window of it.
         corner: row and column of the patch's corner in the last step, may be negative (pixels).
 
@@ -47,9 +48,10 @@ def walk(
             a patch outside it.
     """
     signals = [(name, _maps(name, signal)) for name, signal in steps]
-    if len(signals) < 2 or len(signals[-1][1]) != 3:
+    if len(signals) < 2 or len(signals[-1][1]) not in (1, 3):
         last = f", the last with {len(signals[-1][1])} maps" if signals else ""
-        raise ValueError(f"a walk has two or more steps, the last one with 3 maps; got {len(signals)}{last}")
+        asked = "a walk has two or more steps, the last one with 1 or 3 maps"
+        raise ValueError(f"{asked}; got {len(signals)}{last}")
     pixels, inside = _window(signals[-1][1].transpose(1, 2, 0), corner, patch.shape[:2])
     line = ABOVE + SIDE + BELOW
     large = LARGE * patch.shape[0] / max(patch.shape[:2])
@@ -61,7 +63,8 @@ def walk(
         _draw_energy(axes, signal)
         layer, _, done = name.partition(": ")
         axes.set_title(f"{number + 1}  {layer}\n{done or 'the activation'}", fontsize=SMALL, linespacing=1.2)
-    shown = ((shades(pixels[None], inside[None])[0], "projection"), (patch, "the picture there"))
+    shades_of_it = in_colour(shades(pixels[None], inside[None])[0])
+    shown = ((shades_of_it, "projection"), (in_colour(patch), "the picture there"))
     for place, (colours, title) in enumerate(shown):
         top = TITLE + place * (large + TITLE + NUMBERS)
         axes = _axes(
@@ -83,7 +86,7 @@ def _axes(figure: Figure, left: float, top: float, width: float, height: float) 
 
 
 def _maps(name: str, signal: Tensor) -> Float[np.ndarray, "maps h w"]:
-    array = signal.detach().float().cpu().numpy()
+    array = to_host(signal).astype(np.float32)
     array = array[0] if array.ndim == 4 and len(array) == 1 else array
     if array.ndim != 3:
         raise ValueError(f"step {name!r} must be one stack of maps (maps, h, w), not {tuple(signal.shape)}")

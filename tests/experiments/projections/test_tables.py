@@ -1,0 +1,62 @@
+"""Tables of chapter 3: counts, means and orders of small tables made by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from small import top_projections
+
+from zfutils.experiments.projections import tables
+
+
+def test_what_was_searched_says_how_many_windows_the_border_cuts_and_which_maps_never_answer():
+    top = top_projections(4, k=5, side=7)  # one of every map's five is cut
+    top.strongest.values[1:3] = 0
+    (row,) = tables.searched_table({"relu3": top}).to_dict("records")
+    assert row == {
+        "layer": "3",
+        "maps": 4,
+        "projections": 20,
+        "window (px)": 7,
+        "cut at the border": "20%",
+        "maps that never answer": 2,
+    }
+
+
+def test_the_maps_with_most_energy_on_a_part_come_first_and_maps_without_a_score_do_not_come():
+    def energy(*scores):
+        maps = np.arange(len(scores)) * 10
+        return pd.DataFrame({"map": maps, "part": "eye", "score": scores, "n_scored": 4})
+
+    both = {("trained", "relu4"): energy(1, np.nan, 3, 2), ("random", "relu4"): energy(9, 9, 9, 9)}
+    found = tables.parts_table(both, n=2)
+    assert found["map"].tolist() == [20, 30]
+    assert found["energy over area"].tolist() == ["8.0×", "4.0×"]
+    assert found[["layer", "part", "pictures scored"]].to_numpy().tolist() == [["4", "eye", 4]] * 2
+    assert tables.parts_table({}).empty
+
+
+def test_recovery_is_the_mean_over_the_pictures_that_have_it():
+    columns = {"same_picture": [0.5, 0.7], "same_map": [0.1, np.nan], "edges": [0.25, 0.35]}
+    (row,) = tables.recovery_table({"random": pd.DataFrame(columns)}).to_dict("records")
+    assert row == {
+        "network": "random",
+        "two maps, one picture": "0.60",
+        "one map, two pictures": "0.10",
+        "with the picture's edges": "0.30",
+        "pictures": 2,
+    }
+
+
+def test_rules_for_shared_switches_are_means_over_pictures():
+    rows = [("relu5", p, "last", 0.9 + 0.01 * p, 0.1 * p) for p in range(3)]
+    rows += [("relu3", 0, "largest", 1, 0)]
+    rules = pd.DataFrame(rows, columns=["layer", "picture", "rule", "correlation", "difference"])
+    assert tables.rules_table(rules).to_numpy().tolist() == [
+        ["3", "the largest alone", "1.000", "0%"],
+        ["5", "the last alone", "0.910", "10%"],
+    ]
+
+
+def test_kinds_are_columns_of_the_recovery():
+    with pytest.raises(KeyError, match="same_map"):
+        tables.recovery_table({"trained": pd.DataFrame({"same_picture": [1.0], "edges": [1.0]})})

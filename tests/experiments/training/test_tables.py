@@ -1,0 +1,70 @@
+"""Tables of chapter 2."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from zfutils.experiments.training.tables import crop_errors, largest_over_radius, speed_table, trial_table
+from zfutils.training.evaluation import Scores
+
+
+def test_the_table_of_trials_says_since_when_one_was_dead():
+    history = pd.DataFrame({"epoch": [0, 1, 2, 3], "held_out_error": [0.9, 0.8, 0.9, 0.95]})
+    made = {"identity": {"training": {"rate": 0.01}}}
+    records = {"lives": made, "dies": made | {"dead": {"since": 2, "why": "no unit of layer conv5 responds"}}}
+    trials = {
+        name: (f"it {name}", SimpleNamespace(history=history, record=record))
+        for name, record in records.items()
+    }
+    table = trial_table(trials, {"noise": {"lives": "5 %", "dies": "60 %"}})
+    assert table["tried"].tolist() == ["it lives", "it dies"]
+    assert table["epochs"].tolist() == ["3", "3, dead since 2"]
+    assert table["held-out error"].tolist() == ["95.0%", "95.0%"]
+    assert table["noise"].tolist() == ["5 %", "60 %"]
+
+
+def test_the_largest_filter_of_any_epoch_is_measured_by_its_convolutions_own_radius():
+    history = pd.DataFrame({"rms_max_conv1": [1.0, 5.0, 2.0], "rms_max_conv2": [0.01, 0.02, 0.09]})
+    assert largest_over_radius(history, {"conv1": 6.4, "conv2": 0.1}) == pytest.approx(0.9)
+    assert largest_over_radius(history, {"conv1": 4.0, "conv2": 0.1}) == pytest.approx(1.25)
+
+
+def test_errors_of_crops_are_shares_with_wilsons_interval():
+    labels = np.arange(100) % 10
+    right = np.eye(10)[labels]
+    wrong = np.where(np.arange(100)[:, None] < 20, np.roll(right, 1, axis=1), right)  # of 20, by one class
+    table = crop_errors({"ZFNet": {1: Scores(wrong, labels), 10: Scores(right, labels)}})
+    assert table[["crops", "top"]].to_numpy().tolist() == [[1, 1], [1, 5], [10, 1], [10, 5]]
+    assert table["estimate"].tolist()[0] == 0.2
+    assert table["estimate"].tolist()[2:] == [0, 0]
+    # Wilson: (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n) at p = 0.2, n = 100, z = 1.96
+    assert table.loc[0, ["low", "high"]].tolist() == pytest.approx([0.1333, 0.2888], abs=1e-4)
+
+
+def measured(device="a GPU of 2030", device_type="cuda", precision="bf16", **more):
+    """A row as throughput gives it: 2,000 images a second, a quarter of the matrix rate."""
+    row = {"device": device, "device_type": device_type, "precision": precision, "images_per_second": 2000.0}
+    row |= {"low": 1900.0, "high": 2050.0, "matrix_rate": 4e14, "fraction": 0.25}
+    return row | {"step_seconds": 0.064, "bound_seconds": 0.016} | more
+
+
+def test_speeds_of_gpus_stand_below_this_machines_with_edition_and_date():
+    here = pd.DataFrame([measured("Some CPU, 2 threads", "cpu", "float32", images_per_second=150.4)])
+    shown = speed_table(here, [measured(edition="photos", date="2030-01-02")])
+    assert shown["device"].tolist() == [
+        "Some CPU, 2 threads, float32",
+        "a GPU of 2030, bf16, edition photos, 2030-01-02",
+    ]
+    assert shown["images/s"].tolist() == ["150 [1,900, 2,050]", "2,000 [1,900, 2,050]"]
+    gpu = shown.iloc[1]
+    assert (gpu["matrix rate (GFLOP/s)"], gpu["share of it reached"]) == ("400,000", "25%")
+    assert (gpu["step (ms)"], gpu["arithmetic bound (ms)"]) == ("64", "16")
+
+
+def test_a_gpu_that_nobody_measured_says_so_unless_this_machine_has_one():
+    shown = speed_table(pd.DataFrame([measured("Some CPU", "cpu")]))
+    assert shown["device"].tolist() == ["Some CPU, bf16", "a GPU"]
+    assert set(shown.iloc[1, 1:]) == {"not measured"}
+    assert speed_table(pd.DataFrame([measured()]))["device"].tolist() == ["a GPU of 2030, bf16"]

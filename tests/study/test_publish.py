@@ -1,0 +1,143 @@
+"""The published run: what is kept, what is found again, what may be published."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from zfutils.runtime.files import write_json
+from zfutils.stats.intervals import Interval
+from zfutils.study import networks, places, provenance, publish, records
+from zfutils.study.study import Study
+from zfutils.training import checkpoints
+
+
+@pytest.fixture(scope="module")
+def smoke(build_folder):
+    return Study.open("smoke")
+
+
+@pytest.fixture(scope="module")
+def zfnet(smoke):
+    return smoke.network("zfnet")
+
+
+@pytest.fixture
+def reference(tmp_path, monkeypatch):
+    """A published run of one's own, empty at first."""
+    for module in (networks, publish, provenance):
+        monkeypatch.setattr(module, "REFERENCE", tmp_path)
+    return tmp_path / "networks" / "zfnet-0"
+
+
+def test_a_published_network_is_found_unless_fresh_or_another(smoke, zfnet, reference, monkeypatch):
+    publish.publish_network(zfnet, reference, smoke.train_images, snapshots=(1, 2, 5))
+    assert Study.open("smoke").network("zfnet").folder == reference
+    monkeypatch.setenv("FRESH", "1")
+    assert Study.open("smoke").network("zfnet").folder == zfnet.folder
+    monkeypatch.delenv("FRESH")
+    record = json.loads((reference / "network.json").read_text())
+    record["identity"]["training"]["rate"] *= 2
+    write_json(record, reference / "network.json")
+    assert Study.open("smoke").network("zfnet").folder == zfnet.folder
+
+
+def test_a_published_network_keeps_whole_last_weights_and_convolutions_before(smoke, zfnet, reference):
+    publish.publish_network(zfnet, reference, smoke.train_images, snapshots=(1, 2, 5))
+    found = checkpoints.load(reference)
+    assert torch.equal(found.model.fc8.weight, zfnet.model.fc8.weight.half().float())
+    assert found.snapshots == zfnet.snapshots
+    assert torch.equal(found.at(1).conv5.weight, zfnet.at(1).conv5.weight.half().float())
+    assert torch.equal(found.at(0).fc6.weight, zfnet.at(0).fc6.weight), "the seed gives epoch 0"
+
+
+def test_a_published_network_of_an_earlier_recipe_is_served_and_marked(smoke, zfnet, reference):
+    publish.publish_network(zfnet, reference, smoke.train_images)
+    record = json.loads((reference / "network.json").read_text())
+    record["identity"]["recipe"] = 1
+    write_json(record, reference / "network.json")
+    found = Study.open("smoke").network("zfnet")
+    assert (found.folder, zfnet.record["identity"]["recipe"]) == (reference, 2)
+    table = provenance.networks_table(smoke).set_index("from")["recipe"]
+    assert table.loc[["the published run"]].tolist() == [1]
+    assert set(table.drop("the published run")) <= {2}
+
+
+def test_publishing_writes_the_recipe_beside_the_numbers(smoke, reference):
+    publish.publish(smoke)
+    data = json.loads((reference.parents[1] / "smoke.json").read_text())
+    assert [numbers["recipe"] for numbers in data["networks"].values()] == [2, 2]
+
+
+def test_the_published_numbers_say_by_which_recipe_their_networks_were_made():
+    data = json.loads((places.REFERENCE / "photos.json").read_text())
+    for name, numbers in data["networks"].items():
+        record = json.loads((places.REFERENCE / "networks" / f"{name}-0" / "network.json").read_text())
+        assert numbers["recipe"] == record["identity"]["recipe"]
+
+
+# ---- a published network in one line
+
+
+def test_a_published_network_sees_an_image_as_its_study_does(smoke, zfnet, reference, tmp_path):
+    publish.publish_network(zfnet, reference, smoke.train_images)
+    images, own = smoke.validation_images, publish.published("zfnet")
+    Image.fromarray(images.pixels[3].numpy()).save(tmp_path / "one.png")
+    seen = own.inputs(tmp_path / "one.png", images.pixels[5].numpy())
+    expected = smoke.inputs(images, torch.tensor([3, 5]))
+    assert own.classes == smoke.train_images.classes
+    # half precision keeps the mean to 1/16 of a level, and the input scale is 1/64
+    assert torch.allclose(seen.tensor(), expected.tensor(), atol=0.07 / 64)
+    assert own.model(seen.tensor()).argmax(1).tolist() == zfnet.model(expected.tensor()).argmax(1).tolist()
+
+
+def test_an_unpublished_network_or_no_image_is_refused(smoke, zfnet, reference, tmp_path):
+    publish.publish_network(zfnet, reference, smoke.train_images)
+    with pytest.raises(ValueError, match="no network 'alexnet' is published; there are zfnet"):
+        publish.published("alexnet")
+    own = publish.published("zfnet")
+    with pytest.raises(ValueError, match="at least one image"):
+        own.inputs()
+    with pytest.raises(ValueError, match=r"uint8 \(104, 104, 3\), not \(9, 9, 3\)"):
+        own.inputs(np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"nowhere\.png"):
+        own.inputs(tmp_path / "nowhere.png")
+
+
+@pytest.mark.parametrize("name", ["zfnet", "krizhevsky"])
+def test_the_committed_networks_are_ready_for_any_image(name):
+    net = publish.published(name)
+    assert len(net.classes) == net.trained.spec.classes == 20
+    grey = np.full((160, 160, 3), 128, np.uint8)
+    with torch.no_grad():
+        assert net.model(net.inputs(grey).tensor()).shape == (1, 20)
+    assert 90 < net.mean.mean() < 140, "photographs are of middling brightness"
+
+
+# ---- what may be published
+
+
+def recorded(study, claim="training-ten-crops"):
+    with study.claim(claim) as one:
+        one.measured(Interval(2.0, 1.0, 3.0, 1500, "validation pictures"))
+    return records.read(study.claims_folder)
+
+
+def test_a_trial_is_not_published(monkeypatch, tmp_path):
+    monkeypatch.setenv("ZFUTILS_BUILD", str(tmp_path))
+    monkeypatch.setattr(records, "commit", lambda: "a" * 40)
+    records.refuse_unpublishable(recorded(Study.open("smoke", "02_training")))
+    with pytest.raises(ValueError, match="default parameters: training-ten-crops"):
+        records.refuse_unpublishable(recorded(Study.open("smoke", "02_training", seed=3)))
+
+
+def test_records_of_several_commits_or_of_a_changed_working_copy_are_not_published():
+    official = {"claim": "one", "official": True}
+    records.refuse_unpublishable([official | {"commit": "a"}, official | {"commit": "a"}])
+    with pytest.raises(ValueError, match=r"2 commits \(a, b\)"):
+        records.refuse_unpublishable([official | {"commit": "a"}, official | {"commit": "b"}])
+    for commit in ("a+", None):
+        with pytest.raises(ValueError, match="no commit"):
+            records.refuse_unpublishable([official | {"commit": commit}])
