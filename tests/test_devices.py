@@ -15,7 +15,6 @@ import torch
 from small import CLASSES, RECIPE, SPEC, pictures
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
-from torch._subclasses.fake_tensor import FakeTensorDeviceMismatchError
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from zfutils.data.inputs import Inputs
@@ -150,7 +149,7 @@ def test_a_weight_on_another_device_is_caught_on_every_road(road, door):
     """So that the test above can fail: the bias of layer 2 is left on the CPU."""
     with fake(GPU) as (model, inputs):
         model.conv2.bias = nn.Parameter(torch.zeros(12, device="cpu"))
-        with pytest.raises((FakeTensorDeviceMismatchError, RuntimeError, ValueError), match="same device"):
+        with pytest.raises((RuntimeError, ValueError), match="device"):
             road(model, inputs)
 
 
@@ -158,7 +157,7 @@ def test_a_tensor_that_is_made_on_the_cpu_is_caught():
     with fake(GPU) as (_, inputs):
         images = inputs.tensor(GPU)
         assert (images - torch.zeros(3, 32, 32, device=images.device)).device == GPU
-        with pytest.raises(FakeTensorDeviceMismatchError, match="at least two devices, cuda:0 and cpu"):
+        with pytest.raises(RuntimeError, match=r"two .*devices,? cuda:0"):
             images - torch.zeros(3, 32, 32)
 
 
@@ -200,7 +199,7 @@ def test_what_a_training_step_takes_from_another_device_is_caught(what):
             model.norm1.band = model.norm1.band.cpu()
         else:
             step.limited = [(model.conv1.weight, torch.ones(8, device="cpu"))]
-        with pytest.raises((FakeTensorDeviceMismatchError, RuntimeError), match="same device"):
+        with pytest.raises(RuntimeError, match="device"):
             step(images, labels)
 
 

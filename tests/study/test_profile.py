@@ -75,7 +75,7 @@ def test_an_edition_is_called_as_its_file_is(write):
         (
             "imagse",
             "imagse",
-            "about, extends, images, network, networks, pictures, small, training, transfer",
+            "about, extends, images, network, networks, pictures, small, speed_seconds, training, transfer",
         ),
         (
             "images__sise",

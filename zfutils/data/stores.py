@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
-from joblib import cpu_count
 
 from zfutils.data import ImageSource, UndecodableImage
 from zfutils.data.pixels import Pixels
 from zfutils.runtime.files import write_json
-from zfutils.runtime.parallel import side_by_side
+from zfutils.runtime.parallel import cores, side_by_side
 
 CHUNK = 256  # images that are built, or set right after an interruption, together
 UNDECODABLE_ALLOWED = 0.001  # of all images
@@ -38,7 +37,7 @@ def build(source: ImageSource, folder: Path, *, workers: int | None = None, prog
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        return _build(source, folder, workers or cpu_count(), progress)
+        return _build(source, folder, workers or cores(), progress)
 
 
 def _build(source: ImageSource, folder: Path, workers: int, progress: bool) -> Pixels:

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import re
+import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
@@ -161,6 +162,10 @@ def _kernel_manager(folder: Path) -> type[AsyncKernelManager]:
         connection_file = Unicode(str(folder / "kernel.json"))
         transport = "ipc" if os.name == "posix" else "tcp"
         kernel_spec = spec
+
+        async def start_kernel(self, **options: Any) -> None:
+            """The kernel hands on what its processes print; by its own outlet that would come twice."""
+            await super().start_kernel(stdout=subprocess.DEVNULL, **options)
 
     return InterpreterKernelManager
 

@@ -141,6 +141,7 @@ class Profile(Strict):
     small: Small | None = None
     transfer: Transfer | None = None
     pictures: Pictures = Pictures()
+    speed_seconds: float = Field(5.0, gt=0, description="how long chapter 2 measures each speed")
 
     @model_validator(mode="after")
     def _backgrounds(self) -> Self:

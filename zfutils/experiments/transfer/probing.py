@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Int64
-from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib import Parallel, delayed, parallel_config
 
 from zfutils.data.inputs import Inputs
 from zfutils.experiments.transfer.classifiers import Kind, fit, per_class_accuracy
 from zfutils.experiments.transfer.folds import Fold
+from zfutils.runtime.parallel import cores
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import Interval, t_interval, where_enough
 from zfutils.training.checkpoints import Trained
@@ -83,7 +84,7 @@ def probe(
             if missing := [key for key in own if key not in done]:
                 jobs.append((missing, x, fold))
     work = sum(x.shape[1] * max(wanted) * len(np.unique(labels)) ** 2 for _, x, _ in jobs)
-    workers = workers or (cpu_count() if work > WORTH_PROCESSES else 1)
+    workers = workers or (cores() if work > WORTH_PROCESSES else 1)
     with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
         run = Parallel(return_as="generator")
         for i, rows in enumerate(run(delayed(_probe)(*job, labels, seed) for job in jobs), 1):
