@@ -171,7 +171,7 @@ class Networks(Edition):
         wanted = [(n, s) for n in names for s in (self._run(n).seeds if chosen is None else chosen)]
         missing = [job for job in wanted if self._there(*job) is None]
         missing.sort(key=lambda job: -self._work(job[0]))
-        _finish([partial(replace(self).network, *job) for job in missing])
+        _finish([partial(replace(self).network, *job) for job in missing], self.device)
 
     def _work(self, name: str) -> int:
         return self.spec(name).multiply_adds * self._run(name).training.epochs
@@ -198,7 +198,7 @@ class Networks(Edition):
             wanted = checkpoints.identity(*self._from_scratch(images), seed)
             if not (self.small._network_folder("scratch", wanted) / "network.json").is_file():
                 missing.append(partial(replace(self).scratch, images, seed))
-        _finish(missing)
+        _finish(missing, self.device)
 
     def _from_scratch(self, images: Pixels) -> tuple[NetworkSpec, Training, Pixels]:
         spec, recipe = self.small.spec(SMALL).on(classes=len(images.classes)), self._transfer.training
@@ -241,9 +241,9 @@ class Networks(Edition):
         return found
 
 
-def _finish(trainings: Sequence[Callable[[], Trained]]) -> None:
+def _finish(trainings: Sequence[Callable[[], Trained]], device: torch.device) -> None:
     """Run trainings: one after the other on a GPU, side by side on a CPU."""
-    for _ in side_by_side(_finished, trainings, workers=1 if torch.cuda.is_available() else None):
+    for _ in side_by_side(_finished, trainings, workers=None if device.type == "cpu" else 1):
         pass
 
 
