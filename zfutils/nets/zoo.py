@@ -17,7 +17,7 @@ _DENSE = (Dense("fc6", 4096), Dense("fc7", 4096))  # both, like the upper layers
 
 
 def zfnet(classes: int = 1000, image: int = 224) -> NetworkSpec:
-    """The paper's network (Fig. 3); the paddings are those that give the figure's sizes."""
+    """The paper's network, its Figure 3; the paddings are those that give the figure's sizes."""
     return NetworkSpec(
         "ZFNet",
         (

@@ -25,7 +25,7 @@ from zfutils.study.records import Circumstances, Recording, Timed
 
 @dataclass(frozen=True)
 class Study(Networks):
-    """One edition. Open it with `Study.open("quick")`; everything else follows from it.
+    """One edition of the study, opened with `Study.open("quick")`; everything else follows from it.
 
     A page of the book opens it with its name and parameters, which are checked, and by which its records are
     official or a trial's.
