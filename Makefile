@@ -68,7 +68,10 @@ SHARED := $(PROFILES) $(filter-out $(ROOMS),$(shell find zfutils -name '*.py' | 
     $(wildcard book/claims.yaml book/reference/*.json book/data/*)
 # A chapter's room is its name without the number: 06_occlusion has zfutils/experiments/occlusion/.
 room = $(patsubst $(firstword $(subst _, ,$1))_%,%,$1)
-inputs = $(SHARED) $(filter zfutils/experiments/$(call room,$1)/%,$(ROOMS))
+# These pages show networks that were trained before, by what is kept of them.
+SCORES := $(wildcard book/reference/scores/$(EDITION)/*.npz)
+inputs = $(SHARED) $(filter zfutils/experiments/$(call room,$1)/%,$(ROOMS)) \
+    $(if $(filter 08_% 09_% provenance,$1),$(SCORES))
 
 # How many pages share the cores: N of -jN, all chapters with -j alone. Known within a recipe only.
 ASKED = $(filter -j%,$(MAKEFLAGS))

@@ -222,6 +222,16 @@ def test_a_change_makes_again_what_depends_on_it(tree, name, again):
     assert make(tree, "book")[:2] == (0, again)
 
 
+def test_new_scores_make_again_the_pages_that_show_them(tree):
+    edit(tree / "book" / "_toc.yml", "02_two", "08_two")
+    (tree / "book" / "02_two.ipynb").rename(tree / "book" / "08_two.ipynb")
+    make(tree, "book")
+    (tree / "book" / "reference" / "scores" / "quick").mkdir(parents=True)
+    (tree / "book" / "reference" / "scores" / "quick" / "zfnet-0.npz").write_text("")
+    assert make(tree, "book")[:2] == (0, ["two", "scoreboard", "html"])
+    assert make(tree, "book")[:2] == (0, [])
+
+
 @pytest.mark.parametrize(
     ("name", "again"),
     [

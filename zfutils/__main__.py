@@ -1,4 +1,4 @@
-"""The command line: `python -m zfutils prepare | train | execute | measure | publish`.
+"""The command line: `python -m zfutils prepare | train | scores | execute | measure | publish`.
 
 A mistake of the user's (a misspelt edition, a missing data set, an unknown parameter) is one line on stderr
 and exit status 2; a notebook that fails is its traceback and exit status 1.
@@ -29,6 +29,15 @@ def train(arguments: argparse.Namespace) -> int:
     if "small" in arguments.networks:
         study.small.train(study.small.profile.networks)
     study.train([name for name in arguments.networks if name != "small"], arguments.seed)
+    return 0
+
+
+def scores(arguments: argparse.Namespace) -> int:
+    """Train what an edition's kept scores lack, and file each network's in book/reference/scores/."""
+    from zfutils.study.earn import chosen, earn
+    from zfutils.study.study import Study
+
+    earn(chosen(Study.open(arguments.edition), arguments.which, arguments.seeds))
     return 0
 
 
@@ -77,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(
         prog="python -m zfutils", description="Images, networks and notebooks of one edition of the study."
     )
-    commands = whole.add_subparsers(required=True, metavar="prepare | train | execute | measure | publish")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--edition", default="quick", help="a file of book/profiles/ (default: quick)")
 
@@ -100,6 +109,16 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--seed", type=int, nargs="+", help="one or more (default: the edition's own)")
     command.set_defaults(run=train)
+
+    command = commands.add_parser("scores", parents=[common], help=scores.__doc__)
+    command.add_argument(
+        "which",
+        nargs="*",
+        metavar="WHICH",
+        help="networks or rows of Table 3; small, scratch, settings: all of these (default: everything)",
+    )
+    command.add_argument("--seeds", type=int, nargs="+", help="of each (default: the edition's own)")
+    command.set_defaults(run=scores)
 
     command = commands.add_parser("measure", parents=[common], help=measure.__doc__)
     command.set_defaults(run=measure)

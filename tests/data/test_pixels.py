@@ -281,33 +281,6 @@ def test_another_split_is_centred_with_the_training_mean(store, tmp_path):
     np.testing.assert_allclose(view.images[0].numpy(), expected.transpose(2, 0, 1), atol=1e-5)
 
 
-def of_one_grey(mean, size):
-    """Two images of `size` px, 100 everywhere, and a mean of one channel."""
-    pixels = torch.full((2, size, size, 1), 100, dtype=torch.uint8)
-    mean, labels = torch.as_tensor(mean, dtype=torch.float32)[..., None], torch.zeros(2, dtype=torch.int64)
-    return Pixels(pixels, labels, mean, ("a",), ("p", "q"), {})
-
-
-def test_larger_images_are_centred_with_a_mean_that_goes_on_beyond_its_border():
-    trained = of_one_grey([[10.0, 20.0], [30.0, 40.0]], 2)
-    larger = of_one_grey(np.zeros((5, 5)), 5).centred_as(trained, beyond=True)
-    assert larger.mean[..., 0].tolist() == [
-        [10, 10, 20, 20, 20],
-        [10, 10, 20, 20, 20],
-        [30, 30, 40, 40, 40],
-        [30, 30, 40, 40, 40],
-        [30, 30, 40, 40, 40],
-    ]
-    (view,) = next(larger.views(torch.tensor([1]), crops=1, batch=1, side=2, scale=1))
-    assert view.images[0, 0].tolist() == [[90, 80], [70, 60]]  # the centre crop meets the mean itself
-
-
-def test_images_of_the_same_size_have_nothing_beyond():
-    trained = of_one_grey([[10.0, 20.0], [30.0, 40.0]], 2)
-    other = of_one_grey(np.zeros((2, 2)), 2)
-    assert torch.equal(other.centred_as(trained, beyond=True).mean, other.centred_as(trained).mean)
-
-
 # ---- epochs
 
 

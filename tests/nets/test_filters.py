@@ -29,7 +29,7 @@ def test_a_cosine_filter_has_its_peak_at_its_own_frequency(kernel, fx, fy):
 
 
 def test_a_flat_filter_peaks_at_zero_and_is_not_in_the_middle():
-    table = filters.filter_table(torch.ones(9, 3, 7, 7))
+    table = filters.filter_table(torch.ones(9, 3, 7, 7), image=224)
     assert table["peak_frequency"][0] == 0
     assert not table["middle"][0]
     assert table["high_share_unpadded"][0] == pytest.approx(0, abs=1e-12)
@@ -67,6 +67,25 @@ def test_the_layers_share_weighs_filters_by_their_energy():
     assert filters.layer_high_share(table, padded=False).estimate == pytest.approx(
         3 * table["high_share_unpadded"][9] / 12
     )
+
+
+def test_the_middle_is_stated_in_cycles_per_picture():
+    weight = grating(0.25, 0.0, side=11, phase=math.pi / 4).expand(9, 3, -1, -1)  # 0.25 per pixel
+    for image, middle in ((64, False), (128, True), (256, False)):  # 16, 32 and 64 per picture
+        assert filters.filter_table(weight, image=image)["middle"].all() == middle
+    assert "middle" not in filters.filter_table(weight)
+
+
+@pytest.mark.parametrize("kernel", [3, 5, 7])
+def test_noise_has_as_much_of_its_high_frequencies_as_noise_and_a_flat_filter_none(kernel):
+    one, share, noise = filters.high_share_over_noise(filters.noise_filters(600, kernel, seed=1))
+    along = np.fft.fftfreq(kernel)
+    # White noise has the same power at each of its own k × k frequencies.
+    assert noise == pytest.approx((np.hypot(along[:, None], along) > 0.3).mean(), rel=0.02)
+    assert one.estimate == pytest.approx(1, abs=0.03)
+    assert one.estimate == pytest.approx(share / noise)
+    flat = torch.ones(12, 3, kernel, kernel) * torch.linspace(0.5, 1.5, 12)[:, None, None, None]
+    assert filters.high_share_over_noise(flat)[0].high == pytest.approx(0, abs=1e-9)
 
 
 def test_noise_of_either_size_has_a_flat_mean_spectrum_and_is_the_same_for_the_same_seed():
@@ -113,7 +132,7 @@ def test_in_a_layer_that_never_answers_every_filter_is_silent():
 
 
 def test_a_filter_of_zeros_has_neither_peak_nor_share():
-    table = filters.filter_table(planted()[0])
+    table = filters.filter_table(planted()[0], image=224)
     assert np.isnan(
         table.loc[7, ["peak_frequency", "high_share", "high_share_unpadded"]].to_numpy(float)
     ).all()

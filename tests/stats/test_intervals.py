@@ -282,3 +282,11 @@ def test_many_seeds_detect_what_the_normal_distribution_says():
 def test_an_impossible_study_detects_nothing(deviation, n, power):
     with pytest.raises(ValueError, match="a detectable difference needs"):
         smallest_detectable_difference(deviation, n, power=power)
+
+
+def test_an_interval_in_another_unit_and_one_that_is_moved_keep_what_was_resampled():
+    one = Interval(0.5, 0.2, 0.75, 40, "filters")
+    assert one.times(100) == Interval(50.0, 20.0, 75.0, 40, "filters")
+    assert one.shifted(-0.5) == Interval(0.0, 0.2 - 0.5, 0.25, 40, "filters")
+    with pytest.raises(ValueError, match="low <= estimate <= high"):
+        one.times(-1)

@@ -1,11 +1,13 @@
 """What the register of claims promises: it is readable, it is strict, and it can go either way."""
 
 import itertools
+import json
 from pathlib import Path
 
 import pytest
 
-from zfutils.study.claims import Claim, Condition, Measurement, Verdict, load
+from zfutils.study.claims import NAMES, Claim, Measurement, Verdict, load, retired, standing
+from zfutils.study.rules import Condition
 
 BOOK = Path(__file__).parents[2] / "book" / "claims.yaml"
 
@@ -128,6 +130,144 @@ def test_an_impossible_measurement_is_refused(numbers, message):
         measured(**numbers)
 
 
+# conditions
+
+CONDITIONED = ENTRY.replace(
+    "  rule:\n",
+    """\
+  condition: "ended >= 1 and training_gap <= 2"
+  where: {ended: share of networks that ended, training_gap: points}
+  rule:
+""",
+)
+
+
+@pytest.fixture
+def conditioned(claims_file) -> Claim:
+    return load(claims_file(CONDITIONED))["architecture-error"]
+
+
+def test_where_a_condition_fails_there_is_no_verdict_whatever_came_out(conditioned):
+    for ends in ((1.1, 2.0, 3.0), (-3.0, -2.0, -1.0)):
+        met = measured(*ends, conditions={"ended": 1.0, "training_gap": 2.0})
+        failed = measured(*ends, conditions={"ended": 1.0, "training_gap": 5.3})
+        assert conditioned.verdict(met) is not Verdict.NOT_TESTABLE
+        assert conditioned.verdict(failed) is Verdict.NOT_TESTABLE
+        assert conditioned.missed(failed) == ["training_gap is 5.3, must be ≤ 2"]
+
+
+def test_everything_that_keeps_a_claim_from_a_verdict_is_named(conditioned):
+    found = measured(1, 2, 3, n=60, edition="smoke", conditions={"ended": 0.5, "training_gap": 0.0})
+    assert conditioned.missed(found) == [
+        "n is 60, must be ≥ 100",
+        "ended is 0.5, must be ≥ 1",
+        "asked of every edition but smoke, not of smoke",
+    ]
+
+
+def test_a_missing_or_unknown_condition_is_an_error_and_no_verdict(conditioned, claim):
+    with pytest.raises(ValueError, match="compares ended, which the measurement does not give"):
+        conditioned.verdict(measured(1, 2, 3, conditions={"training_gap": 0.0}))
+    extra = {"ended": 1.0, "training_gap": 0.0, "width": 0.25}
+    with pytest.raises(ValueError, match="no condition on width; it has ended, training_gap"):
+        conditioned.verdict(measured(1, 2, 3, conditions=extra))
+    with pytest.raises(ValueError, match="no condition on ended; it has none"):
+        claim.verdict(measured(1, 2, 3, conditions={"ended": 1.0}))
+    with pytest.raises(ValueError, match="ended must be a finite number, got nan"):
+        measured(1, 2, 3, conditions={"ended": float("nan")})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("ended >= 1 and", "ready >= 1 and", "at character 1: expected one of ended, training_gap"),
+        ("ended >= 1 and ", "", "'where' explains what the condition does not ask: ended"),
+        ("training_gap", "estimate", "a condition is never about the claim's own outcome: estimate"),
+        ("  where: {ended: share of networks that ended, training_gap: points}\n", "", "are given together"),
+    ],
+)
+def test_a_condition_compares_what_is_explained_and_never_the_outcome(claims_file, old, new, message):
+    with pytest.raises(ValueError, match=message):
+        load(claims_file(CONDITIONED.replace(old, new)))
+
+
+# replacement
+
+SUPERSEDED = "  superseded: {by: [architecture-later], because: unfair}\n  rule:\n"
+LATER = (
+    ENTRY.replace("architecture-error", "architecture-later")
+    .replace("kind: paper\n", "kind: paper\n  replaces: [architecture-error]\n")
+    .replace("  rule:\n", "  fails: none is better\n  rule:\n    verdict_on: measured - control\n")
+)
+PAIR = ENTRY.replace("  rule:\n", SUPERSEDED) + LATER
+PLANNED = PAIR.replace("  replaces:", "  planned: true\n  replaces:")
+
+
+def test_an_old_claim_stands_until_its_successor_is_measured(claims_file):
+    planned, measured_by_a_page = load(claims_file(PLANNED)), load(claims_file(PAIR))
+    assert (retired(planned), set(standing(planned))) == (set(), {"architecture-error"})
+    assert retired(measured_by_a_page) == {"architecture-error"}
+    assert set(standing(measured_by_a_page)) == {"architecture-later"}
+
+
+def test_an_old_claim_stands_until_all_its_successors_are_measured(claims_file):
+    other = LATER.replace("architecture-later", "architecture-other").replace(
+        "  replaces", "  planned: true\n  replaces"
+    )
+    both = PAIR.replace("[architecture-later]", "[architecture-later, architecture-other]") + other
+    claims = load(claims_file(both))
+    assert set(standing(claims)) == {"architecture-error", "architecture-later"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  fails: none is better\n", "", "'architecture-later', key 'fails' is missing"),
+        ("    verdict_on: measured - control\n", "", "key 'rule.verdict_on' is missing"),
+        (
+            "measured - control",
+            "measured",
+            "'rule.verdict_on': .*'measured - control' or 'measured / control'",
+        ),
+        ("[architecture-later]", "[architecture-none]", "'architecture-none' is not registered"),
+        ("replaces: [architecture-error]", "replaces: [architecture-none]", "'architecture-none' is not"),
+        (
+            SUPERSEDED,
+            "  rule:\n",
+            "claim 'architecture-error', key 'superseded.by': lacks 'architecture-later'",
+        ),
+        (
+            "  replaces: [architecture-error]\n",
+            "  planned: true\n",
+            "claim 'architecture-later', key 'replaces': lacks 'architecture-error'",
+        ),
+        (", because: unfair", "", "key 'superseded.because': missing"),
+        (
+            "because: unfair",
+            "because: unfair, since: 2026",
+            "'superseded.since': unknown; allowed are by, because",
+        ),
+        ("planned: true", "planned: soon", "key 'planned': .*boolean"),
+        ("kind: paper", "run: now\n  kind: paper", "key 'run': .*'published', got 'now'"),
+    ],
+)
+def test_a_replacement_that_does_not_match_is_refused(claims_file, old, new, message):
+    text = PLANNED if "planned" in old else PAIR
+    assert old in text
+    with pytest.raises(ValueError, match=message):
+        load(claims_file(text.replace(old, new)))
+
+
+def test_claims_that_replace_each_other_are_refused(claims_file):
+    circle = LATER.replace("  fails", "  superseded: {by: [architecture-error], because: unfair}\n  fails")
+    first = ENTRY.replace("  rule:\n", SUPERSEDED).replace(
+        "  rule:\n    testable", "  fails: never\n  rule:\n    verdict_on: measured - control\n    testable"
+    )
+    first = first.replace("kind: paper\n", "kind: paper\n  replaces: [architecture-later]\n")
+    with pytest.raises(ValueError, match=r"replace each other in a circle: architecture-\w+ → "):
+        load(claims_file(first + circle))
+
+
 # the grammar of rules
 
 
@@ -147,7 +287,7 @@ def test_an_impossible_measurement_is_refused(numbers, message):
     ],
 )
 def test_a_rule_means_what_it_says(text, low, high, holds):
-    assert Condition.parse(text).holds(measured(low, (low + high) / 2, high)) is holds
+    assert Condition.parse(text, NAMES).holds(measured(low, (low + high) / 2, high).values) is holds
 
 
 @pytest.mark.parametrize(
@@ -169,7 +309,23 @@ def test_a_rule_means_what_it_says(text, low, high, holds):
 )
 def test_a_rule_outside_the_grammar_names_the_place_and_what_may_stand_there(text, message):
     with pytest.raises(ValueError, match=message):
-        Condition.parse(text)
+        Condition.parse(text, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("text", "missed"),
+    [
+        ("gap <= 6", []),
+        ("gap <= 2", ["gap is 5.25, must be ≤ 2"]),
+        ("gap <= 2 and ended_1 >= 1", ["gap is 5.25, must be ≤ 2", "ended_1 is 0.5, must be ≥ 1"]),
+        ("gap <= 6 and ended_1 >= 1", ["ended_1 is 0.5, must be ≥ 1"]),
+        ("gap > 6 or ended_1 > 0.4", []),
+        ("gap > 6 or ended_1 > 0.6", ["gap is 5.25, must be > 6", "ended_1 is 0.5, must be > 0.6"]),
+    ],
+)
+def test_what_a_rule_misses_is_said_with_value_and_bound(text, missed):
+    rule = Condition.parse(text, ("gap", "ended_1"))
+    assert rule.missed({"gap": 5.25, "ended_1": 0.5}) == missed
 
 
 # the file
@@ -245,6 +401,35 @@ def test_the_register_is_in_the_order_of_the_chapters():
     assert chapters == sorted(chapters)
 
 
+def test_the_published_run_holds_no_claim_that_the_register_has_lost():
+    published = json.loads((BOOK.parent / "reference" / "photos.json").read_text())["claims"]
+    assert {record["claim"] for record in published} <= set(load(BOOK))
+
+
+def meeting(claim: Claim) -> list[dict[str, float]]:
+    """Numbers with which the claim's condition holds, and others with which each of its parts alone fails."""
+    parts = [part for every in claim.conditions.alternatives for part in every] if claim.conditions else []
+    sides = {part.name: (1 if ">" in part.symbol else -1) for part in parts}
+    met = {part.name: part.number + 0.01 * sides[part.name] for part in parts}
+    return [met] + [met | {part.name: part.number - 0.01 * sides[part.name]} for part in parts]
+
+
+@pytest.mark.parametrize("claim", [c for c in load(BOOK).values() if c.condition], ids=lambda claim: claim.id)
+def test_each_part_of_a_registered_condition_can_fail(claim):
+    met, *failing = meeting(claim)
+    assert claim.conditions.holds(met)
+    assert [len(claim.conditions.missed(values)) for values in failing] == [1] * len(failing)
+    assert {*claim.where} == {*met}
+
+
+@pytest.mark.parametrize("claim", [c for c in load(BOOK).values() if c.fails], ids=lambda claim: claim.id)
+def test_a_new_rule_asks_an_interval_also_for_partly(claim):
+    """Gates apart, which a bound decides."""
+    if claim.kind != "gate":
+        for rule in filter(None, (claim.rule.reproduced, claim.rule.partly)):
+            assert rule.names <= {"low", "high"}
+
+
 @pytest.mark.parametrize("claim", load(BOOK).values(), ids=lambda claim: claim.id)
 def test_a_registered_claim_can_come_out_either_way(claim):
     """Every verdict that the rule knows is reached by some measurement near the rule's own numbers."""
@@ -261,13 +446,14 @@ def test_a_registered_claim_can_come_out_either_way(claim):
     points = [edge + side * scale for edge in edges for side in (-2, -0.01, 0.01, 2)]
     size = max((part.number for part in parts if part.name == "n"), default=1)
     edition = rule.editions[0] if rule.editions else "quick"
-    verdicts = {
-        claim.verdict(measured(*ends, n=int(n), edition=edition, p=p, detectable=detectable))
-        for ends in itertools.combinations_with_replacement(sorted(points), 3)
-        for n in (size - 1, size)
-        for p in (0.01, 0.5)
-        for detectable in (0.0, 1e6)
-    }
+    met, *failing = meeting(claim)
+    enough = {"n": int(size), "edition": edition, "p": 0.01, "detectable": 0.0, "conditions": met}
+    triples = list(itertools.combinations_with_replacement(sorted(points), 3))
+    verdicts = {claim.verdict(measured(*ends, **enough)) for ends in triples}
+    for changed in ({"n": int(size) - 1}, *({"conditions": values} for values in failing)):
+        unanswered = {claim.verdict(measured(*ends, **enough | changed)) for ends in triples[::7]}
+        assert unanswered == {Verdict.NOT_TESTABLE}
+    verdicts |= unanswered
     expected = set(Verdict) if rule.partly else set(Verdict) - {Verdict.PARTLY}
     assert verdicts == expected
 
@@ -279,8 +465,8 @@ def test_a_registered_claim_is_reproduced_only_where_it_is_at_least_partly_so(cl
         return
     grid = [-50.0, -5.0, -0.1, 0.0, 0.03, 0.15, 0.3, 0.6, 0.96, 1.5, 2.5, 3.5, 12.0, 30.0]
     for ends in itertools.combinations_with_replacement(grid, 3):
-        measurement = measured(*ends, p=0.01, detectable=0.0)
-        assert claim.rule.partly.holds(measurement) or not claim.rule.reproduced.holds(measurement)
+        values = measured(*ends, p=0.01, detectable=0.0).values
+        assert claim.rule.partly.holds(values) or not claim.rule.reproduced.holds(values)
 
 
 def test_the_smoke_edition_tests_no_claim():

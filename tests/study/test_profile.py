@@ -80,12 +80,16 @@ def test_an_edition_is_called_as_its_file_is(write):
         (
             "images__sise",
             "images.sise",
-            "classes, crop, download, per_class, search, seed, sets, size, source, train, validation",
+            "classes, crop, download, per_class, seed, sets, size, source, train, validation",
         ),
-        ("network__widht", "network.widht", "fc_width, width"),
-        ("training__epoch", "training.epoch", "batch, decay, epochs, held_out"),
+        ("network__widht", "network.widht", "dropout, fc_width, geometry, width"),
+        ("training__epoch", "training.epoch", "batch, decay, epochs, first, held_out"),
         ("training__plateau__factr", "training.plateau.factr", "drops, factor, least, of, patience"),
-        ("networks__zfnet__seed", "networks.zfnet.seed", "about, background, base, network, row, seeds"),
+        (
+            "networks__zfnet__seed",
+            "networks.zfnet.seed",
+            "about, background, base, network, row, seeds, trained, training",
+        ),
     ],
 )
 def test_an_unknown_key_is_refused_with_file_key_and_allowed_keys(write, place, shown, allowed):
@@ -102,7 +106,11 @@ def test_an_unknown_key_of_a_networks_own_recipe_is_refused_whatever_the_network
 
 
 @pytest.mark.parametrize(
-    ("missing", "shown"), [("rate", "training.rate: Field required"), ("plateau", "training.plateau: Field")]
+    ("missing", "shown"),
+    [
+        ("rate", "training.rate: Field required"),
+        ("plateau", "training: the rate is lowered by plateau or by"),
+    ],
 )
 def test_a_missing_key_is_named(write, missing, shown):
     data = yaml.safe_load(WHOLE)
@@ -233,6 +241,15 @@ def test_small_networks_and_networks_from_scratch_change_single_keys_of_the_reci
         ({"transfer": TRANSFER | {"scratch": {"per_class": [4], "folds": 4}}}, "more than the 3 there are"),
         ({"transfer": TRANSFER | {"target": "caltech101"}}, "'caltech101' does not go with source 'parts'"),
         ({"small": SMALL | {"imagse": 1}}, "small.imagse: unknown key; allowed are images, network, seeds"),
+        (
+            {"small": SMALL | {"seeds_of": {"without layer 2": [0]}}},
+            "'without layer 2'; Table 3 has the rows",
+        ),
+        ({"small": SMALL | {"seeds_of": {"none": []}}}, "small.seeds_of.none: Tuple should have at least 1"),
+        (
+            {"small": SMALL | {"trained": {"networks": ["none"], "seeds": [0]}}},
+            "small: trained.networks has 'none'; there are 'krizhevsky: none', ",
+        ),
         ({"transfer": TRANSFER | {"folds": 0}}, "transfer.folds: Input should be greater than or equal to 1"),
     ],
 )

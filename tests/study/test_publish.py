@@ -59,16 +59,16 @@ def test_a_published_network_of_an_earlier_recipe_is_served_and_marked(smoke, zf
     record["identity"]["recipe"] = 1
     write_json(record, reference / "network.json")
     found = Study.open("smoke").network("zfnet")
-    assert (found.folder, zfnet.record["identity"]["recipe"]) == (reference, 2)
+    assert (found.folder, zfnet.record["identity"]["recipe"]) == (reference, checkpoints.RECIPE)
     table = provenance.networks_table(smoke).set_index("from")["recipe"]
     assert table.loc[["the published run"]].tolist() == [1]
-    assert set(table.drop("the published run")) <= {2}
+    assert set(table.drop("the published run")) <= {checkpoints.RECIPE}
 
 
 def test_publishing_writes_the_recipe_beside_the_numbers(smoke, reference):
     publish.publish(smoke)
     data = json.loads((reference.parents[1] / "smoke.json").read_text())
-    assert [numbers["recipe"] for numbers in data["networks"].values()] == [2, 2]
+    assert [numbers["recipe"] for numbers in data["networks"].values()] == [checkpoints.RECIPE] * 2
 
 
 def test_the_published_numbers_say_by_which_recipe_their_networks_were_made():

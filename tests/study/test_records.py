@@ -6,7 +6,8 @@ import pytest
 from IPython.display import Markdown
 
 from zfutils.stats.intervals import Interval
-from zfutils.study import records, scoreboard
+from zfutils.study import claims, records
+from zfutils.study import study as study_module
 from zfutils.study.study import Study
 
 TEN_CROPS = Interval(2.0, 1.0, 3.0, 1500, "validation pictures")
@@ -23,8 +24,8 @@ def row(study, claim="training-ten-crops"):
 
 
 def record_all(study, but=()):
-    """A record without a measurement for every claim."""
-    for claim in study.claims:
+    """A record without a measurement for every standing claim."""
+    for claim in claims.standing(study.claims):
         if claim not in but:
             with study.claim(claim) as one:
                 one.measured(None, otherwise="a test")
@@ -134,14 +135,83 @@ def test_a_chapter_that_left_out_a_claim_is_named():
     with pytest.raises(ValueError, match="claims without a record: training-ten-crops"):
         study.records()
     assert set(study.records([1])["this_verdict"]) == {"not testable at this scale"}
-    shown = scoreboard.claims_table(study, 1)["this run"]
-    assert set(shown) == {"<b>not testable at this scale</b><br>a test"}
 
 
-def test_the_scoreboard_counts_every_claim_once():
-    study = Study.open("smoke", "02_training")
-    record_all(study)
-    counts = scoreboard.verdict_counts(study)
-    of_this_run = counts[counts["run"] == "this run"].drop(columns=["chapter", "run"])
-    assert of_this_run.to_numpy().sum() == len(study.claims)
-    assert len(scoreboard.register_table(study)) == len(study.claims)
+# ---- the control and the conditions
+
+
+def registered(**changes) -> claims.Claim:
+    """A claim whose verdict is taken on measured minus control, and of which one condition is asked."""
+    entry = {
+        **{"id": "training-new", "chapter": 2, "kind": "paper", "source": "§3", "says": "it is better"},
+        **{"quantity": "a difference", "unit": "points", "n": "pictures", "resampled": "pictures"},
+        **{"control": "its twin", "condition": "ended >= 1", "where": {"ended": "share of networks"}},
+        "rule": {"testable": "n >= 10", "verdict_on": "measured - control", "reproduced": "low > 0"},
+    }
+    return claims.Claim.model_validate(entry | changes)
+
+
+def opened(claim: claims.Claim, folder) -> records.Recording:
+    return records.Recording(claim, records.Circumstances(folder, "quick", "a machine", {}, True))
+
+
+def test_a_verdict_is_taken_on_measured_minus_control(build):
+    with opened(registered(), build) as claim:
+        claim.measured(TEN_CROPS, arms=(7.0, 5.0), conditions={"ended": True})
+    found = json.loads((build / "training-new.json").read_text())
+    assert (found["verdict"], found["reason"]) == ("reproduced", None)
+    assert (found["arms"], found["conditions"]) == ({"measured": 7.0, "control": 5.0}, {"ended": 1.0})
+
+
+def test_a_condition_that_fails_is_recorded_with_value_and_bound(build):
+    with opened(registered(), build) as claim:
+        claim.measured(TEN_CROPS, arms=(7.0, 5.0), conditions={"ended": 2 / 3})
+    found = json.loads((build / "training-new.json").read_text())
+    assert (found["verdict"], found["estimate"]) == ("not testable at this scale", 2.0)
+    assert found["reason"] == "ended is 0.667, must be ≥ 1"
+
+
+@pytest.mark.parametrize(
+    ("verdict_on", "arms", "message"),
+    [
+        ("measured - control", None, "taken on measured - control: give both as arms"),
+        ("measured - control", (7.0, 4.9), "the estimate is 2, but measured - control is 2.1"),
+        ("measured / control", (7.0, 5.0), "the estimate is 2, but measured / control is 1.4"),
+        (None, (7.0, 5.0), "names no control: it has no arms"),
+    ],
+)
+def test_an_estimate_without_its_control_in_it_is_refused(build, verdict_on, arms, message):
+    claim = registered(rule={"testable": "n >= 10", "verdict_on": verdict_on, "reproduced": "low > 0"})
+    with pytest.raises(ValueError, match=message), opened(claim, build) as recording:
+        recording.measured(TEN_CROPS, arms=arms, conditions={"ended": 1})
+    assert not (build / "training-new.json").exists()
+
+
+def test_a_ratio_may_be_the_number_and_rounding_is_let_pass(build):
+    claim = registered(
+        rule={"testable": "n >= 10", "verdict_on": "measured / control", "reproduced": "low > 0"}
+    )
+    with opened(claim, build) as recording:
+        recording.measured(TEN_CROPS, arms=(7.0, 3.4999), conditions={"ended": 1})
+    assert json.loads((build / "training-new.json").read_text())["estimate"] == 2.0
+
+
+def test_where_nothing_was_measured_neither_arms_nor_conditions_are_asked(build):
+    with opened(registered(), build) as claim:
+        claim.measured(None, otherwise="not run yet")
+    assert json.loads((build / "training-new.json").read_text())["reason"] == "not run yet"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"planned": True}, "'training-new' is planned"),
+        ({"superseded": {"by": ("training-old",), "because": "x"}}, "superseded by training-old"),
+    ],
+)
+def test_a_claim_that_does_not_stand_is_not_recorded(monkeypatch, changes, message):
+    extra = {"fails": "no difference"}
+    both = {"training-new": registered(**changes, **extra), "training-old": registered(id="training-old")}
+    monkeypatch.setattr(study_module.claims, "load", lambda path: both)
+    with pytest.raises(ValueError, match=message):
+        Study.open("smoke", "02_training").claim("training-new")

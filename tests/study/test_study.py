@@ -3,16 +3,14 @@
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 import yaml
 
 from zfutils.__main__ import main
-from zfutils.data.parts import scene
 from zfutils.nets import zoo
 from zfutils.study import places
-from zfutils.study.profile import Images, Network
+from zfutils.study.profile import Network
 from zfutils.study.study import Study
 from zfutils.training import checkpoints
 from zfutils.training.checkpoints import same_network
@@ -61,12 +59,6 @@ def test_validation_images_are_centred_with_the_training_mean(smoke):
     assert torch.equal(smoke.validation_images.mean, smoke.train_images.mean)
 
 
-def of_other_images(opened, **changes):
-    """The same edition with something else said of its images."""
-    images = opened.profile.images.model_copy(update=changes)
-    return replace(opened, profile=opened.profile.model_copy(update={"images": images}))
-
-
 def of_photographs(opened):
     """The same edition with a source that draws nothing."""
 
@@ -77,52 +69,12 @@ def of_photographs(opened):
     return Photographs(opened.profile, opened.folder)
 
 
-def test_searched_images_show_more_of_the_world_at_the_scale_that_networks_are_trained_on(smoke):
-    images, found, ordinary = smoke.profile.images, smoke.searched_images, smoke.validation_images
-    assert found.size == images.search > images.size
-    assert (found.names, found.labels.tolist()) == (ordinary.names, ordinary.labels.tolist())
-    row, field = 7, images.search / images.crop
-    drawn = scene("validation", row, seed=images.seed).render(images.search, field=field)
-    assert np.array_equal(found.pixels[row].numpy(), drawn)
-
-    def difference(pixels):
-        return (pixels.float() - ordinary.pixels[row].float()).abs().mean()
-
-    margin = (images.search - images.size) // 2
-    centre, beside = (
-        found.pixels[row, margin : margin + images.size, left : left + images.size]
-        for left in (margin, margin - 2)
-    )
-    assert difference(centre) < 8  # the camera's noise, which is drawn anew and is below 5 levels
-    assert difference(beside) > 1.5 * difference(centre)
-
-
-def test_searched_images_are_centred_with_the_training_mean_which_goes_on_beyond_its_border(smoke):
-    trained, margin = smoke.train_images.mean, (smoke.searched_images.size - smoke.train_images.size) // 2
-    mean = smoke.searched_images.mean
-    assert torch.equal(mean[margin:-margin, margin:-margin], trained)
-    assert torch.equal(mean[0, margin:-margin], trained[0])
-    assert torch.equal(mean[-1, -1], trained[-1, -1])
-
-
-def test_where_no_larger_ones_are_asked_for_the_validation_images_are_searched(smoke):
-    own = of_other_images(smoke, search=None)
-    assert own.searched_images is own.validation_images
-
-
-def test_photographs_cannot_be_drawn_larger_to_be_searched():
-    options = {"source": "photos", "sets": ("holidays",), "size": 160, "crop": 128}
-    assert Images(**options).search is None
-    with pytest.raises(ValueError, match="search is for source 'parts', whose pictures can be drawn larger"):
-        Images(**options, search=192)
-
-
 def test_a_network_may_have_a_width_of_its_own(smoke):
     run = smoke.profile.networks["zfnet"]
     own = Network(width=0.25, fc_width=0.125)
     runs = {"zfnet": run, "wider": run.model_copy(update={"network": own})}
     opened = replace(smoke, profile=smoke.profile.model_copy(update={"networks": runs}))
-    paper = zoo.zfnet(len(smoke.train_images.classes), smoke.profile.images.crop)
+    paper = zoo.zfnet(len(smoke.train_images.classes)).at(smoke.profile.images.crop)
     assert [c.maps for c in opened.spec("wider").convolutions] == [24, 64, 96, 96, 64]
     assert opened.spec("wider") == replace(
         paper.scaled(0.25, fc_width=0.125), norm_alpha=run.training.norm_alpha
@@ -162,7 +114,7 @@ def test_scenes_of_several_objects_are_for_training_or_for_the_test_and_never_fo
     scenes, most = smoke.small.several, max(smoke.profile.transfer.per_class)
     assert sorted([*scenes.train, *scenes.test]) == list(range(len(scenes.images)))
     counts = scenes.present[scenes.train].sum(0)
-    assert len(scenes.train) == 8 * most
+    assert len(scenes.train) == len(smoke.small.target.classes) * most
     assert counts.min() == counts.max() > most, "as many scenes of one category as of another"
 
 
@@ -174,27 +126,6 @@ def test_an_edition_without_small_networks_or_a_row_that_table_3_lacks_is_refuse
     opened = replace(smoke, profile=smoke.profile.model_copy(update={"networks": {"odd": odd}}))
     with pytest.raises(ValueError, match=r"networks\.odd\.row is 'without layer 2'; Table 3 has none, "):
         opened.spec("odd")
-
-
-def test_a_network_from_scratch_is_the_small_one_trained_on_the_given_pictures_alone(smoke):
-    some = smoke.small.validation_images.only(torch.arange(32))
-    other = smoke.small.validation_images.only(torch.arange(32, 64))
-    smoke.train_scratch([some, other])
-    trained = smoke.scratch(some)
-    assert trained.spec == smoke.small.spec("zfnet: none")
-    assert trained.record["identity"]["images"] == json.loads(json.dumps(some.identity))
-    written = (trained.folder / "network.json").stat().st_mtime_ns
-    smoke.train_scratch([some])
-    assert (smoke.scratch(some).folder / "network.json").stat().st_mtime_ns == written
-
-
-def test_from_scratch_every_set_is_gone_through_until_as_many_pictures_were_seen(smoke):
-    most = max(smoke.profile.transfer.per_class) * len(smoke.small.target.classes)
-    whole, half = (smoke.small.target.only(torch.arange(n)) for n in (most, most // 2))
-    recipes = [smoke._from_scratch(images)[1] for images in (whole, half)]
-    assert recipes[0] == smoke.profile.transfer.training
-    assert recipes[1].epochs == 2 * recipes[0].epochs
-    assert recipes[1].plateau.patience == 2 * recipes[0].plateau.patience
 
 
 def test_the_cheat_is_trained_on_scenes_before_their_class_s_background_and_no_other_network_is(smoke):
@@ -219,7 +150,7 @@ def test_a_network_of_an_earlier_recipe_in_the_build_folder_is_trained_again(smo
         earlier = smoke.network("trial-recipe")
     again = smoke.network("trial-recipe")
     assert again.folder != earlier.folder
-    assert [n.record["identity"]["recipe"] for n in (earlier, again)] == [1, 2]
+    assert [n.record["identity"]["recipe"] for n in (earlier, again)] == [1, checkpoints.RECIPE]
 
 
 def test_another_encoding_of_the_same_photographs_is_the_same_network():

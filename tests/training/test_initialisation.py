@@ -13,7 +13,7 @@ from zfutils.nets.zoo import zfnet
 from zfutils.training.initialisation import initialise, radii, renormalise
 
 PAPER = zfnet()
-QUARTER = zfnet(20, 96).scaled(0.25)
+QUARTER = zfnet(20).at(96).scaled(0.25)  # its first windows are 3 px wide, the paper's 7
 
 
 def layers(model):
@@ -38,8 +38,8 @@ def expected_std(rule, name, layer, paper_fan_in):
     return {
         "literal": 0.01,
         "he": he,
-        "small-first": 0.01 if name == "conv1" else he,
-        "fan-in": 0.01 if name == "conv1" else 0.01 * wider,
+        "small-first": 0.01 * wider if name == "conv1" else he,
+        "fan-in": 0.01 * wider,
     }[rule]
 
 
@@ -92,9 +92,10 @@ def test_the_seed_decides_the_weights_and_layers_differ():
     assert not torch.equal(models[0].conv4.weight.flatten()[:100], models[0].conv3.weight.flatten()[:100])
 
 
-def test_the_fan_in_rule_without_the_papers_network_is_refused():
-    with pytest.raises(ValueError, match="'fan-in' needs the network at the paper's size"):
-        initialise(QUARTER.build(), "fan-in", seed=0)
+@pytest.mark.parametrize("rule", ["fan-in", "small-first"])
+def test_a_rule_that_needs_the_papers_network_is_refused_without_it(rule):
+    with pytest.raises(ValueError, match=f"'{rule}' needs the network at the paper's size"):
+        initialise(QUARTER.build(), rule, seed=0)
 
 
 # ---- the radius

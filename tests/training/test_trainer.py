@@ -17,7 +17,6 @@ from zfutils.nets.filters import filter_rms
 from zfutils.training.checkpoints import load
 from zfutils.training.evaluation import evaluate
 from zfutils.training.initialisation import initialise
-from zfutils.training.recipe import Plateau
 from zfutils.training.trainer import DeadError, DivergedError, Schedule, held_out_rows, train
 
 
@@ -312,26 +311,42 @@ def test_held_out_pictures_are_no_pattern_of_the_order():
 # ---- the rate
 
 
+def schedule(**plateau):
+    return Schedule(but(rate=1.0, plateau={"factor": 0.1, **plateau}))
+
+
 def test_the_rate_falls_at_plateaus_and_the_last_one_ends_the_training():
-    schedule = Schedule(1.0, Plateau(factor=0.1, patience=2, drops=1))
+    watched = schedule(patience=2, drops=1)
     course = []
     for error in (0.9, 0.8, 0.8, 0.85, 0.7, 0.7, 0.7):
-        schedule.after(error)
-        course.append((round(schedule.rate, 6), schedule.ended))
+        watched.after({"held_out_error": error})
+        course.append((round(watched.rate, 6), watched.ended))
     # best 0.9, best 0.8, waits 1, waits 2: drops; best 0.7, waits 1, waits 2: ends
     assert course == [(1.0, False)] * 3 + [(0.1, False)] * 3 + [(0.1, True)]
 
 
 def test_a_fall_of_no_more_than_asked_for_is_none():
-    schedule = Schedule(1.0, Plateau(factor=0.1, patience=2, drops=1, least=0.25))
+    watched = schedule(patience=2, drops=1, least=0.25, of="training loss")
     rates = []
     for loss in (2.0, 1.75, 1.5, 1.25, 1.0):
-        schedule.after(loss)
-        rates.append(schedule.rate)
+        watched.after({"loss": loss})
+        rates.append(watched.rate)
     assert rates == [1.0] * 5, "1.75 is no fall, 1.5 is one, from 2.0"
     for loss in (0.75, 0.75):
-        schedule.after(loss)
-    assert schedule.rate == 0.1
+        watched.after({"loss": loss})
+    assert watched.rate == 0.1
+
+
+def test_phases_lower_the_rate_after_their_shares_of_the_epochs(images, tmp_path):
+    recipe = but(plateau=None, phases={"factor": 0.5, "shares": (0.6, 0.2, 0.2)}, epochs=5, snapshots=())
+    found = trained(tmp_path, images, recipe)
+    assert found.history["rate"][1:].tolist() == pytest.approx([0.05, 0.05, 0.05, 0.025, 0.0125])
+    doubled = Schedule(recipe.model_copy(update={"epochs": 10}))
+    rates = []
+    for epoch in range(1, 11):
+        rates.append(doubled.rate)
+        doubled.after({"epoch": epoch, "loss": 1.0})
+    assert rates == pytest.approx([0.05] * 6 + [0.025] * 2 + [0.0125] * 2), "every phase twice as long"
 
 
 def test_the_rate_can_follow_the_training_loss(images, tmp_path):
@@ -339,25 +354,30 @@ def test_the_rate_can_follow_the_training_loss(images, tmp_path):
     found = trained(tmp_path, images, but(plateau=watched, epochs=9, snapshots=()))
     rates = (found.history["rate"][1:] / found.history["rate"][1]).tolist()
     assert rates == [1, 1, 0.5], "the first loss is a fall from nothing, the second and third are none"
-    assert found.ended_flat
 
 
-def test_a_training_that_its_largest_number_of_epochs_stopped_did_not_end_flat(images, tmp_path):
-    assert not trained(tmp_path, images, but(epochs=1)).ended_flat
+def test_a_network_knows_its_training_error_in_eval_mode_on_what_it_was_trained_on(unbroken, images):
+    found = unbroken[0]
+    learnt, _ = held_out_rows(len(images), RECIPE.held_out)
+    inputs = Inputs.of(images, side=SPEC.image, scale=RECIPE.input_scale).at(learnt)
+    with torch.no_grad():
+        wrong = [found.model(b.images).argmax(1) != b.labels for b in inputs.batches(64)]
+    assert found.training_error == pytest.approx(torch.cat(wrong).float().mean().item())
+    assert found.ended.training_error == found.training_error
 
 
 def test_without_drops_the_first_plateau_ends_the_training():
-    schedule = Schedule(1.0, Plateau(factor=0.1, patience=1, drops=0))
-    schedule.after(0.5)
-    assert not schedule.ended
-    schedule.after(0.5)
-    assert (schedule.rate, schedule.ended) == (1.0, True)
+    watched = schedule(patience=1, drops=0)
+    watched.after({"held_out_error": 0.5})
+    assert not watched.ended
+    watched.after({"held_out_error": 0.5})
+    assert (watched.rate, watched.ended) == (1.0, True)
 
 
 def test_an_error_that_is_not_a_number_is_no_improvement():
-    schedule = Schedule(1.0, Plateau(factor=0.1, patience=1, drops=1))
-    schedule.after(math.nan)
-    assert schedule.rate == 0.1
+    watched = schedule(patience=1, drops=1)
+    watched.after({"held_out_error": math.nan})
+    assert watched.rate == 0.1
 
 
 def test_a_training_ends_at_its_last_plateau_before_its_last_epoch(images, tmp_path):

@@ -6,7 +6,7 @@ what does not fit together is refused here, once.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -83,6 +83,12 @@ class Inputs:
     def labels(self) -> Int64[Tensor, " n"]:
         """Classes of the images, in their order, on the CPU."""
         return self.images.labels[self.rows.to(self.images.labels.device)].cpu()
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What fixes the images, whatever is seen of them."""
+        every = torch.equal(self.rows.cpu(), torch.arange(len(self.images)))
+        return self.images.identity if every else self.images.identity_of(self.rows)
 
     @property
     def corner(self) -> int:

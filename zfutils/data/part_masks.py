@@ -15,14 +15,21 @@ from zfutils.data.parts import PartsImages
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 
-APART = {("owl", "body"), ("teapot", "body"), ("gear", "teeth")}  # another thing than others of that name
+APART = {  # another thing than others of that name
+    ("owl", "body"),
+    ("teapot", "body"),
+    ("gear", "teeth"),
+    ("fish", "fin"),
+    ("fish", "tail"),
+    ("snail", "foot"),
+}
 
 
 def concept(category: str, part: str) -> str:
     """What a part is, whichever of its kind: the left and the right eye are an eye, wheels are wheels.
 
-    A part is the same in all categories (an eye of cat or owl, a wheel of car or bus), except an owl's and a
-    teapot's body, which are no car's, and a gear's teeth.
+    A part is the same in all categories (an eye of cat or owl, a wheel of car or bus), except those in
+    `APART`: an owl's body is no car's, a gear's teeth are no rabbit's.
     """
     kind = re.sub(r"^(left|right|front|rear|middle|lower|upper) | \d+$", "", part)
     return f"{kind} of {category}" if (category, part) in APART else kind

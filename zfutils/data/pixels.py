@@ -93,23 +93,18 @@ class Pixels:
             raise ValueError(f"a crop of {side} px does not fit in an image of {self.size} px")
         return self.size - side
 
-    def centred_as(self, other: "Pixels", *, beyond: bool = False) -> "Pixels":
+    def centred_as(self, other: "Pixels") -> "Pixels":
         """The same images, centred with another store's mean: the training set's, for any other split.
 
         Args:
             other: whose mean.
-            beyond: these images may be larger and show more around; the mean's border goes on there.
 
         Raises:
-            ValueError: images of another size, or smaller ones.
+            ValueError: images of another size.
         """
-        mean, margin = other.mean, self.size - other.size
-        if margin and not (beyond and margin > 0):
+        if self.size != other.size:
             raise ValueError(f"images of {self.size} px cannot be centred as those of {other.size} px are")
-        if margin:
-            around = (margin // 2, margin - margin // 2) * 2
-            mean = torch.nn.functional.pad(mean.permute(2, 0, 1), around, mode="replicate").permute(1, 2, 0)
-        return Pixels(**{**self.__dict__, "mean": mean})
+        return Pixels(**{**self.__dict__, "mean": other.mean})
 
     def only(self, rows: Int64[Tensor, " n"]) -> "Pixels":
         """Some of the images as a set of their own, centred with their own mean.
@@ -124,13 +119,17 @@ class Pixels:
         if not chosen or len(set(chosen)) < len(chosen) or not 0 <= min(chosen) <= max(chosen) < len(self):
             raise ValueError(f"rows must be some of 0 … {len(self) - 1}, each once; {len(chosen)} came")
         pixels = self.pixels[rows]
-        digest = hashlib.blake2b(repr(chosen).encode(), digest_size=16).hexdigest()
         return Pixels(
             **self.__dict__
             | {"pixels": pixels, "labels": self.labels[rows], "mean": pixels.float().mean(0)}
             | {"names": tuple(self.names[row] for row in chosen)}
-            | {"identity": {"only": digest, "of": self.identity}}
+            | {"identity": self.identity_of(rows)}
         )
+
+    def identity_of(self, rows: Int64[Tensor, " n"]) -> dict[str, Any]:
+        """The identity of some of the images, in an order, as a set of their own."""
+        digest = hashlib.blake2b(repr(rows.tolist()).encode(), digest_size=16).hexdigest()
+        return {"only": digest, "of": self.identity}
 
     def to(self, device: torch.device) -> "Pixels":
         """The same store, resident on a device."""

@@ -161,7 +161,7 @@ def of_one_class(source: MultiLabelImages) -> FileImages:
 
 
 def held_out(split: str, *, n: int, size: int, seed: int = 0, field: float = 1.0) -> PartsImages:
-    """Pictures of one of the eight categories that are held out for transfer; arguments as `PartsImages`."""
+    """Pictures of one of the categories that are held out for transfer; arguments as `PartsImages`."""
     return PartsImages(split, n=n, size=size, seed=seed, held_out=True, field=field)
 
 

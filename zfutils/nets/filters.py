@@ -16,7 +16,8 @@ from zfutils.stats.intervals import Interval, bootstrap_interval
 
 PADDED = 64  # side that filters are zero-padded to before their spectrum is taken
 HIGH = 0.3  # cycles per pixel; beyond it lies 72 % of white noise, little of an edge
-MIDDLE = (0.1, 0.25)  # cycles per pixel, both included
+MIDDLE = (22.4, 56.0)  # cycles per picture, both included: 0.1 to 0.25 per pixel of the paper's 224
+MANY = 4096  # noise filters, so many that their own shares are known
 BLANK = 0.25  # of the layer's median filter RMS
 SILENT = 0.01  # of the layer's median greatest response
 
@@ -74,6 +75,8 @@ def radial_average(weight: Float[Tensor, "maps channels k k"], *, size: int = PA
 def filter_table(
     weight: Float[Tensor, "maps channels k k"],
     responses: Float[np.ndarray, " maps"] | None = None,
+    *,
+    image: int | None = None,
 ) -> pd.DataFrame:
     """One row a filter: its size, its spectrum, and whether it is dead.
 
@@ -81,12 +84,14 @@ def filter_table(
         weight: a layer's filters.
         responses: each filter's greatest response, as `aliasing.greatest_responses` gives it; without it
             nothing is said of dead filters.
+        image: side of the pictures that the filters work on (pixels); without it nothing is said of the
+            middle frequencies, which are a picture's.
 
     Returns:
         Columns filter, rms, energy (sum over the spectrum), peak_frequency (distance of the spectrum's
         greatest entry from 0, cycles per pixel), high_share (share of the energy above 0.3 cycles per
-        pixel), high_share_unpadded (the same at the filter's own k × k frequencies), middle (the peak lies
-        between 0.1 and 0.25). With responses also response, blank (RMS below
+        pixel), high_share_unpadded (the same at the filter's own k × k frequencies). With image also middle:
+        the peak lies between 22.4 and 56 cycles per picture. With responses also response, blank (RMS below
         a quarter of the layer's median), silent (greatest response below 1 % of the layer's median of
         that, or zero) and dead, which is either. A filter of zeros has no peak and no share: NaN.
 
@@ -108,7 +113,8 @@ def filter_table(
             "high_share_unpadded": (own[:, own_radius > HIGH].sum(1) / own.sum(1)).numpy(),
         }
     )
-    table["middle"] = table["peak_frequency"].between(*MIDDLE)
+    if image is not None:
+        table["middle"] = (table["peak_frequency"] * image).between(*MIDDLE)
     if responses is None:
         return table
     if np.shape(responses) != (len(table),) or not np.isfinite(responses).all():
@@ -141,6 +147,27 @@ def layer_high_share(table: pd.DataFrame, *, padded: bool = True, seed: int = 0)
         resampled="filters",
         seed=seed,
     )
+
+
+def high_share_over_noise(
+    weight: Float[Tensor, "maps channels k k"], *, seed: int = 0
+) -> tuple[Interval, float, float]:
+    """How much of noise's high frequencies a layer's filters have: 1 means as much, an edge has little.
+
+    Filters of k × k pixels hold few frequencies, so a share of their energy says little by itself; Gaussian
+    noise filters of the same size are the unit.
+
+    Args:
+        weight: a layer's filters, at least eight.
+
+    Returns:
+        The share of their energy above 0.3 cycles per pixel, not zero-padded, over the same share of noise,
+        filters resampled; then the two shares.
+    """
+    share = layer_high_share(filter_table(weight), padded=False, seed=seed)
+    noise = filter_table(noise_filters(MANY, weight.shape[-1], channels=weight.shape[1], seed=seed))
+    unit = float((noise["high_share_unpadded"] * noise["energy"]).sum() / noise["energy"].sum())
+    return share.times(1 / unit), share.estimate, unit
 
 
 def dominance(rms: Float[np.ndarray, " maps"], *, rank: int = 1, seed: int = 0) -> Interval:

@@ -12,6 +12,7 @@ from torch import nn
 
 from zfutils.nets.contrast_norm import NORM_ALPHA, ContrastNorm
 from zfutils.nets.geometry import Window, output_size, receptive_field
+from zfutils.nets.scale import Stem, to_scale
 
 DROPOUT = 0.5  # on fc6 and fc7, Zeiler & Fergus 2013, §3
 
@@ -185,13 +186,30 @@ class NetworkSpec:
         dense = tuple(replace(d, units=max(1, round(d.units * fc_width))) for d in self.dense)
         return replace(self, convolutions=convolutions, dense=dense)
 
-    def on(self, *, classes: int | None = None, image: int | None = None) -> Self:
-        """The same network for another number of classes or another image size (pixels)."""
-        return replace(
-            self,
-            classes=self.classes if classes is None else classes,
-            image=self.image if image is None else image,
-        )
+    def for_classes(self, classes: int) -> Self:
+        """The same network for another number of classes."""
+        return replace(self, classes=classes)
+
+    def at(self, image: int) -> Self:
+        """The network at 224 px brought to another size of picture: each layer sees the paper's share of it.
+
+        Args:
+            image: side of the picture (px), one of the sizes in `zfutils.nets.scale`.
+
+        Raises:
+            ValueError: a size that is not there, naming the nearest; a network that is not one of the paper's
+                at 224 px, or an edit of it.
+        """
+        below = self.convolutions[:2]
+        windows = [w for c in below for w in (c.window, c.pool) if w is not None]
+        if len(windows) < 4:
+            raise ValueError(
+                f"{self.name} lacks layer 1, layer 2 or their pooling: nothing to bring to scale"
+            )
+        stem = to_scale(Stem(*windows), image)
+        pairs = zip(below, ((stem.conv1, stem.pool1), (stem.conv2, stem.pool2)), strict=True)
+        scaled = tuple(replace(c, window=window, pool=pool) for c, (window, pool) in pairs)
+        return replace(self, image=image, convolutions=scaled + self.convolutions[2:])
 
     # ---- the module
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,6 +57,16 @@ class Interval:
             raise ValueError(f"an interval needs finite low <= estimate <= high, got {numbers}")
         if self.n < 1 or not self.resampled:
             raise ValueError(f"n must be at least 1 and resampled named, got {self.n}, {self.resampled!r}")
+
+    def times(self, factor: float) -> Self:
+        """The same in another unit: both ends times a positive number that is known."""
+        ends = {name: getattr(self, name) * factor for name in ("estimate", "low", "high")}
+        return replace(self, **ends)
+
+    def shifted(self, by: float) -> Self:
+        """Both ends moved by a number that is known."""
+        ends = {name: getattr(self, name) + by for name in ("estimate", "low", "high")}
+        return replace(self, **ends)
 
 
 def where_enough(interval: Callable[..., Interval], *data: Any, **options: Any) -> Interval | None:

@@ -1,35 +1,33 @@
 """The study's claims, registered before anything is measured, and what a measurement makes of them.
 
 Each claim of `book/claims.yaml` states what the paper (or later work) says, what exactly is measured
-and a rule of plain comparisons that turns the measurement into a verdict. A rule can be read, compared
-between commits and evaluated, but it is no program: it is parsed here, by the grammar
+and rules (`zfutils.study.rules`) that turn the measurement into a verdict. Whether a claim can be tested
+may depend on the sample's size, on the smallest difference that could be detected, and on its `condition`,
+which compares numbers known beforehand or about the control, but never on the claim's own outcome: so nobody
+can call an unwelcome result untestable.
 
-    rule       = all { "or" all }
-    all        = comparison { "and" comparison }
-    comparison = ( estimate | low | high | n | p | detectable ) ( < | <= | > | >= ) number
-
-Whether a claim can be tested may depend on the sample's size and on the smallest difference that could
-be detected, never on the result: so nobody can call an unwelcome result untestable.
+A claim that turns out unfair is not changed: it is superseded by others, which are registered before they are
+measured and stay `planned` until a page measures them.
 """
 
 from __future__ import annotations
 
 import math
-import operator
-import re
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 
-OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+from zfutils.study.rules import Condition
+
 NAMES = ("estimate", "low", "high", "n", "p", "detectable")
 BEFOREHAND = ("n", "detectable")
-TOKEN = re.compile(r"\s*(<=|>=|<|>|[+-]?\d+(?:\.\d+)?(?![\w.])|[A-Za-z_]+|\S)")
 
 
 class Verdict(StrEnum):
@@ -53,6 +51,7 @@ class Measurement:
         edition: the edition that measured it.
         p: p-value, where the rule asks for one.
         detectable: smallest difference that the interval could have told from zero, likewise.
+        conditions: the numbers that the claim's condition compares, by name.
 
     Raises:
         ValueError: a number is not finite, the interval does not hold the estimate, only some of the
@@ -66,11 +65,11 @@ class Measurement:
     edition: str
     p: float | None = None
     detectable: float | None = None
+    conditions: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         three = (self.estimate, self.low, self.high)
-        for name in NAMES:
-            value = getattr(self, name)
+        for name, value in (self.values | dict(self.conditions)).items():
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{name} must be a finite number, got {value}")
         if None in three and three != (None, None, None):
@@ -83,70 +82,14 @@ class Measurement:
                 f"got {self.n}, {self.p}, {self.detectable}, {self.edition!r}"
             )
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """One `name operator number` of a rule."""
-
-    name: str
-    symbol: str
-    number: float
-
-    def holds(self, measurement: Measurement) -> bool:
-        """Whether the measurement meets it; a number that was not measured is a ValueError."""
-        value = getattr(measurement, self.name)
-        if value is None:
-            raise ValueError(f"the rule compares {self.name}, which the measurement does not give")
-        return OPERATORS[self.symbol](value, self.number)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A parsed rule: the measurement meets every comparison of at least one alternative."""
-
-    text: str
-    alternatives: tuple[tuple[Comparison, ...], ...]
-
-    @classmethod
-    def parse(cls, text: str) -> Condition:
-        """Read a rule such as `"low > 0 and estimate >= 1"`.
-
-        Raises:
-            ValueError: not in the grammar; the message names the place and what may stand there.
-        """
-        if not isinstance(text, str):
-            raise ValueError(f'a rule is text such as "low > 0", got {text!r}')
-        words = [(found[1], found.start(1) + 1) for found in TOKEN.finditer(text)]
-
-        def take(allowed: str, matches: Any) -> str:
-            word, place = words.pop(0) if words else ("the end", len(text) + 1)
-            if not matches(word):
-                raise ValueError(f"in {text!r}, at character {place}: expected {allowed}, got {word!r}")
-            return word
-
-        alternatives: list[list[Comparison]] = [[]]
-        while True:
-            name = take(f"one of {', '.join(NAMES)}", NAMES.__contains__)
-            symbol = take(f"one of {' '.join(OPERATORS)}", OPERATORS.__contains__)
-            number = take("a number", lambda word: word[-1].isdigit())
-            alternatives[-1].append(Comparison(name, symbol, float(number)))
-            if not words:
-                return cls(text, tuple(map(tuple, alternatives)))
-            if take("'and', 'or' or the end", ("and", "or").__contains__) == "or":
-                alternatives.append([])
-
-    def holds(self, measurement: Measurement) -> bool:
-        """Whether the measurement meets the rule."""
-        return any(all(part.holds(measurement) for part in every) for every in self.alternatives)
-
     @property
-    def names(self) -> set[str]:
-        """The numbers the rule compares."""
-        return {part.name for every in self.alternatives for part in every}
+    def values(self) -> dict[str, float | None]:
+        """The numbers that rules compare, by name."""
+        return {name: getattr(self, name) for name in NAMES}
 
 
 def _beforehand(text: str) -> Condition:
-    condition = Condition.parse(text)
+    condition = Condition.parse(text, NAMES)
     if not condition.names <= set(BEFOREHAND):
         raise ValueError(
             f"in {text!r}: whether a claim is testable depends on {' and '.join(BEFOREHAND)} only"
@@ -155,57 +98,117 @@ def _beforehand(text: str) -> Condition:
 
 
 Text = Annotated[str, Field(min_length=1)]
-Outcome = Annotated[Condition, PlainValidator(Condition.parse)]
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$")]
+Outcome = Annotated[Condition, PlainValidator(lambda text: Condition.parse(text, NAMES))]
 
 
-class Rule(BaseModel):
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Rule(_Strict):
     """When a claim is testable, reproduced, partly reproduced; not reproduced in every other case.
 
+    `verdict_on` says how the control enters the quantity; without it the control stands beside it.
     `editions` are those that can test it; where it is left out, every one but `smoke`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     testable: Annotated[Condition, PlainValidator(_beforehand)]
     editions: tuple[Literal["quick", "photos", "imagenet"], ...] | None = Field(default=None, min_length=1)
+    verdict_on: Literal["measured - control", "measured / control"] | None = None
     reproduced: Outcome
     partly: Outcome | None = None
 
 
-class Claim(BaseModel):
+class Superseded(_Strict):
+    """By which claims one was replaced, and what was unfair in it."""
+
+    by: tuple[Id, ...] = Field(min_length=1)
+    because: Text
+
+
+class Claim(_Strict):
     """One statement, how it is measured and by which rule it is judged."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
-    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$")]
+    id: Id
     chapter: Annotated[int, Field(strict=True, ge=1, le=9)]
     kind: Literal["paper", "later-work", "gate"]
+    planned: bool = False  # registered, and not measured by any page yet
+    run: Literal["published"] | None = None  # measured where its kept networks are, else shown as published
+    replaces: tuple[Id, ...] = ()
+    superseded: Superseded | None = None
     source: Text  # where it is claimed
     says: Text  # what is claimed, in our words
     quantity: Text  # what is measured, and what its sign means
     unit: Text
     n: Text  # what n counts
     resampled: Text  # what the interval resamples
-    control: Text  # what stands beside it
+    control: Text  # what is taken off, or stands beside
+    condition: str | None = None  # what must hold for a verdict, beside `rule.testable`
+    where: dict[str, Text] = {}  # what each name of the condition means
+    fails: Text | None = None  # what result would speak against it
     rule: Rule
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if outcome := sorted(set(self.where) & set(NAMES)):
+            raise ValueError(f"a condition is never about the claim's own outcome: {', '.join(outcome)}")
+        if (self.condition is None) != (not self.where):
+            raise ValueError("'condition' and 'where', the meaning of its names, are given together")
+        if self.condition is not None and (unused := set(self.where) - self.conditions.names):
+            raise ValueError(f"'where' explains what the condition does not ask: {', '.join(sorted(unused))}")
+        if not (self.planned or self.replaces):
+            return self
+        if self.fails is None:
+            raise ValueError(
+                "key 'fails' is missing, which a claim needs that is planned or replaces another"
+            )
+        if self.kind != "gate" and self.rule.verdict_on is None:
+            raise ValueError(
+                "key 'rule.verdict_on' is missing: "
+                "a claim that is planned or replaces another has its control in the number"
+            )
+        return self
+
+    @cached_property
+    def conditions(self) -> Condition | None:
+        """The condition, parsed."""
+        return None if self.condition is None else Condition.parse(self.condition, tuple(self.where))
 
     def open_in(self, edition: str) -> bool:
         """Whether an edition can test the claim at all; `smoke` never can."""
         return edition != "smoke" if self.rule.editions is None else edition in self.rule.editions
 
+    def missed(self, measurement: Measurement) -> list[str]:
+        """What keeps a measurement from testing the claim, with value and bound; empty where it tests it.
+
+        Raises:
+            ValueError: a rule asks for a number that the measurement lacks, or the measurement gives one that
+                the condition does not name.
+        """
+        asked = self.conditions.names if self.conditions else set()
+        if unknown := sorted(set(measurement.conditions) - asked):
+            names = ", ".join(sorted(asked)) or "none"
+            raise ValueError(f"{self.id} has no condition on {', '.join(unknown)}; it has {names}")
+        missed = self.rule.testable.missed(measurement.values)
+        if self.conditions:
+            missed += self.conditions.missed(measurement.conditions)
+        if not self.open_in(measurement.edition):
+            asked_of = " and ".join(self.rule.editions or ()) or "every edition but smoke"
+            missed.append(f"asked of {asked_of}, not of {measurement.edition}")
+        return missed
+
     def verdict(self, measurement: Measurement) -> Verdict:
         """Judge a measurement by the registered rule.
 
         Raises:
-            ValueError: the rule asks for p or detectable and the measurement lacks it.
+            ValueError: as `missed`.
         """
-        if not self.open_in(measurement.edition) or measurement.estimate is None:
+        if measurement.estimate is None or self.missed(measurement):
             return Verdict.NOT_TESTABLE
-        if not self.rule.testable.holds(measurement):
-            return Verdict.NOT_TESTABLE
-        if self.rule.reproduced.holds(measurement):
+        if self.rule.reproduced.holds(measurement.values):
             return Verdict.REPRODUCED
-        if self.rule.partly is not None and self.rule.partly.holds(measurement):
+        if self.rule.partly is not None and self.rule.partly.holds(measurement.values):
             return Verdict.PARTLY
         return Verdict.NOT_REPRODUCED
 
@@ -236,22 +239,59 @@ def load(path: Path | str) -> dict[str, Claim]:
         if claim.id in claims:
             faults.append(f"{name}, key 'id': given twice, each claim needs its own")
         claims[claim.id] = claim
+    faults = faults or _inconsistent(claims)
     if faults:
         raise ValueError("\n".join(f"{path}: {fault}" for fault in faults))
     return claims
 
 
+def _inconsistent(claims: Mapping[str, Claim]) -> list[str]:
+    """What is wrong between the claims of a register: replacements that do not match, or go in a circle."""
+    by = {(c.id, later) for c in claims.values() if c.superseded for later in c.superseded.by}
+    replaces = {(earlier, c.id) for c in claims.values() for earlier in c.replaces}
+    faults = []
+    for earlier, later in sorted(by ^ replaces | {pair for pair in by if not claims.keys() >= set(pair)}):
+        if absent := {earlier, later} - claims.keys():
+            faults.append(f"claims {earlier!r} and {later!r}: {absent.pop()!r} is not registered")
+        elif (earlier, later) in by:
+            faults.append(f"claim {later!r}, key 'replaces': lacks {earlier!r}, which it supersedes")
+        else:
+            faults.append(f"claim {earlier!r}, key 'superseded.by': lacks {later!r}, which replaces it")
+    try:
+        TopologicalSorter({later: {e for e, other in by if other == later} for _, later in by}).prepare()
+    except CycleError as circle:
+        faults.append(f"claims replace each other in a circle: {' → '.join(circle.args[1])}")
+    return faults
+
+
+def retired(claims: Mapping[str, Claim]) -> set[str]:
+    """The ids of claims that were superseded and whose successors are all measured by pages."""
+    return {
+        claim.id
+        for claim in claims.values()
+        if claim.superseded and not any(claims[other].planned for other in claim.superseded.by)
+    }
+
+
+def standing(claims: Mapping[str, Claim]) -> dict[str, Claim]:
+    """The claims that pages measure and the scoreboard shows: neither planned nor retired."""
+    gone = retired(claims)
+    return {name: claim for name, claim in claims.items() if not claim.planned and name not in gone}
+
+
 def _explained(detail: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in detail["loc"])
-    fields = Rule.model_fields if detail["loc"][:1] == ("rule",) else Claim.model_fields
+    if not place:
+        return detail["msg"].removeprefix("Value error, ")
+    section = {"rule": Rule, "superseded": Superseded}.get(detail["loc"][0], Claim)
     if detail["type"] == "extra_forbidden":
-        return f"key {place!r}: unknown; allowed are {', '.join(fields)}"
+        return f"key {place!r}: unknown; allowed are {', '.join(section.model_fields)}"
     if detail["type"] == "missing":
         return f"key {place!r}: missing"
     return f"key {place!r}: {detail['msg'].removeprefix('Value error, ')}, got {detail['input']!r}"
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """YAML's safe loader, which by itself lets the second of two equal keys win in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

@@ -17,8 +17,8 @@ from zfutils.runtime.devices import keep_memory
 from zfutils.study.places import BOOK, build_folder
 from zfutils.study.profile import Profile, Transfer
 
-TESTED_PER_CLASS = 50  # pictures of a target at most, Zeiler & Fergus 2013, §5.2
 TARGET_FOLDERS = {"caltech101": "caltech101", "caltech256": "caltech256", "voc2012": "VOCdevkit/VOC2012"}
+SEVERAL = ("held-out", "voc2012")  # targets that have pictures of several objects
 CUED_SCENES = 400  # of the validation scenes, before their own and before another class's background
 
 
@@ -43,7 +43,7 @@ class Edition:
     def open(cls, edition: str = "quick") -> Self:
         """The edition in `book/profiles/<edition>.yaml`.
 
-        `FRESH=1` in the environment leaves the published reference networks aside.
+        `FRESH=1` in the environment leaves published networks and kept scores aside.
 
         Raises:
             FileNotFoundError: there is no such edition; names those there are.
@@ -89,21 +89,6 @@ class Edition:
         store = stores.build(self.source("validation"), self.folder / "pixels" / "validation")
         return store.centred_as(self.train_images)
 
-    @cached_property
-    def searched_images(self) -> Pixels:
-        """The validation images in which the strongest activations of the convolutions are searched.
-
-        A window of layer 5 is larger than what a network is trained on, so parts are drawn again at the same
-        pixel scale with more of the world around them; photographs are taken as they are stored. Centred as
-        the training images, whose mean goes on beyond their border as it is there.
-        """
-        images = self.profile.images
-        if images.search is None:
-            return self.validation_images
-        source = self.source("validation", size=images.search)
-        store = stores.build(source, self.folder / "pixels" / "searched")
-        return store.centred_as(self.train_images, beyond=True)
-
     def cued_images(self, split: Literal["train", "validation"], *, exchanged: bool = False) -> Pixels:
         """Pictures of parts before their class's own background, or before another class's.
 
@@ -143,7 +128,8 @@ class Edition:
             photos.fetch_missing([TARGET_FOLDERS[target]])
         source: ImageSource
         if target == "held-out":
-            n = len(categories(held_out=True)) * (max(self._transfer.per_class) + TESTED_PER_CLASS)
+            each = max(self._transfer.per_class) + self._transfer.test_per_class
+            n = len(categories(held_out=True)) * each
             field = images.size / images.crop
             source = transfer_sets.held_out("train", n=n, size=images.size, seed=images.seed, field=field)
         elif target == "voc2012":
@@ -164,15 +150,15 @@ class Edition:
             ValueError: the edition has no transfer.
         """
         images, target = self.profile.images, self._transfer.target
+        if target not in SEVERAL:
+            return None
         if target == "held-out":
             n, field = len(self.target), images.size / images.crop
             source = transfer_sets.several("train", n=n, size=images.size, seed=images.seed, field=field)
             learnt = source.names[: len(source.classes) * max(self._transfer.per_class)]
-        elif target == "voc2012":
+        else:
             source = transfer_sets.voc2012_whole(size=images.size)
             learnt = transfer_sets.voc2012("train", size=images.size).names
-        else:
-            return None
         store = stores.build(source, self.folder / "pixels" / "several").centred_as(self.train_images)
         of_training = np.isin(store.names, learnt)
         rows = np.flatnonzero(of_training), np.flatnonzero(~of_training)
@@ -180,5 +166,5 @@ class Edition:
 
     def prepare(self) -> None:
         """Build the pixels of every split."""
-        for images in (self.train_images, self.validation_images, self.searched_images):
+        for images in (self.train_images, self.validation_images):
             print(f"{len(images):,} images of {len(images.classes)} classes, {images.size} px")

@@ -7,12 +7,12 @@ first.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +36,32 @@ from zfutils.training.evaluation import Scores, evaluate
 from zfutils.training.recipe import Training
 
 SMALL = "zfnet: none"  # among the small networks, the one that is also trained from scratch for transfer
+
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one network is trained by."""
+
+    name: str
+    spec: NetworkSpec
+    recipe: Training
+    images: Pixels
+    seed: int
+    base: str  # which of the paper's networks it comes from
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes a trained network this one; plain data."""
+        return checkpoints.identity(self.spec, self.recipe, self.images, self.seed)
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of its training, forward."""
+        return self.spec.multiply_adds * self.recipe.epochs * len(self.images)
 
 
 @dataclass(frozen=True)
@@ -73,15 +99,29 @@ class Networks(Edition):
         small = self.profile.small
         if small is None:
             raise ValueError(f"the edition {self.edition} has no section 'small'")
-        images = self.profile.images.model_copy(update=small.images.model_dump() | {"search": None})
-        networks = {
-            f"{base}: {row}": Run(base=base, row=row, seeds=small.seeds, training=small.training)
-            for base, rows in ROWS.items()
-            for row in rows
-        }
+        images = self.profile.images.model_copy(update=small.images.model_dump())
+        networks = {}
+        for base, row in ((base, row) for base, rows in ROWS.items() for row in rows):
+            name, seeds = f"{base}: {row}", small.seeds_of.get(row, small.seeds)
+            run = Run(base=base, row=row, seeds=seeds, training=small.training)
+            if small.trained is not None:
+                run = run.model_copy(update={"trained": small.trained.seeds_of(name)})
+            networks[name] = run
         changes = {"images": images, "network": small.network, "training": small.training}
         profile = self.profile.model_copy(update=changes | {"networks": networks, "small": None})
         return replace(self, profile=profile, folder=self.folder / "small")
+
+    @cached_property
+    def settings(self) -> Self:
+        """The small networks by other settings of their recipe, of which it was chosen.
+
+        Raises:
+            ValueError: the edition has no small networks.
+        """
+        small = self.small
+        tried = self.profile.small.settings if self.profile.small else {}
+        networks = {name: run.model_copy(update={"trained": ()}) for name, run in tried.items()}
+        return replace(small, profile=small.profile.model_copy(update={"networks": networks}))
 
     # ---- networks
 
@@ -95,35 +135,57 @@ class Networks(Edition):
         """A network of the edition, as data: at its width, image size and number of classes."""
         run = self._run(name)
         size = run.network or self.profile.network
-        base = NETWORKS[run.base](len(self.train_images.classes), self.profile.images.crop)
+        classes, side = len(self.train_images.classes), self.profile.images.crop
+        wide = NETWORKS[run.base]
+        base = wide(classes).at(side) if size.geometry == "to scale" else wide(classes, side)
         rows = table_3(base.scaled(size.width, fc_width=size.fc_width))
         if run.row not in rows:
             raise ValueError(f"networks.{name}.row is {run.row!r}; Table 3 has {', '.join(rows)}")
-        return replace(rows[run.row], norm_alpha=run.training.norm_alpha)
+        return replace(rows[run.row], norm_alpha=run.training.norm_alpha, dropout=size.dropout)
 
     def _trained_on(self, name: str) -> Pixels:
         return self.cued_images("train") if self._run(name).background == "by-label" else self.train_images
 
-    def _wanted(self, name: str, seed: int) -> dict[str, Any]:
-        return checkpoints.identity(self.spec(name), self._run(name).training, self._trained_on(name), seed)
+    def plan(self, name: str, seed: int = 0) -> Plan:
+        """What a network of the edition is trained by.
 
-    def _network_folder(self, name: str, wanted: dict[str, Any]) -> Path:
-        digest = blake2b(json.dumps(wanted).encode(), digest_size=4).hexdigest()
-        plain = re.sub(r"[^a-z0-9]+", "-", name)
-        return self.folder / "networks" / f"{plain}-{wanted['seed']}-{digest}"
+        Raises:
+            ValueError: the edition has no such network; names those it has.
+        """
+        run = self._run(name)
+        return Plan(name, self.spec(name), run.training, self._trained_on(name), seed, run.base)
 
-    def _there(self, name: str, seed: int) -> Path | None:
-        """The folder of a finished network that is the one asked for."""
-        wanted, reference = self._wanted(name, seed), REFERENCE / "networks" / f"{name}-{seed}"
+    def place(self, plan: Plan) -> Path:
+        """The folder in which a network lies that is trained here."""
+        digest = blake2b(json.dumps(plan.identity).encode(), digest_size=4).hexdigest()
+        return self.folder / "networks" / f"{plain(plan.name)}-{plan.seed}-{digest}"
+
+    def find(self, plan: Plan) -> Path | None:
+        """The folder of a finished network that is the one planned."""
+        wanted, reference = plan.identity, REFERENCE / "networks" / f"{plan.name}-{plan.seed}"
         if not self.fresh and (reference / "network.json").is_file():
             found = json.loads((reference / "network.json").read_text())["identity"]
             if checkpoints.same_network(found, wanted):
                 return reference
-        own = self._network_folder(name, wanted)
+        own = self.place(plan)
         return own if (own / "network.json").is_file() else None
 
+    def made(self, plan: Plan) -> Trained:
+        """The network that is planned: loaded, or trained now under a lock, with all cores."""
+        there = self.find(plan)
+        if there is not None:
+            return checkpoints.load(there, self.device)
+        folder = self.place(plan)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not (folder / "network.json").is_file():
+                how = {"seed": plan.seed, "paper": NETWORKS[plan.base](), "device": self.device}
+                label = f"{plan.name} seed {plan.seed}"
+                trainer.train(plan.spec, plan.images, plan.recipe, folder, label=label, **how)
+        return checkpoints.load(folder, self.device)
+
     def network(self, name: str, seed: int = 0) -> Trained:
-        """A trained network: loaded, or trained now under a lock, with all cores.
+        """A trained network: loaded, or trained now.
 
         Args:
             name: one of the edition's `networks`.
@@ -132,24 +194,7 @@ class Networks(Edition):
         Raises:
             ValueError: the edition has no such network; names those it has.
         """
-        there = self._there(name, seed)
-        if there is not None:
-            return checkpoints.load(there, self.device)
-        run = self._run(name)
-        return self._trained(name, self.spec(name), run.training, self._trained_on(name), seed, run.base)
-
-    def _trained(
-        self, name: str, spec: NetworkSpec, recipe: Training, images: Pixels, seed: int, base: str
-    ) -> Trained:
-        """A network in the build folder, trained under a lock where it is not there."""
-        folder = self._network_folder(name, checkpoints.identity(spec, recipe, images, seed))
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not (folder / "network.json").is_file():
-                paper, label = NETWORKS[base](), f"{name} seed {seed}"
-                how = {"seed": seed, "paper": paper, "label": label, "device": self.device}
-                trainer.train(spec, images, recipe, folder, **how)
-        return checkpoints.load(folder, self.device)
+        return self.made(self.plan(name, seed))
 
     def trained(self) -> list[Trained]:
         """Every network of the edition that is there, with every seed, the published one's first."""
@@ -157,7 +202,7 @@ class Networks(Edition):
             *(REFERENCE / "networks").glob("*/network.json"),
             *self.folder.glob("networks/*/network.json"),
         ]
-        wanted = {self._there(n, s) for n in self.profile.networks for s in self.profile.networks[n].seeds}
+        wanted = {self.find(self.plan(n, s)) for n, run in self.profile.networks.items() for s in run.seeds}
         return [checkpoints.load(f.parent, self.device) for f in sorted(folders) if f.parent in wanted]
 
     def train(self, names: Iterable[str], seeds: Iterable[int] | None = None) -> None:
@@ -169,44 +214,10 @@ class Networks(Edition):
         """
         chosen = None if seeds is None else tuple(seeds)
         wanted = [(n, s) for n in names for s in (self._run(n).seeds if chosen is None else chosen)]
-        missing = [job for job in wanted if self._there(*job) is None]
-        missing.sort(key=lambda job: -self._work(job[0]))
-        _finish([partial(replace(self).network, *job) for job in missing], self.device)
-
-    def _work(self, name: str) -> int:
-        return self.spec(name).multiply_adds * self._run(name).training.epochs
-
-    def scratch(self, images: Pixels, seed: int = 0) -> Trained:
-        """A network like the small ZFNet, trained on other images alone (chapter 9).
-
-        Epochs and patience of the recipe are those of the largest set of the edition's target; others are
-        gone through until as many pictures were seen, since few pictures would end before anything is learnt.
-
-        Args:
-            images: all that it is trained on.
-            seed: of weights, order, crops and dropout.
-
-        Raises:
-            ValueError: the edition has no transfer.
-        """
-        return self.small._trained("scratch", *self._from_scratch(images), seed, "zfnet")
-
-    def train_scratch(self, sets: Iterable[Pixels], seed: int = 0) -> None:
-        """Train `scratch` on each of several sets where it is not there, side by side as `train` does."""
-        missing = []
-        for images in sorted(sets, key=len, reverse=True):
-            wanted = checkpoints.identity(*self._from_scratch(images), seed)
-            if not (self.small._network_folder("scratch", wanted) / "network.json").is_file():
-                missing.append(partial(replace(self).scratch, images, seed))
-        _finish(missing, self.device)
-
-    def _from_scratch(self, images: Pixels) -> tuple[NetworkSpec, Training, Pixels]:
-        spec, recipe = self.small.spec(SMALL).on(classes=len(images.classes)), self._transfer.training
-        rounds = max(self._transfer.per_class) * len(images.classes) / len(images)
-        patience = max(1, round(recipe.plateau.patience * rounds))
-        plateau = recipe.plateau.model_copy(update={"patience": patience})
-        changes = {"epochs": max(1, round(recipe.epochs * rounds)), "plateau": plateau}
-        return spec, recipe.model_copy(update=changes), images
+        missing = [job for job in wanted if self.find(self.plan(*job)) is None]
+        missing.sort(key=lambda job: -self.plan(*job).work)
+        for _ in in_turn(_finished, [partial(replace(self).network, *job) for job in missing], self.device):
+            pass
 
     def scores(
         self,
@@ -224,7 +235,7 @@ class Networks(Edition):
         """
         trained = self.network(name, seed)
         images = self.validation_images if split == "validation" else self.train_images
-        called = self._network_folder(name, self._wanted(name, seed)).name
+        called = self.place(self.plan(name, seed)).name
         kept = self.folder / "results" / "scores" / f"{called}-{split}-{crops}.npz"
         halved = REFERENCE in trained.folder.parents  # published weights are in half precision
         wanted = json.dumps([trained.record["seconds"], halved, images.identity])
@@ -241,10 +252,14 @@ class Networks(Edition):
         return found
 
 
-def _finish(trainings: Sequence[Callable[[], Trained]], device: torch.device) -> None:
-    """Run trainings: one after the other on a GPU, side by side on a CPU."""
-    for _ in side_by_side(_finished, trainings, workers=None if device.type == "cpu" else 1):
-        pass
+def plain(name: str) -> str:
+    """A network's name as part of a file's."""
+    return re.sub(r"[^a-z0-9]+", "-", name)
+
+
+def in_turn(work: Callable[[Job], Result], jobs: Sequence[Job], device: torch.device) -> Iterator[Result]:
+    """What trainings give: one after the other on a GPU, side by side on a CPU, one thread each."""
+    return side_by_side(work, jobs, workers=None if device.type == "cpu" else 1)
 
 
 def _finished(one: Callable[[], Trained]) -> None:

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from zfutils.nets.specs import DROPOUT
+from zfutils.nets.zoo import ROWS
 from zfutils.training.recipe import Count, Strict, Training
 
 
@@ -21,11 +23,6 @@ class Images(Strict):
     source: Literal["parts", "photos"]
     size: int = Field(ge=16, description="side of a stored image, pixels")
     crop: int = Field(ge=16, description="side of what the network sees, pixels")
-    search: int | None = Field(
-        None,
-        ge=16,
-        description="parts: side of the pictures in which strongest activations are searched",
-    )
     train: int | None = Field(None, ge=64, description="parts: training pictures")
     validation: int | None = Field(None, ge=32, description="parts: validation pictures")
     classes: int | None = Field(
@@ -44,8 +41,6 @@ class Images(Strict):
             raise ValueError(f"crop ({self.crop} px) is larger than size ({self.size} px)")
         if self.source == "parts" and (self.train is None or self.validation is None or self.sets):
             raise ValueError("source 'parts' needs train and validation, and has no sets")
-        if self.source == "photos" and self.search is not None:
-            raise ValueError("search is for source 'parts', whose pictures can be drawn larger")
         if self.source == "photos" and self.classes is not None:
             raise ValueError("classes is for source 'parts'; the classes of photos are the folders of sets")
         if self.source == "photos" and not self.sets:
@@ -56,10 +51,14 @@ class Images(Strict):
 
 
 class Network(Strict):
-    """How wide the edition's networks are, as a factor of the paper's."""
+    """How wide the edition's networks are, as a factor of the paper's, and what goes with it."""
 
     width: float = Field(gt=0, le=1)
     fc_width: float = Field(gt=0, le=2)
+    dropout: float = Field(DROPOUT, ge=0, lt=1, description="on layers 6 and 7")
+    geometry: Literal["to scale", "the paper's"] = Field(
+        "to scale", description="whether layers see the paper's share of the picture, or the paper's pixels"
+    )
 
 
 class Run(Strict):
@@ -72,6 +71,9 @@ class Run(Strict):
         "independent", description="parts: whether a training picture's background gives its label away"
     )
     seeds: tuple[Count, ...] = Field((0,), min_length=1)
+    trained: tuple[Count, ...] | None = Field(
+        None, description="seeds that a page trains where nothing is kept of them; null: all"
+    )
     training: Training
     about: str = ""
 
@@ -86,13 +88,41 @@ class SmallImages(Strict):
     per_class: int | None = Field(None, ge=2, description="photos: training images a class at most")
 
 
+class Trained(Strict):
+    """Which of many networks a page trains itself; of the others it shows what is kept."""
+
+    networks: tuple[str, ...] = Field(description='base and row of Table 3, such as "zfnet: none"')
+    seeds: tuple[Count, ...]
+
+    def seeds_of(self, network: str) -> tuple[int, ...]:
+        """From which seeds a page trains a network."""
+        return self.seeds if network in self.networks else ()
+
+
 class Small(Strict):
     """Many small networks with one recipe for all: the rows of Tables 2 and 3 (chapters 8 and 9)."""
 
     images: SmallImages
     network: Network
     seeds: tuple[Count, ...] = Field(min_length=1)
+    seeds_of: dict[str, Annotated[tuple[Count, ...], Field(min_length=1)]] = Field(
+        {}, description="rows of Table 3 that have other seeds"
+    )
+    trained: Trained | None = Field(None, description="what a page trains itself; null: everything")
+    settings: dict[str, Run] = Field({}, description="other settings of the recipe that were tried on a row")
     training: Training
+
+    @model_validator(mode="after")
+    def _rows(self) -> Self:
+        names = [f"{base}: {row}" for base, rows in ROWS.items() for row in rows]
+        rows = list(dict.fromkeys(row for rows in ROWS.values() for row in rows))
+        if unknown := [row for row in self.seeds_of if row not in rows]:
+            raise ValueError(
+                f"seeds_of has {unknown[0]!r}; Table 3 has the rows {', '.join(map(repr, rows))}"
+            )
+        if self.trained and (unknown := [name for name in self.trained.networks if name not in names]):
+            raise ValueError(f"trained.networks has {unknown[0]!r}; there are {', '.join(map(repr, names))}")
+        return self
 
 
 class Scratch(Strict):
@@ -100,6 +130,7 @@ class Scratch(Strict):
 
     per_class: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
     folds: int = Field(ge=1)
+    trained: bool = Field(True, description="whether a page trains those of which nothing is kept")
 
 
 class Transfer(Strict):
@@ -110,6 +141,7 @@ class Transfer(Strict):
         min_length=1, description="training pictures a class"
     )
     folds: int = Field(ge=1)
+    test_per_class: int = Field(50, ge=1, description="pictures tested, at most (Zeiler & Fergus 2013, §5.2)")
     scratch: Scratch
     training: Training = Field(description="the recipe of the networks from scratch")
 
@@ -172,6 +204,10 @@ class Profile(Strict):
         for section in ("small", "transfer"):
             if isinstance(common, dict) and isinstance(data.get(section), dict):
                 data[section] = _merged({"training": common}, data[section])
+        small = data.get("small")
+        if isinstance(small, dict) and isinstance(small.get("settings"), dict):
+            own = {"training": small.get("training")}
+            small["settings"] = {n: _merged(own, run or {}) for n, run in small["settings"].items()}
         try:
             return cls.model_validate(data)
         except ValidationError as error:

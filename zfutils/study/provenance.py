@@ -1,12 +1,14 @@
-"""How the book was made: images, networks, pages, versions; read from what they left behind."""
+"""How the book was made: images, networks, scores, pages, versions; read from what they left behind."""
 
 import json
 from typing import Any
 
 import pandas as pd
 
+from zfutils.study.earn import chosen
 from zfutils.study.places import REFERENCE
 from zfutils.study.study import Study
+from zfutils.training.outcomes import NOT_RUN, origin
 
 
 def images_table(study: Study) -> pd.DataFrame:
@@ -48,6 +50,32 @@ def networks_table(study: Study) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def scores_table(study: Study) -> pd.DataFrame:
+    """The outcomes that stand in the book, one row for each network: made here, or published and kept."""
+    rows = []
+    for wanted in chosen(study):
+        if (outcome := wanted.outcome()) is None:
+            continue
+        answers, made = outcome.answers[min(outcome.answers)], outcome.made
+        rows.append(
+            {
+                "network": wanted.name,
+                "seed": wanted.seed,
+                "recipe": outcome.identity["recipe"],
+                "epochs": made["epochs"],
+                "ended": outcome.ended.why,
+                "training error": f"{outcome.training_error:.1%}",
+                "error": f"{answers.error():.1%}",
+                "seconds": f"{outcome.seconds:,.0f}",
+                "device": made["device"],
+                "precision": made["precision"],
+                "torch": made["versions"]["torch"],
+                "scores": origin([outcome.published]),
+            }
+        )
+    return pd.DataFrame(rows or [{"scores": NOT_RUN}])
 
 
 def pages_table(study: Study) -> pd.DataFrame:

@@ -5,6 +5,7 @@ page ran with its defaults.
 """
 
 import json
+import math
 import subprocess
 import time
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -22,6 +23,7 @@ from zfutils.study.claims import Claim, Measurement
 from zfutils.study.places import ROOT
 
 TOO_FEW = "too few were measured for an interval"
+ROUNDING = 1e-3  # of the larger number; sums in another order, in single precision
 
 
 class Timed(Protocol):
@@ -76,7 +78,9 @@ class Recording:
         n: int | None = None,
         p: float | None = None,
         detectable: float | None = None,
-        **controls: Any,
+        arms: tuple[float, float] | None = None,
+        conditions: Mapping[str, float] | None = None,
+        **beside: Any,
     ) -> None:
         """Take in what was measured.
 
@@ -85,12 +89,23 @@ class Recording:
             otherwise: why, in that case.
             n: how many were measured, where it is not the interval's.
             p, detectable: where the claim's rule asks for them.
-            controls: what stands beside the number; plain data.
+            arms: what was measured and its control, where the verdict is taken on their difference or ratio.
+            conditions: every number that the claim's condition compares, by name.
+            beside: what stands beside the number; plain data.
+
+        Raises:
+            ValueError: the arms are missing, or their difference or ratio is not the estimate; a condition
+                is missing or unknown.
         """
+        self._check_arms(interval, arms)
         ends = (interval.estimate, interval.low, interval.high) if interval else (None, None, None)
         count = n if n is not None else (interval.n if interval else 0)
         edition = self.circumstances.edition
-        measurement = Measurement(*ends, n=count, edition=edition, p=p, detectable=detectable)
+        conditions = {name: float(value) for name, value in (conditions or {}).items()}
+        measurement = Measurement(
+            *ends, n=count, edition=edition, p=p, detectable=detectable, conditions=conditions
+        )
+        missed = "; ".join(self.claim.missed(measurement)) if interval else otherwise
         self._row = {
             "claim": self.claim.id,
             "chapter": self.claim.chapter,
@@ -101,9 +116,26 @@ class Recording:
             "detectable": detectable,
             "verdict": str(self.claim.verdict(measurement)),
             "resampled": interval.resampled if interval else None,
-            "reason": None if interval else otherwise,
-            "context": controls,
+            "reason": missed or None,
+            "arms": arms and dict(zip(("measured", "control"), map(float, arms), strict=True)),
+            "conditions": conditions,
+            "context": beside,
         }
+
+    def _check_arms(self, interval: Interval | None, arms: tuple[float, float] | None) -> None:
+        """Whether the claim's control is in the number, as its rule says."""
+        taken = self.claim.rule.verdict_on
+        if interval is None or (taken is None and arms is None):
+            return
+        if taken is None or arms is None:
+            needs = f"is taken on {taken}: give both as arms" if taken else "names no control: it has no arms"
+            raise ValueError(f"the verdict of {self.claim.id!r} {needs}")
+        measured, control = arms
+        expected = measured / control if taken == "measured / control" else measured - control
+        if not math.isclose(interval.estimate, expected, rel_tol=ROUNDING, abs_tol=ROUNDING * abs(measured)):
+            raise ValueError(
+                f"{self.claim.id!r}: the estimate is {interval.estimate:g}, but {taken} is {expected:g}"
+            )
 
     def __enter__(self) -> Self:
         self._watch = Stopwatch().__enter__()
@@ -178,6 +210,8 @@ def side_by_side(
 ) -> pd.DataFrame:
     """One row for every claim: what this run and the published run measured.
 
+    A claim whose run is published may be without a record of this run.
+
     Args:
         claims: which.
         this, published: records of either run.
@@ -189,7 +223,8 @@ def side_by_side(
     claims = list(claims)
     runs = {"this": {row["claim"]: row for row in this}}
     runs["published"] = {row["claim"]: row for row in published}
-    lacking = [c.id for c in claims if c.chapter in written and c.id not in runs["this"]]
+    due = [c.id for c in claims if c.chapter in written and c.run != "published"]
+    lacking = [name for name in due if name not in runs["this"]]
     if lacking:
         raise ValueError(f"claims without a record: {', '.join(lacking)}")
     rows = []

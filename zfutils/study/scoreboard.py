@@ -5,8 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from zfutils.study.claims import Verdict
+from zfutils.study.claims import Claim, Verdict, standing
 from zfutils.study.study import Study
+from zfutils.training.outcomes import NOT_RUN
+
+RUNS = {"this": "this run", "published": "published run"}
+KINDS = {"paper": "the paper", "later-work": "later work", "gate": "gate"}
 
 
 def claims_table(study: Study, chapter: int | None = None) -> pd.DataFrame:
@@ -21,45 +25,66 @@ def claims_table(study: Study, chapter: int | None = None) -> pd.DataFrame:
     table = pd.DataFrame({"claim": [study.claims[row["claim"]].says for row in rows]})
     table.insert(0, "chapter", records["chapter"])
     table["source"] = [study.claims[row["claim"]].source for row in rows]
-    for run, title in (("this", "this run"), ("published", "published run")):
-        table[title] = [_measured(row, run, study) for row in rows]
+    for run, title in RUNS.items():
+        table[title] = [_measured(row, run, study.claims[row["claim"]]) for row in rows]
     return table.drop(columns="chapter") if chapter is not None else table
 
 
 def verdict_counts(study: Study) -> pd.DataFrame:
-    """How many claims of each chapter came out how, this run and the published run."""
+    """How many claims of each kind came out how, this run and the published run."""
+    return _counts(study.records(), "kind", KINDS)
+
+
+def verdicts_by_chapter(study: Study, kind: str = "paper") -> pd.DataFrame:
+    """How many claims of one kind came out how in each chapter, this run and the published run."""
     records = study.records()
-    rows = []
-    for chapter, claims in records.groupby("chapter"):
-        for run, title in (("this", "this run"), ("published", "published run")):
-            found = claims[f"{run}_verdict"]
-            row = {"chapter": chapter, "run": title} | {str(v): int((found == v).sum()) for v in Verdict}
-            rows.append(row | {"not measured yet": int(found.isna().sum())})
-    return pd.DataFrame(rows)
+    chapters = {number: number for number in range(1, 10)}
+    return _counts(records[records["kind"] == kind], "chapter", chapters)
 
 
 def register_table(study: Study) -> pd.DataFrame:
     """What each claim measures, what is resampled, the control, and the rule; as registered."""
     rows = []
-    for claim in study.claims.values():
+    for claim in standing(study.claims).values():
         rule = claim.rule
-        texts = {"testable if": rule.testable.text, "reproduced if": rule.reproduced.text}
+        texts = {"testable if": _testable(claim), "verdict on": rule.verdict_on or "measured"}
+        texts |= {"reproduced if": rule.reproduced.text}
         texts |= {"partly if": rule.partly.text if rule.partly else "–"}
-        row = {"claim": claim.id, "kind": claim.kind, "quantity": f"{claim.quantity} ({claim.unit})"}
+        row = {"claim": claim.id, "kind": KINDS[claim.kind], "quantity": f"{claim.quantity} ({claim.unit})"}
         rows.append(row | {"resampled": claim.resampled, "control": claim.control} | texts)
     return pd.DataFrame(rows)
 
 
-def _measured(row: Mapping[str, Any], run: str, study: Study) -> str:
-    """Verdict, then estimate, interval, unit and n of one run, or why there are none; a dash: no record."""
+def _testable(claim: Claim) -> str:
+    """When a claim has a verdict: what its rule and its condition ask."""
+    return " and ".join(filter(None, (claim.rule.testable.text, claim.condition)))
+
+
+def _counts(records: pd.DataFrame, by: str, names: Mapping[Any, Any]) -> pd.DataFrame:
+    rows = []
+    for key, name in names.items():
+        claims = records[records[by] == key]
+        for run, title in RUNS.items() if len(claims) else ():
+            found = claims[f"{run}_verdict"]
+            row = {by: name, "run": title} | {str(v): int((found == v).sum()) for v in Verdict}
+            rows.append(row | {NOT_RUN: int(found.isna().sum())})
+    return pd.DataFrame(rows)
+
+
+def _measured(row: Mapping[str, Any], run: str, claim: Claim) -> str:
+    """Verdict, why there is none, then estimate, interval, unit and n of one run; a dash: no record."""
     verdict = row[f"{run}_verdict"]
     if not isinstance(verdict, str):
+        if run == "this" and claim.run == "published":
+            return (
+                NOT_RUN if row["published_verdict"] != row["published_verdict"] else "see the published run"
+            )
         return "–"
     estimate, low, high, n = (row[f"{run}_{key}"] for key in ("estimate", "low", "high", "n"))
     lines = [f"<b>{verdict}</b>"]
-    if estimate == estimate:
-        unit = study.claims[row["claim"]].unit
-        lines += [f"<span>{estimate:.3g} [{low:.3g}, {high:.3g}]</span>", unit, f"n = {n:,.0f}"]
-    elif isinstance(reason := row[f"{run}_reason"], str):
+    if isinstance(reason := row[f"{run}_reason"], str):
         lines.append(reason)
+    if estimate == estimate:
+        interval = f"<span>{estimate:.3g} [{low:.3g}, {high:.3g}]</span>"
+        lines += [interval, claim.unit, f"n = {n:,.0f}"]
     return "<br>".join(lines)

@@ -38,7 +38,7 @@ class Study(Networks):
     def open(cls, edition: str = "quick", page: str | None = None, **given: Any) -> Self:
         """The edition in `book/profiles/<edition>.yaml`, for a page or for no page.
 
-        `FRESH=1` in the environment leaves the published reference networks aside.
+        `FRESH=1` in the environment leaves published networks and kept scores aside.
 
         Args:
             edition: its name.
@@ -87,7 +87,7 @@ class Study(Networks):
         """Measure a registered claim and keep what came out, with the verdict of its rule.
 
             with study.claim("occlusion-points-at-the-object", after=occluding) as claim:
-                claim.measured(interval, control=of_random_network)
+                claim.measured(interval, random_network=estimate)
 
         The record knows the page's parameters and seed, the device and the seconds. It is official when the
         page runs with its default parameters, and lies apart otherwise.
@@ -97,12 +97,19 @@ class Study(Networks):
             after: work whose seconds count too: stopwatches, trained networks.
 
         Raises:
-            ValueError: no such claim is registered, or the study was opened without its page.
+            ValueError: no such claim is registered, it is planned or was superseded, or the study was opened
+                without its page.
         """
         if claim not in self.claims:
             raise ValueError(
                 f"no claim {claim!r} is registered in claims.yaml; there are {', '.join(self.claims)}"
             )
+        if claim not in claims.standing(self.claims):
+            registered = self.claims[claim]
+            later = (
+                f"superseded by {', '.join(registered.superseded.by)}" if registered.superseded else "planned"
+            )
+            raise ValueError(f"{claim!r} is {later} in claims.yaml, and no page measures it")
         if self.parameters is None:
             raise ValueError(
                 'claims are recorded by a page: open the study as Study.open(edition, "06_occlusion")'
@@ -130,8 +137,14 @@ class Study(Networks):
             f"*This is a trial with {words}. Its records are kept apart; the scoreboard does not show them.*"
         )
 
+    @cached_property
+    def published_records(self) -> list[dict[str, Any]]:
+        """The records of the published run, those of superseded claims among them; none if there is none."""
+        path = REFERENCE / "photos.json"
+        return json.loads(path.read_text())["claims"] if path.is_file() else []
+
     def records(self, chapters: Iterable[int] | None = None) -> pd.DataFrame:
-        """One row for every claim: what this run and the published run measured.
+        """One row for every standing claim: what this run and the published run measured.
 
         Args:
             chapters: which; default all that are registered.
@@ -140,10 +153,9 @@ class Study(Networks):
             ValueError: a chapter that stands in the book left out one of its claims; names them.
         """
         chosen = set(range(1, 10) if chapters is None else chapters)
-        published = REFERENCE / "photos.json"
         return records.side_by_side(
-            (claim for claim in self.claims.values() if claim.chapter in chosen),
+            (claim for claim in claims.standing(self.claims).values() if claim.chapter in chosen),
             this=records.read(self.claims_folder),
-            published=json.loads(published.read_text())["claims"] if published.is_file() else (),
+            published=self.published_records,
             written={int(path.name[:2]) for path in BOOK.glob("[0-9][0-9]_*.ipynb")},
         )

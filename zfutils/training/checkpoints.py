@@ -6,7 +6,8 @@ place and renamed, so that a half-written one is never read.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from torch import Tensor, nn
 from zfutils.data.pixels import Pixels
 from zfutils.nets.specs import NetworkSpec
 from zfutils.runtime.files import whole
+from zfutils.training.ended import Ended, ended
 from zfutils.training.initialisation import initialise
 from zfutils.training.recipe import Training
 
-RECIPE = 2  # raised by hand when training changes its meaning, so that older networks are trained again
+RECIPE = 3  # raised by hand when training changes its meaning, so that older networks are trained again
 
 
 @dataclass
@@ -49,14 +51,19 @@ class Trained:
         return self.record["seconds"]
 
     @property
-    def ended_flat(self) -> bool:
-        """Whether a plateau ended the training, and not the largest number of epochs."""
-        return self.record["epochs"] < self.record["identity"]["training"]["epochs"]
+    def _seeded(self) -> bool:
+        """Whether the seed gives the initial weights (older records lack what "fan-in" needs besides)."""
+        return "paper" in self.record or self.record["identity"]["training"]["initialisation"] != "fan-in"
 
     @property
-    def _seeded(self) -> bool:
-        """Whether the seed alone gives the initial weights ("fan-in" needs the paper's network too)."""
-        return self.record["identity"]["training"]["initialisation"] != "fan-in"
+    def training_error(self) -> float:
+        """Error on the pictures trained on, in eval mode on centre crops, in [0, 1]; NaN if not measured."""
+        return self.record.get("training_error", math.nan)
+
+    @property
+    def ended(self) -> Ended:
+        """Whether the training had come to its end."""
+        return ended(self.history["loss"][1:], self.training_error)
 
     @property
     def models(self) -> Mapping[int, nn.Sequential]:
@@ -76,11 +83,19 @@ class Trained:
             raise ValueError(f"no snapshot of epoch {epoch}; there are {', '.join(map(str, self.snapshots))}")
         model, made = self.spec.build(), self.record["identity"]
         if self._seeded:
-            initialise(model, made["training"]["initialisation"], seed=made["seed"])
+            paper = NetworkSpec.from_dict(self.record["paper"]) if "paper" in self.record else self.spec
+            first = made["training"].get("first", 0.01)
+            initialise(model, made["training"]["initialisation"], seed=made["seed"], paper=paper, first=first)
         path = self.folder / f"epoch-{epoch:04d}.safetensors"
         if epoch > 0 or path.is_file():
             set_weights(model, path, convolutions_alone=True)
         return model.eval().to(self.device)
+
+
+def share_ended(networks: Iterable[Trained]) -> float:
+    """Share of some networks whose training had come to its end."""
+    found = [network.ended.ended for network in networks]
+    return sum(found) / len(found)
 
 
 class _Snapshots(Mapping[int, nn.Sequential]):
@@ -102,15 +117,19 @@ class _Snapshots(Mapping[int, nn.Sequential]):
 def identity(spec: NetworkSpec, recipe: Training, images: Pixels, seed: int) -> dict[str, Any]:
     """What makes a trained network the one that is asked for; plain data.
 
-    What a plateau watches is named only if it is not the paper's held-out error, and `may_die` only if it is
-    true, so that networks trained when there was no choice are still found.
+    What a plateau watches is named only if it is not the paper's held-out error, `may_die` and `first` only
+    if they are not what they always were, and of plateau and phases the one that lowers the rate, so that
+    networks trained when there was no choice are still found.
     """
-    plateau = recipe.plateau.model_dump(exclude_defaults=True)
-    training = recipe.model_dump(exclude=None if recipe.may_die else {"may_die"})
+    usual = {name for name in ("may_die", "first") if name not in recipe.model_dump(exclude_defaults=True)}
+    training = recipe.model_dump(exclude_none=True, exclude=usual)
+    training["radius"] = recipe.radius
+    if recipe.plateau is not None:
+        training["plateau"] = recipe.plateau.model_dump(exclude_defaults=True)
     made_of = {
         "recipe": RECIPE,
         "spec": spec.to_dict(),
-        "training": training | {"plateau": plateau},
+        "training": training,
         "images": images.identity,
         "seed": seed,
     }
@@ -124,12 +143,13 @@ def same_network(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
     archive of a set, whose files differ from ours in bytes and in nothing else. The number of the recipe is
     left aside, since the numbers of the published run are those of its own networks.
     """
-    alike = [
-        {k: v for k, v in one.items() if k != "recipe"}
-        | {"images": {k: v for k, v in one["images"].items() if k != "content"}}
-        for one in (found, wanted)
-    ]
+    alike = [{k: v for k, v in portable(one).items() if k != "recipe"} for one in (found, wanted)]
     return alike[0] == alike[1]
+
+
+def portable(identity: dict[str, Any]) -> dict[str, Any]:
+    """An identity without the bytes of photographs, which differ between archives of the same set."""
+    return {k: portable(v) if isinstance(v, dict) else v for k, v in identity.items() if k != "content"}
 
 
 def load(folder: Path, device: torch.device | str = "cpu") -> Trained:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import nn
 
 from zfutils.data.inputs import Inputs
@@ -13,28 +13,50 @@ from zfutils.nets.activations import evaluating
 from zfutils.runtime.devices import Precision, device_of, image_type, to_host
 
 
+class Ranked:
+    """Where the true class of each picture stands among the classes, and the errors that follow from it."""
+
+    classes: int
+    ranks: Int64[np.ndarray, " n"]  # of the true class; 0 is the most probable
+
+    def wrong(self, k: int = 1) -> Bool[np.ndarray, " n"]:
+        """Whether the true class is not among the k most probable, picture by picture."""
+        if not 1 <= k <= self.classes:
+            raise ValueError(f"top-{k} of {self.classes} classes does not exist")
+        return self.ranks >= k
+
+    def error(self, k: int = 1) -> float:
+        """Top-k error, in [0, 1]."""
+        return float(self.wrong(k).mean())
+
+
 @dataclass(frozen=True)
-class Scores:
+class Scores(Ranked):
     """What a network says of a set: mean probabilities over the crops, and the true labels."""
 
     probabilities: Float[np.ndarray, "n classes"]
     labels: Int64[np.ndarray, " n"]
 
-    def wrong(self, k: int = 1) -> np.ndarray:
-        """bool (n,): the true class is not among the k most probable; of equals, the lower index is first.
+    @property
+    def classes(self) -> int:
+        """How many there are."""
+        return self.probabilities.shape[1]
+
+    @property
+    def ranks(self) -> Int64[np.ndarray, " n"]:
+        """How many classes stand above the true one; of equals, the lower index is first.
 
         So a network that says the same of every class is at chance, and one that says NaN is always wrong.
         """
-        if not 1 <= k <= self.probabilities.shape[1]:
-            raise ValueError(f"top-{k} of {self.probabilities.shape[1]} classes does not exist")
         own = self.probabilities[np.arange(len(self.labels)), self.labels][:, None]
-        before = np.arange(self.probabilities.shape[1]) < self.labels[:, None]
+        before = np.arange(self.classes) < self.labels[:, None]
         above = ~(self.probabilities <= own)  # of what is not a number, everything is above
-        return (above | ((self.probabilities == own) & before)).sum(1) >= k
+        return (above | ((self.probabilities == own) & before)).sum(1)
 
-    def error(self, k: int = 1) -> float:
-        """Top-k error, in [0, 1]."""
-        return float(self.wrong(k).mean())
+    def log_loss(self) -> Float[np.ndarray, " n"]:
+        """Cross-entropy of each picture (nats); at most that of the smallest probability of float32."""
+        own = self.probabilities[np.arange(len(self.labels)), self.labels]
+        return -np.log(own.clip(min=np.finfo(np.float32).tiny))
 
 
 def evaluate(

@@ -16,37 +16,45 @@ from zfutils.nets.specs import NetworkSpec
 from zfutils.runtime.seeds import mixed
 from zfutils.training.recipe import Initialisation, Training
 
+STD = 0.01  # the paper's "1e-2"
+
 
 def initialise(
-    model: nn.Sequential, rule: Initialisation, *, seed: int, paper: NetworkSpec | None = None
+    model: nn.Sequential,
+    rule: Initialisation,
+    *,
+    seed: int,
+    paper: NetworkSpec | None = None,
+    first: float = STD,
 ) -> None:
     """Set all weights from Gaussians and all biases to 0, in place.
 
     Args:
         model: as `NetworkSpec.build` gives it.
-        rule: "literal": standard deviation 0.01 everywhere, the paper's words; "fan-in": the same, above
-            layer 1 times the square root of the paper's fan-in over ours, so that a narrow network's
-            signal does not shrink because it is narrow; "he": sqrt(2 / fan-in) (He 2015); "small-first":
-            0.01 in layer 1 and He's above.
+        rule: "literal": standard deviation 0.01 everywhere, the paper's words; "fan-in": the same, times the
+            square root of the paper's fan-in over ours, so that the signal does not shrink because a network
+            is narrow or its first windows are small; "he": sqrt(2 / fan-in) (He 2015); "small-first": as
+            "fan-in" in layer 1, but with `first` in place of 0.01, and He's above.
         seed: of the network.
-        paper: the network at the paper's size, for "fan-in".
+        paper: the network at the paper's size, for "fan-in" and "small-first".
+        first: standard deviation of layer 1 at the paper's fan-in, for "small-first".
 
     Raises:
-        ValueError: "fan-in" without the paper's network.
+        ValueError: one of these two without the paper's network.
 
     Source: Zeiler & Fergus 2013, §3 ("to 1e-2", read as a standard deviation).
     """
-    if rule == "fan-in" and paper is None:
-        raise ValueError("the rule 'fan-in' needs the network at the paper's size")
+    if rule in ("fan-in", "small-first") and paper is None:
+        raise ValueError(f"the rule {rule!r} needs the network at the paper's size")
     stages = {s.name: s for s in (paper.stages() if paper else ())}
     theirs = {n: s.multiply_adds // (s.maps * s.size**2) for n, s in stages.items() if s.kind != "pool"}
     generator = torch.Generator().manual_seed(mixed(seed, 0))
     for depth, (name, module) in enumerate(layers_of(model, nn.Conv2d, nn.Linear).items()):
         fan_in = module.weight[0].numel()
-        std = 0.01
+        std = first if rule == "small-first" else STD
         if rule == "he" or (rule == "small-first" and depth):
             std = math.sqrt(2 / fan_in)
-        elif rule == "fan-in" and depth:
+        elif rule in ("fan-in", "small-first"):
             std *= math.sqrt(theirs.get(name, fan_in) / fan_in)
         with torch.no_grad():
             module.weight.copy_(torch.randn(module.weight.shape, generator=generator) * std)

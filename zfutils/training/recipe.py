@@ -4,9 +4,9 @@ Every value is validated where it is read, so that an edition's file, a trial in
 same things in the same words.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from zfutils.runtime.devices import Precision
 
@@ -33,16 +33,37 @@ class Plateau(Strict):
     least: float = Field(0.0, ge=0, description="it must fall by more than this to have fallen")
 
 
+class Phases(Strict):
+    """When the rate is lowered: after fixed shares of the epochs, so that all networks train equally long."""
+
+    factor: Share = Field(description="the rate is multiplied by this from phase to phase")
+    shares: tuple[Share, ...] = Field(min_length=2, description="of the epochs, phase by phase")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if abs(sum(self.shares) - 1) > 1e-6:
+            raise ValueError(f"shares of the epochs add up to 1, not to {sum(self.shares):g}")
+        return self
+
+    def phase(self, epoch: int, epochs: int) -> int:
+        """In which phase, from 0, an epoch lies, counted from 1."""
+        bounds = [round(epochs * sum(self.shares[: k + 1])) for k in range(len(self.shares) - 1)]
+        return sum(epoch > bound for bound in bounds)
+
+
 class Training(Strict):
     """The recipe of one network (Zeiler & Fergus 2013, §3)."""
 
-    epochs: int = Field(ge=1, description="at most; a plateau after the last drop ends earlier")
+    epochs: int = Field(ge=1, description="at most, where a plateau after the last drop may end earlier")
     batch: int = Field(128, ge=1)
     rate: float = Field(gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     decay: float = Field(0.0, ge=0, description="weight decay; the paper states none")
     input_scale: float = Field(gt=0, description="centred pixels are multiplied by this; the paper's is 1")
     initialisation: Initialisation
+    first: float = Field(
+        0.01, gt=0, description="small-first: standard deviation of layer 1 at the paper's fan-in"
+    )
     radius: float | None = Field(
         0.1, gt=0, description="RMS a filter is scaled back to, at input_scale 1; null: never"
     )
@@ -50,7 +71,8 @@ class Training(Strict):
     held_out: Share = Field(
         0.05, description="share of the training images that decides when to lower the rate"
     )
-    plateau: Plateau
+    plateau: Plateau | None = Field(None, description="lowers the rate and ends the training; or phases")
+    phases: Phases | None = Field(None, description="lower the rate after fixed shares of the epochs")
     snapshots: tuple[Count, ...] = Field(
         (), description="epochs whose weights are kept; 0 is before training"
     )
@@ -58,3 +80,9 @@ class Training(Strict):
     may_die: bool = Field(
         False, description="a training that no longer learns goes on, and its record says since when"
     )
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        if (self.plateau is None) == (self.phases is None):
+            raise ValueError("the rate is lowered by plateau or by phases; give one of them")
+        return self

@@ -11,7 +11,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -33,7 +33,7 @@ from zfutils.training.checkpoints import Trained, identity, load, resume, save_r
 from zfutils.training.death import Death, death, silent_layer
 from zfutils.training.evaluation import evaluate
 from zfutils.training.initialisation import radii
-from zfutils.training.recipe import Plateau, Training
+from zfutils.training.recipe import Training
 from zfutils.training.step import Step
 
 LOSSES_CHECKED_EVERY = 50  # steps; a check waits for the device
@@ -49,25 +49,38 @@ class DeadError(RuntimeError):
 
 @dataclass
 class Schedule:
-    """The rate over the epochs: lowered at a plateau of what is watched, ended by the last one."""
+    """The rate over the epochs: lowered after fixed shares of them, or at plateaus; the last ends them."""
 
-    rate: float
-    plateau: Plateau
+    recipe: Training
+    rate: float = field(init=False)
     best: float = math.inf
     waited: int = 0
     drops: int = 0
     ended: bool = False
 
-    def after(self, value: float) -> None:
-        """Take in the held-out error, or the training loss, of an epoch."""
-        if value < self.best - self.plateau.least:
+    def __post_init__(self) -> None:
+        self.rate = self.recipe.rate
+
+    def after(self, row: Mapping[str, Any]) -> None:
+        """Take in what an epoch gave: its number, its loss and its held-out error."""
+        if self.recipe.phases is not None:
+            phases = self.recipe.phases
+            self.drops = phases.phase(row["epoch"] + 1, self.recipe.epochs)
+            self.rate = self.recipe.rate * phases.factor**self.drops
+        else:
+            self._watch(row)
+
+    def _watch(self, row: Mapping[str, Any]) -> None:
+        plateau = self.recipe.plateau
+        value = row["loss" if plateau.of == "training loss" else "held_out_error"]
+        if value < self.best - plateau.least:
             self.best, self.waited = value, 0
             return
         self.waited += 1
-        if self.waited >= self.plateau.patience:
-            self.ended = self.drops == self.plateau.drops
+        if self.waited >= plateau.patience:
+            self.ended = self.drops == plateau.drops
             if not self.ended:
-                self.rate, self.drops, self.waited = self.rate * self.plateau.factor, self.drops + 1, 0
+                self.rate, self.drops, self.waited = self.rate * plateau.factor, self.drops + 1, 0
 
 
 def held_out_rows(n: int, share: float) -> tuple[Int64[Tensor, " trained"], Int64[Tensor, " held"]]:
@@ -88,7 +101,7 @@ class _Progress:
 
     def state(self) -> dict[str, Any]:
         """Plain data, for a resume point."""
-        schedule = {name: value for name, value in vars(self.schedule).items() if name != "plateau"}
+        schedule = {name: value for name, value in vars(self.schedule).items() if name != "recipe"}
         return {**vars(self), "schedule": schedule}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -193,9 +206,10 @@ class _Run:
         """Measure the network after an epoch and add the row to the history."""
         model, recipe = self.step.model, self.step.recipe
         seen = self.as_seen()
-        error = evaluate(model, seen.at(self.held), precision=recipe.precision).error()
+        held = evaluate(model, seen.at(self.held), precision=recipe.precision)
         epoch = self.progress.epoch
-        row: dict[str, Any] = {"epoch": epoch, "loss": loss, "held_out_error": error}
+        row: dict[str, Any] = {"epoch": epoch, "loss": loss}
+        row |= {"held_out_error": held.error(), "held_out_loss": float(held.log_loss().mean())}
         steps = self._steps_taken(epoch) - self._steps_taken(epoch - 1)
         speed = steps * min(recipe.batch, len(self.trained)) / seconds if seconds else math.nan
         row |= {"rate": self.progress.schedule.rate, "images_per_second": speed}
@@ -264,7 +278,7 @@ def train(
     say = say or (lambda line: print(line, flush=True))
     wanted = identity(spec, recipe, images, seed)
     step = Step(spec, recipe, device=device, seed=seed, paper=paper)
-    progress = _Progress(Schedule(recipe.rate, recipe.plateau))
+    progress = _Progress(Schedule(recipe))
     state = resume(folder / "resume.safetensors", wanted, step.model, step.optimizer)
     if state is None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -285,7 +299,7 @@ def train(
         progress.epoch += 1
         loss = run.epoch()
         row = run.note(loss, time.perf_counter() - epoch_started)
-        progress.schedule.after(row["loss" if recipe.plateau.of == "training loss" else "held_out_error"])
+        progress.schedule.after(row)
         run.refuse_death()
         run.keep_snapshot()
         progress.seconds += time.perf_counter() - epoch_started
@@ -300,10 +314,14 @@ def train(
             f"at most {each * (recipe.epochs - progress.epoch) / 60:.1f} min left"
         )
     save_tensors(step.model.state_dict(), folder / f"epoch-{progress.epoch:04d}.safetensors")
+    learnt = evaluate(step.model, run.as_seen().at(run.trained), precision=recipe.precision)
     record = {
         "identity": wanted,
+        "paper": paper.to_dict(),
         "epochs": progress.epoch,
         "seconds": progress.seconds,
+        "trained_on": len(run.trained),
+        "training_error": learnt.error(),
         "device": device_name(step.device),
         "precision": str(step.dtype).removeprefix("torch."),
         "versions": {"torch": version("torch"), "python": platform.python_version()},

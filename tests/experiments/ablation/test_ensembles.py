@@ -1,5 +1,7 @@
 """Ensembles and Table 2: predictions averaged by hand, gains that are known, and what does not match."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from zfutils.experiments.ablation import ensembles, tables
 from zfutils.stats.intervals import TooFew
 from zfutils.study.places import BOOK
 from zfutils.training.evaluation import Scores
+from zfutils.training.outcomes import Answers
 
 PAPER = pd.read_csv(BOOK / "data" / "table_2.csv")
 
@@ -175,17 +178,49 @@ def test_the_papers_numbers_are_those_of_its_table():
     assert krizhevsky["top5"].iloc[0] - own["top5"]["zfnet"] == pytest.approx(1.7)  # validation, not test
 
 
+def made(seeds=3, published=0):
+    """What is known of the networks of `kinds`: how many of the first seeds' scores are published ones."""
+    outcome = [SimpleNamespace(published=seed < published) for seed in range(seeds)]
+    return {key: dict(enumerate(outcome)) for key in ensembles.KINDS.values()}
+
+
 def test_table_2_stands_beside_the_papers():
-    shown = tables.table_2(ensembles.table_2(kinds()), PAPER).set_index("model")
+    shown = tables.table_2(ensembles.table_2(kinds()), PAPER, made(published=1)).set_index("model")
     ours = shown.loc["ZFNet (Fig. 3) (a)"]
     assert ours["paper: top-1 / top-5 / test top-5"] == "36.7 / 15.3 / 15.3"
     assert (ours["paper: nets"], ours["nets here"], ours["top-1"]) == ("5", "3", "0.0 [0.0, 0.0]")
+    assert ours["scores"] == "2 here, 1 kept"
+    assert shown.loc["(a) and (b) together", "scores"] == "4 here, 2 kept"
     others = shown.loc["Gunji et al."]
     assert others["paper: top-1 / top-5 / test top-5"] == "– / – / 26.2"
-    assert (others["nets here"], others["top-1"], others["over seeds"]) == ("–", "–", "–")
+    assert (others["nets here"], others["top-1"], others["over seeds"], others["scores"]) == (
+        "–",
+        "–",
+        "–",
+        "",
+    )
     assert shown.loc["ZFNet (Fig. 3)", "over seeds"] == "± 0.0"
     assert len(shown) == len(PAPER)
-    few = tables.table_2(ensembles.table_2(kinds(seeds=1)), PAPER)
+    few = tables.table_2(ensembles.table_2(kinds(seeds=1)), PAPER, made(seeds=1))
     assert len(few) == len(PAPER) - 2  # neither we nor the paper have these ensembles
     with pytest.raises(ValueError, match="the paper's table has no row 'wide'"):
-        tables.table_2(ensembles.table_2(kinds()), PAPER[PAPER["row"] != "wide"])
+        tables.table_2(ensembles.table_2(kinds()), PAPER[PAPER["row"] != "wide"], made())
+
+
+def test_lines_of_networks_that_were_not_run_yet_say_so():
+    table = ensembles.table_2(kinds() | {"wide": {}})
+    assert set(table["row"]) == {"krizhevsky", "krizhevsky ensemble", "zfnet", "zfnet ensemble"}
+    networks = made() | {ensembles.KINDS["wide"]: {}}
+    shown = tables.table_2(table, PAPER, networks).set_index("model")
+    line = shown.loc["ZFNet, layers 3, 4, 5: 512, 1024, 512 maps (b)"]
+    assert (line["top-1"], line["scores"]) == ("–", "not run yet")
+    assert shown.loc["ZFNet (Fig. 3) (a)", "scores"] == "here"
+    assert not len(ensembles.table_2({key: {} for key in ensembles.KINDS}))
+
+
+def test_an_ensemble_of_networks_whose_probabilities_were_not_kept_is_refused():
+    one = network([0.9, 0.2])
+    kept, answers = (Answers.of(one, probabilities=kept) for kept in (True, False))
+    assert ensembles.ensemble([one, kept]).probabilities.shape == (2, 3)
+    with pytest.raises(ValueError, match="needs the probabilities of all its networks"):
+        ensembles.ensemble([one, answers])

@@ -147,16 +147,15 @@ def test_a_layers_filters_are_shown_with_and_without_the_dead(maps):
 def test_spectra_leave_out_dead_filters_and_mark_each_strides_nyquist_frequency(layers, with_noise):
     weights, tables = (dict(zip(("ZFNet", "Krizhevsky"), d.values(), strict=False)) for d in layers)
     noise = {"ZFNet": filters.noise_filters(100, 7), "Krizhevsky": filters.noise_filters(100, 11)}
-    figure = figures.spectra(
-        weights, tables, {"ZFNet": 2, "Krizhevsky": 4}, noise=noise if with_noise else None
-    )
+    strides = {"ZFNet": 2, "Krizhevsky": 4}
+    figure = figures.spectra(weights, tables, strides, image=224, noise=noise if with_noise else None)
     assert_readable(figure)
     left, right = figure.axes
     dotted = [line.get_xdata()[0] for line in left.lines if line.get_linestyle() == ":"]
-    assert dotted == [0.25, 0.125]
+    assert dotted == [56, 28]
     assert len(right.collections[0].get_offsets()) == 22  # of 24, two are dead
     peaks = tables["ZFNet"].loc[~tables["ZFNet"]["dead"], "peak_frequency"]
-    assert np.asarray(right.collections[0].get_offsets())[:, 0] == pytest.approx(peaks.to_numpy())
+    assert np.asarray(right.collections[0].get_offsets())[:, 0] == pytest.approx(224 * peaks.to_numpy())
     assert len(right.collections) == (4 if with_noise else 2)
 
 

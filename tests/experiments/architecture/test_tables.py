@@ -8,7 +8,8 @@ import torch
 from small import SPEC
 from torch import nn
 
-from zfutils.experiments.architecture.tables import dead_table, error_table
+from zfutils.experiments.architecture.tables import dead_table, error_table, first_layer, share_table
+from zfutils.nets import zoo
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import Scores
 
@@ -41,3 +42,21 @@ def test_errors_have_their_interval_and_networks_their_cost():
     # conv1 8·75 + 8, conv2 12·72 + 12, then vectors of 12·3·3, 24 and 3
     assert row["parameters"] == f"{608 + 876 + 24 * 108 + 24 + 3 * 24 + 3:,}"
     assert row["training (s)"] == "1,234"
+
+
+def test_shares_of_the_picture_are_the_papers_at_its_own_size_and_near_them_to_scale():
+    specs = {"the paper's ZFNet": zoo.zfnet(), "to scale": zoo.zfnet().at(128), "two layers": zoo.zfnet()}
+    specs["two layers"] = specs["two layers"].without("conv3", "conv4")
+    paper, scaled, shallow = share_table(specs, {"to scale": 1234.4}).to_dict("records")
+    # 7, 27, 75, 107 and 139 of 224 px; 5, 17, 41, 57 and 73 of 128
+    layers = [f"conv{k}" for k in range(1, 6)]
+    assert [paper[n] for n in layers] == ["3.1%", "12.1%", "33.5%", "47.8%", "62.1%"]
+    assert [scaled[n] for n in layers] == ["3.9%", "13.3%", "32.0%", "44.5%", "57.0%"]
+    assert (paper["maps of layer 5 (px)"], scaled["maps of layer 5 (px)"]) == (13, 13)
+    assert (paper["images/s"], scaled["images/s"]) == ("", "1,234")
+    assert (shallow["conv3"], shallow["conv5"]) == ("", "33.5%"), "a layer that is not there has no share"
+
+
+def test_the_first_layer_is_named_by_its_window():
+    assert first_layer(zoo.krizhevsky()) == "11×11, stride 4"
+    assert first_layer(zoo.zfnet().at(128)) == "5×5, stride 2"

@@ -6,8 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from zfutils.experiments.training import tables
 from zfutils.experiments.training.tables import crop_errors, largest_over_radius, speed_table, trial_table
+from zfutils.training.ended import ended
 from zfutils.training.evaluation import Scores
+from zfutils.training.outcomes import Outcome
+from zfutils.training.recipe import Phases, Plateau, Training
 
 
 def test_the_table_of_trials_says_since_when_one_was_dead():
@@ -68,3 +72,49 @@ def test_a_gpu_that_nobody_measured_says_so_unless_this_machine_has_one():
     assert shown["device"].tolist() == ["Some CPU, bf16", "a GPU"]
     assert set(shown.iloc[1, 1:]) == {"not measured"}
     assert speed_table(pd.DataFrame([measured()]))["device"].tolist() == ["a GPU of 2030, bf16"]
+
+
+def outcome(training_error, *, trained_on=1000, epochs=10, published=False):
+    """An outcome whose loss is 0.5 and flat from the first epoch on."""
+    row = {"loss": 0.5, "held_out_error": 0.25, "held_out_loss": 0.75, "rate": 0.01}
+    history = pd.DataFrame([row | {"epoch": epoch} for epoch in range(1, epochs + 1)])
+    made = {"training_error": training_error, "trained_on": trained_on}
+    return Outcome({}, {}, made, history, {}, published)
+
+
+def test_what_twice_the_time_gains_is_in_points_with_newcombes_interval():
+    gain, once, doubled = tables.gain_of_time(outcome(0.10), outcome(0.05))
+    assert (once, doubled) == (pytest.approx(10), pytest.approx(5))
+    # Wilson, n = 1000: 10 % has 8.29 … 12.02, 5 % has 3.81 … 6.53;
+    # joined 5 − √(1.71² + 1.53²) and 5 + √(2.02² + 1.19²)
+    assert (gain.low, gain.estimate, gain.high) == pytest.approx((2.70, 5, 7.34), abs=0.03)
+
+
+def test_the_table_of_settings_has_a_line_for_what_was_not_run_yet():
+    found = {"as chosen": outcome(0.05, published=True), "half the rate": None}
+    chosen, missing = tables.settings_table(found).to_dict("records")
+    assert chosen["training error"] == "5.0 %"
+    assert (chosen["held-out loss"], chosen["ended"], chosen["scores"]) == ("0.75", "yes", "kept")
+    assert (missing["training error"], missing["scores"]) == ("", "not run yet")
+
+
+def test_the_end_of_trainings_is_told_network_by_network():
+    table = tables.end_table({"flat": ended([1.0] * 10, 0.3), "falling": ended([1.0] * 9 + [0.5], 0.3)})
+    assert table["ended"].tolist() == ["yes", "no"]
+    assert table["fall of the loss in the last fifth"].tolist() == ["0.0 %", "50.0 %"]
+
+
+def test_the_recipe_says_how_the_rate_falls_and_how_much_is_dropped_out():
+    own = {"epochs": 15, "rate": 0.01, "input_scale": 1 / 64, "initialisation": "small-first"}
+    recipes = {
+        "phases": Training(phases=Phases(factor=0.1, shares=(0.6, 0.2, 0.2)), **own),
+        "plateau": Training(plateau=Plateau(factor=0.2, patience=3, drops=2), **own),
+    }
+    shown = {
+        name: tables.recipe_table(recipe, size=144, crop=128, dropout=0.2).set_index("")["here"]
+        for name, recipe in recipes.items()
+    }
+    assert "60%, 20%, 20%" in shown["phases"]["rate"]
+    assert shown["phases"]["epochs"] == "15"
+    assert "3 epochs" in shown["plateau"]["rate"]
+    assert shown["plateau"]["dropout"] == "0.2"

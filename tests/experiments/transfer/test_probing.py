@@ -3,13 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from small import RECIPE, SPEC, pictures
 
-from zfutils.data.inputs import Inputs
 from zfutils.experiments.transfer import probing
 from zfutils.experiments.transfer.classifiers import GRID, UNSPLIT, fit, held_out, per_class_accuracy
 from zfutils.experiments.transfer.folds import Fold, folds, short_classes
@@ -24,8 +21,8 @@ from zfutils.experiments.transfer.probing import (
     probe,
     quantities,
 )
-from zfutils.training.evaluation import Scores, evaluate
-from zfutils.training.trainer import train
+from zfutils.training.evaluation import Scores
+from zfutils.training.outcomes import Answers, Outcome
 
 KINDS = ("softmax", "svm")
 
@@ -392,34 +389,38 @@ def test_the_layer_is_chosen_by_training_pictures_and_not_by_the_test():
     assert chosen.to_dict("list") == {"fold": [0], "layer": ["relu2"], "accuracy": [0.1]}
 
 
+def outcome(probabilities, labels, *, error=0.1, losses=(2.0, 1.0), **how):
+    """A network that was trained whole, and what it says of its fold's test pictures."""
+    history = pd.DataFrame({"epoch": range(1, len(losses) + 1), "loss": losses})
+    made = {"epochs": len(losses), "training_error": error}
+    answers = {1: Answers.of(Scores(np.asarray(probabilities), labels))}
+    return Outcome({}, {}, made, history, answers, **how)
+
+
 def test_networks_that_were_trained_whole_are_scored_alike():
     labels = np.array([0, 0, 0, 1])
     said = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.1, 0.9]])
-    table = of_networks({(0, 4): Scores(said, labels), (1, 4): Scores(said[:, ::-1], labels)})
+    table = of_networks({(0, 4): outcome(said, labels), (1, 4): outcome(said[:, ::-1], labels)})
     assert table["accuracy"].tolist() == pytest.approx([(2 / 3 + 1) / 2, (1 / 3 + 0) / 2])
     np.testing.assert_allclose(by_fold(table, "from scratch", 4), [250 / 3, 50 / 3])
     assert table["train"].tolist() == [8, 8]
 
 
-def test_a_network_from_scratch_is_scored_on_its_folds_test_and_its_own_training_pictures(tmp_path):
-    target = pictures(90)
-    drawn = folds(target.labels.numpy(), (20,), 2, test_per_class=5, seed=1)
-    sets = {(fold.number, 20): target.only(torch.from_numpy(fold.train[20])) for fold in drawn}
-    networks = {
-        key: train(SPEC, own, RECIPE, tmp_path / str(key[0]), seed=0, paper=SPEC, say=lambda line: None)
-        for key, own in sets.items()
-    }
-    looks = {"side": 32, "scale": RECIPE.input_scale}
-    seen = {key: Inputs.of(own, **looks) for key, own in sets.items()}
-    said, ended = from_scratch(networks, seen, Inputs.of(target, **looks), drawn)
-    assert ended[["fold", "per_class", "epochs"]].to_numpy().tolist() == [[0, 20, 4], [1, 20, 4]]
-    assert ended["under_trained"].all()
-    for fold in drawn:
-        own, network = sets[fold.number, 20], networks[fold.number, 20]
-        np.testing.assert_array_equal(said[fold.number, 20].labels, target.labels[fold.test])
-        crops = target.pixels[fold.test, 4:36, 4:36].float() - own.mean[4:36, 4:36]
-        with torch.no_grad():
-            expected = network.model.eval()(crops.permute(0, 3, 1, 2) / 64).softmax(1)
-        np.testing.assert_allclose(said[fold.number, 20].probabilities, expected, atol=1e-5)
-        error = evaluate(network.model, seen[fold.number, 20], precision="float32").error()
-        assert ended["training_error"][fold.number] == error
+def test_it_is_told_how_a_network_from_scratch_ended():
+    one, labels = [[0.9, 0.1]], np.array([0])
+    falling = outcome(one, labels, error=0.4)
+    known_by_heart = outcome(one, labels, error=0.0, published=True)
+    flat = outcome(one, labels, error=0.4, losses=(2.0, 1.0, 1.0))
+    table = from_scratch({(0, 4): falling, (1, 4): known_by_heart, (0, 8): flat})
+    assert table[["fold", "per_class", "epochs"]].to_numpy().tolist() == [[0, 4, 2], [1, 4, 2], [0, 8, 3]]
+    assert table["under_trained"].tolist() == [True, False, False]
+    assert table["training_error"].tolist() == [0.4, 0.0, 0.4]
+    assert table["published"].tolist() == [False, True, False]
+    assert not len(from_scratch({}))
+
+
+def test_without_networks_from_scratch_nothing_is_compared_with_them():
+    table = pd.DataFrame(rows("pretrained", "relu7", "softmax", {1: (0.5, 0.6), 6: (0.7, 0.8)}))
+    table = pd.concat([table, of_networks({})], ignore_index=True)
+    assert probing.steps(table, "pretrained", "from scratch") == []
+    assert not len(quantities(table)["over-scratch"])

@@ -110,12 +110,14 @@ def test_endings_are_means_over_folds():
             "epochs": [10, 13, 8],
             "training_error": [0.1, 0.2, 0.0],
             "under_trained": [True, False, False],
+            "published": [True, False, True],
         }
     )
     assert tables.endings(ended).to_numpy().tolist() == [
-        [6, "11.5", "15.0%", "1 of 2"],
-        [15, "8.0", "0.0%", "0 of 1"],
+        [6, "11.5", "15.0%", "1 of 2", "1 here, 1 kept"],
+        [15, "8.0", "0.0%", "0 of 1", "kept"],
     ]
+    assert tables.endings(ended[:0]).to_numpy().tolist() == [["not run yet"]]
 
 
 def test_scenes_of_one_and_of_several_objects_stand_side_by_side():

@@ -1,7 +1,8 @@
 """Parts: a rendered world whose truth is known, so that what a method claims to see can be checked.
 
-Sixteen categories made of shared parts for the main networks and eight held out for transfer, each
-scene a small SVG document rendered by resvg on a ground that has nothing to do with the category.
+Categories made of shared parts for the main networks and others held out for transfer, each scene a small
+SVG document rendered by resvg on a ground that has nothing to do with the category. How hard it is stands in
+`zfutils.data.parts.difficulty`.
 """
 
 import operator
@@ -11,14 +12,16 @@ from jaxtyping import Int64, UInt8
 
 from zfutils.data.parts.background import Background, Texture
 from zfutils.data.parts.camera import Camera
+from zfutils.data.parts.difficulty import SMALLEST
+from zfutils.data.parts.placing import PlacedObject
 from zfutils.data.parts.scenes import (
     SIZES,
     SPLITS,
-    PlacedObject,
     ProbeSample,
     Scene,
     categories,
     check_picture,
+    check_smallest,
     check_stream,
     scene,
 )
@@ -37,7 +40,7 @@ __all__ = [
     "scene",
 ]
 
-VERSION = 2  # raised by hand whenever the drawing changes, so that pixels stored before are drawn anew
+VERSION = 3  # raised by hand whenever the drawing changes, so that pixels stored before are drawn anew
 
 
 class PartsImages:
@@ -48,8 +51,10 @@ class PartsImages:
         n: number of pictures; picture i does not depend on it.
         size: side in pixels.
         seed: of the whole world.
-        held_out: the eight categories held out for transfer, in their own style.
-        field: side of what is seen over the side of the ordinary picture (see `Scene.render`).
+        held_out: the categories held out for transfer, in their own style.
+        field: side of what is seen over the side of the ordinary picture, which is what the centre crop of a
+            stored picture shows (see `Scene.render`).
+        smallest: side of an object's box, at least, over the side of the ordinary picture.
         classes: only the first so many categories, at least 2; default all. Their scenes are those that
             they have in the whole world.
 
@@ -65,10 +70,13 @@ class PartsImages:
         seed: int = 0,
         held_out: bool = False,
         field: float = 1.0,
+        smallest: float = SMALLEST,
         classes: int | None = None,
     ) -> None:
         check_stream(split, seed)
         check_picture(size, field)
+        check_smallest(smallest)
+        self.smallest = smallest
         if n < 1:
             raise ValueError(f"n is {n}; it must be 1 or more")
         there = tuple(category.name for category in categories(held_out))
@@ -96,6 +104,7 @@ class PartsImages:
             "seed": self.seed,
             "held_out": self.held_out,
             "field": self.field,
+            "smallest": self.smallest,
         } | ({"classes": len(self.classes)} if len(self.classes) < self._all else {})
 
     def __len__(self) -> int:
@@ -108,7 +117,9 @@ class PartsImages:
         """The scene of picture `index`, to be moved, probed or drawn again."""
         if not 0 <= operator.index(index) < self.n:
             raise IndexError(f"picture {index}; this source has pictures 0 … {self.n - 1}")
-        return scene(self.split, self._number(operator.index(index)), seed=self.seed, held_out=self.held_out)
+        number = self._number(operator.index(index))
+        options = {"seed": self.seed, "held_out": self.held_out}
+        return scene(self.split, number, **options, smallest=self.smallest)
 
     def _number(self, index: int) -> int:
         """The number that picture `index` has in the world of all categories."""

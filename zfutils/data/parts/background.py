@@ -1,4 +1,4 @@
-"""What lies behind the objects: a textured ground and loose clutter, drawn without regard to the category.
+"""What lies behind the objects: a textured ground, loose clutter and distractors, whatever the category.
 
 A texture is a function of the place in the world, not of the pixel, so the same ground can be drawn at any
 size and over a wider field. The picture's own field is the unit square; noise repeats every `PERIOD` units.
@@ -11,10 +11,12 @@ import numpy as np
 from jaxtyping import Float
 
 from zfutils.data.parts.colours import Palette, Rgb, Style
+from zfutils.data.parts.difficulty import CLUTTER, GROUND_PERIOD
+from zfutils.data.parts.distractors import draw_distractors
+from zfutils.data.parts.placing import Placed
 from zfutils.data.parts.shapes import Shape, box, discs, ellipse, outlined, path, polygon, ring_of
 
 PERIOD = 2  # world units after which the noise of a texture repeats
-CLUTTER_PIECES = (3, 8)  # fewest, and one more than the most
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,6 @@ class Texture:
         rng = np.random.default_rng(self.noise)
         places = _places(size, field)
         clouds = _noise(rng, size, field, 4, 4) + 0.6 * _noise(rng, size, field, 11, 11)
-        grain = _noise(rng, size, field, 44, 44)
         cos, sin = np.float32(np.cos(self.angle)), np.float32(np.sin(self.angle))
         u = np.add.outer(sin * places, cos * places) / self.period + self.phase
         sharp = self.period * size / field  # pixels a period: edges one pixel wide
@@ -66,44 +67,48 @@ class Texture:
             share = 0.35 + 0.5 * np.maximum(_groove(u, sharp), _groove(v / 2 + 0.5 * (row % 2), 2 * sharp))
         else:  # clouds, paper
             share = 0.5 + (1.1 if self.kind == "clouds" else 0.35) * clouds
-        share = share + 0.16 * clouds + 0.08 * grain
+        share = np.asarray(share + 0.16 * clouds, dtype=np.float32)
         first, second = (np.array(colour, np.float32)[:, None, None] for colour in self.colours)
-        return first + (second - first) * share.astype(np.float32)
+        ground = (second - first) * share
+        ground += first
+        return ground
 
 
 @dataclass(frozen=True)
 class Background:
-    """Everything of a scene that is not an object: texture, and clutter (100 units to the picture's side)."""
+    """Everything of a scene that is not its object: ground, clutter (100 units to the side), distractors."""
 
     texture: Texture
     clutter: tuple[Shape, ...]
     line: tuple[float, str] | None = None  # outline width and colour of the clutter
+    distractors: tuple[Placed, ...] = ()
 
-    def clutter_svg(self) -> str:
-        """The clutter as markup."""
-        return outlined("".join(shape.svg() for shape in self.clutter), self.line)
+    def svg(self) -> str:
+        """What lies on the ground, as markup."""
+        clutter = outlined("".join(shape.svg() for shape in self.clutter), self.line)
+        return clutter + "".join(thing.svg(f"d{k}") for k, thing in enumerate(self.distractors))
 
 
 def draw_background(rng: np.random.Generator, palette: Palette, style: Style) -> Background:
-    """A random ground in the palette's two ground colours, with loose clutter on it."""
+    """A random ground in the palette's two ground colours, with clutter and distractors on it."""
     kinds = style.background_textures
     texture = Texture(
         kind=kinds[int(rng.integers(len(kinds)))],
         colours=palette.ground,
         angle=2 * np.pi * rng.random(),
-        period=0.09 + 0.13 * rng.random(),
+        period=GROUND_PERIOD[0] + (GROUND_PERIOD[1] - GROUND_PERIOD[0]) * rng.random(),
         phase=rng.random(),
         noise=int(rng.integers(2**31)),
     )
     colours = (palette.main, palette.second, palette.accent, palette.light, palette.dark, palette.shade)
     pieces: list[Shape] = []
-    for _ in range(int(rng.integers(*CLUTTER_PIECES))):
+    for _ in range(int(rng.integers(CLUTTER[0], CLUTTER[1] + 1))):
         x, y, radius = 100 * rng.random(), 100 * rng.random(), 4 + 6.5 * rng.random()
         kind, turn = int(rng.integers(8)), 360 * rng.random()
         first, second = (colours[int(k)] for k in rng.integers(len(colours), size=2))
         pieces.extend(_piece(kind, x, y, radius, turn, first, second))
     line = (0.7 * style.line, palette.ink) if style.line else None
-    return Background(texture, tuple(pieces), line)
+    return Background(texture, tuple(pieces), line, draw_distractors(rng, palette, style))
 
 
 def _piece(
@@ -155,13 +160,7 @@ def _noise(
 ) -> Float[np.ndarray, "size size"]:
     """Smooth noise of about unit range: a random grid of so many cells a unit, interpolated."""
     grid = rng.random((PERIOD * rows, PERIOD * columns), np.float32) - np.float32(0.5)
-    above, below, down = _neighbours(size, field, rows)
-    left, right, across = _neighbours(size, field, columns)
-    lines = grid[above]
-    lines += down[:, None] * (grid[below] - lines)
-    noise = lines[:, left]
-    noise += across * (lines[:, right] - noise)
-    return noise
+    return _interpolation(size, field, rows) @ grid @ _interpolation(size, field, columns).T
 
 
 @lru_cache(maxsize=64)
@@ -171,9 +170,13 @@ def _places(size: int, field: float) -> Float[np.ndarray, " size"]:
 
 
 @lru_cache(maxsize=64)
-def _neighbours(size: int, field: float, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For every pixel along a side: the two grid points around it, and how far it is towards the second."""
+def _interpolation(size: int, field: float, cells: int) -> Float[np.ndarray, "size points"]:
+    """Weights that take a row of grid points, so many cells a unit, smoothly to the pixels of one side."""
     at = _places(size, field).astype(np.float64) * cells
     low = np.floor(at).astype(int)
     share = (at - low) ** 2 * (3 - 2 * (at - low))
-    return low % (PERIOD * cells), (low + 1) % (PERIOD * cells), share.astype(np.float32)
+    weights = np.zeros((size, PERIOD * cells), np.float32)
+    pixels = np.arange(size)
+    weights[pixels, low % (PERIOD * cells)] = 1 - share
+    weights[pixels, (low + 1) % (PERIOD * cells)] = share
+    return weights

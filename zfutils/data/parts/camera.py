@@ -9,9 +9,9 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
 
 from zfutils.data.parts.colours import Style
+from zfutils.data.parts.difficulty import BLUR, NOISE
 
 Planes = Float[np.ndarray, "3 size size"]
 Coverage = Float[np.ndarray, "size size"]
@@ -51,8 +51,8 @@ def draw_camera(rng: np.random.Generator, style: Style) -> Camera:
         shadow=0.25 + 0.3 * level[7],
         relief=0.5 + 0.5 * level[8],
         rim=style.rim,
-        blur=0.25 + 0.95 * level[9] ** 2,
-        noise=1.5 + 5.0 * level[10] ** 2,
+        blur=BLUR[0] + (BLUR[1] - BLUR[0]) * level[9] ** 2,
+        noise=NOISE[0] + (NOISE[1] - NOISE[0]) * level[10] ** 2,
         key=int(rng.integers(2**31)),
     )
 
@@ -73,21 +73,25 @@ def take(
         field: side of what is seen, in world units.
     """
     size = ground.shape[-1]
-    planes = np.ascontiguousarray(drawing.transpose(2, 0, 1), dtype=np.float32) * np.float32(1 / 255)
-    alpha = planes[3]
+    body, alpha = np.split(np.ascontiguousarray(drawing.transpose(2, 0, 1), dtype=np.float32), [3])
+    alpha = alpha[0] * np.float32(1 / 255)
     shade, relief = _shade_and_relief(alpha, camera.light, field)
-    ground = ground * (1 - np.float32(camera.shadow) * shade)
-    body = planes[:3] * (1 - np.float32(camera.relief) * relief)
     rim = np.float32(camera.rim) * (alpha - _eroded(alpha, max(1, round(RIM_WIDTH * size / field))))
-    body += rim * (1 - body)
-    picture = ground + alpha * (body - ground)
     across = np.linspace(-0.5, 0.5, size, dtype=np.float32) * np.float32(field)
-    gain = np.add.outer(camera.tilt[1] * across, camera.tilt[0] * across).astype(np.float32) + 1
-    picture *= gain * np.array(camera.cast, np.float32)[:, None, None] * np.float32(255 * camera.exposure)
+    gain = np.add.outer(camera.tilt[1] * across, camera.tilt[0] * across) + np.float32(1)
+    # what goes for all colours alike is worked out on single planes
+    drawn = gain * alpha
+    picture = ground * (np.float32(255) * (gain - drawn) * (1 - np.float32(camera.shadow) * shade))
+    body *= drawn * (1 - np.float32(camera.relief) * relief) * (1 - rim)
+    picture += body
+    picture += 255 * drawn * rim
+    picture *= np.array(camera.cast, np.float32)[:, None, None] * np.float32(camera.exposure)
     picture = _blurred(picture, camera.blur * size / field / 128)
     grain = np.random.default_rng((camera.key, size)).standard_normal((size, size), np.float32)
-    picture += grain * np.float32(camera.noise)
-    return np.ascontiguousarray(np.clip(picture, 0, 255).astype(np.uint8).transpose(1, 2, 0))
+    grain *= np.float32(camera.noise)
+    picture += grain
+    np.clip(picture, 0, 255, out=picture)
+    return np.ascontiguousarray(picture.astype(np.uint8).transpose(1, 2, 0))
 
 
 def _shade_and_relief(alpha: Coverage, light: tuple[float, float], field: float) -> tuple[Coverage, Coverage]:
@@ -95,36 +99,46 @@ def _shade_and_relief(alpha: Coverage, light: tuple[float, float], field: float)
 
     Both are smooth, so they are worked out on a grid of `COARSE` cells a world unit.
     """
-    cells = max(4, round(COARSE * field))
-    coverage = _resized(alpha, cells, Image.Resampling.BOX)
-    narrow, wide = _gaussian(cells, SHADOW_BLUR * COARSE), _gaussian(cells, RELIEF_BLUR * COARSE)
-    shadow = _resized(narrow @ coverage @ narrow.T, len(alpha), Image.Resampling.BICUBIC)
-    down, right = np.gradient(wide @ coverage @ wide.T, RELIEF_BLUR * COARSE)
-    slope = (-RELIEF * (light[0] * right + light[1] * down)).astype(np.float32)
-    step = SHADOW_REACH * len(alpha) / field
-    shadow = _shifted(shadow, round(light[0] * step), round(light[1] * step))
-    return shadow, _resized(slope, len(alpha), Image.Resampling.BICUBIC)
-
-
-def _resized(plane: Coverage, side: int, how: Image.Resampling) -> Coverage:
-    return np.asarray(Image.fromarray(plane).resize((side, side), how))
+    size, cells = len(alpha), max(4, round(COARSE * field))
+    coarse = _means(size, cells)
+    coverage = coarse @ alpha @ coarse.T
+    shadow = _spread(size, cells, SHADOW_BLUR * COARSE, slope=False)
+    bulge, slope = (_spread(size, cells, RELIEF_BLUR * COARSE, slope=k) for k in (False, True))
+    across, down = bulge @ coverage @ slope.T, slope @ coverage @ bulge.T
+    relief = np.float32(-RELIEF * light[0]) * across + np.float32(-RELIEF * light[1]) * down
+    step = SHADOW_REACH * size / field
+    cast = _shifted(shadow @ coverage @ shadow.T, round(light[0] * step), round(light[1] * step))
+    return cast, relief
 
 
 @lru_cache(maxsize=32)
-def _gaussian(cells: int, sigma: float) -> Float[np.ndarray, "cells cells"]:
-    """Weights of a Gaussian along one axis; what lies outside the picture counts as empty."""
-    distance = np.arange(cells)[:, None] - np.arange(cells)
-    return (np.exp(-0.5 * (distance / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))).astype(np.float32)
+def _means(size: int, cells: int) -> Float[np.ndarray, "cells size"]:
+    """Weights of the pixels along one side in the means over so many cells."""
+    ends = np.arange(cells + 1) * size / cells
+    low, high = np.arange(size), np.arange(1, size + 1)
+    shared = np.minimum(high, ends[1:, None]) - np.maximum(low, ends[:-1, None])
+    return (np.clip(shared, 0, None) * cells / size).astype(np.float32)
+
+
+@lru_cache(maxsize=32)
+def _spread(size: int, cells: int, sigma: float, *, slope: bool) -> Float[np.ndarray, "size cells"]:
+    """Weights of cells along one side in a Gaussian of `sigma` cells at each pixel, or in its slope.
+
+    What lies outside the picture counts as empty; the slope is per cell, over `sigma`.
+    """
+    pixels = (np.arange(size) + 0.5) * cells / size - 0.5
+    distance = (pixels[:, None] - np.arange(cells)) / sigma
+    weights = np.exp(-0.5 * distance**2) / (sigma * np.sqrt(2 * np.pi))
+    return (-distance / sigma**2 * weights if slope else weights).astype(np.float32)
 
 
 def _eroded(alpha: Coverage, reach: int) -> Coverage:
-    """The coverage less a border of `reach` pixels."""
-    size = len(alpha)
-    for axis in (0, 1):
-        padded = np.pad(alpha, [(reach, reach) if a == axis else (0, 0) for a in range(2)])
-        padded = np.moveaxis(padded, axis, 0)
-        least = np.minimum(padded[:size], padded[2 * reach :])
-        alpha = np.moveaxis(np.minimum(least, padded[reach : reach + size]), 0, axis)
+    """The coverage less a border of `reach` pixels; it goes on beyond the picture's edge."""
+    for _ in range(2):  # along columns, and back
+        least = alpha.copy()
+        np.minimum(least[reach:], alpha[:-reach], out=least[reach:])
+        np.minimum(least[:-reach], alpha[reach:], out=least[:-reach])
+        alpha = least.T
     return alpha
 
 
@@ -138,16 +152,19 @@ def _shifted(plane: Coverage, right: int, down: int) -> Coverage:
 
 
 def _blurred(picture: Planes, sigma: float) -> Planes:
-    """The picture through a Gaussian of at most a few pixels."""
+    """The picture through a Gaussian of at most a few pixels; it goes on beyond its edge."""
     reach = max(1, round(2.5 * sigma))
     weights = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
     weights = (weights / (2 * weights.sum() - 1)).astype(np.float32)
     size = picture.shape[-1]
     for axis in (1, 2):
-        margin = [(reach, reach) if a == axis else (0, 0) for a in range(3)]
-        padded = np.moveaxis(np.pad(picture, margin, mode="edge"), axis, 0)
-        blurred = weights[0] * padded[reach : reach + size]
+        edges = [np.take(picture, [end], axis).repeat(reach, axis) for end in (0, size - 1)]
+        padded = np.concatenate([edges[0], picture, edges[1]], axis)
+        views = [padded[:, k : k + size] if axis == 1 else padded[:, :, k : k + size]
+                 for k in range(2 * reach + 1)]  # fmt: skip
+        picture = weights[0] * views[reach]
         for k in range(1, reach + 1):
-            blurred += weights[k] * (padded[reach - k :][:size] + padded[reach + k :][:size])
-        picture = np.moveaxis(blurred, 0, axis)
+            pair = views[reach - k] + views[reach + k]
+            pair *= weights[k]
+            picture += pair
     return picture

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Rgb = tuple[float, float, float]
+from zfutils.data.parts.difficulty import CONTRAST
 
-CONTRAST = 0.24  # least difference in lightness between an object and its background
+Rgb = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Style:
     chroma: tuple[float, float]
     ground_lightness: tuple[float, float]  # of the background
     ground_chroma: tuple[float, float]
+    ground_step: tuple[float, float]  # difference in lightness of the background's two colours
     line: float  # outline width in object units (box side 100); 0 draws none
     rim: float  # how white the cut edge of what is drawn: 0 leaves it, 1 is paper
     object_textures: tuple[str, ...]
@@ -33,9 +34,10 @@ MAIN_STYLE = Style(
     chroma=(0.07, 0.17),
     ground_lightness=(0.32, 0.96),
     ground_chroma=(0.015, 0.1),
+    ground_step=(0.05, 0.35),
     line=0.0,
     rim=0.85,
-    object_textures=("plain", "plain", "stripes", "spots", "patches"),
+    object_textures=("plain", "plain", "stripes", "rings", "patches"),
     background_textures=("gradient", "clouds", "stripes", "checks", "dots", "waves", "planks"),
 )
 
@@ -45,6 +47,7 @@ HELD_OUT_STYLE = Style(
     chroma=(0.03, 0.085),
     ground_lightness=(0.66, 0.95),
     ground_chroma=(0.008, 0.04),
+    ground_step=(0.15, 0.5),
     line=2.6,
     rim=0.0,
     object_textures=("plain", "hatch", "hatch", "grid"),
@@ -98,7 +101,7 @@ def hexadecimal(colour: Rgb) -> str:
 
 
 def draw_palette(rng: np.random.Generator, style: Style) -> Palette:
-    """One palette of a style; the background's lightness keeps off the main colour's by `CONTRAST`."""
+    """One palette of a style; the ground's first colour keeps off the main one's lightness by `CONTRAST`."""
 
     def between(low: float, high: float) -> float:
         return low + (high - low) * rng.random()
@@ -118,7 +121,7 @@ def draw_palette(rng: np.random.Generator, style: Style) -> Palette:
     place = between(0, room_below + room_above)
     ground = darkest + place if place < room_below else lightness + CONTRAST + place - room_below
     ground_hue, ground_chroma = between(0, 360), between(*style.ground_chroma)
-    step = between(0.03, 0.08) * (1 if ground < 0.6 else -1)
+    step = between(*style.ground_step) * (1 if ground < 0.6 else -1)
     return Palette(
         main=hexadecimal(rgb(lightness, chroma, hue)),
         second=hexadecimal(rgb(second, 0.9 * chroma, partner)),

@@ -1,68 +1,38 @@
 """A scene: objects put on a background and seen by a camera, and what is known about the picture of it.
 
 Picture i of a split is a function of (seed, split, i) alone. The scene keeps its parts as markup, so it can
-be drawn again (moved, larger, on another ground), and its truth (masks, key points) comes from the same
-markup.
+be drawn again (moved, larger, on another ground, with nothing in front of its object), and its truth (masks,
+key points) comes from the same markup.
 """
 
 import io
 import math
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import resvg_py
-from jaxtyping import Bool, UInt8
-from PIL import Image
+from jaxtyping import Bool, Float, UInt8
+from PIL.PngImagePlugin import PngImageFile
 
-from zfutils.data.parts import catalogue, held_out_catalogue
+from zfutils.data.parts import catalogue
+from zfutils.data.parts import held_out as held_out_world
 from zfutils.data.parts.background import Background, draw_background
 from zfutils.data.parts.camera import Camera, draw_camera, take
 from zfutils.data.parts.catalogue import Category
-from zfutils.data.parts.colours import HELD_OUT_STYLE, MAIN_STYLE, Style, draw_palette
-from zfutils.data.parts.shapes import Part, Point, Sketch
+from zfutils.data.parts.colours import HELD_OUT_STYLE, MAIN_STYLE, Palette, Style, draw_palette
+from zfutils.data.parts.difficulty import BEYOND, HIDDEN_SCENES, JITTER, ROTATION, SMALLEST, STRETCH
+from zfutils.data.parts.hiding import draw_cover
+from zfutils.data.parts.placing import PlacedObject
+from zfutils.data.parts.shapes import Part, Sketch
 
 SPLITS = ("train", "validation", "test", "probe")
 SIZES = (32, 1024)  # pixels, smallest and largest picture
-AREA = (0.17, 0.27)  # share of the picture that an object covers, before the jitter of its parts
-SCALE = (0.5, 1.0)  # side of an object's box over the side of the picture
-ROTATION = 15.0  # degrees, either way
-STRETCH = (0.88, 1.12)  # width over height, against the drawing
-
-
-@dataclass(frozen=True)
-class PlacedObject:
-    """An object somewhere in the world: where its middle lies, how large its box is, and its parts."""
-
-    category: str
-    label: int
-    parts: tuple[Part, ...]
-    x: float  # of the middle, in world units: the picture is 0…1, y downwards
-    y: float
-    scale: float  # side of its box, in world units
-    rotation: float  # degrees, clockwise
-    stretch: float = 1.0  # width over height, at the same area
-    flipped: bool = False
-
-    def place(self, point: Point) -> Point:
-        """Object units (box side 100) to world units."""
-        turn, unit = math.radians(self.rotation), self.scale / 100
-        right = point[0] * unit * math.sqrt(self.stretch) * (-1 if self.flipped else 1)
-        down = point[1] * unit / math.sqrt(self.stretch)
-        return (
-            self.x + right * math.cos(turn) - down * math.sin(turn),
-            self.y + right * math.sin(turn) + down * math.cos(turn),
-        )
-
-    def transform(self) -> str:
-        """The same as SVG, in a document of 100 units to the world's one."""
-        wide, high = self.scale * math.sqrt(self.stretch), self.scale / math.sqrt(self.stretch)
-        wide = -wide if self.flipped else wide
-        return (
-            f"translate({100 * self.x:.4f} {100 * self.y:.4f}) rotate({self.rotation:.3f}) "
-            f"scale({wide:.5f} {high:.5f})"
-        )
+USUAL_AREA = 0.45  # share of its box that an object covers; one that covers less has a larger box
+GRID = 28  # cells along a box's side, on which the cover of an object is measured
 
 
 @dataclass(frozen=True)
@@ -101,14 +71,15 @@ class Scene:
         """
         if not scale > 0:
             raise ValueError(f"scale is {scale}; it must be above 0")
-        objects = tuple(
-            replace(o, x=o.x + dx, y=o.y + dy, scale=o.scale * scale, rotation=o.rotation + rotation)
-            for o in self.objects
-        )
+        objects = tuple(o.moved(dx, dy, scale, rotation) for o in self.objects)
         return replace(self, objects=objects)
 
+    def uncovered(self) -> "Scene":
+        """The scene without what lies in front of its objects."""
+        return replace(self, objects=tuple(replace(o, cover=()) for o in self.objects))
+
     def with_background(self, background: Background) -> "Scene":
-        """The same objects and camera before another background: that of another scene, for instance."""
+        """The same objects and camera before another background, with the distractors that it has."""
         return replace(self, background=background)
 
     def render(self, size: int, *, field: float = 1.0) -> UInt8[np.ndarray, "size size 3"]:
@@ -127,14 +98,15 @@ class Scene:
         return take(self.camera, self.background.texture.draw(size, field), drawing, field=field)
 
     def render_background(self, size: int, *, field: float = 1.0) -> UInt8[np.ndarray, "size size 3"]:
-        """The picture as it would be without its objects: ground, clutter, the same camera."""
+        """The picture as it would be without its objects: ground, clutter, distractors, the same camera."""
         return replace(self, objects=()).render(size, field=field)
 
     def probe(self, size: int, *, field: float = 1.0, of: int = 0) -> ProbeSample:
         """The picture with the truth about object number `of`, as far as it shows.
 
         Masks have crisp edges and hold what is seen: where parts lie over each other, the front one has the
-        pixel. A key point is visible if the pixel under it belongs to its part.
+        pixel, and none has it where something lies in front of the object. A key point is visible if the
+        pixel under it belongs to its part.
         """
         masks, key_points = self.part_masks(size, field=field, of=of), {}
         chosen = self.objects[of]
@@ -157,39 +129,37 @@ class Scene:
         return {part.name: identities == before + k + 1 for k, part in enumerate(self.objects[of].parts)}
 
     def _document(self, size: int, field: float) -> str:
-        objects = "".join(
-            f'<g transform="{o.transform()}">{"".join(p.svg(f"c{n}-{k}") for k, p in enumerate(o.parts))}</g>'
-            for n, o in enumerate(self.objects)
-        )
-        return _document(size, field, self.background.clutter_svg() + objects)
+        objects = "".join(o.svg(f"o{n}") for n, o in enumerate(self.objects))
+        return _document(size, field, self.background.svg() + objects)
 
     def _identities(self, size: int, field: float) -> UInt8[np.ndarray, "size size"]:
-        """Number of the part seen at each pixel, counted through all objects from 1; 0 is background."""
-        drawn, number = "", 0
+        """Number of the part seen at each pixel, counted through all objects from 1; 0 is none."""
+        drawn, first = "", 1
         for placed in self.objects:
-            flat = ""
-            for part in placed.parts:
-                number += 1
-                flat += part.flat(f"#0000{number:02x}")
-            drawn += f'<g transform="{placed.transform()}">{flat}</g>'
+            drawn += placed.flat(first)
+            first += len(placed.parts)
         return _rasterised(_document(size, field, drawn), crisp=True)[..., 2]
 
 
 def categories(held_out: bool = False) -> tuple[Category, ...]:
-    """The sixteen categories of the main networks, or the eight held out for transfer."""
-    return held_out_catalogue.CATEGORIES if held_out else catalogue.CATEGORIES
+    """The categories of the main networks, or those held out for transfer."""
+    return held_out_world.CATEGORIES if held_out else catalogue.CATEGORIES
 
 
-def scene(split: str, index: int, *, seed: int = 0, held_out: bool = False) -> Scene:
+def scene(
+    split: str, index: int, *, seed: int = 0, held_out: bool = False, smallest: float = SMALLEST
+) -> Scene:
     """Scene number `index` of a split; its label is `index` modulo the number of categories.
 
     Args:
         split: one of `SPLITS`.
         index: 0 or more.
         seed: of the whole world.
-        held_out: draw the eight held-out categories, in their own style.
+        held_out: draw the held-out categories, in their own style.
+        smallest: side of an object's box, at least, over the side of the picture; above 0, at most 1.
     """
     check_stream(split, seed)
+    check_smallest(smallest)
     if operator.index(index) < 0:
         raise ValueError(f"index is {index}; it must be 0 or more")
     chosen = categories(held_out)
@@ -202,46 +172,78 @@ def scene(split: str, index: int, *, seed: int = 0, held_out: bool = False) -> S
     )
     palette = draw_palette(surroundings, style)
     background, camera = draw_background(surroundings, palette, style), draw_camera(surroundings, style)
-    pose = surroundings.random(6).tolist()
-    rotation, stretch = ROTATION * (2 * pose[3] - 1), STRETCH[0] + (STRETCH[1] - STRETCH[0]) * pose[4]
-    sketch = Sketch(drawing, palette, style)
+    pose = surroundings.random(7).tolist()
+    sketch = Sketch(drawing, palette, style, jitter=JITTER)
     category.draw(sketch)
-    area = AREA[0] + (AREA[1] - AREA[0]) * pose[0]
-    scale = min(max(math.sqrt(area / _reference_area(category, style)), SCALE[0]), SCALE[1])
-    x, y = (
-        0.5 + max(0.0, 1.02 - side) * (where - 0.5)
-        for side, where in zip(_extent(scale, rotation, stretch), pose[1:3], strict=True)
-    )
+    outline = _outline(category, style)
+    side = smallest + (1 - smallest) * pose[0]
     placed = PlacedObject(
         category=category.name,
         label=label,
         parts=tuple(sketch.parts),
-        x=x,
-        y=y,
-        scale=scale,
-        rotation=rotation,
-        stretch=stretch,
+        x=0.0,
+        y=0.0,
+        scale=min(max(side * math.sqrt(USUAL_AREA / outline.area), smallest), 1.0),
+        rotation=ROTATION * (2 * pose[3] - 1),
+        stretch=STRETCH[0] + (STRETCH[1] - STRETCH[0]) * pose[4],
         flipped=category.faces_either_way and pose[5] < 0.5,
+        cover=_cover(surroundings, sketch.parts, palette, style) if pose[6] < HIDDEN_SCENES else (),
     )
-    return Scene((placed,), background, camera)
+    across, down = (
+        _anywhere(reached, where) for reached, where in zip(outline.reach(placed), pose[1:3], strict=True)
+    )
+    return Scene((placed.moved(across, down, 1.0, 0.0),), background, camera)
 
 
-def _extent(scale: float, rotation: float, stretch: float) -> tuple[float, float]:
-    """Width and height of an object's turned box, in world units."""
-    cos, sin = abs(math.cos(math.radians(rotation))), abs(math.sin(math.radians(rotation)))
-    wide, high = scale * math.sqrt(stretch), scale / math.sqrt(stretch)
-    return cos * wide + sin * high, sin * wide + cos * high
+def _anywhere(reached: Float[np.ndarray, " points"], where: float) -> float:
+    """A shift along one axis after which an object reaches beyond the picture by `BEYOND` at most.
+
+    Args:
+        reached: places of an object along the axis, world units.
+        where: 0 as far to the low end as may be, 1 to the high end.
+    """
+    low, high = float(reached.min()), float(reached.max())
+    room = max(0.0, 1 - (high - low)) + 2 * BEYOND * (high - low)
+    return 0.5 - (low + high) / 2 + room * (where - 0.5)
+
+
+class _Outline(NamedTuple):
+    """What an object reaches, measured on the drawing without jitter."""
+
+    area: float  # share of the box
+    points: Float[np.ndarray, "2 points"]  # the farthest in every direction, object units
+
+    def reach(self, placed: PlacedObject) -> Float[np.ndarray, "2 points"]:
+        """Where these points of an object that stands at (0, 0) lie, in world units."""
+        return np.array([placed.place((1, 0)), placed.place((0, 1))]).T @ self.points
 
 
 @cache
-def _reference_area(category: Category, style: Style) -> float:
-    """Share of its box that an object covers, measured on the drawing without jitter."""
+def _outline(category: Category, style: Style) -> _Outline:
     rng = np.random.default_rng(0)
     sketch = Sketch(rng, draw_palette(rng, style), style, jitter=0.0)
     category.draw(sketch)
-    flat = "".join(part.flat("#000000") for part in sketch.parts)
-    document = _document(128, 1.2, f'<g transform="translate(50 50)">{flat}</g>')
-    return float((_rasterised(document, crisp=True)[..., 3] > 0).mean() * 1.2**2)
+    points = _silhouette(sketch.parts, 128)
+    turns = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    farthest = np.unique(np.argmax(points @ np.stack([np.cos(turns), np.sin(turns)]), axis=0))
+    return _Outline(len(points) / 128**2, points[farthest].T)
+
+
+def _silhouette(parts: Sequence[Part], cells: int) -> Float[np.ndarray, "points 2"]:
+    """Points of a grid of so many cells along the side of the box that an object covers; object units."""
+    flat = "".join(part.flat("#000000") for part in parts)
+    document = _document(cells, 1.0, f'<g transform="translate(50 50)">{flat}</g>')
+    rows, columns = np.nonzero(_rasterised(document, crisp=True)[..., 3])
+    return (np.stack([columns, rows], axis=1) + 0.5) * (100 / cells) - 50
+
+
+def _cover(
+    rng: np.random.Generator, parts: Sequence[Part], palette: Palette, style: Style
+) -> tuple[Part, ...]:
+    """Something in front of an object, in colours of its own or in those of the ground."""
+    colours = replace(draw_palette(rng, style), ground=palette.ground)
+    key_points = np.array([part.key_point for part in parts])
+    return draw_cover(rng, _silhouette(parts, GRID), key_points, colours, style)
 
 
 def _document(size: int, field: float, drawn: str) -> str:
@@ -259,7 +261,7 @@ def _rasterised(document: str, *, crisp: bool) -> UInt8[np.ndarray, "size size 4
         skip_system_fonts=True,
         shape_rendering="crisp_edges" if crisp else "geometric_precision",
     )
-    return np.asarray(Image.open(io.BytesIO(png)))
+    return np.asarray(PngImageFile(io.BytesIO(png)))
 
 
 def check_stream(split: str, seed: int) -> None:
@@ -268,6 +270,12 @@ def check_stream(split: str, seed: int) -> None:
         raise ValueError(f"split is {split!r}; allowed are {', '.join(SPLITS)}")
     if operator.index(seed) < 0:
         raise ValueError(f"seed is {seed}; it must be 0 or more")
+
+
+def check_smallest(smallest: float) -> None:
+    """Refuse a smallest side that no object in a picture can have."""
+    if not 0 < smallest <= 1:
+        raise ValueError(f"smallest is {smallest}; it must be above 0 and at most 1")
 
 
 def check_picture(size: int, field: float) -> None:

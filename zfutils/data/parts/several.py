@@ -1,9 +1,10 @@
 """Scenes of several held-out objects, for what a network makes of more than one thing (chapter 9).
 
 Zeiler & Fergus 2013, §5.2 (Table 6), lay their weaker result on PASCAL VOC to its scenes of several objects,
-where ImageNet has one, centred. Here two to four of the eight held-out categories lie side by side on one
-ground, each drawn as in a picture of its own, smaller. The ground is the lightest of those that the objects
-came with: a held-out object is darker than its own ground by a set contrast, so it is on this one too.
+where ImageNet has one, centred. Here two to four of the held-out categories lie side by side on one ground,
+each drawn as in a picture of its own, smaller and with nothing in front of it. The ground is the lightest of
+those that the objects came with: a held-out object is darker than the first colour of its own ground by a set
+contrast, so it is on this one too.
 """
 
 import operator
@@ -20,11 +21,9 @@ SHRINK = {2: 0.76, 3: 0.66, 4: 0.58}  # of an object's size, against a picture o
 LEAST = 0.33  # side of an object's box over the side of the picture: 32 px of 96
 GIVE = 0.97  # of an object's size, where there is no room
 HIDDEN = 0.05  # largest share of an object that the others may hide
-INDIVIDUALS = (
-    1 << 24
-)  # number of the first scene that objects are taken from; pictures of one object stop below
+FIRST_ROUND = 1 << 20  # of the scenes that objects are taken from, each with one scene per category
 LAYOUTS = 64  # drawn at once
-DRAWING = 1  # raised by hand whenever scenes change here
+DRAWING = 2  # raised by hand whenever scenes change here
 
 
 class SeveralParts:
@@ -37,8 +36,9 @@ class SeveralParts:
         seed: of the whole world.
         field: side of what is seen over the side of the ordinary picture (see `Scene.render`).
 
-    An `ImageSource`. `present` is int8 (n, 8), 1 where a category is in the picture and 0 where it is not; in
-    every eight pictures in turn, every category is there equally often. `labels` is the first object's.
+    An `ImageSource`. `present` is int8 (n, classes), 1 where a category is in the picture and 0 where it is
+    not; in every turn of as many pictures as there are categories, each is there equally often. `labels` is
+    the first object's.
     """
 
     def __init__(self, split: str, *, n: int, size: int, seed: int = 0, field: float = 1.0) -> None:
@@ -83,22 +83,22 @@ class SeveralParts:
         taken = [
             scene(
                 self.split,
-                INDIVIDUALS + classes * (most * index + place) + label,
+                classes * (FIRST_ROUND + most * index + place) + label,
                 seed=self.seed,
                 held_out=True,
             )
             for place, label in enumerate(self._labels(index))
         ]
-        placed = _side_by_side(self._rng(index, 0), [s.objects[0] for s in taken])
+        placed = _side_by_side(self._rng(index, 0), [s.uncovered().objects[0] for s in taken])
         lightest = max(taken, key=lambda s: sum(s.background.texture.colours[0]))
         return replace(lightest, objects=placed)
 
     def _rng(self, number: int, stream: int) -> np.random.Generator:
-        # A scene's own streams have 0 or 1 in the place of the 2.
+        # A scene's own streams have 0 or 1, for its world, in the place of the 2.
         return np.random.default_rng((self.seed, SPLITS.index(self.split), number, 2, stream))
 
     def _labels(self, index: int) -> list[int]:
-        """The categories in picture `index`; a turn of eight pictures has them by shifts of one choice."""
+        """The categories in picture `index`; a turn of pictures has them by shifts of one choice."""
         classes = len(self.classes)
         turn = index // classes
         others = 1 + self._rng(turn, 1).permutation(classes - 1)[: COUNTS[turn % len(COUNTS)] - 1]

@@ -13,6 +13,8 @@ import numpy as np
 from zfutils.data.parts.colours import Palette, Style
 
 Point = tuple[float, float]
+UNITS = 'gradientUnits="userSpaceOnUse"'
+CRISP = 'stroke="none" shape-rendering="crispEdges"'
 
 
 @dataclass(frozen=True)
@@ -28,26 +30,38 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Paint:
+    """What a texture is painted with: an SVG gradient, which costs a quarter of shapes that are clipped."""
+
+    element: str  # linearGradient or radialGradient
+    attributes: str
+    stops: str
+
+    def svg(self, key: str) -> str:
+        """The definition under an identifier."""
+        return f'<{self.element} id="{key}" {self.attributes}>{self.stops}</{self.element}>'
+
+
+@dataclass(frozen=True)
 class Part:
-    """A named part: shapes from back to front, a texture clipped to the first, and its key point."""
+    """A named part: shapes from back to front, a texture painted over the first, and its key point."""
 
     name: str
     shapes: tuple[Shape, ...]
     key_point: Point
-    texture: Shape | None = None
+    texture: tuple[Paint, ...] = ()
     line: tuple[float, str] | None = None  # outline width and colour
 
-    def svg(self, clip: str) -> str:
-        """The part in its colours; `clip` is an identifier nothing else in the document uses."""
+    def svg(self, key: str) -> str:
+        """The part in its colours; `key` is an identifier nothing else in the document uses."""
         first, *rest = self.shapes
-        drawn = first.svg()
-        if self.texture is not None:
-            drawn += (
-                f'<clipPath id="{clip}">{first.outline}/></clipPath>'
-                f'<g clip-path="url(#{clip})" stroke="none">{self.texture.svg()}</g>'
-            )
-            if self.line:
-                drawn += first.svg("none")
+        if self.texture:
+            drawn = f'{first.outline} fill="{first.colour}" stroke="none"/>'
+            for n, paint in enumerate(self.texture):  # whose edge is faint: crisp, since that is faster
+                drawn += f'{paint.svg(f"{key}-{n}")}{first.outline} fill="url(#{key}-{n})" {CRISP}/>'
+            drawn += first.svg("none") if self.line else ""
+        else:
+            drawn = first.svg()
         drawn += "".join(shape.svg() for shape in rest)
         return outlined(drawn, self.line)
 
@@ -97,6 +111,16 @@ def discs(centres: Iterable[tuple[float, float, float]]) -> str:
     return path("".join(_circle(x, y, r) for x, y, r in centres))
 
 
+def annulus(x: float, y: float, outer: float, inner: float) -> str:
+    """A ring about (x, y) with a hole in it, as one shape."""
+    return path(_circle(x, y, outer) + _circle(x, y, inner, hole=True))
+
+
+def placed(outline: str, x: float, y: float, turn: float) -> str:
+    """An outline drawn about the origin, turned clockwise by degrees there and put at (x, y)."""
+    return f'{outline} transform="translate({x:.2f} {y:.2f}) rotate({turn:.1f})"'
+
+
 def ring_of(count: int, radius: float, phase: float = 0.0, centre: Point = (0.0, 0.0)) -> list[Point]:
     """`count` points evenly on a circle, the first `phase` degrees clockwise from the top."""
     angles = [math.radians(phase + 360 * k / count) for k in range(count)]
@@ -121,6 +145,7 @@ class Sketch:
         self.gaze = (self.spread(0.16), self.spread(0.16))
         self.pupil = self.about(0.56, 0.18)
         self.hub = self.about(0.46, 0.2)
+        self.lit = self.chance(0.6)  # whether windows are light
         kinds = style.object_textures
         self.texture_kind = kinds[int(rng.integers(len(kinds)))] if jitter else "plain"
 
@@ -138,7 +163,7 @@ class Sketch:
 
     def add(self, name: str, at: Point, *shapes: Shape, textured: bool = False) -> None:
         """Put a part on top of those drawn so far; `at` is its key point."""
-        texture = self._texture() if textured else None
+        texture = self._texture() if textured else ()
         line = (self.style.line, self.palette.ink) if self.style.line else None
         self.parts.append(Part(name, shapes, at, texture, line))
 
@@ -161,11 +186,15 @@ class Sketch:
         self.eye("left eye", -apart, y, radius, tall=tall)
         self.eye("right eye", apart, y, radius, tall=tall)
 
+    def pair(self, kind: str, *shapes: Shape, at: Point) -> None:
+        """A part on either side: the shapes of the right one, and their mirror image."""
+        mirrored = (Shape(_mirrored(shape.outline), shape.colour) for shape in shapes)
+        self.add(f"left {kind}", (-at[0], at[1]), *mirrored)
+        self.add(f"right {kind}", at, *shapes)
+
     def ears(self, *shapes: Shape, at: Point) -> None:
         """A pair of ears: the shapes of the right one, and their mirror image."""
-        for name, side in (("left ear", -1), ("right ear", 1)):
-            drawn = shapes if side > 0 else [Shape(_mirrored(s.outline), s.colour) for s in shapes]
-            self.add(name, (side * at[0], at[1]), *drawn)
+        self.pair("ear", *shapes, at=at)
 
     def wheel(self, name: str, x: float, y: float, radius: float) -> None:
         """A wheel: tyre, rim, hub."""
@@ -178,34 +207,48 @@ class Sketch:
             Shape(ellipse(x, y, radius * 0.55 * self.hub), self.palette.accent),
         )
 
-    def _texture(self) -> Shape | None:
-        """Stripes, spots, patches, hatching or a grid over the whole box, in the shade of the main colour."""
-        rng, kind = self.rng, self.texture_kind
+    def _texture(self) -> tuple[Paint, ...]:
+        """Stripes, rings, patches, hatching or a grid, in the shade of the main colour."""
+        rng, kind, shade = self.rng, self.texture_kind, self.palette.shade
         turn = 180 * rng.random()
         if kind == "stripes":
-            period = 12 + 10 * rng.random()
-            spans = np.arange(-72, 72, period)
-            outline = rectangles((-75, a, 75, a + 0.45 * period) for a in spans)
-        elif kind == "spots":
-            step, radius = 18 + 7 * rng.random(), 4 + 2.5 * rng.random()
-            rows = np.arange(-60, 61, step)
-            outline = discs((x + (k % 2) * step / 2, y, radius) for k, y in enumerate(rows) for x in rows)
-        elif kind == "patches":
-            outline = discs(zip(*rng.uniform(-45, 45, (2, 5)), rng.uniform(8, 17, 5), strict=True))
-        elif kind == "hatch":
-            outline = rectangles((-75, a, 75, a + 1.6) for a in np.arange(-72, 72, 6.5))
-        elif kind == "grid":
-            lines = np.arange(-72, 72, 11.0)
-            rows, columns = ((-75, a, 75, a + 1.8) for a in lines), ((a, -75, a + 1.8, 75) for a in lines)
-            outline = rectangles([*rows, *columns])
-        else:
-            return None
-        return Shape(f'{outline} transform="rotate({turn:.1f})"', self.palette.shade)
+            return (_stripes(12 + 10 * rng.random(), 0.45, turn, shade),)
+        if kind == "rings":
+            centre = ring_of(1, 30 + 25 * rng.random(), 2 * turn)[0]
+            return (_rings(centre, 11 + 8 * rng.random(), 0.45, "repeat", shade),)
+        if kind == "patches":
+            x, y, r = rng.uniform(-32, 32, 3), rng.uniform(-32, 32, 3), rng.uniform(9, 19, 3)
+            blots = zip(x.tolist(), y.tolist(), r.tolist(), strict=True)
+            return tuple(_rings((a, b), c, 0.93, "pad", shade) for a, b, c in blots)
+        if kind == "hatch":
+            return (_stripes(6.5, 0.25, turn, shade),)
+        if kind == "grid":
+            return tuple(_stripes(11.0, 0.17, turn + quarter, shade) for quarter in (0, 90))
+        return ()
 
 
-def _circle(x: float, y: float, r: float) -> str:
-    """A circle as the commands of a closed curve."""
-    arc = f"a{r:.2f} {r:.2f} 0 1 0"
+def _stripes(period: float, share: float, turn: float, colour: str) -> Paint:
+    """Stripes over `share` of a period, turned clockwise by degrees."""
+    line = f'x1="0" y1="0" x2="0" y2="{period:.2f}" gradientTransform="rotate({turn:.1f})"'
+    return Paint("linearGradient", f'{UNITS} {line} spreadMethod="repeat"', _stops(period, share, colour))
+
+
+def _rings(centre: Point, period: float, share: float, beyond: str, colour: str) -> Paint:
+    """Rings over `share` of a period about a centre, or ("pad") the innermost of them alone: a disc."""
+    circle = f'cx="{centre[0]:.1f}" cy="{centre[1]:.1f}" r="{period:.2f}"'
+    return Paint("radialGradient", f'{UNITS} {circle} spreadMethod="{beyond}"', _stops(period, share, colour))
+
+
+def _stops(period: float, share: float, colour: str) -> str:
+    """A colour from a little after the start of a period over a share of it, its edges a little soft."""
+    soft = 0.5 / period
+    stops = ((0, 1), (share, 1), (share + soft, 0), (1 - soft, 0), (1, 0 if share > 0.9 else 1))
+    return "".join(f'<stop offset="{at:.3f}" stop-color="{colour}" stop-opacity="{on}"/>' for at, on in stops)
+
+
+def _circle(x: float, y: float, r: float, *, hole: bool = False) -> str:
+    """A circle as the commands of a closed curve; the other way round it is a hole in what lies around."""
+    arc = f"a{r:.2f} {r:.2f} 0 1 {int(hole)}"
     return f"M{x - r:.2f} {y:.2f}{arc} {2 * r:.2f} 0{arc} {-2 * r:.2f} 0Z"
 
 

@@ -4,6 +4,9 @@ A network is called by its base and its row of Table 3, "krizhevsky: without lay
 with one recipe from the same seeds; its effect is its error minus that of the base's row "none", over seeds
 and pictures (`effects`). The claims of chapter 8 are weighted sums of the rows' errors, which can be
 taken of the paper's numbers too.
+
+What is known of the networks is their outcomes by name and seed. A row without any was not run yet; two rows
+are compared on the seeds that both have.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,10 +16,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import steps_taken
 from zfutils.experiments.ablation.effects import (
     POINTS,
+    Effect,
     Runs,
     differences,
     over_seeds,
@@ -26,11 +29,11 @@ from zfutils.experiments.ablation.effects import (
 )
 from zfutils.experiments.ablation.ensembles import KINDS, ranks
 from zfutils.nets.zoo import ROWS
-from zfutils.runtime.devices import to_host
 from zfutils.stats.intervals import Interval, where_enough
-from zfutils.training.checkpoints import Trained
-from zfutils.training.evaluation import Scores, evaluate
+from zfutils.training.outcomes import Outcome, origin
 from zfutils.training.trainer import held_out_rows
+
+Outcomes = Mapping[str, Mapping[int, Outcome]]  # by name and seed
 
 BASE = "none"
 NAMES = tuple(f"{base}: {row}" for base, rows in ROWS.items() for row in rows)
@@ -53,25 +56,49 @@ ONE_CROP: dict[str, dict[str, float]] = {
 OVERFITTING: dict[str, float] = {WIDEST: 1, ZFNET: -1}
 
 
-def trained_on(runs: Runs, networks: Mapping[int, Trained]) -> dict[int, Scores]:
-    """Of what a network says of the training pictures, that on those it learnt from.
+def shared(networks: Outcomes, names: Iterable[str]) -> dict[str, dict[int, Outcome]]:
+    """Some networks, each with the seeds that all of them have.
 
-    The share that was held out to watch the training was never learnt from, and would pass some of the
-    validation error off as training error.
+    Raises:
+        ValueError: a name that is no row of Table 3.
+    """
+    chosen = {name: networks.get(_known(name), {}) for name in names}
+    seeds = set.intersection(*map(set, chosen.values()))
+    return {name: {seed: own[seed] for seed in sorted(seeds)} for name, own in chosen.items()}
+
+
+def not_run(networks: Outcomes, names: Iterable[str]) -> list[str]:
+    """Those of some networks that were not run yet from any seed."""
+    return [name for name in names if not networks.get(name)]
+
+
+def answers(networks: Outcomes, crops: int = 1) -> dict[str, Runs]:
+    """What networks answer, by name and seed, from the centre crop or averaged over ten."""
+    return {name: {s: one.answers[crops] for s, one in runs.items()} for name, runs in networks.items()}
+
+
+def effect(
+    networks: Outcomes, weights: Mapping[str, float], *, crops: int = 1, seed: int = 0
+) -> Effect | None:
+    """A weighted sum of validation errors over the seeds that all its networks have (points).
 
     Args:
-        runs: scores of all training pictures, in their order, by seed.
-        networks: whose they are, by seed.
+        networks: by name and seed.
+        weights: by name; 1 and −1 for a difference.
+        crops: that the networks were asked with.
+        seed: of the resampling.
+
+    Returns:
+        None where a network was not run yet, or from too few seeds for an interval.
     """
-    found = {}
-    for seed, scores in runs.items():
-        share = networks[seed].record["identity"]["training"]["held_out"]
-        learnt = to_host(held_out_rows(len(scores.labels), share)[0])
-        found[seed] = Scores(scores.probabilities[learnt], scores.labels[learnt])
-    return found
+    own = shared(networks, weights)
+    if not_run(own, weights):
+        return None
+    values = differences(answers(own, crops), weights)
+    return where_enough(over_seeds_and_pictures, values, seed=seed)
 
 
-def costs(networks: Mapping[str, Mapping[int, Trained]], *, pictures: int) -> pd.DataFrame:
+def costs(networks: Outcomes, *, pictures: int) -> pd.DataFrame:
     """What each network has and what its training took.
 
     Args:
@@ -80,123 +107,114 @@ def costs(networks: Mapping[str, Mapping[int, Trained]], *, pictures: int) -> pd
 
     Returns:
         One row for each network: name, seed, layers (with weights), parameters, multiply_adds (a picture,
-        forward), epochs, flat (whether the training loss ended it), pictures (seen in training) and seconds.
+        forward), epochs, ended (whether its training had), pictures (seen in training), seconds and published
+        (whether its outcome is a published one).
     """
     rows = []
-    for name, seeds in networks.items():
-        for seed, one in sorted(seeds.items()):
-            recipe, epochs = one.record["identity"]["training"], one.record["epochs"]
-            learnt = len(held_out_rows(pictures, recipe["held_out"])[0])
-            steps = steps_taken(learnt, batch=recipe["batch"], epochs=epochs)
-            size = {"layers": len(one.spec.layers), "parameters": one.spec.parameters}
-            size |= {"multiply_adds": one.spec.multiply_adds, "epochs": epochs}
-            took = {"pictures": steps * min(recipe["batch"], learnt), "seconds": one.record["seconds"]}
-            rows.append({"name": name, "seed": seed} | size | {"flat": one.ended_flat} | took)
+    for name, seed, one in _each(networks):
+        recipe, epochs = one.identity["training"], one.made["epochs"]
+        learnt = len(held_out_rows(pictures, recipe["held_out"])[0])
+        steps = steps_taken(learnt, batch=recipe["batch"], epochs=epochs)
+        size = {"layers": len(one.spec.layers), "parameters": one.spec.parameters}
+        size |= {"multiply_adds": one.spec.multiply_adds, "epochs": epochs}
+        took = {"pictures": steps * min(recipe["batch"], learnt), "seconds": one.seconds}
+        ending = {"ended": one.ended.ended, "published": one.published}
+        rows.append({"name": name, "seed": seed} | size | ending | took)
     return pd.DataFrame(rows)
 
 
-def by_seed(validation: Mapping[str, Runs], training: Mapping[str, Runs]) -> pd.DataFrame:
+def by_seed(networks: Outcomes) -> pd.DataFrame:
     """The top-1 errors of every network (points): name, base, row, seed, validation, train."""
     rows = []
-    for name in validation:
+    for name, seed, one in _each(networks):
         base, row = _parts(name)
-        errors = {"validation": validation[name], "train": _known(training, name)}
-        values = {split: POINTS * wrong(runs).mean(1) for split, runs in errors.items()}
-        for i, seed in enumerate(_same_seeds(name, *errors.values())):
-            each = {split: float(value[i]) for split, value in values.items()}
-            rows.append({"name": name, "base": base, "row": row, "seed": seed} | each)
+        errors = {"validation": POINTS * one.answers[1].error(), "train": POINTS * one.training_error}
+        rows.append({"name": name, "base": base, "row": row, "seed": seed} | errors)
     return pd.DataFrame(rows)
 
 
-def table_3(
-    validation: Mapping[str, Runs], training: Mapping[str, Runs], spent: pd.DataFrame, *, seed: int = 0
-) -> pd.DataFrame:
-    """Table 3: every row of both networks, means over seeds.
+def table_3(networks: Outcomes, spent: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """Table 3: every row of both networks that was run, means over seeds.
 
     Args:
-        validation: one-crop scores of the validation pictures, by name and seed.
-        training: the same of the pictures learnt from.
-        spent: as `costs` gives it.
+        networks: by name and seed.
+        spent: as `costs` gives it, of the same networks.
         seed: of the resampling.
 
     Returns:
         One row for each name: name, base, row, seeds; train, train_low, train_high (seeds by t) and
-        validation, validation_low, validation_high (seeds and pictures) top-1, points; top2, top5; layers,
-        parameters, multiply_adds, epochs (mean), pictures (mean), seconds (mean), under_trained (how many
-        seeds had not become flat). NaN where there are too few seeds or classes.
+        validation, validation_low, validation_high (seeds and pictures) top-1, points, one crop; top2, top5;
+        layers, parameters, multiply_adds, epochs (mean), pictures (mean), seconds (mean), under_trained (how
+        many trainings had not ended) and scores (whose they are, in words). NaN where there are too few seeds
+        or classes.
 
     Raises:
-        ValueError: a name that is no row of the table or of which one of the three is missing, or seeds
-            that do not match.
+        ValueError: a name that is no row of the table.
     """
     rows = []
-    for name, runs in validation.items():
+    for name, runs in networks.items():
         base, row = _parts(name)
-        seeds = _same_seeds(name, runs, _known(training, name))
-        own = spent[spent["name"] == name]
-        if sorted(own["seed"]) != seeds:
-            raise ValueError(
-                f"{name!r} has the seeds {seeds} and the costs of {sorted(own['seed'])}; each is needed"
-            )
-        of_validation, of_training = POINTS * wrong(runs), POINTS * wrong(training[name]).mean(1)
-        found = {"name": name, "base": base, "row": row, "seeds": len(seeds)}
+        if not runs:
+            continue
+        own, asked = spent[spent["name"] == name], answers({name: runs})[name]
+        of_validation, of_training = POINTS * wrong(asked), _training_errors(runs)
+        found = {"name": name, "base": base, "row": row, "seeds": len(runs)}
         effects_of = {
             "train": where_enough(over_seeds, of_training),
             "validation": where_enough(over_seeds_and_pictures, of_validation, seed=seed),
         }
         for split, mean in (("train", of_training.mean()), ("validation", of_validation.mean())):
-            effect = effects_of[split]
-            found |= _measured(split, mean, effect and within(effect.interval))
-        shown = ranks(runs[seeds[0]].probabilities.shape[1])
-        found |= {f"top{k}": POINTS * wrong(runs, k=k).mean() if k in shown else np.nan for k in (2, 5)}
+            measured = effects_of[split]
+            found |= _measured(split, mean, measured and within(measured.interval))
+        shown = ranks(next(iter(asked.values())).classes)
+        found |= {f"top{k}": POINTS * wrong(asked, k=k).mean() if k in shown else np.nan for k in (2, 5)}
         found |= {column: own[column].iloc[0] for column in ("layers", "parameters", "multiply_adds")}
         found |= {column: own[column].mean() for column in ("epochs", "pictures", "seconds")}
-        rows.append(found | {"under_trained": int((~own["flat"]).sum())})
+        found |= {"under_trained": int((~own["ended"]).sum()), "scores": origin(own["published"])}
+        rows.append(found)
     return pd.DataFrame(rows)
 
 
-def effects(
-    validation: Mapping[str, Runs], training: Mapping[str, Runs], paper: pd.DataFrame, *, seed: int = 0
-) -> pd.DataFrame:
+def effects(networks: Outcomes, paper: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """What each row does to the errors of its base, beside what it does in the paper.
 
     Args:
-        validation, training: as for `table_3`; each base with its row "none".
+        networks: by name and seed; a row that shares no seed with its base is left out.
         paper: Table 3 with columns base, row, train and top1 (points).
+        seed: of the resampling.
 
     Returns:
         Two rows a change: name, base, row, measure ("validation", seeds and pictures resampled, or "train",
-        seeds by t), estimate, low, high (points; more than 0 is worse), detectable, paper, and testable,
-        whether the paper's effect is at least as large as what could be detected.
+        seeds by t), estimate, low, high (points; more than 0 is worse), detectable, paper, testable (whether
+        the paper's effect is at least as large as what could be detected), ended (whether all trainings had)
+        and scores (whose they are, in words).
 
     Raises:
         ValueError: as `effects.differences`, or a row that the paper does not have.
     """
     rows = []
-    for name in validation:
+    for name in networks:
         base, row = _parts(name)
-        if row == BASE:
-            continue
         weights = {name: 1.0, f"{base}: {BASE}": -1.0}
-        tables = {"validation": differences(validation, weights), "train": differences(training, weights)}
-        found = {
-            "validation": where_enough(over_seeds_and_pictures, tables["validation"], seed=seed),
-            "train": where_enough(over_seeds, tables["train"].mean(1)),
+        own = shared(networks, weights)
+        if row == BASE or not own[name]:
+            continue
+        values = differences(answers(own), weights)
+        of_training = sum(weight * _training_errors(own[n]) for n, weight in weights.items())
+        measured = {
+            "validation": (values.mean(), where_enough(over_seeds_and_pictures, values, seed=seed)),
+            "train": (of_training.mean(), where_enough(over_seeds, of_training)),
         }
+        every = [one for _, _, one in _each(own)]
+        made = {"ended": all(one.ended.ended for one in every), "scores": origin(o.published for o in every)}
         for measure, column in (("validation", "top1"), ("train", "train")):
-            effect, of_paper = found[measure], said(paper, weights, column)
-            values = _measured("estimate", tables[measure].mean(), effect and effect.interval)
-            line = {
-                "name": name,
-                "base": base,
-                "row": row,
-                "measure": measure,
-                "estimate": values["estimate"],
-            }
-            line |= {"low": values["estimate_low"], "high": values["estimate_high"]}
-            detectable = effect.detectable if effect else np.nan
+            mean, found = measured[measure]
+            of_paper, detectable = said(paper, weights, column), found.detectable if found else np.nan
+            line = {"name": name, "base": base, "row": row, "measure": measure}
+            line |= {"estimate": float(mean), "low": np.nan, "high": np.nan}
+            line |= {"low": found.interval.low, "high": found.interval.high} if found else {}
             line |= {"detectable": detectable, "paper": of_paper}
-            rows.append(line | {"testable": bool(abs(of_paper) >= detectable)})
+            rows.append(line | {"testable": bool(abs(of_paper) >= detectable)} | made)
     return pd.DataFrame(rows)
 
 
@@ -215,50 +233,40 @@ def said(paper: pd.DataFrame, weights: Mapping[str, float], column: str = "top1"
     return float(sum(weight * values[name] for name, weight in weights.items()))
 
 
-def gaps(
-    validation: Mapping[str, Runs], training: Mapping[str, Runs], weights: Mapping[str, float]
-) -> Float[np.ndarray, " seeds"]:
-    """The weighted sum of validation minus training errors, one value for each seed (points).
+def gaps(networks: Outcomes, weights: Mapping[str, float]) -> Float[np.ndarray, " seeds"]:
+    """The weighted sum of validation minus training errors, one value for each seed that all have (points).
 
     With one network of weight 1 it is that network's gap; `OVERFITTING` is the claim's.
-
-    Raises:
-        ValueError: as `effects.differences`, or seeds of the two splits that do not match.
     """
-    tables = [differences(scores, weights).mean(1) for scores in (validation, training)]
-    for name in weights:
-        _same_seeds(name, validation[name], training[name])
-    return tables[0] - tables[1]
+    own = shared(networks, weights)
+    total = np.zeros(len(next(iter(own.values()))))
+    for name, weight in weights.items():
+        validation = np.array([POINTS * one.answers[1].error() for one in own[name].values()])
+        total += weight * (validation - _training_errors(own[name]))
+    return total
 
 
-def at_equal_epochs(networks: Mapping[str, Mapping[int, Trained]], inputs: Inputs) -> pd.DataFrame:
+def at_equal_epochs(networks: Outcomes) -> pd.DataFrame:
     """How far networks had come when all had been trained for as long: does a gap only show longer training?
 
     Args:
         networks: by name and seed.
-        inputs: the whole training set, as they see it.
 
     Returns:
         One row for each network: name, seed; epoch, the last that all of them reached, and loss, the training
-        loss in it; snapshot, the last epoch above 0 whose weights all of them kept, and train, the top-1
-        error of the pictures learnt from at it, one crop (points). NaN where there is no such snapshot.
+        loss in it.
 
     Raises:
         ValueError: there are no networks.
     """
-    every = [one for seeds in networks.values() for one in seeds.values()]
+    every = list(_each(networks))
     if not every:
         raise ValueError("equal epochs of no networks cannot be compared")
-    last = min(one.record["epochs"] for one in every)
-    shared = set.intersection(*(set(one.snapshots) for one in every)) - {0}
-    rows = []
-    for name, seeds in networks.items():
-        for seed, one in sorted(seeds.items()):
-            loss = one.history.set_index("epoch")["loss"][last]
-            row = {"name": name, "seed": seed, "epoch": last, "loss": float(loss)}
-            rows.append(row | {"snapshot": max(shared, default=np.nan)})
-            rows[-1]["train"] = _train_error(one, max(shared), inputs) if shared else np.nan
-    return pd.DataFrame(rows)
+    last = min(one.made["epochs"] for _, _, one in every)
+    return pd.DataFrame(
+        {"name": name, "seed": seed, "epoch": last, "loss": one.history.set_index("epoch")["loss"][last]}
+        for name, seed, one in every
+    )
 
 
 def controls(table: pd.DataFrame, names: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -266,37 +274,31 @@ def controls(table: pd.DataFrame, names: Iterable[str]) -> dict[str, dict[str, A
 
     Args:
         table: as `table_3` gives it.
+        names: which; those that were not run yet are left out.
     """
-    columns = ["train", "validation", "parameters", "multiply_adds", "epochs", "under_trained"]
-    return table.set_index("name").loc[list(names), columns].round(3).to_dict("index")
+    columns = ["train", "validation", "parameters", "multiply_adds", "epochs", "under_trained", "scores"]
+    rows = table.set_index("name")
+    return rows.loc[[name for name in names if name in rows.index], columns].round(3).to_dict("index")
 
 
-def _train_error(trained: Trained, epoch: int, inputs: Inputs) -> float:
-    recipe = trained.record["identity"]["training"]
-    rows, _ = held_out_rows(len(inputs), recipe["held_out"])
-    return POINTS * evaluate(trained.at(epoch), inputs[rows], precision=recipe["precision"]).error()
+def _each(networks: Outcomes) -> list[tuple[str, int, Outcome]]:
+    return [(name, s, runs[s]) for name, runs in networks.items() for s in sorted(runs)]
+
+
+def _training_errors(runs: Mapping[int, Outcome]) -> Float[np.ndarray, " seeds"]:
+    return np.array([POINTS * runs[s].training_error for s in sorted(runs)])
+
+
+def _known(name: str) -> str:
+    if name not in NAMES:
+        raise ValueError(f"Table 3 has no row {name!r}; it has {', '.join(NAMES)}")
+    return name
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """Base and row of a name, refused where Table 3 has no such row."""
-    if name not in NAMES:
-        raise ValueError(f"Table 3 has no row {name!r}; it has {', '.join(NAMES)}")
-    base, _, row = name.partition(": ")
+    """Base and row of a name."""
+    base, _, row = _known(name).partition(": ")
     return base, row
-
-
-def _known(networks: Mapping[str, Runs], name: str) -> Runs:
-    if name not in networks:
-        raise ValueError(f"there are no training scores of {name!r}; there are {', '.join(networks)}")
-    return networks[name]
-
-
-def _same_seeds(name: str, first: Runs, second: Runs) -> list[int]:
-    if sorted(first) != sorted(second):
-        raise ValueError(
-            f"{name!r} has the seeds {sorted(first)} in validation and {sorted(second)} in training"
-        )
-    return sorted(first)
 
 
 def _measured(name: str, mean: float, interval: Interval | None) -> dict[str, float]:

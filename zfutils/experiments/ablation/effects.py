@@ -26,11 +26,12 @@ from zfutils.stats.intervals import (
     t_interval,
 )
 from zfutils.training.evaluation import Scores
+from zfutils.training.outcomes import Answers
 
 POINTS = 100  # of an error of 1
 POWER = 0.8
 
-Runs = Mapping[int, Scores]  # of one network, by the seed it was trained from
+Runs = Mapping[int, Answers | Scores]  # of one network, by the seed it was trained from
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def _paired(networks: Mapping[str, Runs], weights: Mapping[str, float]) -> None:
             _same_pictures(networks[first][seed], networks[name][seed], f"{first!r} and {name!r}")
 
 
-def _same_pictures(first: Scores, second: Scores, which: str) -> None:
+def _same_pictures(first: Answers | Scores, second: Answers | Scores, which: str) -> None:
     if not np.array_equal(first.labels, second.labels):
         raise ValueError(
             f"{which} were asked about different pictures ({len(first.labels)} and {len(second.labels)}, or "

@@ -21,22 +21,29 @@ from zfutils.stats.intervals import (
     where_enough,
 )
 from zfutils.training.evaluation import Scores
+from zfutils.training.outcomes import Answers
 
 KINDS = {"krizhevsky": "krizhevsky: none", "zfnet": "zfnet: none"} | {
     "wide": "zfnet: layers 3, 4, 5: 512, 1024, 512 maps"
 }
+# Of which kinds a line of Table 2 is made.
+LINES = {f"{kind}{more}": (kind,) for kind in KINDS for more in ("", " ensemble")}
+LINES |= dict.fromkeys(("zfnet ensemble, one wide", "zfnet and wide ensembles"), ("zfnet", "wide"))
 PICTURES = "validation pictures (these networks as they are)"
 FEW_CLASSES = 100  # below it the top five are a large share of all, and the top two stand beside them
 
 
-def ensemble(members: Sequence[Scores]) -> Scores:
+def ensemble(members: Sequence[Answers | Scores]) -> Scores:
     """The mean of what several networks say of the same pictures.
 
     Raises:
-        ValueError: there is none, or they were asked about other pictures or classes.
+        ValueError: there is none, one's probabilities were not kept, or they were asked about other pictures
+            or classes.
     """
     if not members:
         raise ValueError("an ensemble needs at least one network")
+    if any(one.probabilities is None for one in members):
+        raise ValueError("an ensemble needs the probabilities of all its networks; of one they were not kept")
     first = members[0]
     for other in members[1:]:
         same = first.probabilities.shape == other.probabilities.shape
@@ -52,7 +59,7 @@ def ranks(classes: int) -> tuple[int, ...]:
     return tuple(k for k in wanted if k < classes)
 
 
-def gain(members: Sequence[Scores], *, size: int | None = None, seed: int = 0) -> Interval:
+def gain(members: Sequence[Answers | Scores], *, size: int | None = None, seed: int = 0) -> Interval:
     """How many fewer errors an ensemble makes than its members on average: top-1, in points.
 
     Args:
@@ -74,7 +81,7 @@ def gain(members: Sequence[Scores], *, size: int | None = None, seed: int = 0) -
     return bootstrap_interval(values, resampled=PICTURES, seed=seed)
 
 
-def one_network(scores: Scores, *, k: int = 1) -> Interval:
+def one_network(scores: Answers | Scores, *, k: int = 1) -> Interval:
     """A single network's top-k error in points, with Wilson's interval over the pictures."""
     errors = scores.wrong(k)
     found = proportion_interval(int(errors.sum()), len(errors), resampled=PICTURES)
@@ -86,7 +93,7 @@ def table_2(kinds: Mapping[str, Runs], *, seed: int = 0) -> pd.DataFrame:
     """Table 2 on the seeds of three networks.
 
     Args:
-        kinds: scores by kind, `KINDS`, and by seed.
+        kinds: what networks say, by kind, `KINDS`, and by seed; with none of a kind its lines are left out.
         seed: of the resampling.
 
     Returns:
@@ -100,17 +107,19 @@ def table_2(kinds: Mapping[str, Runs], *, seed: int = 0) -> pd.DataFrame:
     if missing := [kind for kind in KINDS if kind not in kinds]:
         raise ValueError(f"Table 2 needs the kinds {', '.join(KINDS)}; there is no {missing[0]}")
     runs = {kind: [kinds[kind][s] for s in sorted(kinds[kind])] for kind in KINDS}
-    everyone = ensemble([one for members in runs.values() for one in members])  # refuses what does not match
+    everyone = [one for members in runs.values() for one in members]
     rows = []
-    for k in ranks(everyone.probabilities.shape[1]):
+    for k in ranks(ensemble(everyone).classes) if everyone else ():  # refuses what does not match
         for kind, members in runs.items():
-            rows.append({"row": kind, "nets": 1, "k": k} | _single(kinds[kind], k, seed))
+            if members:
+                rows.append({"row": kind, "nets": 1, "k": k} | _single(kinds[kind], k, seed))
             if len(members) > 1:
                 rows.append({"row": f"{kind} ensemble", "k": k} | _together([members], k, seed))
-        joined = [[*runs["zfnet"], wide] for wide in runs["wide"]]
-        rows.append({"row": "zfnet ensemble, one wide", "k": k} | _together(joined, k, seed))
-        both = [[*runs["zfnet"], *runs["wide"]]]
-        rows.append({"row": "zfnet and wide ensembles", "k": k} | _together(both, k, seed))
+        if runs["zfnet"] and runs["wide"]:
+            joined = [[*runs["zfnet"], wide] for wide in runs["wide"]]
+            rows.append({"row": "zfnet ensemble, one wide", "k": k} | _together(joined, k, seed))
+            both = [[*runs["zfnet"], *runs["wide"]]]
+            rows.append({"row": "zfnet and wide ensembles", "k": k} | _together(both, k, seed))
     columns = ("row", "nets", "k", "error", "low", "high", "n", "resampled", "spread")
     return pd.DataFrame(rows, columns=columns)
 
@@ -123,14 +132,14 @@ def _single(runs: Runs, k: int, seed: int) -> dict[str, object]:
     return _described(effect and within(effect.interval), table.mean()) | {"spread": spread}
 
 
-def _together(choices: Sequence[Sequence[Scores]], k: int, seed: int) -> dict[str, object]:
+def _together(choices: Sequence[Sequence[Answers | Scores]], k: int, seed: int) -> dict[str, object]:
     """The error of an ensemble, a mean over the choices of its members where there are several."""
     values = POINTS * _wrong(choices, k)
     interval = where_enough(bootstrap_interval, values, resampled=PICTURES, seed=seed)
     return {"nets": len(choices[0])} | _described(interval, values.mean()) | {"spread": np.nan}
 
 
-def _wrong(choices: Sequence[Sequence[Scores]], k: int = 1) -> Float[np.ndarray, " pictures"]:
+def _wrong(choices: Sequence[Sequence[Answers | Scores]], k: int = 1) -> Float[np.ndarray, " pictures"]:
     return np.mean([ensemble(members).wrong(k) for members in choices], axis=0)
 
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from zfutils.experiments.ablation.contributions import BASE, said
+from zfutils.experiments.ablation.contributions import Outcomes, said
 from zfutils.experiments.ablation.effects import Effect
-from zfutils.experiments.ablation.ensembles import FEW_CLASSES
+from zfutils.experiments.ablation.ensembles import FEW_CLASSES, KINDS, LINES
 from zfutils.stats.formatting import ranged, rounded
+from zfutils.training.outcomes import NOT_RUN, origin
 
 BASES = {"krizhevsky": "Krizhevsky", "zfnet": "ZFNet"}
 NOT_TESTABLE = "not testable at this scale"
@@ -23,12 +24,13 @@ def slashed(*values: float) -> str:
     return " / ".join(map(rounded, values)) if not all(map(math.isnan, values)) else "–"
 
 
-def table_2(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+def table_2(ours: pd.DataFrame, paper: pd.DataFrame, networks: Outcomes) -> pd.DataFrame:
     """Table 2, a line for each of the paper's and for each of ours that it does not have.
 
     Args:
-        ours: as `ensembles.table_2` gives it, for one number of crops.
+        ours: as `ensembles.table_2` gives it.
         paper: `book/data/table_2.csv`.
+        networks: outcomes by name and seed, to say whose they are.
 
     Raises:
         ValueError: the paper's table lacks a row of ours; names it.
@@ -48,45 +50,49 @@ def table_2(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
             line[f"top-{k}"] = "–" if one is None else ranged(one["error"], one["low"], one["high"])
         spread = found["spread"].get(1, math.nan)
         line["over seeds"] = "–" if math.isnan(spread) else f"± {spread:.1f}"
+        members = [one for kind in LINES.get(words["row"], ()) for one in networks[KINDS[kind]].values()]
+        known = words["row"] in LINES
+        line["scores"] = origin(one.published for one in members) if known else ""
         lines.append(line)
     return pd.DataFrame(lines)
 
 
 def table_3(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """Table 3, one line for each row of either network.
+    """Table 3, one line for each row of either network, those included that were not run yet.
 
     Args:
         ours: as `contributions.table_3` gives it.
         paper: `book/data/table_3.csv`.
     """
-    known = paper.set_index(["base", "row"])
+    known, measured = ours.set_index(["base", "row"]), ours.columns.drop(["base", "row"])
+    nothing = dict.fromkeys(measured, math.nan) | {"seeds": 0, "under_trained": 0, "scores": NOT_RUN}
     lines = []
-    for one in ours.to_dict("records"):
-        words = known.loc[(one["base"], one["row"])]
-        line = {"network": BASES[one["base"]], "change": one["row"]}
+    for words in paper.to_dict("records"):
+        key = (words["base"], words["row"])
+        one = known.loc[key].to_dict() if key in known.index else nothing
+        line = {"network": BASES[words["base"]], "change": words["row"]}
         for split, head in (("train", "train top-1"), ("validation", "validation top-1")):
             line[head] = ranged(one[split], one[f"{split}_low"], one[f"{split}_high"])
         line |= {f"top-{k}": rounded(one[f"top{k}"]) for k in (2, 5) if not ours[f"top{k}"].isna().all()}
         line["paper: train / top-1 / top-5"] = slashed(words["train"], words["top1"], words["top5"])
         short = one["under_trained"]
         line["under-trained"] = f"{short} of {one['seeds']}" if short else ""
+        line["scores"] = one["scores"]
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def effects(ours: pd.DataFrame, spent: pd.DataFrame) -> pd.DataFrame:
+def effects(ours: pd.DataFrame) -> pd.DataFrame:
     """The effects on the validation error, what could have been detected, and the paper's.
 
-    A reading says where a network of either row was stopped before its training loss was flat.
+    A reading says where the training of a network of either row had not ended.
 
     Args:
         ours: as `contributions.effects` gives them.
-        spent: as `contributions.costs` gives it.
     """
-    lines, stopped = [], set(spent.loc[~spent["flat"], "name"])
+    lines = []
     for one in ours[ours["measure"] == "validation"].to_dict("records"):
         train = ours[(ours["name"] == one["name"]) & (ours["measure"] == "train")].iloc[0]
-        short = one["testable"] and stopped & {one["name"], f"{one['base']}: {BASE}"}
         lines.append(
             {
                 "network": BASES[one["base"]],
@@ -94,9 +100,10 @@ def effects(ours: pd.DataFrame, spent: pd.DataFrame) -> pd.DataFrame:
                 "validation": ranged(one["estimate"], one["low"], one["high"]),
                 "detectable": rounded(one["detectable"]),
                 "paper": f"{one['paper']:+.1f}",
-                "reading": reading(one) + (", under-trained" if short else ""),
+                "reading": reading(one) + ("" if one["ended"] or not one["testable"] else ", under-trained"),
                 "train": ranged(train["estimate"], train["low"], train["high"]),
                 "paper, train": f"{train['paper']:+.1f}",
+                "scores": one["scores"],
             }
         )
     return pd.DataFrame(lines)
@@ -119,7 +126,7 @@ def gaps(found: Mapping[str, Effect | None], paper: pd.DataFrame, equal: pd.Data
         paper: `book/data/table_3.csv`.
         equal: as `contributions.at_equal_epochs` gives it.
     """
-    means = equal.groupby("name")[["loss", "train"]].mean()
+    losses = equal.groupby("name")["loss"].mean()
     lines = []
     for name, effect in found.items():
         ends = (
@@ -129,8 +136,7 @@ def gaps(found: Mapping[str, Effect | None], paper: pd.DataFrame, equal: pd.Data
         )
         of_paper = said(paper, {name: 1}) - said(paper, {name: 1}, "train")
         line = {"network": name, "gap": ranged(*ends), "gap, paper": rounded(of_paper)}
-        line["loss at equal epochs"] = rounded(means["loss"][name], digits=2)
-        line["train top-1 at equal epochs"] = rounded(means["train"][name])
+        line["loss at equal epochs"] = rounded(losses.get(name), digits=2)
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -148,7 +154,7 @@ def costs(spent: pd.DataFrame) -> pd.DataFrame:
         epochs=("epochs", "mean"),
         pictures=("pictures", "mean"),
         seconds=("seconds", "mean"),
-        total=("seconds", "sum"),
+        published=("published", list),
     )
     lines = [
         {
@@ -159,6 +165,7 @@ def costs(spent: pd.DataFrame) -> pd.DataFrame:
             "epochs each": rounded(row["epochs"]),
             "pictures seen each": f"{row['pictures']:,.0f}",
             "seconds each": rounded(row["seconds"], digits=0),
+            "scores": origin(row["published"]),
         }
         for name, row in rows.iterrows()
     ]
@@ -166,6 +173,7 @@ def costs(spent: pd.DataFrame) -> pd.DataFrame:
     together |= {"nets": f"{len(spent):,}", "epochs each": ""}
     together["pictures seen each"] = f"{spent['pictures'].sum():,.0f} in all"
     together["seconds each"] = f"{spent['seconds'].sum():,.0f} in all"
+    together["scores"] = origin(spent["published"])
     return pd.DataFrame([*lines, together])
 
 

@@ -90,6 +90,7 @@ def spectra(
     tables: Mapping[str, pd.DataFrame],
     strides: Mapping[str, int],
     *,
+    image: int,
     noise: Mapping[str, Float[Tensor, "maps channels k k"]] | None = None,
 ) -> Figure:
     """Which frequencies the filters take: mean spectra, and where each filter's spectrum is greatest.
@@ -102,6 +103,7 @@ def spectra(
         layers: name and filters of each, two to four.
         tables: the same names, with the column dead; without that column every filter counts.
         strides: the same names.
+        image: side of the pictures that both work on (pixels).
         noise: the same names, Gaussian noise filters of the same size: dashed lines and hollow points, of
             which as many are shown as the layer has filters.
     """
@@ -112,22 +114,28 @@ def spectra(
         live = weight[~tables[name]["dead"].to_numpy(bool)] if "dead" in tables[name] else weight
         shown = {name: live} if noise is None else {name: live, NOISE: noise[name]}
         for label, filters in shown.items():
-            _draw_spectrum(left, filters, colour, hollow=label == NOISE)
+            _draw_spectrum(left, filters, colour, image=image, hollow=label == NOISE)
             table, style = (
-                filter_table(filters),
+                filter_table(filters, image=image),
                 {"edgecolor": colour, "marker": marker, "s": 16, "alpha": 0.75},
             )
             up = np.random.default_rng(0).uniform(-0.25, 0.25, min(len(table), len(weight))) + len(lines)
             face = "none" if label == NOISE else colour
-            right.scatter(table["peak_frequency"][: len(up)], up, facecolor=face, linewidth=0.8, **style)
-            right.text(0.74, len(lines), f"{table['middle'].mean():.0%}", va="center")
+            right.scatter(
+                image * table["peak_frequency"][: len(up)], up, facecolor=face, linewidth=0.8, **style
+            )
+            right.text(0.74 * image, len(lines), f"{table['middle'].mean():.0%}", va="center")
             lines.append("noise" if label == NOISE else fill(label, 16))
         for axes in (left, right):
-            axes.axvline(0.5 / strides[name], color=colour, linestyle=":", linewidth=1.4)
-    left.set(xlim=(0, 0.5), xlabel="frequency (cycles per pixel)", title="Mean spectrum")
+            axes.axvline(0.5 * image / strides[name], color=colour, linestyle=":", linewidth=1.4)
+    left.set(xlim=(0, 0.5 * image), xlabel="frequency (cycles per picture)", title="Mean spectrum")
     logarithmic(left).set_ylabel("power (white noise is 1)")
     right.axvspan(*MIDDLE, color=BAND, zorder=0, linewidth=0)
-    right.set(xlim=(-0.02, 0.72), xlabel="peak frequency (cycles per pixel)", title="Peak of every filter")
+    right.set(
+        xlim=(-0.02 * image, 0.72 * image),
+        xlabel="peak frequency (cycles per picture)",
+        title="Peak of every filter",
+    )
     right.set_yticks(range(len(lines)), lines)
     right.set_ylim(len(lines) - 0.5, -0.5)
     marks = [Line2D([], [], color=c, linewidth=2, label=n) for n, c in zip(layers, CYCLE, strict=False)]
@@ -141,16 +149,17 @@ def spectra(
     return figure
 
 
-def _draw_spectrum(axes: Axes, filters: Tensor, colour: str, *, hollow: bool) -> None:
+def _draw_spectrum(axes: Axes, filters: Tensor, colour: str, *, image: int, hollow: bool) -> None:
     """The mean over filters, and the range of the middle half of them; of noise the mean alone."""
     table = radial_average(filters)
     power = table[table["frequency"] <= 0.5].groupby("frequency")["power"]
     mean = power.mean()
+    frequency = image * mean.index
     style = {"linestyle": "--", "linewidth": 1.2} if hollow else {"linestyle": "-", "linewidth": 2}
-    axes.plot(mean.index, mean, color=colour, **style)
+    axes.plot(frequency, mean, color=colour, **style)
     if not hollow:  # by hand, since the mean may lie outside the middle half, as no estimate may
         low, high = power.quantile(0.25).clip(lower=mean.min() / 3), power.quantile(0.75)
-        axes.fill_between(mean.index, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(frequency, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 @styled

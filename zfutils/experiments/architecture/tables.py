@@ -40,6 +40,34 @@ def stage_table(spec: NetworkSpec, paper: pd.DataFrame | None = None) -> pd.Data
     return pd.DataFrame(rows)
 
 
+def first_layer(spec: NetworkSpec) -> str:
+    """Kernel and stride of a network's first layer, in words."""
+    kernel, stride, _ = spec.convolutions[0].window
+    return f"{kernel}×{kernel}, stride {stride}"
+
+
+def share_table(specs: Mapping[str, NetworkSpec], speeds: Mapping[str, float]) -> pd.DataFrame:
+    """How much of the picture's side a unit of each convolution sees, and what a network costs.
+
+    Args:
+        specs: networks, by what the table calls them.
+        speeds: images/s in training, of those networks that were trained.
+    """
+    rows = []
+    for name, spec in specs.items():
+        row: dict[str, Any] = {"network": name, "picture (px)": spec.image}
+        row |= {
+            stage.name: f"{stage.field.kernel / spec.image:.1%}"
+            for stage in spec.stages()
+            if stage.kind == "conv" and stage.field
+        }
+        row["maps of layer 5 (px)"] = [s.size for s in spec.stages() if s.kind == "conv"][-1]
+        row["multiply-adds (million)"] = f"{spec.multiply_adds / 1e6:,.0f}"
+        row["images/s"] = f"{speeds[name]:,.0f}" if name in speeds else ""
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("")
+
+
 def dead_table(filters: Mapping[str, Mapping[str, pd.DataFrame]]) -> pd.DataFrame:
     """How many filters of layer 1 are dead, one row for every network before and after training.
 

@@ -94,7 +94,7 @@ def rendered_faces(source: PartsImages, *, n: int = 48, side: int, kinds: Sequen
         raise ValueError(f"{n} faces are wanted; the {len(source)} scenes have {len(rows)}")
     images, points, filled = [], [], []
     for row in rows:
-        scene, share = _filling(source.scene(int(row)))
+        scene, share = _filling(source.scene(int(row)).uncovered())
         probe = scene.probe(side)
         images.append(probe.image)
         points.append([probe.key_points[_DRAWN_AS[part]][:2] for part in PARTS])

@@ -6,9 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from zfutils.stats.intervals import proportion_interval
+from zfutils.nets.specs import DROPOUT
+from zfutils.stats.intervals import Interval, proportion_difference, proportion_interval
 from zfutils.training.checkpoints import Trained
+from zfutils.training.ended import Ended
 from zfutils.training.evaluation import Scores
+from zfutils.training.outcomes import Outcome, origin
 from zfutils.training.recipe import Training
 
 RULES = {
@@ -19,15 +22,15 @@ RULES = {
 }
 
 
-def recipe_table(t: Training, *, size: int, crop: int) -> pd.DataFrame:
+def recipe_table(t: Training, *, size: int, crop: int, dropout: float) -> pd.DataFrame:
     """A recipe beside the paper's words, each departure with its reason.
 
     Args:
         t: the recipe.
         size, crop: sides of a stored image and of what the network sees (pixels).
+        dropout: share of units dropped in layers 6 and 7.
     """
-    wait = f"after {t.plateau.patience} epochs without a new best, {t.plateau.drops} times"
-    drops = f"× {t.plateau.factor:g} {wait}"
+    drops, why, epochs = _schedule(t)
     radius = "never" if t.radius is None else f"{t.radius:g}, in layer 1 {t.radius / t.input_scale:g}"
     rows = [
         (
@@ -58,9 +61,9 @@ def recipe_table(t: Training, *, size: int, crop: int) -> pd.DataFrame:
             "rate",
             "0.01, lowered by hand when validation error stops falling",
             f"{t.rate:g}, {drops}",
-            "by rule, on images held out of training, so that the reported set decides nothing",
+            why,
         ),
-        ("epochs", "70", f"{t.epochs} at most; the last plateau ends it", "smaller sets are learnt sooner"),
+        ("epochs", "70", epochs, "smaller sets are learnt sooner"),
         (
             "initial weights",
             "“to 1e-2”, biases 0",
@@ -68,7 +71,12 @@ def recipe_table(t: Training, *, size: int, crop: int) -> pd.DataFrame:
             "see what was tried, below",
         ),
         ("weight decay", "not stated", f"{t.decay:g}", "Krizhevsky's"),
-        ("dropout", "0.5 in layers 6 and 7", "the same", "the paper's"),
+        (
+            "dropout",
+            "0.5 in layers 6 and 7",
+            f"{dropout:g}",
+            "the paper's" if dropout == DROPOUT else "half of so few units is not half of the paper's 4,096",
+        ),
         ("filter RMS at most", "0.1", radius, "layer 1 works on inputs that much smaller"),
         (
             "contrast norm",
@@ -80,10 +88,70 @@ def recipe_table(t: Training, *, size: int, crop: int) -> pd.DataFrame:
             "held out",
             "not stated",
             f"{t.held_out:.0%} of the training images",
-            "decides the rate, and is never trained on",
+            "settings were chosen on it; never trained on",
         ),
     ]
     return pd.DataFrame(rows, columns=["", "the paper", "here", "why"])
+
+
+def _schedule(t: Training) -> tuple[str, str, str]:
+    """When the rate is lowered, why so, and how many epochs there are."""
+    if t.phases is not None:
+        shares = ", ".join(f"{share:.0%}" for share in t.phases.shares)
+        words = f"× {t.phases.factor:g} from phase to phase: {shares} of the epochs"
+        return words, "all networks are trained equally long, to the end", str(t.epochs)
+    wait = f"after {t.plateau.patience} epochs without a new best, {t.plateau.drops} times"
+    why = "by rule, on images held out of training, so that the reported set decides nothing"
+    return f"× {t.plateau.factor:g} {wait}", why, f"{t.epochs} at most; the last plateau ends it"
+
+
+def end_table(networks: Mapping[str, Ended]) -> pd.DataFrame:
+    """Whether trainings had come to their end, one row for each.
+
+    Args:
+        networks: what the test of an ended training found, by network.
+    """
+    return pd.DataFrame(
+        {
+            "network": name,
+            "fall of the loss in the last fifth": f"{round(100 * found.fall, 1) + 0:.1f} %",
+            "training error": f"{100 * found.training_error:.1f} %",
+            "ended": "yes" if found.ended else "no",
+        }
+        for name, found in networks.items()
+    )
+
+
+def settings_table(settings: Mapping[str, Outcome | None]) -> pd.DataFrame:
+    """What was tried of the recipe: losses, errors, whether the training ended, and whose scores they are.
+
+    Args:
+        settings: outcomes by what was tried, in words; None where it was not run yet.
+    """
+    rows = []
+    for about, one in settings.items():
+        row: dict[str, Any] = {"recipe": about}
+        if one is not None:
+            last = one.history.iloc[-1]
+            row |= {"epochs": f"{last['epoch']:.0f}", "training loss": f"{last['loss']:.2f}"}
+            row |= {"held-out loss": f"{last['held_out_loss']:.2f}"}
+            row |= {"held-out error": f"{100 * last['held_out_error']:.1f} %"}
+            row |= {"training error": f"{100 * one.training_error:.1f} %"}
+            row |= {"ended": "yes" if one.ended.ended else "no"}
+        rows.append(row | {"scores": origin([one.published] if one else [])})
+    return pd.DataFrame(rows).fillna("")
+
+
+def gain_of_time(once: Outcome, doubled: Outcome) -> tuple[Interval, float, float]:
+    """By how much twice the epochs lower the training error (points), and the two errors (%).
+
+    Args:
+        once, doubled: outcomes of the same network. The pictures trained on are resampled for either run by
+            itself (Newcombe), which is wide, since they are the same.
+    """
+    counts = [(round(o.training_error * o.made["trained_on"]), o.made["trained_on"]) for o in (once, doubled)]
+    gain = proportion_difference(*counts, resampled="training pictures").times(100)
+    return gain, *(100 * wrong / n for wrong, n in counts)
 
 
 def trial_table(

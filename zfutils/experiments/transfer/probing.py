@@ -8,22 +8,18 @@ within a fold; its interval is Student's over the folds, which share pictures, s
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Float, Int64
 from joblib import Parallel, delayed, parallel_config
 
-from zfutils.data.inputs import Inputs
 from zfutils.experiments.transfer.classifiers import Kind, fit, per_class_accuracy
 from zfutils.experiments.transfer.folds import Fold
 from zfutils.runtime.parallel import cores
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import Interval, t_interval, where_enough
-from zfutils.training.checkpoints import Trained
-from zfutils.training.evaluation import Scores, evaluate
+from zfutils.training.outcomes import Outcome
 
 KEY = ("network", "layer", "classifier", "per_class", "fold")  # of a row
 FOLDS = "folds, which share pictures"
@@ -112,49 +108,40 @@ def _probe(
     return rows
 
 
-def from_scratch(
-    networks: Mapping[tuple[int, int], Trained],
-    sets: Mapping[tuple[int, int], Inputs],
-    target: Inputs,
-    drawn: Sequence[Fold],
-) -> tuple[dict[tuple[int, int], Scores], pd.DataFrame]:
-    """What networks that were trained on a fold's pictures alone say of its test pictures.
+def from_scratch(outcomes: Mapping[tuple[int, int], Outcome]) -> pd.DataFrame:
+    """How networks that were trained on a fold's pictures alone ended.
 
     Args:
-        networks: by (fold, pictures a class).
-        sets: what each was trained on.
-        target: the whole target; each network sees it centred as its own pictures were.
-        drawn: the folds.
+        outcomes: by (fold, pictures a class).
 
     Returns:
-        Scores of the fold's test pictures, by the same keys; and one row for each network: fold, per_class,
-        epochs, training_error (top-1, a share) and under_trained (its loss still fell at the last epoch).
+        One row for each network: fold, per_class, epochs, training_error (top-1, a share, in eval mode),
+        under_trained (whether its training had not ended) and published (whether its outcome is).
     """
-    said, rows = {}, []
-    for (fold, n), network in networks.items():
-        own, test = sets[fold, n], torch.from_numpy(drawn[fold].test)
-        seen = replace(target[test], images=target.images.centred_as(own.images))
-        how = {"precision": network.record["identity"]["training"]["precision"]}
-        said[fold, n] = evaluate(network.model, seen, **how)
-        error = evaluate(network.model, own, **how).error()
-        row = {"fold": fold, "per_class": n, "epochs": network.record["epochs"], "training_error": error}
-        rows.append(row | {"under_trained": not network.ended_flat})
-    return said, pd.DataFrame(rows)
+    columns = ("fold", "per_class", "epochs", "training_error", "under_trained", "published")
+    rows = [
+        (fold, n, one.made["epochs"], one.training_error, not one.ended.ended, one.published)
+        for (fold, n), one in outcomes.items()
+    ]
+    return pd.DataFrame(rows, columns=list(columns))
 
 
-def of_networks(scores: Mapping[tuple[int, int], Scores], *, network: str = "from scratch") -> pd.DataFrame:
+def of_networks(
+    outcomes: Mapping[tuple[int, int], Outcome], *, network: str = "from scratch"
+) -> pd.DataFrame:
     """The same table for networks that were trained whole, one for each fold and step.
 
     Args:
-        scores: of the fold's test pictures, by (fold, pictures a class).
+        outcomes: of the fold's test pictures, one crop, by (fold, pictures a class).
         network: what they are called.
     """
     rows = []
-    for (fold, n), said in sorted(scores.items()):
-        accuracy = per_class_accuracy(said.labels, said.probabilities.argmax(1)).mean()
+    for (fold, n), one in sorted(outcomes.items()):
+        labels, predicted = one.answers[1].labels, one.answers[1].predicted
+        accuracy = per_class_accuracy(labels, predicted).mean()
         where = {"network": network, "layer": WHOLE, "classifier": "softmax", "per_class": n, "fold": fold}
         measured = {"accuracy": float(accuracy), "held_out": math.nan, "C": math.nan}
-        rows.append(where | measured | {"train": n * len(np.unique(said.labels)), "test": len(said.labels)})
+        rows.append(where | measured | {"train": n * len(np.unique(labels)), "test": len(labels)})
     return pd.DataFrame(rows)
 
 

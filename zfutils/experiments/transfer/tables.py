@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from zfutils.stats.formatting import ranged, rounded
+from zfutils.training.outcomes import NOT_RUN, origin
 
 SETS_OF_TABLE_7 = ("caltech101", "caltech256")
 
@@ -91,8 +92,9 @@ def endings(ended: pd.DataFrame) -> pd.DataFrame:
     for n, own in ended.groupby("per_class"):
         line = {"pictures a class": n, "epochs": rounded(own["epochs"].mean())}
         line["training error"] = f"{own['training_error'].mean():.1%}"
-        lines.append(line | {"under-trained": f"{own['under_trained'].sum()} of {len(own)}"})
-    return pd.DataFrame(lines)
+        line["under-trained"] = f"{own['under_trained'].sum()} of {len(own)}"
+        lines.append(line | {"scores": origin(own["published"])})
+    return pd.DataFrame(lines or [{"networks from scratch": NOT_RUN}])
 
 
 def several_objects(

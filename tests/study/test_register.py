@@ -1,0 +1,85 @@
+"""The page of deviations: what was replaced, by what, and why."""
+
+import re
+
+import pytest
+
+from zfutils.study import register
+from zfutils.study.claims import Claim, Superseded, standing
+from zfutils.study.study import Study
+
+RULE = {
+    "testable": "n >= 10",
+    "verdict_on": "measured - control",
+    "reproduced": "low > 1",
+    "partly": "low > 0",
+}
+
+
+def claim(name: str, **changes) -> Claim:
+    entry = {
+        **{"id": name, "chapter": 2, "kind": "paper", "source": "§3", "says": "a < b", "quantity": "b - a"},
+        **{"unit": "points", "n": "pictures", "resampled": "pictures", "control": "a twin", "rule": RULE},
+    }
+    return Claim.model_validate(entry | changes)
+
+
+@pytest.fixture
+def pair() -> dict[str, Claim]:
+    """An old claim and its successor, which no page measures yet."""
+    old = claim("training-old", superseded=Superseded(by=("training-new",), because="its twin stood beside"))
+    new = claim(
+        "training-new",
+        planned=True,
+        replaces=("training-old",),
+        fails="no difference",
+        condition="ended >= 1",
+        where={"ended": "share of networks"},
+    )
+    return {each.id: each for each in (old, new)}
+
+
+def test_a_replaced_claim_says_why_by_what_and_its_last_verdict(pair):
+    record = {"verdict": "partly reproduced", "estimate": 0.51, "low": 0.1234, "high": 0.9}
+    entries = dict(register.old_entries(pair["training-old"], pair, record))
+    assert entries["why it was unfair"] == "its twin stood beside"
+    assert entries["replaced by"] == "training-new"
+    assert entries["last published verdict"] == "partly reproduced: 0.51 [0.123, 0.9] points"
+    assert entries["status"] == "replaced, on the scoreboard until its successors are"
+
+
+def test_a_replaced_claim_whose_successor_is_measured_has_left_the_scoreboard(pair):
+    pair["training-new"] = pair["training-new"].model_copy(update={"planned": False})
+    entries = dict(register.old_entries(pair["training-old"], pair))
+    assert entries["status"] == "replaced, left the scoreboard"
+    assert entries["last published verdict"] == "none"
+
+
+def test_a_new_claim_gives_its_whole_rule(pair):
+    assert dict(register.new_entries(pair["training-new"])) == {
+        "status": "new, registered, not measured yet",
+        "replaces": "training-old",
+        "says": "a < b",
+        "measures": "b - a (points)",
+        "control, in the number": "a twin",
+        "interval over": "pictures",
+        "condition": "ended >= 1",
+        "where": "ended: share of networks",
+        "rule": "verdict on measured - control; tested if n >= 10; reproduced if low > 1; partly if low > 0",
+        "would fail if": "no difference",
+    }
+
+
+def test_a_card_holds_text_and_no_markup_of_it(pair):
+    shown = register.card(pair["training-new"], register.new_entries(pair["training-new"]))
+    assert "<dt>says</dt><dd>a &lt; b</dd>" in shown
+    assert 'id="training-new"' in shown
+
+
+def test_the_page_holds_every_claim_but_those_that_stand_unchanged():
+    study = Study.open("smoke")
+    shown = "".join(register.deviations(study, chapter).data for chapter in range(1, 10))
+    cards = re.findall(r'<div class="claim" id="([a-z0-9-]+)"', shown)
+    assert len(cards) == len(set(cards))
+    assert set(cards) == set(study.claims) - set(register.unchanged(study))
+    assert set(register.unchanged(study)) <= set(standing(study.claims))

@@ -1,0 +1,58 @@
+"""Which networks `python -m zfutils scores` trains, and what it says of each."""
+
+from collections.abc import Sequence
+
+from zfutils.runtime.parallel import cores
+from zfutils.study import from_scratch, kept_scores
+from zfutils.study.kept_scores import Wanted
+from zfutils.study.networks import Networks
+
+TRIALS = "trial-"  # short trainings begin so; chapter 2 reads them from their weights
+
+
+def chosen(study: Networks, which: Sequence[str] = (), seeds: Sequence[int] | None = None) -> list[Wanted]:
+    """The networks that are named, or all whose scores the edition's chapters need.
+
+    Args:
+        study: the edition.
+        which: names of networks, "small" for all rows of Table 3, "scratch" for all networks from scratch,
+            "settings" for all that was tried of the recipe, or a row's name; default everything but the
+            short trials.
+        seeds: of each; default the edition's own.
+
+    Raises:
+        ValueError: a name that the edition does not have; names those it has.
+    """
+    main, small, scratch, settings = kept_scores.every(study, seeds), [], [], []
+    if study.profile.small is not None:
+        small = kept_scores.every(study.small, seeds)
+        settings = kept_scores.every(study.settings, seeds)
+    if study.profile.transfer is not None and small:
+        scratch = [one for seed in seeds or (0,) for one in from_scratch.every(study.small, seed)]
+    groups = {"small": small, "scratch": scratch, "settings": settings}
+    for one in (*main, *small, *settings):
+        groups.setdefault(one.name, []).append(one)
+    if unknown := [name for name in which if not groups.get(name)]:
+        there = ", ".join(map(repr, (name for name, own in groups.items() if own)))
+        raise ValueError(f"the edition {study.edition} has no network or row {unknown[0]!r}; it has {there}")
+    if which:
+        found = [one for name in which for one in groups[name]]
+        return list({(one.name, one.seed): one for one in found}.values())
+    return [one for one in main if not one.name.startswith(TRIALS)] + small + settings + scratch
+
+
+def earn(wanted: Sequence[Wanted]) -> None:
+    """Train what is missing and publish its scores, with a line for each network that has ended.
+
+    Args:
+        wanted: as `chosen` gives them.
+    """
+    missing = [one for one in wanted if one.kept() is None]
+    print(f"{len(wanted) - len(missing)} of {len(wanted)} networks are there; {cores()} cores", flush=True)
+    for number, (one, outcome) in enumerate(kept_scores.publish(missing), len(wanted) - len(missing) + 1):
+        answers = outcome.answers[min(outcome.answers)]
+        print(
+            f"{number} of {len(wanted)}: {one.published.name}  error {answers.error():.1%}  training error "
+            f"{outcome.training_error:.1%} ({outcome.ended.why})  {outcome.seconds:,.0f} s",
+            flush=True,
+        )

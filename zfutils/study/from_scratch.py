@@ -1,0 +1,114 @@
+"""Networks trained from scratch on another set (chapter 9), as networks whose scores are kept."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import torch
+
+from zfutils.data.inputs import Inputs
+from zfutils.data.pixels import Pixels
+from zfutils.experiments.transfer.average_precision import by_label
+from zfutils.experiments.transfer.folds import Fold, folds
+from zfutils.study.edition import SEVERAL
+from zfutils.study.kept_scores import Wanted
+from zfutils.study.networks import SMALL, Networks, Plan
+from zfutils.training.recipe import Training
+
+
+@dataclass(frozen=True)
+class FromScratch(Wanted):
+    """A network like the small ZFNet, trained on a fold's pictures alone and asked about the fold's test.
+
+    Its study is that of the small networks. Without a fold it is trained on the training scenes of several
+    objects, each once for each of its objects, and asked about the test scenes.
+    """
+
+    fold: int | None = None
+    per_class: int | None = None
+
+    crops: ClassVar = (1,)
+
+    @cached_property
+    def images(self) -> Pixels:
+        """What it is trained on."""
+        target = self.study.target
+        if self.fold is not None:
+            rows = drawn(self.study, self.seed)[self.fold].train[self.per_class]
+            return target.only(torch.from_numpy(rows))
+        scenes = self.study.several
+        own = scenes.images.only(torch.from_numpy(scenes.train))
+        return by_label(own, scenes.present[scenes.train], classes=target.classes)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What the network is trained by.
+
+        Epochs and patience of the recipe are those of the largest set of the edition's target; others are
+        gone through until as many pictures were seen, since few pictures would end before anything is learnt.
+        """
+        spec = self.study.spec(SMALL).for_classes(len(self.images.classes))
+        transfer = self.study.profile.transfer
+        rounds = max(transfer.per_class) * len(self.images.classes) / len(self.images)
+        recipe = gone_through(transfer.training, rounds)
+        return Plan(self.name, spec, recipe, self.images, self.seed, "zfnet")
+
+    @cached_property
+    def asked(self) -> Inputs:
+        """The test pictures, centred as its own pictures are."""
+        if self.fold is None:
+            images, rows = self.study.several.images, self.study.several.test
+        else:
+            images, rows = self.study.target, drawn(self.study, self.seed)[self.fold].test
+        return self.study.inputs(images.centred_as(self.images), torch.from_numpy(rows), network=SMALL)
+
+    @property
+    def averaged(self) -> tuple[int, ...]:
+        """Average precision needs probabilities: of scenes, and of the fold that they are compared with."""
+        most = max(self.study.profile.transfer.per_class)
+        return (1,) if self.fold is None or (self.fold, self.per_class) == (0, most) else ()
+
+    @property
+    def on_the_spot(self) -> bool:
+        """Whether a page trains the network where nothing is kept of it."""
+        return self.study.profile.transfer.scratch.trained
+
+
+def drawn(small: Networks, seed: int) -> list[Fold]:
+    """The folds of an edition's target.
+
+    Args:
+        small: the study of the edition's small networks.
+        seed: of the shuffling.
+    """
+    target, transfer = small.target, small.profile.transfer
+    labels = target.labels.numpy()
+    how = {"test_per_class": transfer.test_per_class, "classes": target.classes, "seed": seed}
+    return folds(labels, transfer.per_class, transfer.folds, **how)
+
+
+def gone_through(recipe: Training, rounds: float) -> Training:
+    """A recipe whose images are gone through `rounds` times as often."""
+    changes = {"epochs": max(2, round(recipe.epochs * rounds))}  # whether a training ended is seen on two
+    if recipe.plateau is not None:
+        patience = max(1, round(recipe.plateau.patience * rounds))
+        changes["plateau"] = recipe.plateau.model_copy(update={"patience": patience})
+    return recipe.model_copy(update=changes)
+
+
+def every(small: Networks, seed: int = 0) -> list[FromScratch]:
+    """All networks from scratch of an edition: of its folds and steps, and of its scenes of several objects.
+
+    Args:
+        small: the study of the edition's small networks.
+        seed: of the folds and of the networks.
+    """
+    scratch = small.profile.transfer.scratch
+    found = [
+        FromScratch(small, f"scratch: fold {fold}, {n} a class", seed, fold, n)
+        for fold in range(scratch.folds)
+        for n in scratch.per_class
+    ]
+    if small.profile.transfer.target in SEVERAL:
+        found.append(FromScratch(small, "scratch: several objects", seed))
+    return found

@@ -1,0 +1,196 @@
+"""Scores that are kept: what trained networks answer, found by what made the networks.
+
+A claim over many networks cannot be trained while the book is built. So each network leaves its outcome
+(answers, training error, history, device, seconds) in a small file, named after all that it depends on: spec,
+recipe, training images, seed, and the images it was asked about. A change of any of these asks for another
+file, so that no outcome of another network is ever served. What was made here lies in the build folder, and
+what is published in `book/reference/scores/<edition>/`.
+"""
+
+import json
+import shutil
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from zfutils.data.inputs import Inputs
+from zfutils.runtime.files import whole
+from zfutils.study.networks import Networks, Plan, in_turn, plain
+from zfutils.study.places import REFERENCE
+from zfutils.training.checkpoints import portable
+from zfutils.training.outcomes import Outcome
+
+# Rows whose networks are averaged in ensembles, for which their probabilities are kept too.
+AVERAGED = ("krizhevsky: none", "zfnet: none", "zfnet: layers 3, 4, 5: 512, 1024, 512 maps")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A network of an edition whose outcome is wanted, on the edition's validation images."""
+
+    study: Networks
+    name: str
+    seed: int
+
+    crops: ClassVar[Sequence[int]] = (1, 10)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What the network is trained by."""
+        return self.study.plan(self.name, self.seed)
+
+    @cached_property
+    def asked(self) -> Inputs:
+        """What it is asked about."""
+        return self.study.inputs(self.study.validation_images, network=self.name)
+
+    @property
+    def averaged(self) -> Sequence[int]:
+        """The numbers of crops of which probabilities are kept."""
+        return (10,) if self.name in AVERAGED else ()
+
+    @property
+    def on_the_spot(self) -> bool:
+        """Whether a page trains the network where nothing is kept of it."""
+        trained = self.study.profile.networks[self.name].trained
+        return trained is None or self.seed in trained
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """All that the outcome depends on; the same on every machine."""
+        made_of = {"network": self.plan.identity, "evaluated": self.asked.identity}
+        return portable(json.loads(json.dumps(made_of)))
+
+    @property
+    def file_name(self) -> str:
+        """NAME-SEED-HASH.npz."""
+        text = json.dumps(self.identity, sort_keys=True)
+        digest = blake2b(text.encode(), digest_size=4).hexdigest()
+        return f"{plain(self.name)}-{self.seed}-{digest}.npz"
+
+    @property
+    def here(self) -> Path:
+        """Where the outcome lies that is made on this machine."""
+        return self.study.folder / "scores" / self.file_name
+
+    @property
+    def published(self) -> Path:
+        """Where the published one lies."""
+        return folder(self.study.edition) / self.file_name
+
+    def own(self) -> Outcome | None:
+        """The outcome that was made on this machine, where there is one."""
+        return self._read(self.here, published=False)
+
+    def kept(self) -> Outcome | None:
+        """The published outcome, where there is one; none under `FRESH=1`."""
+        return None if self.study.fresh else self._read(self.published, published=True)
+
+    def outcome(self) -> Outcome | None:
+        """This machine's outcome, else the published one."""
+        return self.own() or self.kept()
+
+    def _read(self, path: Path, *, published: bool) -> Outcome | None:
+        if not path.is_file():
+            return None
+        try:
+            found = Outcome.load(path, published=published)
+        except ValueError as error:
+            warnings.warn(f"{error}; it is left aside", stacklevel=2)
+            return None
+        made_of = {"network": found.identity, "evaluated": found.evaluated}
+        return found if portable(made_of) == self.identity else None
+
+    def earn(self) -> Outcome:
+        """This machine's outcome; the network is trained, or its training goes on, where it has not ended."""
+        trained = self.study.made(self.plan)
+        found = Outcome.of(trained, self.asked, crops=self.crops, probabilities=self.averaged)
+        found.save(self.here)
+        return Outcome.load(self.here)
+
+    def publish(self, published: Path) -> Outcome:
+        """Publish this machine's outcome, earned where it is not there, and drop weights that no page needs.
+
+        Args:
+            published: the file that is written.
+        """
+        found = self.own() or self.earn()
+        published.parent.mkdir(parents=True, exist_ok=True)
+        with whole(published) as beside:
+            shutil.copyfile(self.here, beside)
+        if not self.on_the_spot:
+            shutil.rmtree(self.study.place(self.plan), ignore_errors=True)
+        return found
+
+    def light(self) -> Self:
+        """The same without the images that it has opened, to be sent to another process."""
+        return replace(self, study=replace(self.study))
+
+
+def folder(edition: str) -> Path:
+    """Where an edition's published outcomes lie."""
+    return REFERENCE / "scores" / edition
+
+
+def every(study: Networks, seeds: Iterable[int] | None = None) -> list[Wanted]:
+    """All networks of a study with their seeds, or with others."""
+    chosen = None if seeds is None else tuple(seeds)
+    runs = study.profile.networks.items()
+    return [Wanted(study, name, s) for name, run in runs for s in (run.seeds if chosen is None else chosen)]
+
+
+def outcomes(wanted: Sequence[Wanted]) -> list[Outcome | None]:
+    """The outcomes that a page shows: made here, or published; None for a network that was not run yet.
+
+    Networks that are trained here and were not asked yet are asked now; those that a page trains itself are
+    trained where nothing is kept of them, under `FRESH=1` all of them.
+
+    Args:
+        wanted: of which networks.
+    """
+    todo = []
+    for one in wanted:
+        if one.own() is None:
+            there = one.study.find(one.plan) is not None
+            trains = one.on_the_spot or one.study.fresh
+            if there or (trains and one.kept() is None):
+                todo.append(one)
+    if todo:
+        for _ in in_turn(_earn, [one.light() for one in todo], todo[0].study.device):
+            pass
+    return [one.outcome() for one in wanted]
+
+
+def by_name(wanted: Sequence[Wanted]) -> dict[str, dict[int, Outcome]]:
+    """`outcomes` by name and seed; a network that was not run yet from any seed has an empty entry."""
+    found: dict[str, dict[int, Outcome]] = {one.name: {} for one in wanted}
+    for one, outcome in zip(wanted, outcomes(wanted), strict=True):
+        if outcome is not None:
+            found[one.name][one.seed] = outcome
+    return found
+
+
+def publish(wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, Outcome]]:
+    """Earn and publish outcomes, each as soon as its network has ended.
+
+    Args:
+        wanted: of which networks; the longest trainings come first.
+    """
+    ordered = sorted(wanted, key=lambda one: -one.plan.work)
+    if ordered:
+        jobs = [(one.light(), one.published) for one in ordered]
+        yield from zip(ordered, in_turn(_publish, jobs, ordered[0].study.device), strict=True)
+
+
+def _earn(wanted: Wanted) -> None:
+    """Earn an outcome, and hand nothing back: it lies on disk."""
+    wanted.earn()
+
+
+def _publish(job: tuple[Wanted, Path]) -> Outcome:
+    wanted, published = job
+    return wanted.publish(published)

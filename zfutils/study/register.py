@@ -1,0 +1,111 @@
+"""The register of claims as a page: what was replaced and why, and the rules that took its place.
+
+A rule is not changed once its number was seen. A claim that turned out unfair leaves the scoreboard for this
+page, with its last published verdict; its successors were registered, with all their rules, before any page
+measured them.
+"""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from zfutils.study.claims import Claim, retired
+from zfutils.study.scoreboard import KINDS
+from zfutils.study.study import Study
+
+Entries = list[tuple[str, str]]
+
+
+def deviations(study: Study, chapter: int) -> Any:
+    """One chapter's replaced claims and new rules, as cards that are read on a narrow screen too.
+
+    Args:
+        study: the edition, whose register it is.
+        chapter: 1 to 9.
+    """
+    from IPython.display import HTML
+
+    published = {record["claim"]: record for record in study.published_records}
+    cards = []
+    for claim in study.claims.values():
+        if claim.chapter != chapter:
+            continue
+        if claim.superseded:
+            cards.append(card(claim, old_entries(claim, study.claims, published.get(claim.id))))
+        elif claim.fails:
+            cards.append(card(claim, new_entries(claim)))
+    return HTML("\n".join(cards) or "<p>Nothing was changed.</p>")
+
+
+def unchanged(study: Study) -> list[str]:
+    """The ids of claims that stand as they were first registered."""
+    return [c.id for c in study.claims.values() if not (c.superseded or c.planned or c.fails)]
+
+
+def old_entries(
+    claim: Claim, claims: Mapping[str, Claim], published: Mapping[str, Any] | None = None
+) -> Entries:
+    """What the page says of a replaced claim, term by term.
+
+    Args:
+        claim: one that was superseded.
+        claims: the register.
+        published: its record in the published run, where there is one.
+    """
+    left = (
+        "left the scoreboard" if claim.id in retired(claims) else "on the scoreboard until its successors are"
+    )
+    verdict = "none"
+    if published:
+        verdict = published["verdict"]
+        if published["estimate"] is not None:
+            ends = (published[key] for key in ("estimate", "low", "high"))
+            verdict += ": {:.3g} [{:.3g}, {:.3g}] ".format(*ends) + claim.unit
+    return [
+        ("status", f"replaced, {left}"),
+        ("says", claim.says),
+        ("why it was unfair", claim.superseded.because),
+        ("replaced by", ", ".join(claim.superseded.by)),
+        ("last published verdict", verdict),
+        ("measured", f"{claim.quantity} ({claim.unit})"),
+        ("control, beside the number", claim.control),
+        ("rule", _rule(claim)),
+    ]
+
+
+def new_entries(claim: Claim) -> Entries:
+    """What the page says of a new claim, term by term."""
+    status = "registered, not measured yet" if claim.planned else "on the scoreboard"
+    published = "; its networks are trained once, apart from the book" if claim.run else ""
+    entries = [
+        ("status", f"new, {status}{published}"),
+        ("replaces", ", ".join(claim.replaces) or "nothing, the question is new"),
+        ("says", claim.says),
+        ("measures", f"{claim.quantity} ({claim.unit})"),
+        ("control, in the number" if claim.rule.verdict_on else "control", claim.control),
+        ("interval over", claim.resampled),
+    ]
+    if claim.condition:
+        meanings = "; ".join(f"{name}: {meaning}" for name, meaning in claim.where.items())
+        entries += [("condition", claim.condition), ("where", meanings)]
+    return [*entries, ("rule", _rule(claim)), ("would fail if", claim.fails)]
+
+
+def _rule(claim: Claim) -> str:
+    """A claim's rule on one line."""
+    rule = claim.rule
+    asked = [f"verdict on {rule.verdict_on}"] if rule.verdict_on else []
+    asked.append(
+        f"tested if {rule.testable.text}" + (f" ({', '.join(rule.editions)})" if rule.editions else "")
+    )
+    asked.append(f"reproduced if {rule.reproduced.text}")
+    if rule.partly:
+        asked.append(f"partly if {rule.partly.text}")
+    return "; ".join(asked)
+
+
+def card(claim: Claim, entries: Entries) -> str:
+    """A claim as HTML: its id, its kind, and a list of terms and what belongs to them."""
+    lines = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in entries)
+    title = f"<p><code>{claim.id}</code> {KINDS[claim.kind]}: {escape(claim.source)}</p>"
+    return f'<div class="claim" id="{claim.id}">{title}<dl>{lines}</dl></div>'

@@ -1,0 +1,51 @@
+"""Whether a training had come to its end: one test for every network that stands behind a verdict.
+
+A network that is still learning says nothing of what its architecture can do, and the deeper of two, which
+learns more slowly, is the one that suffers. The test looks at the training alone, never at what is claimed.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+LAST = 0.2  # of the epochs, through whose losses a line is fitted; at least two epochs
+FALL = 0.02  # of itself; a line that falls by less is flat
+LEARNT = 0.01  # training error in eval mode; below it nothing is left to learn
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What the test of an ended training found."""
+
+    ended: bool
+    fall: float  # of the fitted line over the last fifth of the epochs, as a share of itself
+    training_error: float  # share in [0, 1], in eval mode on centre crops; NaN if not measured
+
+    @property
+    def why(self) -> str:
+        """In words, for a table."""
+        if self.training_error <= LEARNT:
+            return f"training error {self.training_error:.1%}"
+        return f"loss still falling, {self.fall:.1%} in the last fifth" if not self.ended else "loss flat"
+
+
+def ended(losses: Sequence[float], training_error: float) -> Ended:
+    """Test the end of a training: its loss is flat, or its training error is 1 % or less.
+
+    Args:
+        losses: mean training loss of each epoch, the first after epoch 1.
+        training_error: share of the pictures trained on that the network errs on, in eval mode on centre
+            crops; NaN where it is not known.
+
+    Raises:
+        ValueError: fewer than two epochs, or a loss that is not finite.
+    """
+    values = np.asarray(losses, dtype=float)
+    if len(values) < 2 or not np.isfinite(values).all():
+        raise ValueError(f"the end of a training is seen on two finite losses or more, not on {list(values)}")
+    last = values[-max(2, math.ceil(LAST * len(values))) :]
+    slope, start = np.polynomial.polynomial.polyfit(np.arange(len(last)), last, 1)[::-1]
+    fall = -slope * (len(last) - 1) / start
+    return Ended(bool(fall < FALL or training_error <= LEARNT), float(fall), float(training_error))
