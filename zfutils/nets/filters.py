@@ -17,7 +17,7 @@ from zfutils.stats.intervals import Interval, bootstrap_interval
 PADDED = 64  # side that filters are zero-padded to before their spectrum is taken
 HIGH = 0.3  # cycles per pixel; beyond it lies 72 % of white noise, little of an edge
 MIDDLE = (22.4, 56.0)  # cycles per picture, both included: 0.1 to 0.25 per pixel of the paper's 224
-MANY = 4096  # noise filters, so many that their own shares are known
+MANY = 1024  # noise filters, so many that their own shares are known to a point or two
 BLANK = 0.25  # of the layer's median filter RMS
 SILENT = 0.01  # of the layer's median greatest response
 
@@ -154,8 +154,8 @@ def high_share_over_noise(
 ) -> tuple[Interval, float, float]:
     """How much of noise's high frequencies a layer's filters have: 1 means as much, an edge has little.
 
-    Filters of k × k pixels hold few frequencies, so a share of their energy says little by itself; Gaussian
-    noise filters of the same size are the unit.
+    Filters of k × k pixels hold few frequencies, so a share of their energy says little by itself. White
+    noise of the same size is the unit: it has the same power at each of the k × k.
 
     Args:
         weight: a layer's filters, at least eight.
@@ -165,9 +165,8 @@ def high_share_over_noise(
         filters resampled; then the two shares.
     """
     share = layer_high_share(filter_table(weight), padded=False, seed=seed)
-    noise = filter_table(noise_filters(MANY, weight.shape[-1], channels=weight.shape[1], seed=seed))
-    unit = float((noise["high_share_unpadded"] * noise["energy"]).sum() / noise["energy"].sum())
-    return share.times(1 / unit), share.estimate, unit
+    noise = float((radial_frequency(weight.shape[-1]) > HIGH).double().mean())
+    return share.times(1 / noise), share.estimate, noise
 
 
 def dominance(rms: Float[np.ndarray, " maps"], *, rank: int = 1, seed: int = 0) -> Interval:

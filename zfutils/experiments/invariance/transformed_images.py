@@ -17,7 +17,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from zfutils.data.inputs import Inputs
-from zfutils.data.parts import PartsImages, Scene
+from zfutils.data.parts import PartsImages, Scene, catalogue
 from zfutils.experiments.invariance import transformations
 from zfutils.experiments.invariance.transformations import Border
 from zfutils.runtime.devices import to_host
@@ -27,7 +27,7 @@ Kind = Literal["translation", "scale", "rotation"]
 UNCHANGED: dict[str, float] = {"translation": 0.0, "scale": 1.0, "rotation": 0.0}
 FARTHEST = 60 / 224  # of the side: the paper's longest shift
 LARGEST = 1.8
-SYMMETRIC = ("clock", "ball", "flower", "golf ball")  # categories whose objects look alike when turned
+SYMMETRIC = (*catalogue.SYMMETRIC, "golf ball")  # categories whose objects look alike when turned
 
 
 def paper_amounts(kind: Kind, *, side: int, steps: int | None = None) -> Float[np.ndarray, " amounts"]:
