@@ -37,7 +37,7 @@ def scores(arguments: argparse.Namespace) -> int:
     from zfutils.study.earn import chosen, earn
     from zfutils.study.study import Study
 
-    earn(chosen(Study.open(arguments.edition), arguments.which, arguments.seeds))
+    earn(chosen(Study.open(arguments.edition), arguments.which, arguments.seed))
     return 0
 
 
@@ -117,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="WHICH",
         help="networks or rows of Table 3; small, scratch, settings: all of these (default: everything)",
     )
-    command.add_argument("--seeds", type=int, nargs="+", help="of each (default: the edition's own)")
+    command.add_argument("--seed", type=int, nargs="+", help="of each (default: the edition's own)")
     command.set_defaults(run=scores)
 
     command = commands.add_parser("measure", parents=[common], help=measure.__doc__)

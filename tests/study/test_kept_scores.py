@@ -194,17 +194,17 @@ def test_scratch_networks_are_trained_by_a_page_where_the_edition_says_so(small)
 
 def test_the_command_earns_what_is_missing_network_by_network_and_trains_nothing_twice(small, capsys):
     name = "zfnet: layers 6, 7: 2048 units"
-    assert main(["scores", "--edition", "smoke", name, "--seeds", "0"]) == 0
+    assert main(["scores", "--edition", "smoke", name, "--seed", "0"]) == 0
     (first,) = kept_scores.folder("smoke").glob("zfnet-layers-6-7-2048-units-0-*.npz")
     written = first.stat().st_mtime_ns
     capsys.readouterr()
 
-    assert main(["scores", "--edition", "smoke", name, ROW, "--seeds", "0"]) == 0
+    assert main(["scores", "--edition", "smoke", name, ROW, "--seed", "0"]) == 0
     said = capsys.readouterr().out
     assert "1 of 2 networks are there" in said
     assert "2 of 2: krizhevsky-without-layers-3-4-6-7-0-" in said
 
-    assert main(["scores", "--edition", "smoke", name, ROW, "--seeds", "0"]) == 0
+    assert main(["scores", "--edition", "smoke", name, ROW, "--seed", "0"]) == 0
     said = capsys.readouterr().out
     assert "2 of 2 networks are there" in said
     assert "epoch" not in said
@@ -223,7 +223,7 @@ def test_weights_stay_where_a_page_may_need_them_and_go_elsewhere(small, publish
 def test_a_network_that_was_trained_for_a_page_is_filed_without_training(small, capsys):
     kept_scores.outcomes([Wanted(small, "krizhevsky: none", 0)])
     capsys.readouterr()
-    assert main(["scores", "--edition", "smoke", "krizhevsky: none", "--seeds", "0"]) == 0
+    assert main(["scores", "--edition", "smoke", "krizhevsky: none", "--seed", "0"]) == 0
     said = capsys.readouterr().out
     assert "epoch" not in said
     assert "1 of 1: krizhevsky-none-0-" in said

@@ -83,7 +83,7 @@ def test_an_edition_is_called_as_its_file_is(write):
             "classes, crop, download, per_class, seed, sets, size, source, train, validation",
         ),
         ("network__widht", "network.widht", "dropout, fc_width, geometry, width"),
-        ("training__epoch", "training.epoch", "batch, decay, epochs, first, held_out"),
+        ("training__epoch", "training.epoch", "batch, decay, epochs, held_out"),
         ("training__plateau__factr", "training.plateau.factr", "drops, factor, least, of, patience"),
         (
             "networks__zfnet__seed",

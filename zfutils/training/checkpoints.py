@@ -84,8 +84,7 @@ class Trained:
         model, made = self.spec.build(), self.record["identity"]
         if self._seeded:
             paper = NetworkSpec.from_dict(self.record["paper"]) if "paper" in self.record else self.spec
-            first = made["training"].get("first", 0.01)
-            initialise(model, made["training"]["initialisation"], seed=made["seed"], paper=paper, first=first)
+            initialise(model, made["training"]["initialisation"], seed=made["seed"], paper=paper)
         path = self.folder / f"epoch-{epoch:04d}.safetensors"
         if epoch > 0 or path.is_file():
             set_weights(model, path, convolutions_alone=True)
@@ -117,12 +116,11 @@ class _Snapshots(Mapping[int, nn.Sequential]):
 def identity(spec: NetworkSpec, recipe: Training, images: Pixels, seed: int) -> dict[str, Any]:
     """What makes a trained network the one that is asked for; plain data.
 
-    What a plateau watches is named only if it is not the paper's held-out error, `may_die` and `first` only
-    if they are not what they always were, and of plateau and phases the one that lowers the rate, so that
-    networks trained when there was no choice are still found.
+    What a plateau watches is named only if it is not the paper's held-out error, `may_die` only if it is
+    true, and of plateau and phases the one that lowers the rate, so that networks trained when there was no
+    choice are still found.
     """
-    usual = {name for name in ("may_die", "first") if name not in recipe.model_dump(exclude_defaults=True)}
-    training = recipe.model_dump(exclude_none=True, exclude=usual)
+    training = recipe.model_dump(exclude_none=True, exclude=None if recipe.may_die else {"may_die"})
     training["radius"] = recipe.radius
     if recipe.plateau is not None:
         training["plateau"] = recipe.plateau.model_dump(exclude_defaults=True)

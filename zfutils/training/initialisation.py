@@ -20,12 +20,7 @@ STD = 0.01  # the paper's "1e-2"
 
 
 def initialise(
-    model: nn.Sequential,
-    rule: Initialisation,
-    *,
-    seed: int,
-    paper: NetworkSpec | None = None,
-    first: float = STD,
+    model: nn.Sequential, rule: Initialisation, *, seed: int, paper: NetworkSpec | None = None
 ) -> None:
     """Set all weights from Gaussians and all biases to 0, in place.
 
@@ -34,10 +29,9 @@ def initialise(
         rule: "literal": standard deviation 0.01 everywhere, the paper's words; "fan-in": the same, times the
             square root of the paper's fan-in over ours, so that the signal does not shrink because a network
             is narrow or its first windows are small; "he": sqrt(2 / fan-in) (He 2015); "small-first": as
-            "fan-in" in layer 1, but with `first` in place of 0.01, and He's above.
+            "fan-in" in layer 1 and He's above.
         seed: of the network.
         paper: the network at the paper's size, for "fan-in" and "small-first".
-        first: standard deviation of layer 1 at the paper's fan-in, for "small-first".
 
     Raises:
         ValueError: one of these two without the paper's network.
@@ -51,7 +45,7 @@ def initialise(
     generator = torch.Generator().manual_seed(mixed(seed, 0))
     for depth, (name, module) in enumerate(layers_of(model, nn.Conv2d, nn.Linear).items()):
         fan_in = module.weight[0].numel()
-        std = first if rule == "small-first" else STD
+        std = STD
         if rule == "he" or (rule == "small-first" and depth):
             std = math.sqrt(2 / fan_in)
         elif rule in ("fan-in", "small-first"):

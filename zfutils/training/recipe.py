@@ -61,9 +61,6 @@ class Training(Strict):
     decay: float = Field(0.0, ge=0, description="weight decay; the paper states none")
     input_scale: float = Field(gt=0, description="centred pixels are multiplied by this; the paper's is 1")
     initialisation: Initialisation
-    first: float = Field(
-        0.01, gt=0, description="small-first: standard deviation of layer 1 at the paper's fan-in"
-    )
     radius: float | None = Field(
         0.1, gt=0, description="RMS a filter is scaled back to, at input_scale 1; null: never"
     )

@@ -47,8 +47,7 @@ class Step:
         self.dtype = image_type(recipe.precision, self.device)
         with same_random_state():
             self.model = spec.build().to(memory_format=torch.channels_last)
-        own = {"seed": seed, "paper": paper or spec, "first": recipe.first}
-        initialise(self.model, recipe.initialisation, **own)
+        initialise(self.model, recipe.initialisation, seed=seed, paper=paper or spec)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
             recipe.rate,
