@@ -26,6 +26,13 @@ def test_what_came_before_the_last_fifth_does_not_count():
     assert ended(steep + level, 0.5).fall == pytest.approx(0)
 
 
+def test_a_network_that_never_learnt_has_not_ended_however_flat_its_loss():
+    stuck = ended([3.74] * 10, 0.97)  # ln 42: the loss of a guess among 42 classes
+    assert not stuck.ended
+    assert "first epoch" in stuck.why
+    assert ended([3.74] + [3.3] * 9, 0.9).ended, "it fell by 12 % and stayed there"
+
+
 def test_the_line_is_fitted_and_not_drawn_from_end_to_end():
     # Fifteen epochs, the last three 1.00, 0.94, 1.00: no slope, though the second is 6 % below the first.
     assert ended([2.0] * 12 + [1.0, 0.94, 1.0], 0.5).fall == pytest.approx(0)

@@ -124,7 +124,7 @@ def test_a_file_that_would_execute_code_or_does_not_fit_together_is_refused(tmp_
 
 def test_a_loss_that_is_flat_ends_a_training(tmp_path):
     flat = outcome(random_scores(100))
-    flat = replace(flat, history=flat.history.assign(loss=1.0))
+    flat = replace(flat, history=flat.history.assign(loss=[3.0] + [1.0] * 59))
     flat.save(tmp_path / "one.npz")
     assert Outcome.load(tmp_path / "one.npz").ended.ended
 

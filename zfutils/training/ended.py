@@ -13,6 +13,7 @@ import numpy as np
 LAST = 0.2  # of the epochs, through whose losses a line is fitted; at least two epochs
 FALL = 0.02  # of itself; a line that falls by less is flat
 LEARNT = 0.01  # training error in eval mode; below it nothing is left to learn
+LEFT = 0.9  # of the first epoch's loss; a network that never fell below is still on its first plateau
 
 
 @dataclass(frozen=True)
@@ -22,17 +23,20 @@ class Ended:
     ended: bool
     fall: float  # of the fitted line over the last fifth of the epochs, as a share of itself
     training_error: float  # share in [0, 1], in eval mode on centre crops; NaN if not measured
+    started: bool = True  # whether the loss ever left its first plateau
 
     @property
     def why(self) -> str:
         """In words, for a table."""
         if self.training_error <= LEARNT:
             return f"training error {self.training_error:.1%}"
+        if not self.started:
+            return "never left the loss of its first epoch"
         return f"loss still falling, {self.fall:.1%} in the last fifth" if not self.ended else "loss flat"
 
 
 def ended(losses: Sequence[float], training_error: float) -> Ended:
-    """Test the end of a training: its loss is flat, or its training error is 1 % or less.
+    """Test the end of a training: its loss has fallen and is flat, or its training error is 1 % or less.
 
     Args:
         losses: mean training loss of each epoch, the first after epoch 1.
@@ -48,4 +52,6 @@ def ended(losses: Sequence[float], training_error: float) -> Ended:
     last = values[-max(2, math.ceil(LAST * len(values))) :]
     slope, start = np.polynomial.polynomial.polyfit(np.arange(len(last)), last, 1)[::-1]
     fall = -slope * (len(last) - 1) / start
-    return Ended(bool(fall < FALL or training_error <= LEARNT), float(fall), float(training_error))
+    started = bool(values.min() < LEFT * values[0])
+    over = bool((started and fall < FALL) or training_error <= LEARNT)
+    return Ended(over, float(fall), float(training_error), started)

@@ -75,9 +75,10 @@ def test_a_gpu_that_nobody_measured_says_so_unless_this_machine_has_one():
 
 
 def outcome(training_error, *, trained_on=1000, epochs=10, published=False):
-    """An outcome whose loss is 0.5 and flat from the first epoch on."""
+    """An outcome whose loss is 0.5 and flat from the second epoch on."""
     row = {"loss": 0.5, "held_out_error": 0.25, "held_out_loss": 0.75, "rate": 0.01}
     history = pd.DataFrame([row | {"epoch": epoch} for epoch in range(1, epochs + 1)])
+    history.loc[0, "loss"] = 3.0
     made = {"training_error": training_error, "trained_on": trained_on}
     return Outcome({}, {}, made, history, {}, published)
 
@@ -99,7 +100,9 @@ def test_the_table_of_settings_has_a_line_for_what_was_not_run_yet():
 
 
 def test_the_end_of_trainings_is_told_network_by_network():
-    table = tables.end_table({"flat": ended([1.0] * 10, 0.3), "falling": ended([1.0] * 9 + [0.5], 0.3)})
+    table = tables.end_table(
+        {"flat": ended([2.0] + [1.0] * 9, 0.3), "falling": ended([2.0] + [1.0] * 8 + [0.5], 0.3)}
+    )
     assert table["ended"].tolist() == ["yes", "no"]
     assert table["fall of the loss in the last fifth"].tolist() == ["0.0 %", "50.0 %"]
 
