@@ -9,7 +9,14 @@ import pytest
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from zfutils.data.parts import PartsImages, PlacedObject, catalogue, categories, scene
-from zfutils.data.parts.difficulty import BEYOND, COVERED, DISTRACTOR_SIDE, DISTRACTORS, HIDDEN_SCENES
+from zfutils.data.parts.difficulty import (
+    BEYOND,
+    BEYOND_HELD_OUT,
+    COVERED,
+    DISTRACTOR_SIDE,
+    DISTRACTORS,
+    HIDDEN_SCENES,
+)
 
 MAIN, HELD_OUT = len(categories()), len(categories(held_out=True))
 NAMES = [category.name for category in categories()]
@@ -47,6 +54,7 @@ def silhouette(s, size=128, **options):
 @pytest.mark.parametrize("smallest", [0.5, 0.75])
 @pytest.mark.parametrize("held_out", [False, True])
 def test_an_object_is_as_large_as_was_asked_for_and_reaches_little_beyond_the_picture(held_out, smallest):
+    share = BEYOND_HELD_OUT if held_out else BEYOND
     for i in range(40):
         s = scene("train", i, held_out=held_out, smallest=smallest).uncovered()
         assert smallest <= s.objects[0].scale <= 1
@@ -55,8 +63,8 @@ def test_an_object_is_as_large_as_was_asked_for_and_reaches_little_beyond_the_pi
         rows, columns = (np.flatnonzero(around.any(axis)) for axis in (1, 0))
         beyond = 16 - min(rows[0], columns[0]), max(rows[-1], columns[-1]) - 79  # pixels of 64 to the side
         extent = max(np.ptp(rows), np.ptp(columns)) + 1
-        assert max(beyond) <= (BEYOND + 0.05) * extent + 1, s.objects[0].category  # jitter adds a little
-        assert silhouette(s, 64).sum() >= 0.7 * around.sum(), s.objects[0].category
+        assert max(beyond) <= (share + 0.05) * extent + 1, s.objects[0].category  # jitter adds a little
+        assert silhouette(s, 64).sum() >= (1 - 2 * share - 0.2) * around.sum(), s.objects[0].category
 
 
 @pytest.mark.parametrize("held_out", [False, True])
@@ -287,23 +295,9 @@ def test_part_masks_by_themselves_are_those_of_the_probe():
         both.part_masks(96, field=0)
 
 
-def test_a_world_of_fewer_categories_has_the_scenes_that_these_have_in_the_whole_one():
-    whole, few = PartsImages("train", n=2 * MAIN, size=32), PartsImages("train", n=6, size=32, classes=3)
-    assert few.classes == whole.classes[:3]
-    assert few.labels.tolist() == [0, 1, 2, 0, 1, 2]
-    for i, same in enumerate((0, 1, 2, MAIN, MAIN + 1, MAIN + 2)):
-        assert few.names[i] == whole.names[same]
-        assert np.array_equal(few[i], whole[same])
-    every = PartsImages("train", n=2 * MAIN, size=32, classes=MAIN)
-    assert every.identity == whole.identity != few.identity
+def test_a_picture_that_the_source_does_not_have_is_refused():
     with pytest.raises(IndexError, match="pictures 0 … 5"):
-        few.scene(6)
-
-
-@pytest.mark.parametrize("classes", [0, 1, MAIN + 1])
-def test_a_number_of_categories_that_there_is_not_is_refused(classes):
-    with pytest.raises(ValueError, match=f"classes is {classes}; this world has 2 … {MAIN}: cat, dog"):
-        PartsImages("train", n=4, size=32, classes=classes)
+        PartsImages("train", n=6, size=32).scene(6)
 
 
 def test_a_part_outside_the_picture_is_not_visible():

@@ -80,7 +80,7 @@ def test_an_edition_is_called_as_its_file_is(write):
         (
             "images__sise",
             "images.sise",
-            "classes, crop, download, per_class, seed, sets, size, source, train, validation",
+            "crop, download, per_class, seed, sets, size, source, train, validation",
         ),
         ("network__widht", "network.widht", "dropout, fc_width, geometry, width"),
         ("training__epoch", "training.epoch", "batch, decay, epochs, held_out"),
@@ -152,8 +152,6 @@ def test_a_crop_larger_than_the_image_is_refused(write):
 def test_parts_need_their_counts_and_photographs_their_sets(write):
     assert "needs train and validation" in refusal(write("mine", images__train=None))
     assert "needs sets" in refusal(write("mine", images__source="photos"))
-    photos = {"source": "photos", "sets": ["a"], "size": 64, "crop": 64, "classes": 4}
-    assert "the classes of photos are the folders of sets" in refusal(write("mine", images=photos))
 
 
 def test_all_mistakes_of_a_file_are_told_at_once(write):

@@ -71,7 +71,7 @@ class Edition:
             n = {"train": images.train, "validation": images.validation}[split]
             size = size or images.size
             field = size / images.crop  # a crop shows as much as a picture of its size would
-            return PartsImages(split, n=n, size=size, seed=images.seed, field=field, classes=images.classes)
+            return PartsImages(split, n=n, size=size, seed=images.seed, field=field)
         if images.download:
             photos.fetch_missing(images.sets)
         part: photos.Split = "train" if split == "train" else "val"
@@ -102,8 +102,7 @@ class Edition:
         if not isinstance(source, PartsImages):
             raise ValueError(f"the edition {self.edition} has no scenes whose background can be exchanged")
         n = len(source) if split == "train" else min(len(source), CUED_SCENES)
-        size, classes = source.size, len(source.classes)
-        scenes = PartsImages(split, n=n, size=size, seed=source.seed, field=source.field, classes=classes)
+        scenes = PartsImages(split, n=n, size=source.size, seed=source.seed, field=source.field)
         name = f"cued-{split}" + "-exchanged" * exchanged
         store = stores.build(CuedParts(scenes, exchanged=exchanged), self.folder / "pixels" / name)
         return store.centred_as(self.train_images)

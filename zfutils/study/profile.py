@@ -25,9 +25,6 @@ class Images(Strict):
     crop: int = Field(ge=16, description="side of what the network sees, pixels")
     train: int | None = Field(None, ge=64, description="parts: training pictures")
     validation: int | None = Field(None, ge=32, description="parts: validation pictures")
-    classes: int | None = Field(
-        None, ge=2, le=16, description="parts: only the first so many categories; default all"
-    )
     seed: int = Field(0, ge=0, description="parts: which world is drawn")
     sets: tuple[str, ...] = Field((), description="photos: folders with train/ and val/ below ZFUTILS_DATA")
     download: bool = Field(False, description="photos: fetch a set that is missing")
@@ -41,8 +38,6 @@ class Images(Strict):
             raise ValueError(f"crop ({self.crop} px) is larger than size ({self.size} px)")
         if self.source == "parts" and (self.train is None or self.validation is None or self.sets):
             raise ValueError("source 'parts' needs train and validation, and has no sets")
-        if self.source == "photos" and self.classes is not None:
-            raise ValueError("classes is for source 'parts'; the classes of photos are the folders of sets")
         if self.source == "photos" and not self.sets:
             raise ValueError(
                 "source 'photos' needs sets, the folders with train/ and val/ below ZFUTILS_DATA"
@@ -84,7 +79,6 @@ class SmallImages(Strict):
     size: int = Field(ge=16, description="side of a stored image, pixels")
     crop: int = Field(ge=16, description="side of what the network sees, pixels")
     train: int | None = Field(None, ge=64, description="parts: training pictures")
-    classes: int | None = Field(None, ge=2, le=16, description="parts: only the first so many categories")
     per_class: int | None = Field(None, ge=2, description="photos: training images a class at most")
 
 

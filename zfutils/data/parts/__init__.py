@@ -40,7 +40,9 @@ __all__ = [
     "scene",
 ]
 
-VERSION = 3  # raised by hand whenever the drawing changes, so that pixels stored before are drawn anew
+# Of the main world and of the held-out one; raised by hand whenever the drawing changes, so that pixels
+# stored before are drawn anew.
+VERSION = {"main": 3, "held-out": 4}
 
 
 class PartsImages:
@@ -55,10 +57,8 @@ class PartsImages:
         field: side of what is seen over the side of the ordinary picture, which is what the centre crop of a
             stored picture shows (see `Scene.render`).
         smallest: side of an object's box, at least, over the side of the ordinary picture.
-        classes: only the first so many categories, at least 2; default all. Their scenes are those that
-            they have in the whole world.
 
-    Labels go round: picture i has label i modulo the number of classes.
+    Labels go round: picture i has label i modulo the number of categories.
     """
 
     def __init__(
@@ -71,7 +71,6 @@ class PartsImages:
         held_out: bool = False,
         field: float = 1.0,
         smallest: float = SMALLEST,
-        classes: int | None = None,
     ) -> None:
         check_stream(split, seed)
         check_picture(size, field)
@@ -79,25 +78,19 @@ class PartsImages:
         self.smallest = smallest
         if n < 1:
             raise ValueError(f"n is {n}; it must be 1 or more")
-        there = tuple(category.name for category in categories(held_out))
-        if classes is not None and not 2 <= classes <= len(there):
-            raise ValueError(f"classes is {classes}; this world has 2 … {len(there)}: {', '.join(there)}")
         self.split, self.n, self.size, self.seed = split, n, size, seed
         self.held_out, self.field = held_out, field
-        self.classes: tuple[str, ...] = there[:classes]
-        self._all = len(there)
+        self.classes: tuple[str, ...] = tuple(category.name for category in categories(held_out))
         self.labels: Int64[np.ndarray, " n"] = np.arange(n, dtype=np.int64) % len(self.classes)
         world = "held-out" if held_out else "main"
-        self.names: tuple[str, ...] = tuple(
-            f"parts-{world}-{seed}-{split}-{self._number(i):06d}" for i in range(n)
-        )
+        self.names: tuple[str, ...] = tuple(f"parts-{world}-{seed}-{split}-{i:06d}" for i in range(n))
 
     @property
     def identity(self) -> dict[str, object]:
         """What fixes every pixel of this source."""
         return {
             "source": "parts",
-            "version": VERSION,
+            "version": VERSION["held-out" if self.held_out else "main"],
             "split": self.split,
             "n": self.n,
             "size": self.size,
@@ -105,7 +98,7 @@ class PartsImages:
             "held_out": self.held_out,
             "field": self.field,
             "smallest": self.smallest,
-        } | ({"classes": len(self.classes)} if len(self.classes) < self._all else {})
+        }
 
     def __len__(self) -> int:
         return self.n
@@ -117,11 +110,5 @@ class PartsImages:
         """The scene of picture `index`, to be moved, probed or drawn again."""
         if not 0 <= operator.index(index) < self.n:
             raise IndexError(f"picture {index}; this source has pictures 0 … {self.n - 1}")
-        number = self._number(operator.index(index))
         options = {"seed": self.seed, "held_out": self.held_out}
-        return scene(self.split, number, **options, smallest=self.smallest)
-
-    def _number(self, index: int) -> int:
-        """The number that picture `index` has in the world of all categories."""
-        round_, label = divmod(index, len(self.classes))
-        return round_ * self._all + label
+        return scene(self.split, operator.index(index), **options, smallest=self.smallest)

@@ -12,7 +12,10 @@ DISTRACTOR_SIDE = (0.15, 0.30)  # of a distractor's box, in sides
 CLUTTER = (1, 3)  # fewest and most small loose pieces, up to 0.1 sides across
 
 SMALLEST = 0.75  # side of an object's box, in sides, at least: a named part keeps 6 px of 96
-BEYOND = 0.05  # share of an object's width or height that may lie beyond the picture, but for its jitter
+# Share of an object's width or height that may lie beyond the picture, but for its jitter. The held-out
+# categories share fewer arrangements than the main ones, so that a thumbnail would tell them apart at 0.05.
+BEYOND = 0.05
+BEYOND_HELD_OUT = 0.15
 ROTATION = 15.0  # degrees, either way
 STRETCH = (0.88, 1.12)  # width over height, against the drawing
 JITTER = 1.0  # of a category's drawing, as a factor of the spreads that the drawing names

@@ -24,7 +24,15 @@ from zfutils.data.parts.background import Background, draw_background
 from zfutils.data.parts.camera import Camera, draw_camera, take
 from zfutils.data.parts.catalogue import Category
 from zfutils.data.parts.colours import HELD_OUT_STYLE, MAIN_STYLE, Palette, Style, draw_palette
-from zfutils.data.parts.difficulty import BEYOND, HIDDEN_SCENES, JITTER, ROTATION, SMALLEST, STRETCH
+from zfutils.data.parts.difficulty import (
+    BEYOND,
+    BEYOND_HELD_OUT,
+    HIDDEN_SCENES,
+    JITTER,
+    ROTATION,
+    SMALLEST,
+    STRETCH,
+)
 from zfutils.data.parts.hiding import draw_cover
 from zfutils.data.parts.placing import PlacedObject
 from zfutils.data.parts.shapes import Part, Sketch
@@ -189,21 +197,24 @@ def scene(
         flipped=category.faces_either_way and pose[5] < 0.5,
         cover=_cover(surroundings, sketch.parts, palette, style) if pose[6] < HIDDEN_SCENES else (),
     )
+    beyond = BEYOND_HELD_OUT if held_out else BEYOND
+    reach = outline.reach(placed)
     across, down = (
-        _anywhere(reached, where) for reached, where in zip(outline.reach(placed), pose[1:3], strict=True)
+        _anywhere(reached, where, beyond) for reached, where in zip(reach, pose[1:3], strict=True)
     )
     return Scene((placed.moved(across, down, 1.0, 0.0),), background, camera)
 
 
-def _anywhere(reached: Float[np.ndarray, " points"], where: float) -> float:
-    """A shift along one axis after which an object reaches beyond the picture by `BEYOND` at most.
+def _anywhere(reached: Float[np.ndarray, " points"], where: float, beyond: float) -> float:
+    """A shift along one axis, after which an object reaches beyond the picture by a share of itself at most.
 
     Args:
         reached: places of an object along the axis, world units.
         where: 0 as far to the low end as may be, 1 to the high end.
+        beyond: the share.
     """
     low, high = float(reached.min()), float(reached.max())
-    room = max(0.0, 1 - (high - low)) + 2 * BEYOND * (high - low)
+    room = max(0.0, 1 - (high - low)) + 2 * beyond * (high - low)
     return 0.5 - (low + high) / 2 + room * (where - 0.5)
 
 
