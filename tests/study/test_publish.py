@@ -71,6 +71,19 @@ def test_publishing_writes_the_recipe_beside_the_numbers(smoke, reference):
     assert [numbers["recipe"] for numbers in data["networks"].values()] == [checkpoints.RECIPE] * 2
 
 
+def test_publishing_keeps_the_records_of_superseded_claims_alone(smoke, reference):
+    old = next(claim.id for claim in smoke.claims.values() if claim.superseded)
+    standing = next(claim.id for claim in smoke.claims.values() if not claim.superseded)
+    path = reference.parents[1] / "smoke.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = {"claims": [{"claim": standing, "estimate": 1.0}, {"claim": old, "estimate": 2.0}]}
+    path.write_text(json.dumps(before))
+    publish.publish(smoke)
+    claims = json.loads(path.read_text())["claims"]
+    assert {"claim": old, "estimate": 2.0} in claims
+    assert {"claim": standing, "estimate": 1.0} not in claims
+
+
 def test_the_published_numbers_say_by_which_recipe_their_networks_were_made():
     data = json.loads((places.REFERENCE / "photos.json").read_text())
     for name, numbers in data["networks"].items():

@@ -6,6 +6,7 @@ the network sees it, so that a published network serves whoever has none of its 
 """
 
 import json
+import operator
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from zfutils.data.inputs import Inputs
 from zfutils.data.photos import decode
 from zfutils.data.pixels import Pixels
-from zfutils.nets.filters import filter_table, layer_high_share
+from zfutils.nets.filters import high_share_over_noise
 from zfutils.runtime.devices import chosen_device
 from zfutils.runtime.files import write_json
 from zfutils.stats import intervals
@@ -138,7 +139,7 @@ def publish(study: Study, main: str = "zfnet") -> None:
     """Publish what an edition trained and measured, in `book/reference/`.
 
     Networks that are already published are left as they are; the numbers are those of the pages that were
-    executed last.
+    executed last. Of superseded claims, which no page measures any more, the published records stay.
 
     Raises:
         ValueError: the networks together are larger than what is committed; records of trials, of several
@@ -156,8 +157,13 @@ def publish(study: Study, main: str = "zfnet") -> None:
     if size > LARGEST:
         raise ValueError(f"the published networks take {size / 1e6:.1f} MB, more than {LARGEST / 1e6:.0f} MB")
     networks = {name: _numbers(study, name) for name in ("zfnet", "krizhevsky")}
-    data = {"edition": study.edition, "networks": networks, "claims": rows}
+    here = {row["claim"] for row in rows}
+    gone = {claim.id for claim in study.claims.values() if claim.superseded} - here
     path = REFERENCE / f"{study.edition}.json"
+    before = json.loads(path.read_text())["claims"] if path.is_file() else []
+    stay = [row for row in before if row["claim"] in gone]
+    claims = sorted(rows + stay, key=operator.itemgetter("claim"))
+    data = {"edition": study.edition, "networks": networks, "claims": claims}
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -172,7 +178,7 @@ def _numbers(study: Study, name: str) -> dict[str, Any]:
             ends = {key: round(getattr(wrong, key), 4) for key in ("estimate", "low", "high")}
             numbers[f"top-{top} error, {crops} crop{'s' * (crops > 1)}"] = ends
     with torch.no_grad():
-        share = layer_high_share(filter_table(trained.model.conv1.weight), padded=False)
-    numbers["layer-1 energy above 0.3 cycles/pixel"] = round(share.estimate, 4)
+        share, _, _ = high_share_over_noise(trained.model.conv1.weight)
+    numbers["layer-1 energy above 0.3 cycles/pixel, of noise's"] = round(share.estimate, 4)
     record = {key: trained.record[key] for key in ("epochs", "seconds", "device", "precision", "versions")}
     return numbers | record | {key: trained.record["identity"][key] for key in ("seed", "recipe")}
