@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from zfutils.__main__ import main
 from zfutils.experiments.ablation.ensembles import KINDS
-from zfutils.study import earn, from_scratch, kept_scores, places, provenance
+from zfutils.study import earn, kept_scores, places, provenance, target_networks
 from zfutils.study.kept_scores import Wanted
 from zfutils.study.study import Study
 from zfutils.training import checkpoints
@@ -151,42 +152,71 @@ def test_probabilities_are_kept_of_what_is_averaged_and_answers_of_all(small, pu
     assert all(one.probabilities is None for one in published[1].answers.values())
 
 
-# ---- from scratch
+# ---- on the target, from scratch and fine-tuned
 
 
-def test_a_network_from_scratch_is_the_small_one_trained_on_its_fold_alone(small):
-    wanted = from_scratch.every(small)
+@pytest.fixture(scope="module")
+def transferred(small):
+    """The study of the network that is transferred, whose target is tested on few pictures."""
+    study = Study.open("smoke").transferred
+    return replace(study, profile=study.profile.model_copy(update={"transfer": small.profile.transfer}))
+
+
+def test_the_source_is_like_the_small_zfnet_and_learns_from_its_own_pictures(small, transferred):
+    source, zfnet = transferred.plan("zfnet: none"), small.plan("zfnet: none")
+    assert source.spec == zfnet.spec
+    assert len(source.images) == small.profile.transfer.source.train > len(zfnet.images)
+
+
+def test_a_network_from_scratch_is_the_source_trained_on_its_fold_alone(transferred):
+    wanted = target_networks.from_scratch(transferred)
     assert len(wanted) == 2 * 2 + 1
-    one, fold = wanted[0], from_scratch.drawn(small, 0)[0]
+    one, fold = wanted[0], target_networks.drawn(transferred, 0)[0]
     assert (one.fold, one.per_class) == (0, 2)
-    assert one.images.labels.tolist() == small.target.labels[fold.train[2]].tolist()
+    assert one.images.labels.tolist() == transferred.target.labels[fold.train[2]].tolist()
     assert one.asked.rows.tolist() == fold.test.tolist()
     assert (one.asked.images.mean == one.images.mean).all()
-    classes = len(small.target.classes)
-    assert one.plan.spec == small.spec("zfnet: none").for_classes(classes)
+    classes = len(transferred.target.classes)
+    assert one.plan.spec == transferred.spec("zfnet: none").for_classes(classes)
     assert one.plan.identity["images"] == one.images.identity
     assert [w.averaged for w in wanted] == [(), (1,), (), (), (1,)]
 
 
-def test_few_pictures_are_gone_through_until_as_many_were_seen(small):
-    recipe = small.profile.transfer.training
-    half, whole = (one.plan.recipe for one in from_scratch.every(small)[:2])
+def test_a_fine_tuned_network_starts_where_the_source_ended_and_is_another_from_another_source(transferred):
+    tuned = target_networks.fine_tuned(transferred)[0]
+    scratch = target_networks.from_scratch(transferred)[0]
+    assert tuned.images.identity == scratch.images.identity
+    assert tuned.plan.identity["start"] == transferred.plan("zfnet: none").identity
+    other = replace(tuned.plan, start=transferred.plan("zfnet: none", seed=1))
+    assert other.identity != tuned.plan.identity
+    still = tuned.plan.recipe.model_copy(update={"rate": 1e-12, "decay": 0.0})
+    found = transferred.made(replace(tuned.plan, recipe=still)).model.state_dict()
+    source = transferred.network("zfnet: none").model.state_dict()
+    assert all(torch.allclose(found[name], source[name], atol=1e-6) for name in source if "fc8" not in name)
+    assert found["fc8.weight"].shape[0] == len(transferred.target.classes)
+
+
+def test_an_edition_may_fine_tune_nothing(transferred):
+    transfer = transferred.profile.transfer.model_copy(update={"fine_tuning": None})
+    profile = transferred.profile.model_copy(update={"transfer": transfer})
+    assert target_networks.fine_tuned(replace(transferred, profile=profile)) == []
+
+
+def test_few_pictures_are_gone_through_until_as_many_were_seen(transferred):
+    recipe = transferred.profile.transfer.training
+    half, whole = (one.plan.recipe for one in target_networks.from_scratch(transferred)[:2])
     assert whole.epochs == recipe.epochs
     assert half.epochs == 2 * recipe.epochs
-    assert from_scratch.gone_through(recipe, 0.01).epochs == 2
+    assert target_networks.gone_through(recipe, 0.01).epochs == 2
 
 
-def test_scratch_networks_are_trained_by_a_page_where_the_edition_says_so(small):
-    transfer = small.profile.transfer
+def test_networks_on_the_target_are_trained_by_a_page_where_the_edition_says_so(transferred):
+    transfer = transferred.profile.transfer
     scratch = transfer.scratch.model_copy(update={"trained": False})
-    other = replace(
-        small,
-        profile=small.profile.model_copy(
-            update={"transfer": transfer.model_copy(update={"scratch": scratch})}
-        ),
-    )
-    assert from_scratch.every(small)[0].on_the_spot
-    assert not from_scratch.every(other)[0].on_the_spot
+    changed = {"transfer": transfer.model_copy(update={"scratch": scratch})}
+    other = replace(transferred, profile=transferred.profile.model_copy(update=changed))
+    assert target_networks.from_scratch(transferred)[0].on_the_spot
+    assert not target_networks.from_scratch(other)[0].on_the_spot
 
 
 # ---- the command
@@ -233,7 +263,7 @@ def test_a_name_that_the_edition_does_not_have_is_refused_with_those_it_has(smal
     assert main(["scores", "--edition", "smoke", "krizhevsky: without layer 2"]) == 2
     said = capsys.readouterr().err
     assert (
-        "smoke has no network or row 'krizhevsky: without layer 2'; it has 'small', 'scratch', 'settings', "
+        "smoke has no network or row 'krizhevsky: without layer 2'; it has 'small', 'scratch', 'fine-tuned', "
         in said
     )
     assert "'krizhevsky: without layer 7'" in said
@@ -253,10 +283,14 @@ def test_by_default_all_that_the_chapters_need_is_earned(small):
     wanted = [(one.name, one.seed) for one in earn.chosen(study)]
     assert len(set(wanted)) == len(wanted)
     rows = [(name, s) for name, run in small.profile.networks.items() for s in run.seeds]
-    scratch = [(one.name, 0) for one in from_scratch.every(small)]
+    on_target = [
+        (one.name, 0)
+        for every in (target_networks.from_scratch, target_networks.fine_tuned)
+        for one in every(study.transferred)
+    ]
     tried = [(name, 0) for name in study.settings.profile.networks]
     main_networks = [("zfnet", 0), ("zfnet", 1), ("krizhevsky", 0), ("cheat", 0)]
-    assert wanted == [*main_networks, *rows, *tried, *scratch]
+    assert wanted == [*main_networks, *rows, *tried, *on_target]
     assert len(earn.chosen(study, ["small", "krizhevsky: none"])) == len(rows), "none twice"
 
 

@@ -230,6 +230,14 @@ def test_small_networks_and_networks_from_scratch_change_single_keys_of_the_reci
     profile = Profile.load(write("mine", small=SMALL, transfer=TRANSFER))
     assert (profile.small.training.epochs, profile.small.training.rate) == (2, 0.02)
     assert (profile.transfer.training.epochs, profile.transfer.training.rate) == (3, 0.5)
+    assert profile.transfer.source is profile.transfer.fine_tuning is None
+
+
+def test_the_source_starts_from_the_small_networks_recipe_and_fine_tuning_from_that_of_scratch(write):
+    more = {"source": {"train": 128, "training": {"batch": 7}}, "fine_tuning": {"epochs": 9}}
+    transfer = Profile.load(write("mine", small=SMALL, transfer=TRANSFER | more)).transfer
+    assert (transfer.source.training.epochs, transfer.source.training.batch) == (2, 7)
+    assert (transfer.fine_tuning.epochs, transfer.fine_tuning.rate) == (9, 0.5)
 
 
 @pytest.mark.parametrize(

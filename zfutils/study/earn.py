@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from zfutils.runtime.parallel import cores
-from zfutils.study import from_scratch, kept_scores
+from zfutils.study import kept_scores, target_networks
 from zfutils.study.kept_scores import Wanted
 from zfutils.study.networks import Networks
 
@@ -16,21 +16,23 @@ def chosen(study: Networks, which: Sequence[str] = (), seeds: Sequence[int] | No
     Args:
         study: the edition.
         which: names of networks, "small" for all rows of Table 3, "scratch" for all networks from scratch,
-            "settings" for all that was tried of the recipe, or a row's name; default everything but the
-            short trials.
+            "fine-tuned" likewise, "settings" for all that was tried of the recipe, or a row's name; default
+            everything but the short trials.
         seeds: of each; default the edition's own.
 
     Raises:
         ValueError: a name that the edition does not have; names those it has.
     """
-    main, small, scratch, settings = kept_scores.every(study, seeds), [], [], []
+    main, small, settings = kept_scores.every(study, seeds), [], []
+    scratch, tuned = [], []
     if study.profile.small is not None:
         small = kept_scores.every(study.small, seeds)
         settings = kept_scores.every(study.settings, seeds)
     if study.profile.transfer is not None and small:
-        scratch = [one for seed in seeds or (0,) for one in from_scratch.every(study.small, seed)]
-    groups = {"small": small, "scratch": scratch, "settings": settings}
-    for one in (*main, *small, *settings):
+        scratch = [one for s in seeds or (0,) for one in target_networks.from_scratch(study.transferred, s)]
+        tuned = [one for s in seeds or (0,) for one in target_networks.fine_tuned(study.transferred, s)]
+    groups = {"small": small, "scratch": scratch, "fine-tuned": tuned, "settings": settings}
+    for one in (*main, *small, *settings, *scratch, *tuned):
         groups.setdefault(one.name, []).append(one)
     if unknown := [name for name in which if not groups.get(name)]:
         there = ", ".join(map(repr, (name for name, own in groups.items() if own)))
@@ -38,7 +40,7 @@ def chosen(study: Networks, which: Sequence[str] = (), seeds: Sequence[int] | No
     if which:
         found = [one for name in which for one in groups[name]]
         return list({(one.name, one.seed): one for one in found}.values())
-    return [one for one in main if not one.name.startswith(TRIALS)] + small + settings + scratch
+    return [one for one in main if not one.name.startswith(TRIALS)] + small + settings + scratch + tuned
 
 
 def earn(wanted: Sequence[Wanted]) -> None:

@@ -35,7 +35,7 @@ from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import Scores, evaluate
 from zfutils.training.recipe import Training
 
-SMALL = "zfnet: none"  # among the small networks, the one that is also trained from scratch for transfer
+SMALL = "zfnet: none"  # among the small networks, the one that chapter 9 transfers
 
 
 Job = TypeVar("Job")
@@ -52,11 +52,13 @@ class Plan:
     images: Pixels
     seed: int
     base: str  # which of the paper's networks it comes from
+    start: Self | None = None  # the network from whose weights it goes on, but for its classifier
 
     @property
     def identity(self) -> dict[str, Any]:
         """What makes a trained network this one; plain data."""
-        return checkpoints.identity(self.spec, self.recipe, self.images, self.seed)
+        start = self.start and self.start.identity
+        return checkpoints.identity(self.spec, self.recipe, self.images, self.seed, start=start)
 
     @property
     def work(self) -> int:
@@ -123,6 +125,24 @@ class Networks(Edition):
         networks = {name: run.model_copy(update={"trained": ()}) for name, run in tried.items()}
         return replace(small, profile=small.profile.model_copy(update={"networks": networks}))
 
+    @cached_property
+    def transferred(self) -> Self:
+        """The study of the network whose features chapter 9 tries elsewhere, `SMALL`, and of its target.
+
+        It is that of the small networks, with the network alone and with the source's own pictures where the
+        edition names such.
+
+        Raises:
+            ValueError: the edition has no small networks, or no transfer.
+        """
+        small, source = self.small, self._transfer.source
+        if source is None:
+            return small
+        images = small.profile.images.model_copy(update={"train": source.train})
+        networks = {SMALL: Run(training=source.training)}
+        profile = small.profile.model_copy(update={"images": images, "networks": networks})
+        return replace(small, profile=profile, folder=self.folder / "source")
+
     # ---- networks
 
     def _run(self, name: str) -> Run:
@@ -180,6 +200,7 @@ class Networks(Edition):
         with FileLock(folder.with_suffix(".lock")):
             if not (folder / "network.json").is_file():
                 how = {"seed": plan.seed, "paper": NETWORKS[plan.base](), "device": self.device}
+                how["start"] = self.made(plan.start) if plan.start else None
                 label = f"{plan.name} seed {plan.seed}"
                 trainer.train(plan.spec, plan.images, plan.recipe, folder, label=label, **how)
         return checkpoints.load(folder, self.device)

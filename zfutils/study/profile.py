@@ -119,8 +119,15 @@ class Small(Strict):
         return self
 
 
+class Source(Strict):
+    """The network whose features are tried elsewhere: like the small ZFNet, on more pictures."""
+
+    train: int = Field(ge=64, description="parts: training pictures")
+    training: Training
+
+
 class Scratch(Strict):
-    """Which steps of a transfer are trained from scratch too."""
+    """Which steps of a transfer are trained from scratch too, and fine-tuned."""
 
     per_class: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
     folds: int = Field(ge=1)
@@ -136,8 +143,10 @@ class Transfer(Strict):
     )
     folds: int = Field(ge=1)
     test_per_class: int = Field(50, ge=1, description="pictures tested, at most (Zeiler & Fergus 2013, §5.2)")
+    source: Source | None = Field(None, description="null: the small ZFNet itself")
     scratch: Scratch
     training: Training = Field(description="the recipe of the networks from scratch")
+    fine_tuning: Training | None = Field(None, description="likewise, from the source's weights; null: none")
 
     @model_validator(mode="after")
     def _steps(self) -> Self:
@@ -198,10 +207,15 @@ class Profile(Strict):
         for section in ("small", "transfer"):
             if isinstance(common, dict) and isinstance(data.get(section), dict):
                 data[section] = _merged({"training": common}, data[section])
-        small = data.get("small")
+        small, transfer = data.get("small"), data.get("transfer")
         if isinstance(small, dict) and isinstance(small.get("settings"), dict):
             own = {"training": small.get("training")}
             small["settings"] = {n: _merged(own, run or {}) for n, run in small["settings"].items()}
+        if isinstance(transfer, dict):
+            if isinstance(transfer.get("source"), dict) and isinstance(small, dict):
+                transfer["source"] = _merged({"training": small.get("training")}, transfer["source"])
+            if isinstance(transfer.get("fine_tuning"), dict):
+                transfer["fine_tuning"] = _merged(transfer.get("training"), transfer["fine_tuning"])
         try:
             return cls.model_validate(data)
         except ValidationError as error:

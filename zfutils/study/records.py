@@ -122,6 +122,15 @@ class Recording:
             "context": beside,
         }
 
+    def asked(self, known: Mapping[str, float | None]) -> dict[str, float] | None:
+        """Those of some numbers that the claim's condition compares; None where one of them is not known.
+
+        Args:
+            known: by name, for several claims together.
+        """
+        wanted = {name: known[name] for name in self.claim.where}
+        return None if None in wanted.values() else wanted
+
     def _check_arms(self, interval: Interval | None, arms: tuple[float, float] | None) -> None:
         """Whether the claim's control is in the number, as its rule says."""
         taken = self.claim.rule.verdict_on

@@ -53,7 +53,10 @@ class Trained:
     @property
     def _seeded(self) -> bool:
         """Whether the seed gives the initial weights (older records lack what "fan-in" needs besides)."""
-        return "paper" in self.record or self.record["identity"]["training"]["initialisation"] != "fan-in"
+        made = self.record["identity"]
+        return "start" not in made and (
+            "paper" in self.record or made["training"]["initialisation"] != "fan-in"
+        )
 
     @property
     def training_error(self) -> float:
@@ -113,12 +116,23 @@ class _Snapshots(Mapping[int, nn.Sequential]):
         return len(self._trained.snapshots)
 
 
-def identity(spec: NetworkSpec, recipe: Training, images: Pixels, seed: int) -> dict[str, Any]:
+def identity(
+    spec: NetworkSpec,
+    recipe: Training,
+    images: Pixels,
+    seed: int,
+    *,
+    start: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """What makes a trained network the one that is asked for; plain data.
 
     What a plateau watches is named only if it is not the paper's held-out error, `may_die` only if it is
     true, and of plateau and phases the one that lowers the rate, so that networks trained when there was no
     choice are still found.
+
+    Args:
+        spec, recipe, images, seed: as for `trainer.train`.
+        start: identity of the network from whose weights it goes on.
     """
     training = recipe.model_dump(exclude_none=True, exclude=None if recipe.may_die else {"may_die"})
     training["radius"] = recipe.radius
@@ -130,7 +144,7 @@ def identity(spec: NetworkSpec, recipe: Training, images: Pixels, seed: int) -> 
         "training": training,
         "images": images.identity,
         "seed": seed,
-    }
+    } | ({"start": start} if start else {})
     return json.loads(json.dumps(made_of))
 
 

@@ -56,6 +56,23 @@ def initialise(
 
 
 @torch.no_grad()
+def take_over(model: nn.Sequential, source: nn.Sequential, *, but: str) -> None:
+    """Copy the weights of every layer but one from another network, in place.
+
+    Raises:
+        ValueError: a layer that the other network lacks, or has in another shape; names it.
+    """
+    theirs = source.state_dict()
+    for name, own in model.state_dict().items():
+        if name.rpartition(".")[0] == but:
+            continue
+        if name not in theirs or theirs[name].shape != own.shape:
+            there = tuple(theirs[name].shape) if name in theirs else "nothing"
+            raise ValueError(f"{name} is {tuple(own.shape)}, and the network to start from has {there}")
+        own.copy_(theirs[name])
+
+
+@torch.no_grad()
 def renormalise(weight: Float[Tensor, "maps channels k k"], radius: float) -> None:
     """Scale every filter whose RMS exceeds the radius back to it, in place (Zeiler & Fergus 2013, §3)."""
     weight.mul_((radius / filter_rms(weight)).clamp_(max=1)[:, None, None, None])

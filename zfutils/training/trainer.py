@@ -32,7 +32,7 @@ from zfutils.runtime.seeds import mixed
 from zfutils.training.checkpoints import Trained, identity, load, resume, save_resume_point, save_tensors
 from zfutils.training.death import Death, death, silent_layer
 from zfutils.training.evaluation import evaluate
-from zfutils.training.initialisation import radii
+from zfutils.training.initialisation import radii, take_over
 from zfutils.training.recipe import Training
 from zfutils.training.step import Step
 
@@ -248,6 +248,7 @@ def train(
     *,
     seed: int,
     paper: NetworkSpec,
+    start: Trained | None = None,
     device: torch.device | None = None,
     label: str | None = None,
     say: Callable[[str], None] | None = None,
@@ -262,6 +263,8 @@ def train(
         folder: where the training lies; an unfinished one of another identity there is replaced.
         seed: of weights, order, crops and dropout.
         paper: the network at the paper's size (for the "fan-in" initialisation).
+        start: a network like this one but for its classes, from whose weights it goes on; the classifier
+            starts anew.
         device: that trains; default `chosen_device()`.
         label: what progress and errors call it; default the spec's name and the seed.
         say: takes a line an epoch; default print.
@@ -272,12 +275,15 @@ def train(
         DivergedError: the loss is not finite; names the step and the last good snapshot.
         DeadError: the network no longer learns, and the recipe does not say `may_die`; names the epoch, the
             sign, the last snapshot that was alive and what to try.
-        ValueError: the images do not fit the network, or the folder's resume point is truncated.
+        ValueError: the images do not fit the network, or `start` does not; the folder's resume point is
+            truncated.
     """
     _refuse_misfit(spec, images)
     say = say or (lambda line: print(line, flush=True))
-    wanted = identity(spec, recipe, images, seed)
+    wanted = identity(spec, recipe, images, seed, start=start and start.record["identity"])
     step = Step(spec, recipe, device=device, seed=seed, paper=paper)
+    if start is not None:
+        take_over(step.model, start.model, but=spec.classifier)
     progress = _Progress(Schedule(recipe))
     state = resume(folder / "resume.safetensors", wanted, step.model, step.optimizer)
     if state is None:

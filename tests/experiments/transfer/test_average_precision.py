@@ -8,6 +8,7 @@ from small import pictures
 
 from zfutils.experiments.transfer.average_precision import (
     Ranked,
+    above,
     above_chance,
     average_precision,
     by_label,
@@ -15,6 +16,7 @@ from zfutils.experiments.transfer.average_precision import (
     examples,
     fewer_objects_less_more,
     fit_and_rank,
+    harder_than_for_random,
     mean_above_chance,
     table,
 )
@@ -120,6 +122,29 @@ def test_the_difference_between_sets_is_found_and_one_set_differs_from_itself_by
     assert (found.n, found.resampled) == (100, "scenes of either set")
     same = fewer_objects_less_more(several, several)
     assert same.low < 0 == same.estimate < same.high
+
+
+def test_what_a_network_loses_beyond_another_is_taken_on_the_same_draws():
+    one = {"trained": random_scenes(120, signal=3.0), "random": random_scenes(120, signal=0.5)}
+    several = {
+        "trained": random_scenes(100, seed=1, signal=0.5),
+        "random": random_scenes(100, seed=1, signal=0.5),
+    }
+    found, (lost, lost_by_random) = harder_than_for_random(one, several, "trained", "random")
+    losses = [above_chance(one[k]).mean() - above_chance(several[k]).mean() for k in ("trained", "random")]
+    assert (lost, lost_by_random) == pytest.approx(losses)
+    assert found.estimate == pytest.approx(losses[0] - losses[1])
+    assert found.low < found.estimate < found.high
+    nothing, _ = harder_than_for_random(one, several, "trained", "trained")
+    assert (nothing.low, nothing.estimate, nothing.high) == (0, 0, 0)
+
+
+def test_two_networks_are_compared_on_the_same_scenes():
+    better, worse = random_scenes(100, signal=3.0), random_scenes(100, signal=0.1)
+    found = above(better, worse)
+    assert found.estimate == pytest.approx(above_chance(better).mean() - above_chance(worse).mean())
+    assert 0 < found.low < found.high
+    assert above(better, better).high == 0
 
 
 def test_what_cannot_be_scored_is_refused():

@@ -15,11 +15,9 @@ from zfutils.experiments.transfer.probing import (
     by_fold,
     catches_up,
     curves,
-    from_scratch,
-    interval,
+    endings,
     of_networks,
     probe,
-    quantities,
 )
 from zfutils.training.evaluation import Scores
 from zfutils.training.outcomes import Answers, Outcome
@@ -312,53 +310,15 @@ def rows(network, layer, classifier, accuracies, *, held_out=0.5):
     ]
 
 
-def measured(**more):
-    found = rows("pretrained", "relu7", "softmax", {6: (0.6, 0.7, 0.8), 30: (0.8, 0.9, 0.9)} | more)
-    found += rows("from scratch", "all", "softmax", {6: (0.2, 0.4), 30: (0.5, 0.7)})
-    found += rows("pretrained", "chosen", "softmax", {6: (0.5, 0.8, 0.9), 30: (0.9, 0.9, 0.9)}, held_out=0.9)
-    found += rows("pretrained", "relu1", "svm", {30: (0.5, 0.5, 0.5)})
-    found += rows("pretrained", "relu5", "svm", {30: (0.6, 0.7, 0.8)})
-    found += rows("random weights", "relu7", "softmax", {30: (0.2, 0.3, 0.4)}, held_out=0.3)
-    found += rows("random weights", "relu1", "softmax", {30: (0.5, 0.5, 0.5)}, held_out=0.4)
-    return pd.DataFrame(found)
-
-
-def test_claims_are_differences_within_folds_in_points():
-    found = quantities(measured())
-    expected = {
-        "over-scratch": [30, 20],
-        "gap-shrinks": [10, 10],
-        "few-pictures-suffice": [10, 0],
-        "best-layer-over-scratch": [30, 40],
-        "higher-layers-better": [10, 20, 30],
-        "learnt-features": [30, 40, 40],  # random: layer 1, which its training pictures prefer
-    }
-    assert set(found) == set(expected)
-    for name, points in expected.items():
-        np.testing.assert_allclose(found[name], points, err_msg=name)
-    assert interval(found["over-scratch"]).estimate == pytest.approx(25)
-    assert interval(found["over-scratch"]).n == 2
-
-
-def test_what_an_edition_lacks_is_empty_and_has_no_interval():
-    few = measured()
-    few = few[(few["per_class"] == 6) | (few["network"] == "pretrained")]
-    found = quantities(few)
-    assert (
-        len(found["gap-shrinks"]) == len(found["few-pictures-suffice"]) == len(found["learnt-features"]) == 0
-    )
-    assert interval(found["gap-shrinks"]) is None
-    np.testing.assert_allclose(found["over-scratch"], [40, 30])
-
-
 def test_curves_give_mean_and_students_interval_over_folds():
-    table = curves(measured()).set_index(["network", "layer", "per_class"])
+    table = pd.DataFrame(rows("pretrained", "relu7", "softmax", {6: (0.6, 0.7, 0.8), 30: (0.8, 0.9, 0.9)}))
+    one = curves(table.query("fold == 0"))
+    table = curves(table).set_index(["network", "layer", "per_class"])
     row = table.loc[("pretrained", "relu7", 6)]
     assert row["accuracy"] == pytest.approx(70)
     assert row["spread"] == pytest.approx(10)
     assert row["high"] - row["accuracy"] == pytest.approx(4.3027 * 10 / np.sqrt(3), rel=1e-4)  # t of 2 d.f.
     assert row["folds"] == 3
-    one = curves(measured().query("fold == 0"))
     assert one["low"].isna().all()
 
 
@@ -411,16 +371,15 @@ def test_it_is_told_how_a_network_from_scratch_ended():
     falling = outcome(one, labels, error=0.4)
     known_by_heart = outcome(one, labels, error=0.0, published=True)
     flat = outcome(one, labels, error=0.4, losses=(2.0, 1.0, 1.0))
-    table = from_scratch({(0, 4): falling, (1, 4): known_by_heart, (0, 8): flat})
+    table = endings({(0, 4): falling, (1, 4): known_by_heart, (0, 8): flat})
     assert table[["fold", "per_class", "epochs"]].to_numpy().tolist() == [[0, 4, 2], [1, 4, 2], [0, 8, 3]]
     assert table["under_trained"].tolist() == [True, False, False]
     assert table["training_error"].tolist() == [0.4, 0.0, 0.4]
     assert table["published"].tolist() == [False, True, False]
-    assert not len(from_scratch({}))
+    assert not len(endings({}))
 
 
 def test_without_networks_from_scratch_nothing_is_compared_with_them():
     table = pd.DataFrame(rows("pretrained", "relu7", "softmax", {1: (0.5, 0.6), 6: (0.7, 0.8)}))
     table = pd.concat([table, of_networks({})], ignore_index=True)
     assert probing.steps(table, "pretrained", "from scratch") == []
-    assert not len(quantities(table)["over-scratch"])

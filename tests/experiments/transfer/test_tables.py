@@ -105,6 +105,7 @@ def test_table_7_sets_each_layer_and_classifier_beside_the_papers():
 def test_endings_are_means_over_folds():
     ended = pd.DataFrame(
         {
+            "network": "from scratch",
             "fold": [0, 1, 0],
             "per_class": [6, 6, 15],
             "epochs": [10, 13, 8],
@@ -114,8 +115,8 @@ def test_endings_are_means_over_folds():
         }
     )
     assert tables.endings(ended).to_numpy().tolist() == [
-        [6, "11.5", "15.0%", "1 of 2", "1 here, 1 kept"],
-        [15, "8.0", "0.0%", "0 of 1", "kept"],
+        ["from scratch", 6, "11.5", "15.0%", "1 of 2", "1 here, 1 kept"],
+        ["from scratch", 15, "8.0", "0.0%", "0 of 1", "kept"],
     ]
     assert tables.endings(ended[:0]).to_numpy().tolist() == [["not run yet"]]
 

@@ -12,7 +12,7 @@ can be compared between sets is the average precision above chance, (AP − shar
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,10 +133,48 @@ def fewer_objects_less_more(one: Ranked, several: Ranked, *, seed: int = 0) -> I
     Raises:
         TooFew: fewer scenes than a bootstrap needs.
     """
-    values = mean_above_chance(one, seed=seed) - mean_above_chance(several, seed=seed + 1)
+    return _percentiles(_loss(one, several, seed), min(len(one.scores), len(several.scores)))
+
+
+def harder_than_for_random(
+    one: Mapping[str, Ranked], several: Mapping[str, Ranked], network: str, control: str, *, seed: int = 0
+) -> tuple[Interval, tuple[float, float]]:
+    """What a network loses from scenes of one object to scenes of several, minus what another loses.
+
+    Args:
+        one, several: by network; the scenes of each kind are drawn again for both networks together.
+        network: whose loss.
+        control: whose loss is taken off.
+
+    Returns:
+        The percentile interval, in average precision above chance, and the two losses.
+
+    Raises:
+        TooFew: as `fewer_objects_less_more`.
+    """
+    losses = [_loss(one[name], several[name], seed) for name in (network, control)]
+    n = min(len(one[network].scores), len(several[network].scores))
+    return _percentiles(losses[0] - losses[1], n), (float(losses[0][0]), float(losses[1][0]))
+
+
+def above(said: Ranked, control: Ranked, *, seed: int = 0) -> Interval:
+    """Average precision above chance of a network minus that of another on the same scenes.
+
+    Raises:
+        TooFew: as `fewer_objects_less_more`.
+    """
+    values = mean_above_chance(said, seed=seed) - mean_above_chance(control, seed=seed)
+    return _percentiles(values, len(said.scores))
+
+
+def _loss(one: Ranked, several: Ranked, seed: int) -> Float[np.ndarray, " draws"]:
+    return mean_above_chance(one, seed=seed) - mean_above_chance(several, seed=seed + 1)
+
+
+def _percentiles(values: Float[np.ndarray, " draws"], n: int) -> Interval:
+    """Of draws whose first is the sample itself."""
     tails = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
     estimate, (low, high) = float(values[0]), np.quantile(values[1:], tails).tolist()
-    n = min(len(one.scores), len(several.scores))
     return Interval(estimate, min(low, estimate), max(high, estimate), n, SCENES)
 
 

@@ -32,7 +32,7 @@ def learning_curves(
         results: one row for each network, step and fold, as `probing.probe` gives them; one layer each.
         means: of the same, as `probing.curves` gives them.
         chance: share, drawn as a line.
-        paper: other curves, by name; columns per_class and mean (%).
+        paper: other curves, by name, drawn faintly; columns per_class and mean (%).
 
     Raises:
         ValueError: a column is missing, or more than six networks.
@@ -53,10 +53,12 @@ def learning_curves(
         look = {"color": CYCLE[k], "marker": MARKERS[k], "label": network}
         estimates(axes, own["per_class"] * shift, own, columns=MEAN, **look)
     for (name, said), style in zip((paper or {}).items(), ("--", ":", "-."), strict=False):
-        axes.plot(said["per_class"], said["mean"], style, color=INK, marker="x", ms=5, lw=1.1, label=name)
+        look = {"color": INK, "alpha": 0.45, "marker": "x", "ms": 5, "lw": 1.1, "zorder": 1}
+        axes.plot(said["per_class"], said["mean"], style, label=name, **look)
     if chance is not None:
         axes.axhline(100 * chance, color=FAINT, lw=1, ls=(0, (4, 3)), label="chance")
-    _pictures(axes, sorted(set(means["per_class"])))
+    theirs = [n for said in (paper or {}).values() for n in said["per_class"]]
+    _pictures(axes, sorted({*means["per_class"], *theirs}))
     axes.set(ylabel="accuracy, mean over classes (%)", ylim=(0, min(100, axes.get_ylim()[1])))
     axes.grid(axis="y")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)

@@ -23,8 +23,6 @@ from zfutils.training.outcomes import Outcome
 
 KEY = ("network", "layer", "classifier", "per_class", "fold")  # of a row
 FOLDS = "folds, which share pictures"
-FEW, FACTOR = 6, 5  # pictures a class that suffice, and how many times as many the rival has at least
-ENDS = ("relu5", "relu1")  # of Table 7, the layers whose difference is claimed
 RECORD = 84.3  # %, Caltech-101 at 30 a class, the best before (Table 4)
 WHOLE = "all"  # the layers of a network that was trained whole
 CHOSEN = "chosen"  # instead of a layer's name: the one that a fold's training pictures prefer
@@ -108,19 +106,20 @@ def _probe(
     return rows
 
 
-def from_scratch(outcomes: Mapping[tuple[int, int], Outcome]) -> pd.DataFrame:
-    """How networks that were trained on a fold's pictures alone ended.
+def endings(outcomes: Mapping[tuple[int, int], Outcome], *, network: str = "from scratch") -> pd.DataFrame:
+    """How networks that were trained on a fold's pictures, from scratch or further, ended.
 
     Args:
         outcomes: by (fold, pictures a class).
+        network: what they are called.
 
     Returns:
-        One row for each network: fold, per_class, epochs, training_error (top-1, a share, in eval mode),
-        under_trained (whether its training had not ended) and published (whether its outcome is).
+        One row for each network: network, fold, per_class, epochs, training_error (top-1, a share, in eval
+        mode), under_trained (whether its training had not ended) and published (whether its outcome is).
     """
-    columns = ("fold", "per_class", "epochs", "training_error", "under_trained", "published")
+    columns = ("network", "fold", "per_class", "epochs", "training_error", "under_trained", "published")
     rows = [
-        (fold, n, one.made["epochs"], one.training_error, not one.ended.ended, one.published)
+        (network, fold, n, one.made["epochs"], one.training_error, not one.ended.ended, one.published)
         for (fold, n), one in outcomes.items()
     ]
     return pd.DataFrame(rows, columns=list(columns))
@@ -246,42 +245,3 @@ def probe_chosen(
             own = {network: {best[fold.number]: layers[best[fold.number]]}}
             found.append(probe(own, labels, [fold], known=by_layer, seed=seed))
     return pd.concat(found[1:] or found, ignore_index=True).assign(layer=CHOSEN)
-
-
-def quantities(
-    results: pd.DataFrame,
-    *,
-    network: str = "pretrained",
-    scratch: str = "from scratch",
-    random: str = "random weights",
-) -> dict[str, pd.Series]:
-    """What the chapter's claims are about, in points (%) by fold, by the end of the claim's name.
-
-    Empty where an edition lacks a step. Of layer 7 with a softmax, but for "higher-layers-better" (an SVM),
-    "best-layer-over-scratch" and "learnt-features" (the layer that training pictures prefer).
-
-    Args:
-        results: as `probe`, `probe_chosen` and `of_networks` give them, together.
-        network: whose features; with the random network's name this gives the controls.
-    """
-    common = steps(results, network, scratch)
-    nothing = pd.Series(dtype=float)
-    of_scratch = ("over-scratch", "gap-shrinks", "few-pictures-suffice", "best-layer-over-scratch")
-    found = dict.fromkeys(of_scratch, nothing)
-    if common:
-        least, most = common[0], common[-1]
-        gap = {n: by_fold(results, network, n) - by_fold(results, scratch, n) for n in (least, most)}
-        found["over-scratch"] = gap[most]
-        suited = by_fold(results, network, least, layer=CHOSEN)
-        found["best-layer-over-scratch"] = suited - by_fold(results, scratch, least)
-        if least < most:
-            found["gap-shrinks"] = gap[least] - gap[most]
-        if most >= FACTOR * FEW:
-            found["few-pictures-suffice"] = by_fold(results, network, FEW) - by_fold(results, scratch, most)
-    most = results.loc[results["network"] == network, "per_class"].max()
-    high, low = (by_fold(results, network, most, layer=name, classifier="svm") for name in ENDS)
-    chosen, plain = (
-        100 * at_chosen_layer(results, name).set_index("fold")["accuracy"] for name in (network, random)
-    )
-    found |= {"higher-layers-better": high - low, "learnt-features": chosen - plain}
-    return {name: points.dropna() for name, points in found.items()}

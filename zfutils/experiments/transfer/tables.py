@@ -44,6 +44,16 @@ def tables_4_and_5(curves: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     return _by_pictures(pd.concat([_words(curves), theirs]))
 
 
+def fig_9(paper: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The paper's curves on Caltech-256 (its Fig. 9 and Table 5), to be drawn behind ours.
+
+    Args:
+        paper: columns table, method, per_class and mean (%).
+    """
+    theirs = paper[(paper["table"] == 5) & paper["method"].isin(["pretrained", "from scratch"])]
+    return {f"the paper, {name}": own for name, own in theirs.groupby("method", sort=False)}
+
+
 def table_6(paper: pd.DataFrame, found: pd.DataFrame | None = None) -> pd.DataFrame:
     """Average precision on VOC 2012 by class and method, ours beside it where it was measured.
 
@@ -83,18 +93,18 @@ def table_7(curves: pd.DataFrame, paper: pd.DataFrame, networks: Sequence[str]) 
 
 
 def endings(ended: pd.DataFrame) -> pd.DataFrame:
-    """How networks from scratch ended, one line for each number of pictures per class, means over folds.
+    """How networks trained on the target ended, one line for each number of pictures, means over folds.
 
     Args:
-        ended: as `probing.from_scratch` gives it.
+        ended: as `probing.endings` gives it.
     """
     lines = []
-    for n, own in ended.groupby("per_class"):
-        line = {"pictures a class": n, "epochs": rounded(own["epochs"].mean())}
+    for (network, n), own in ended.groupby(["network", "per_class"], sort=False):
+        line = {"network": network, "pictures a class": n, "epochs": rounded(own["epochs"].mean())}
         line["training error"] = f"{own['training_error'].mean():.1%}"
         line["under-trained"] = f"{own['under_trained'].sum()} of {len(own)}"
         lines.append(line | {"scores": origin(own["published"])})
-    return pd.DataFrame(lines or [{"networks from scratch": NOT_RUN}])
+    return pd.DataFrame(lines or [{"networks trained on the target": NOT_RUN}])
 
 
 def several_objects(

@@ -1,4 +1,4 @@
-"""Networks trained from scratch on another set (chapter 9), as networks whose scores are kept."""
+"""Networks trained on the target of chapter 9, from scratch or fine-tuned, whose scores are kept."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,9 +18,9 @@ from zfutils.training.recipe import Training
 
 @dataclass(frozen=True)
 class FromScratch(Wanted):
-    """A network like the small ZFNet, trained on a fold's pictures alone and asked about the fold's test.
+    """A network like the pretrained one, trained on a fold's pictures alone and asked about the fold's test.
 
-    Its study is that of the small networks. Without a fold it is trained on the training scenes of several
+    Its study is `Networks.transferred`. Without a fold it is trained on the training scenes of several
     objects, each once for each of its objects, and asked about the test scenes.
     """
 
@@ -40,6 +40,16 @@ class FromScratch(Wanted):
         own = scenes.images.only(torch.from_numpy(scenes.train))
         return by_label(own, scenes.present[scenes.train], classes=target.classes)
 
+    @property
+    def recipe(self) -> Training:
+        """How, with the largest set of the edition's target."""
+        return self.study.profile.transfer.training
+
+    @property
+    def start(self) -> Plan | None:
+        """The network from whose weights it goes on."""
+        return None
+
     @cached_property
     def plan(self) -> Plan:
         """What the network is trained by.
@@ -48,10 +58,9 @@ class FromScratch(Wanted):
         gone through until as many pictures were seen, since few pictures would end before anything is learnt.
         """
         spec = self.study.spec(SMALL).for_classes(len(self.images.classes))
-        transfer = self.study.profile.transfer
-        rounds = max(transfer.per_class) * len(self.images.classes) / len(self.images)
-        recipe = gone_through(transfer.training, rounds)
-        return Plan(self.name, spec, recipe, self.images, self.seed, "zfnet")
+        rounds = max(self.study.profile.transfer.per_class) * len(self.images.classes) / len(self.images)
+        recipe = gone_through(self.recipe, rounds)
+        return Plan(self.name, spec, recipe, self.images, self.seed, "zfnet", self.start)
 
     @cached_property
     def asked(self) -> Inputs:
@@ -74,14 +83,34 @@ class FromScratch(Wanted):
         return self.study.profile.transfer.scratch.trained
 
 
-def drawn(small: Networks, seed: int) -> list[Fold]:
+@dataclass(frozen=True)
+class FineTuned(FromScratch):
+    """The pretrained network with a new classifier, all of whose layers are trained on a fold's pictures."""
+
+    @property
+    def recipe(self) -> Training:
+        """How, with the largest set of the edition's target."""
+        return self.study.profile.transfer.fine_tuning
+
+    @property
+    def start(self) -> Plan:
+        """The pretrained network."""
+        return self.study.plan(SMALL, self.seed)
+
+    @property
+    def averaged(self) -> tuple[int, ...]:
+        """Nothing asks for its probabilities."""
+        return ()
+
+
+def drawn(study: Networks, seed: int) -> list[Fold]:
     """The folds of an edition's target.
 
     Args:
-        small: the study of the edition's small networks.
+        study: as `Networks.transferred` gives it.
         seed: of the shuffling.
     """
-    target, transfer = small.target, small.profile.transfer
+    target, transfer = study.target, study.profile.transfer
     labels = target.labels.numpy()
     how = {"test_per_class": transfer.test_per_class, "classes": target.classes, "seed": seed}
     return folds(labels, transfer.per_class, transfer.folds, **how)
@@ -96,19 +125,33 @@ def gone_through(recipe: Training, rounds: float) -> Training:
     return recipe.model_copy(update=changes)
 
 
-def every(small: Networks, seed: int = 0) -> list[FromScratch]:
+def from_scratch(study: Networks, seed: int = 0) -> list[FromScratch]:
     """All networks from scratch of an edition: of its folds and steps, and of its scenes of several objects.
 
     Args:
-        small: the study of the edition's small networks.
+        study: as `Networks.transferred` gives it.
         seed: of the folds and of the networks.
     """
-    scratch = small.profile.transfer.scratch
-    found = [
-        FromScratch(small, f"scratch: fold {fold}, {n} a class", seed, fold, n)
-        for fold in range(scratch.folds)
-        for n in scratch.per_class
-    ]
-    if small.profile.transfer.target in SEVERAL:
-        found.append(FromScratch(small, "scratch: several objects", seed))
+    transfer = study.profile.transfer
+    found = [FromScratch(study, f"scratch: {where}", seed, *key) for where, key in _steps(study)]
+    if transfer.target in SEVERAL:
+        found.append(FromScratch(study, "scratch: several objects", seed))
     return found
+
+
+def fine_tuned(study: Networks, seed: int = 0) -> list[FineTuned]:
+    """All fine-tuned networks of an edition, for the folds and steps of those from scratch; may be none.
+
+    Args:
+        study, seed: as for `from_scratch`.
+    """
+    if study.profile.transfer.fine_tuning is None:
+        return []
+    return [FineTuned(study, f"fine-tuned: {where}", seed, *key) for where, key in _steps(study)]
+
+
+def _steps(study: Networks) -> list[tuple[str, tuple[int, int]]]:
+    """Folds and pictures a class that networks are trained on, in words and as numbers."""
+    scratch = study.profile.transfer.scratch
+    keys = [(fold, n) for fold in range(scratch.folds) for n in scratch.per_class]
+    return [(f"fold {fold}, {n} a class", (fold, n)) for fold, n in keys]
