@@ -1,66 +1,24 @@
 """Table 3 and its claims: errors, gaps and sums worked out by hand, and the paper's own numbers."""
 
 import json
-import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from small import RECIPE, SPEC
+from small import SPEC
+from table_3_rows import of_seeds, outcome
 
 from zfutils.experiments.ablation import contributions, tables
+from zfutils.experiments.ablation.effects import over_seeds
 from zfutils.nets import zoo
 from zfutils.stats import formatting
-from zfutils.stats.intervals import TooFew, hierarchical_interval, smallest_detectable_difference, t_interval
-from zfutils.study import claims
+from zfutils.stats.intervals import hierarchical_interval, smallest_detectable_difference, t_interval
 from zfutils.study.places import BOOK
-from zfutils.training.evaluation import Scores
-from zfutils.training.outcomes import Answers, Outcome
 
 PAPER = pd.read_csv(BOOK / "data" / "table_3.csv")
 REPLICA, ZFNET, WIDEST = contributions.REPLICA, contributions.ZFNET, contributions.WIDEST
 SMALLER = "krizhevsky: layers 6, 7: 2048 units"
-
-
-def erring(count, n=20, classes=8):
-    """Scores that err on so many of n pictures; a wrong answer has the true class third."""
-    labels, rows = np.arange(n) % classes, np.arange(n)
-    probabilities = np.full((n, classes), 0.01)
-    probabilities[rows, (labels + 1) % classes] = np.where(rows < count, 0.5, 0.2)
-    probabilities[rows, (labels + 2) % classes] = np.where(rows < count, 0.4, 0.1)
-    probabilities[rows, labels] = 0.3
-    return Scores(probabilities, labels)
-
-
-def outcome(count, *, train=0.1, epochs=8, seconds=12.0, spec=SPEC, ended=True, n=20, classes=8, **how):
-    """A network that errs on so many of n pictures, with as many epochs and a loss that is flat or not."""
-    losses = np.linspace(2, 1, epochs) if not ended else np.r_[3.0, np.full(epochs - 1, 1.5)]
-    history = pd.DataFrame({"epoch": range(1, epochs + 1), "loss": losses})
-    identity = {"training": RECIPE.model_dump(), "spec": spec.to_dict(), "seed": 0}
-    made = {"epochs": epochs, "seconds": seconds, "training_error": train}
-    answers = dict.fromkeys((1, 10), Answers.of(erring(count, n, classes)))
-    return Outcome(identity, {}, made, history, answers, **how)
-
-
-def of_seeds(*counts, **how):
-    """Networks of seeds 0, 1, …, each of which errs on so many pictures."""
-    return {seed: outcome(count, **how) for seed, count in enumerate(counts)}
-
-
-@pytest.fixture
-def networks():
-    """The widest network's training errors differ by seed, and the second's loss was still falling."""
-    made = {
-        REPLICA: of_seeds(8, 8, 8),
-        contributions.WITHOUT["34"]: of_seeds(10, 10, 10),
-        contributions.WITHOUT["67"]: of_seeds(9, 10, 11),
-        contributions.WITHOUT["3467"]: of_seeds(16, 16, 16),
-        SMALLER: of_seeds(8, 9, 10),
-        ZFNET: of_seeds(6, 7, 8, epochs=6),
-    }
-    widest = {s: outcome(7, train=0.025 * s, ended=s != 1, epochs=5 + s) for s in range(3)}
-    return made | {WIDEST: widest}
 
 
 @pytest.fixture
@@ -68,44 +26,17 @@ def spent(networks):
     return contributions.costs(networks, pictures=100)
 
 
-# ---- what is registered
-
-
-def test_the_papers_own_numbers_are_those_of_the_registered_rules():
-    """The largest difference that each rule lets pass undetected is the paper's own effect."""
-    registered = claims.load(BOOK / "claims.yaml")
-    weighed = contributions.TEN_CROPS | contributions.ONE_CROP
-    for name, weights in weighed.items():
-        rule = registered[f"ablation-{name}"].rule.testable.text
-        largest = float(re.search(r"detectable <= ([\d.]+)", rule)[1])
-        effect = contributions.said(PAPER, weights)
-        margin = 4.3 - 4 if name == "fully-connected-slight" else 0  # its margin is 4, Table 3 says 4.3
-        assert effect - margin == pytest.approx(largest), name
-    gap = contributions.said(PAPER, contributions.OVERFITTING) - contributions.said(
-        PAPER, contributions.OVERFITTING, "train"
-    )
-    assert gap == pytest.approx(28.3 - 5.3)
-    assert "detectable <= 23" in registered["ablation-wide-networks-overfit"].rule.testable.text
-    chapter = {n for n, claim in registered.items() if claim.chapter == 8 and not claim.planned}
-    rest = {"ablation-ensemble", "ablation-wide-networks-overfit"}
-    assert chapter == {f"ablation-{name}" for name in weighed} | rest
+# ---- the paper's numbers
 
 
 def test_the_papers_table_has_the_rows_that_networks_are_trained_for():
     assert {base: tuple(rows["row"]) for base, rows in PAPER.groupby("base")} == zoo.ROWS
     replica = PAPER[PAPER["base"] == "krizhevsky"].set_index("row")
     assert replica["train"]["without layer 7"] == replica["train"]["without layers 6, 7"] == 27.4
-    weights = contributions.ONE_CROP["fully-connected-slight"]
+    weights = {contributions.WITHOUT["67"]: 1, REPLICA: -1}
     assert contributions.said(PAPER, weights, "top5") == pytest.approx(22.4 - 18.1)
     with pytest.raises(ValueError, match="the paper has no row 'zfnet: without layer 7'; it has krizhevsky"):
         contributions.said(PAPER, {"zfnet: without layer 7": 1})
-
-
-def test_the_loss_of_both_pairs_of_layers_less_that_of_each(networks):
-    found = contributions.effect(networks, contributions.ONE_CROP["depth-beyond-its-parts"])
-    # errors of 20: (16 − 8) − (10 − 8) − (9, 10 or 11 − 8) = 5, 4, 3, five points each
-    assert found.interval.estimate == pytest.approx(np.mean([25, 20, 15]))
-    assert found.interval.n == 3
 
 
 # ---- rows that were not run, or from fewer seeds
@@ -115,16 +46,13 @@ def test_two_rows_are_compared_on_the_seeds_that_both_have(networks):
     fewer = networks | {REPLICA: {s: networks[REPLICA][s] for s in (2, 1)}}
     own = contributions.shared(fewer, [SMALLER, REPLICA])
     assert [list(runs) for runs in own.values()] == [[1, 2], [1, 2]]
-    found = contributions.effect(fewer, {SMALLER: 1, REPLICA: -1})
-    assert (found.interval.estimate, found.interval.n) == (pytest.approx(7.5), 2)  # 9 and 10 of 20 against 8
     table = contributions.effects(fewer, PAPER).set_index(["name", "measure"])
-    assert table.loc[(SMALLER, "validation"), "estimate"] == pytest.approx(7.5)
+    assert table.loc[(SMALLER, "validation"), "estimate"] == pytest.approx(7.5)  # 9 and 10 of 20 against 8
 
 
 def test_a_row_that_was_not_run_gives_no_effect_and_is_named(networks, spent):
     lacking = networks | {contributions.WITHOUT["34"]: {}}
-    weights = contributions.ONE_CROP["middle-convolutions"]
-    assert contributions.effect(lacking, weights) is None
+    weights = {contributions.WITHOUT["34"]: 1, REPLICA: -1}
     assert contributions.not_run(lacking, weights) == [contributions.WITHOUT["34"]]
     assert contributions.not_run({}, weights) == list(weights)
     assert contributions.WITHOUT["34"] not in set(contributions.effects(lacking, PAPER)["name"])
@@ -274,24 +202,11 @@ def test_a_reading_says_no_more_than_the_interval(numbers, words):
     assert tables.reading(numbers) == words
 
 
-def test_the_gap_is_validation_less_training_error_seed_by_seed(networks):
-    np.testing.assert_allclose(contributions.gaps(networks, {ZFNET: 1}), [20, 25, 30])
-    np.testing.assert_allclose(contributions.gaps(networks, {WIDEST: 1}), [35, 32.5, 30])
-    np.testing.assert_allclose(contributions.gaps(networks, contributions.OVERFITTING), [15, 7.5, 0])
-    assert len(contributions.gaps(networks | {WIDEST: {}}, contributions.OVERFITTING)) == 0
-
-
-def test_the_growth_of_a_gap_needs_two_seeds():
-    one = {name: of_seeds(5) for name in (ZFNET, WIDEST)}
-    with pytest.raises(TooFew):
-        contributions.over_seeds(contributions.gaps(one, contributions.OVERFITTING))
-
-
 def test_controls_are_plain_data_of_the_rows_that_were_run(networks, spent):
     table = contributions.table_3(networks, spent)
-    names = [*contributions.OVERFITTING, "zfnet: layers 6, 7: 8192 units"]
+    names = [WIDEST, ZFNET, "zfnet: layers 6, 7: 8192 units"]
     found = json.loads(json.dumps(contributions.controls(table, names)))
-    assert set(found) == set(contributions.OVERFITTING)
+    assert set(found) == {WIDEST, ZFNET}
     assert found[WIDEST]["under_trained"] == 1
     assert found[WIDEST]["train"] == 2.5
     assert found[ZFNET]["parameters"] == SPEC.parameters
@@ -306,7 +221,7 @@ def test_rows_that_table_3_does_not_have_are_refused(networks, spent):
         lambda: contributions.table_3(strange, spent),
         lambda: contributions.effects(strange, PAPER),
         lambda: contributions.by_seed(strange),
-        lambda: contributions.gaps(networks, {"zfnet: without layer 7": 1}),
+        lambda: contributions.shared(networks, ["zfnet: without layer 7"]),
     ):
         with pytest.raises(
             ValueError, match="Table 3 has no row 'zfnet: without layer 7'; it has krizhevsky"
@@ -332,7 +247,7 @@ def test_networks_are_compared_when_all_had_been_trained_as_long(networks):
 
 def test_gaps_stand_beside_the_papers_and_what_equal_epochs_show(networks):
     equal = pd.DataFrame({"name": [ZFNET, ZFNET], "loss": [1.0, 2.0]})
-    found = {ZFNET: contributions.over_seeds(contributions.gaps(networks, {ZFNET: 1})), WIDEST: None}
+    found = {ZFNET: over_seeds([20, 25, 30]), WIDEST: None}
     shown = tables.gaps(found, PAPER, equal).set_index("network")
     assert shown.loc[ZFNET].tolist() == ["25.0 [12.6, 37.4]", "5.3", "1.50"]  # 20, 25, 30; t 4.303
     assert shown.loc[WIDEST].tolist() == ["–", "28.3", "–"]

@@ -2,8 +2,8 @@
 
 A network is called by its base and its row of Table 3, "krizhevsky: without layer 7". Every row is trained
 with one recipe from the same seeds; its effect is its error minus that of the base's row "none", over seeds
-and pictures (`effects`). The claims of chapter 8 are weighted sums of the rows' errors, which can be
-taken of the paper's numbers too.
+and pictures (`effects`). The claims of chapter 8 are weighted sums of the rows' errors (`comparisons`), which
+can be taken of the paper's numbers too.
 
 What is known of the networks is their outcomes by name and seed. A row without any was not run yet; two rows
 are compared on the seeds that both have.
@@ -19,7 +19,6 @@ from jaxtyping import Float
 from zfutils.data.pixels import steps_taken
 from zfutils.experiments.ablation.effects import (
     POINTS,
-    Effect,
     Runs,
     differences,
     over_seeds,
@@ -42,19 +41,6 @@ WIDEST = "zfnet: layers 6, 7: 8192 units; 3, 4, 5: 512, 1024, 512 maps"
 WITHOUT = {"34": "krizhevsky: without layers 3, 4", "67": "krizhevsky: without layers 6, 7"}
 WITHOUT["3467"] = "krizhevsky: without layers 3, 4, 6, 7"
 
-# What the chapter's claims weigh against what, by the end of the claim's name.
-TEN_CROPS: dict[str, dict[str, float]] = {
-    "zfnet-over-krizhevsky": {REPLICA: 1, ZFNET: -1},
-    "wider-convolutions": {ZFNET: 1, WIDE: -1},
-}
-ONE_CROP: dict[str, dict[str, float]] = {
-    "middle-convolutions": {WITHOUT["34"]: 1, REPLICA: -1},
-    "fully-connected-slight": {WITHOUT["67"]: 1, REPLICA: -1},
-    "depth": {WITHOUT["3467"]: 1, REPLICA: -1},
-    "depth-beyond-its-parts": {WITHOUT["3467"]: 1, WITHOUT["34"]: -1, WITHOUT["67"]: -1, REPLICA: 1},
-}
-OVERFITTING: dict[str, float] = {WIDEST: 1, ZFNET: -1}
-
 
 def shared(networks: Outcomes, names: Iterable[str]) -> dict[str, dict[int, Outcome]]:
     """Some networks, each with the seeds that all of them have.
@@ -75,27 +61,6 @@ def not_run(networks: Outcomes, names: Iterable[str]) -> list[str]:
 def answers(networks: Outcomes, crops: int = 1) -> dict[str, Runs]:
     """What networks answer, by name and seed, from the centre crop or averaged over ten."""
     return {name: {s: one.answers[crops] for s, one in runs.items()} for name, runs in networks.items()}
-
-
-def effect(
-    networks: Outcomes, weights: Mapping[str, float], *, crops: int = 1, seed: int = 0
-) -> Effect | None:
-    """A weighted sum of validation errors over the seeds that all its networks have (points).
-
-    Args:
-        networks: by name and seed.
-        weights: by name; 1 and −1 for a difference.
-        crops: that the networks were asked with.
-        seed: of the resampling.
-
-    Returns:
-        None where a network was not run yet, or from too few seeds for an interval.
-    """
-    own = shared(networks, weights)
-    if not_run(own, weights):
-        return None
-    values = differences(answers(own, crops), weights)
-    return where_enough(over_seeds_and_pictures, values, seed=seed)
 
 
 def costs(networks: Outcomes, *, pictures: int) -> pd.DataFrame:
@@ -157,7 +122,7 @@ def table_3(networks: Outcomes, spent: pd.DataFrame, *, seed: int = 0) -> pd.Dat
         if not runs:
             continue
         own, asked = spent[spent["name"] == name], answers({name: runs})[name]
-        of_validation, of_training = POINTS * wrong(asked), _training_errors(runs)
+        of_validation, of_training = POINTS * wrong(asked), training_errors(runs)
         found = {"name": name, "base": base, "row": row, "seeds": len(runs)}
         effects_of = {
             "train": where_enough(over_seeds, of_training),
@@ -200,7 +165,7 @@ def effects(networks: Outcomes, paper: pd.DataFrame, *, seed: int = 0) -> pd.Dat
         if row == BASE or not own[name]:
             continue
         values = differences(answers(own), weights)
-        of_training = sum(weight * _training_errors(own[n]) for n, weight in weights.items())
+        of_training = sum(weight * training_errors(own[n]) for n, weight in weights.items())
         measured = {
             "validation": (values.mean(), where_enough(over_seeds_and_pictures, values, seed=seed)),
             "train": (of_training.mean(), where_enough(over_seeds, of_training)),
@@ -231,19 +196,6 @@ def said(paper: pd.DataFrame, weights: Mapping[str, float], column: str = "top1"
     if missing := [name for name in weights if name not in values.index]:
         raise ValueError(f"the paper has no row {missing[0]!r}; it has {', '.join(values.index)}")
     return float(sum(weight * values[name] for name, weight in weights.items()))
-
-
-def gaps(networks: Outcomes, weights: Mapping[str, float]) -> Float[np.ndarray, " seeds"]:
-    """The weighted sum of validation minus training errors, one value for each seed that all have (points).
-
-    With one network of weight 1 it is that network's gap; `OVERFITTING` is the claim's.
-    """
-    own = shared(networks, weights)
-    total = np.zeros(len(next(iter(own.values()))))
-    for name, weight in weights.items():
-        validation = np.array([POINTS * one.answers[1].error() for one in own[name].values()])
-        total += weight * (validation - _training_errors(own[name]))
-    return total
 
 
 def at_equal_epochs(networks: Outcomes) -> pd.DataFrame:
@@ -285,7 +237,8 @@ def _each(networks: Outcomes) -> list[tuple[str, int, Outcome]]:
     return [(name, s, runs[s]) for name, runs in networks.items() for s in sorted(runs)]
 
 
-def _training_errors(runs: Mapping[int, Outcome]) -> Float[np.ndarray, " seeds"]:
+def training_errors(runs: Mapping[int, Outcome]) -> Float[np.ndarray, " seeds"]:
+    """Training errors of a network, one for each seed, smallest seed first (points)."""
     return np.array([POINTS * runs[s].training_error for s in sorted(runs)])
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from zfutils.experiments.ablation.contributions import Outcomes, said
+from zfutils.experiments.ablation.comparisons import FOUR_LAYERS, Compared
+from zfutils.experiments.ablation.contributions import Outcomes, said, shared, training_errors
 from zfutils.experiments.ablation.effects import Effect
 from zfutils.experiments.ablation.ensembles import FEW_CLASSES, KINDS, LINES
 from zfutils.stats.formatting import ranged, rounded
@@ -17,6 +18,7 @@ from zfutils.training.outcomes import NOT_RUN, origin
 
 BASES = {"krizhevsky": "Krizhevsky", "zfnet": "ZFNet"}
 NOT_TESTABLE = "not testable at this scale"
+LARGEST_GAP = 2  # points of training error, as the conditions of the claims have it
 
 
 def slashed(*values: float) -> str:
@@ -138,6 +140,42 @@ def gaps(found: Mapping[str, Effect | None], paper: pd.DataFrame, equal: pd.Data
         line = {"network": name, "gap": ranged(*ends), "gap, paper": rounded(of_paper)}
         line["loss at equal epochs"] = rounded(losses.get(name), digits=2)
         lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def can_answer(networks: Outcomes, wholes: Mapping[str, str]) -> pd.DataFrame:
+    """Whether whole networks fit what the four-layer one fits, one line for each.
+
+    Args:
+        networks: by name and seed.
+        wholes: names of the whole networks, by what they are called.
+    """
+    lines = []
+    for called, name in wholes.items():
+        own = shared(networks, (name, FOUR_LAYERS))
+        errors = {n: training_errors(runs).mean() if runs else math.nan for n, runs in own.items()}
+        gap = errors[name] - errors[FOUR_LAYERS]
+        every = [one.ended.ended for runs in own.values() for one in runs.values()]
+        line = {"network": called, "training error": rounded(errors[name])}
+        line |= {"four layers' training error": rounded(errors[FOUR_LAYERS]), "above it by": rounded(gap)}
+        line["ended"] = f"{sum(every)} of {len(every)}"
+        fits = gap <= LARGEST_GAP and all(every) and every
+        lines.append(line | {"can answer": "yes" if fits else "no" if every else NOT_RUN})
+    return pd.DataFrame(lines)
+
+
+def two_arms(compared: Mapping[str, Compared | None]) -> pd.DataFrame:
+    """What was measured, its control, and their difference, one line for each comparison.
+
+    Args:
+        compared: as `comparisons` gives them, by what they are called.
+    """
+    lines = []
+    for name, found in compared.items():
+        effect, arms = found or (None, (None, None))
+        ends = effect and (effect.interval.estimate, effect.interval.low, effect.interval.high)
+        line = {"comparison": name, "measured": rounded(arms[0]), "control": rounded(arms[1])}
+        lines.append(line | {"measured − control": ranged(*ends) if ends else NOT_RUN})
     return pd.DataFrame(lines)
 
 
