@@ -67,6 +67,16 @@ def test_a_file_gives_back_what_it_was_given(tmp_path, classes):
     assert not found.ended.ended, "a loss that falls in a straight line has not ended"
 
 
+def test_what_a_chapter_measured_comes_back_by_name(tmp_path):
+    measured = {"curves": np.linspace(0, 1, 6).reshape(2, 3), "maps": np.arange(4)}
+    replace(outcome(random_scores(n=40)), measured=measured).save(tmp_path / "one.npz")
+    found = Outcome.load(tmp_path / "one.npz").measured
+    assert list(found) == ["curves", "maps"]
+    for name, values in measured.items():
+        np.testing.assert_array_equal(found[name], values)
+    assert Outcome.load(tmp_path / "one.npz").answers.keys() == {1, 10}
+
+
 def test_a_hundred_files_of_an_edition_and_nine_with_probabilities_take_less_than_three_megabytes(tmp_path):
     scores = random_scores()
     for name, probabilities in (("plain", False), ("averaged", True)):

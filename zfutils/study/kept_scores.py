@@ -17,11 +17,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from zfutils.data.inputs import Inputs
 from zfutils.runtime.files import whole
 from zfutils.study.networks import Networks, Plan, in_turn, plain
 from zfutils.study.places import REFERENCE
-from zfutils.training.checkpoints import portable
+from zfutils.training.checkpoints import Trained, portable
 from zfutils.training.outcomes import Outcome
 
 # Rows whose networks are averaged in ensembles, for which their probabilities are kept too.
@@ -52,6 +54,10 @@ class Wanted:
     def averaged(self) -> Sequence[int]:
         """The numbers of crops of which probabilities are kept."""
         return (10,) if self.name in AVERAGED else ()
+
+    def measured(self, trained: Trained) -> dict[str, np.ndarray]:
+        """What a chapter asks of the network besides its answers, as arrays of numbers; nothing here."""
+        return {}
 
     @property
     def on_the_spot(self) -> bool:
@@ -108,7 +114,8 @@ class Wanted:
     def earn(self) -> Outcome:
         """This machine's outcome; the network is trained, or its training goes on, where it has not ended."""
         trained = self.study.made(self.plan)
-        found = Outcome.of(trained, self.asked, crops=self.crops, probabilities=self.averaged)
+        how = {"crops": self.crops, "probabilities": self.averaged, "measured": self.measured(trained)}
+        found = Outcome.of(trained, self.asked, **how)
         found.save(self.here)
         return Outcome.load(self.here)
 

@@ -9,7 +9,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,6 +31,7 @@ HISTORY = (
     "held_out_loss",
     "rate",
 )  # columns that are kept, for the epochs from 1
+MEASURED = "measured-"  # before the name of an array that a chapter measured
 NOT_RUN = "not run yet"  # what is said in place of an outcome
 MADE = (
     "epochs",
@@ -82,10 +83,17 @@ class Outcome:
     history: pd.DataFrame  # one row for each epoch: `HISTORY`
     answers: Mapping[int, Answers]  # by number of crops
     published: bool = False  # whether it was read from the published files, and not made here
+    measured: Mapping[str, np.ndarray] = field(default_factory=dict)  # what a chapter measured on the network
 
     @classmethod
     def of(
-        cls, trained: Trained, asked: Inputs, *, crops: Sequence[int], probabilities: Sequence[int] = ()
+        cls,
+        trained: Trained,
+        asked: Inputs,
+        *,
+        crops: Sequence[int],
+        probabilities: Sequence[int] = (),
+        measured: Mapping[str, np.ndarray] | None = None,
     ) -> Self:
         """Ask a trained network about images.
 
@@ -94,6 +102,7 @@ class Outcome:
             asked: the images, as it sees them.
             crops: 1, 10 or both.
             probabilities: of which of them the probabilities are kept too.
+            measured: arrays of numbers that a chapter took from the network, by name.
         """
         record = trained.record
         precision = record["identity"]["training"]["precision"]
@@ -103,7 +112,7 @@ class Outcome:
         for number in crops:
             scores = evaluate(trained.model, asked, crops=number, precision=precision)
             answers[number] = Answers.of(scores, probabilities=number in probabilities)
-        return cls(record["identity"], asked.identity, made, history, answers)
+        return cls(record["identity"], asked.identity, made, history, answers, measured=measured or {})
 
     @property
     def spec(self) -> NetworkSpec:
@@ -140,6 +149,7 @@ class Outcome:
             arrays[f"log_loss-{crops}"] = one.log_loss.astype(np.float16)
             if one.probabilities is not None:
                 arrays[f"probabilities-{crops}"] = one.probabilities.astype(np.float16)
+        arrays |= {f"{MEASURED}{name}": values for name, values in self.measured.items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as beside, beside.open("wb") as file:
             np.savez_compressed(file, **arrays)
@@ -167,7 +177,8 @@ class Outcome:
             }
             history = pd.DataFrame(record["history"], columns=list(HISTORY))
             parts = (record["identity"], record["evaluated"], record["made"])
-            return cls(*parts, history, answers, published)
+            measured = {n.removeprefix(MEASURED): a for n, a in arrays.items() if n.startswith(MEASURED)}
+            return cls(*parts, history, answers, published, measured)
         except (KeyError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"{path} is damaged or holds no scores ({error!r})") from None
 
