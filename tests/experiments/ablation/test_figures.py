@@ -5,11 +5,10 @@ import pandas as pd
 import pytest
 from drawn import series
 from legible import assert_readable, texts
-from matplotlib.colors import same_color, to_hex
+from matplotlib.colors import same_color
 
 from zfutils.experiments.ablation import figures
 from zfutils.experiments.ablation.contributions import NAMES
-from zfutils.nets import zoo
 from zfutils.study.places import BOOK
 
 PAPER = pd.read_csv(BOOK / "data" / "table_3.csv")
@@ -53,65 +52,44 @@ def means(axes):
     return {line.get_label(): (*line.get_xydata()[0], line) for line, _ in series(axes)}
 
 
-# ---- errors against depth and size
+# ---- errors, row by row
 
 
-def test_every_row_stands_at_its_size_and_its_errors():
+def test_every_row_stands_in_its_line_at_its_errors():
     table, seeds = measured()
     figure = figures.errors(table, seeds)
     assert_readable(figure)
-    for axes, (split, against) in zip(
-        figure.axes, [(s, a) for s in figures.SPLITS for a in figures.AXES], strict=True
-    ):
+    for axes, split in zip(figure.axes, figures.SPLITS, strict=True):
         drawn = means(axes)
         assert list(drawn) == list(table["name"])
-        for _, row in table.iterrows():
-            x, y, _ = drawn[row["name"]]
-            assert y == pytest.approx(row[split])
-            assert x == pytest.approx(row[against], abs=0.5 if against == "layers" else 0)
+        for line, (_, row) in enumerate(table.iterrows()):
+            x, y, marker = drawn[row["name"]]
+            assert (x, y) == (pytest.approx(row[split]), line)
+            assert same_color(marker.get_color(), figures.BASES[row["base"]][1])
         ends = np.concatenate([ends for _, ends in series(axes)])
         np.testing.assert_allclose(ends, table[[f"{split}_low", f"{split}_high"]])
+    assert "ZFNet, whole\n8 layers, 2.11 million" in {text for text, _ in texts(figure)}
 
 
-def test_networks_of_one_depth_stand_beside_one_another():
-    figure = figures.errors(*measured())
-    places = sorted(x for x, _, _ in means(figure.axes[0]).values())
-    assert len(set(places)) == len(places) == 12
-    assert np.diff(places).min() > 0.05
-    assert [round(x) for x in places] == [4, 6, 6, 7] + [8] * 8
-
-
-def test_every_seed_is_a_dot_above_its_row():
+def test_every_seed_is_a_dot_below_its_rows_mean():
     table, seeds = measured()
     figure = figures.errors(table, seeds)
-    dots = [line for line in figure.axes[1].lines if line.get_marker() == "."]
-    drawn = means(figure.axes[1])
+    dots = [line for line in figure.axes[0].lines if line.get_marker() == "."]
     assert len(dots) == 12
-    for dot, (name, (x, _, _)) in zip(dots, drawn.items(), strict=True):
-        own = seeds[seeds["name"] == name]
-        np.testing.assert_allclose(dot.get_ydata(), own["validation"])
-        np.testing.assert_allclose(dot.get_xdata(), x)
-
-
-def test_rows_differ_in_marker_and_networks_in_colour():
-    table, seeds = measured()
-    drawn = means(figures.errors(table, seeds).axes[0])
-    of = {name: line for name, (_, _, line) in drawn.items()}
-    for base, rows in zoo.ROWS.items():
-        assert len({of[f"{base}: {row}"].get_marker() for row in rows}) == len(rows)
-        assert len({to_hex(of[f"{base}: {row}"].get_color()) for row in rows}) == 1
-    one, other = (of[f"{base}: none"] for base in zoo.ROWS)
-    assert one.get_marker() == other.get_marker()
-    assert not same_color(one.get_color(), other.get_color())
+    for line, (dot, name) in enumerate(zip(dots, table["name"], strict=True)):
+        np.testing.assert_allclose(dot.get_xdata(), seeds[seeds["name"] == name]["validation"])
+        assert (dot.get_ydata() > line).all()
+    alone = figures.errors(table, seeds[seeds["seed"] == 0])
+    assert not [line for line in alone.axes[0].lines if line.get_marker() == "."]
 
 
 def test_an_under_trained_row_has_no_filling_and_says_so():
     short = "krizhevsky: without layers 3, 4, 6, 7"
     figure = figures.errors(*measured(short=[short]))
     assert_readable(figure)
-    for name, (_, _, line) in means(figure.axes[2]).items():
+    for name, (_, _, line) in means(figure.axes[1]).items():
         assert same_color(line.get_markerfacecolor(), "white") == (name == short)
-    note = "without filling: under-trained"
+    note = "under-trained"
     assert note in {text for text, _ in texts(figure)}
     assert note not in {text for text, _ in texts(figures.errors(*measured()))}
 
@@ -128,7 +106,7 @@ def test_errors_without_intervals_and_of_some_rows_are_shown_too():
 def test_the_limits_hold_every_seed_and_stay_between_0_and_100():
     table, seeds = measured()
     seeds["train"] = np.linspace(0, 100, len(seeds))
-    low, high = figures.errors(table, seeds).axes[2].get_ylim()
+    low, high = figures.errors(table, seeds).axes[1].get_xlim()
     assert (low, high) == (0, 100)
 
 

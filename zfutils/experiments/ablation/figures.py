@@ -1,43 +1,38 @@
-"""Figures of chapter 8: errors against depth and size, and what each change does (Table 3)."""
+"""Figures of chapter 8: the errors of every row, and what each change does (Table 3)."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-from matplotlib.transforms import ScaledTranslation
 
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import BLUE, INK, VERMILLION, new, styled
 
-# A row of Table 3: how it is called in a figure, and its marker.
+# A row of Table 3, and how it is called in a figure.
 ROWS = {
-    "none": ("whole", "o"),
-    "without layers 3, 4": ("without 3, 4", "s"),
-    "without layer 7": ("without 7", "^"),
-    "without layers 6, 7": ("without 6, 7", "v"),
-    "without layers 3, 4, 6, 7": ("without 3, 4, 6, 7", "D"),
-    "layers 6, 7: 2048 units": ("6, 7: 2048", "<"),
-    "layers 6, 7: 8192 units": ("6, 7: 8192", ">"),
-    "layers 3, 4, 5: 512, 1024, 512 maps": ("3, 4, 5: 512, 1024, 512", "P"),
-    "layers 6, 7: 8192 units; 3, 4, 5: 512, 1024, 512 maps": ("both wider", "X"),
+    "none": "whole",
+    "without layers 3, 4": "without 3, 4",
+    "without layer 7": "without 7",
+    "without layers 6, 7": "without 6, 7",
+    "without layers 3, 4, 6, 7": "without 3, 4, 6, 7",
+    "layers 6, 7: 2048 units": "6, 7: 2048",
+    "layers 6, 7: 8192 units": "6, 7: 8192",
+    "layers 3, 4, 5: 512, 1024, 512 maps": "3, 4, 5: 512, 1024, 512",
+    "layers 6, 7: 8192 units; 3, 4, 5: 512, 1024, 512 maps": "both wider",
 }
 BASES = {"krizhevsky": ("Krizhevsky", VERMILLION), "zfnet": ("ZFNet", BLUE)}
 SPLITS = {"validation": "validation top-1 error (%)", "train": "training top-1 error (%)"}
-AXES = {"layers": "layers with weights", "parameters": "parameters"}
 UNTOLD = "#e4e4e4"
 
 
 @styled
 def errors(table: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
-    """Validation and training error against depth and against the number of parameters.
+    """Validation and training error of every row, a line each, with its depth and size.
 
-    Networks of one depth stand side by side. A marker without filling is a row of which some seed was
-    under-trained. Small dots are seeds.
+    A marker without filling is a row of which some seed was under-trained. Small dots are seeds.
 
     Args:
         table: as `contributions.table_3` gives it.
@@ -47,25 +42,23 @@ def errors(table: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
         ValueError: no rows, or one that is not in Table 3.
     """
     _refuse_unknown(table)
-    figure = new(height=7.4)
-    panels = figure.subplots(len(SPLITS), len(AXES), sharex="col", sharey="row", width_ratios=(6, 5))
-    for line, split in zip(panels, SPLITS, strict=True):
-        for axes, against in zip(line, AXES, strict=True):
-            places = _side_by_side(table[against]) if against == "layers" else table[against].astype(float)
-            for (_, row), x in zip(table.iterrows(), places, strict=True):
-                _network(axes, row, seeds[seeds["name"] == row["name"]], split, x)
-            axes.grid(axis="y")
-        line[0].set_ylabel(SPLITS[split])
-        line[0].set_ylim(_limits(table, seeds, split))
-    panels[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
-    panels[-1, 1].set_xscale("log")
-    panels[-1, 1].set_xlim(_decade(table["parameters"]))
-    panels[-1, 1].xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    panels[-1, 1].xaxis.set_major_formatter(FuncFormatter(_plain))
-    panels[-1, 1].xaxis.set_minor_formatter(NullFormatter())
-    for axes, name in zip(panels[-1], AXES.values(), strict=True):
-        axes.set_xlabel(name)
-    figure.legend(handles=_legend(table), loc="outside upper left", ncols=3)
+    figure = new(height=1.5 + 0.42 * len(table))
+    panels = figure.subplots(1, len(SPLITS), sharey=True)
+    for axes, split in zip(panels, SPLITS, strict=True):
+        for y, (_, row) in enumerate(table.iterrows()):
+            colour = BASES[row["base"]][1]
+            own = seeds[seeds["name"] == row["name"]]
+            if len(own) > 1:
+                axes.plot(own[split], [y + 0.24] * len(own), ".", color=colour, ms=4)
+            filling = "white" if row["under_trained"] else colour
+            look = {"color": colour, "marker": "o", "mfc": filling, "ms": 6, "ls": "", "label": row["name"]}
+            columns = (split, f"{split}_low", f"{split}_high")
+            estimates(axes, y, row, columns=columns, along="y", **look)
+        axes.set(xlabel=SPLITS[split], xlim=_limits(table, seeds, split))
+        axes.grid(axis="x")
+    panels[0].set_yticks(range(len(table)), [_described(row) for _, row in table.iterrows()])
+    panels[0].set_ylim(len(table) - 0.4, -0.6)
+    figure.legend(handles=_legend(table), loc="outside upper left", ncols=4)
     return figure
 
 
@@ -98,7 +91,7 @@ def effects(table: pd.DataFrame) -> Figure:
         axes.grid(axis="x")
         axes.set_axisbelow(True)
     shown = table.drop_duplicates("name").set_index("name").loc[names]
-    labels = [f"{BASES[one['base']][0]}, {ROWS[one['row']][0]}" for _, one in shown.iterrows()]
+    labels = [f"{BASES[one['base']][0]}, {ROWS[one['row']]}" for _, one in shown.iterrows()]
     panels[0].set_yticks(range(len(names)), labels)
     panels[0].set_ylim(len(names) - 0.45, -0.55)
     handles = [
@@ -110,25 +103,6 @@ def effects(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _network(axes: Axes, row: pd.Series, seeds: pd.DataFrame, split: str, x: float) -> None:
-    """One row of the table: its mean and its interval, and right of them its seeds."""
-    colour, marker = BASES[row["base"]][1], ROWS[row["row"]][1]
-    beside = axes.transData + ScaledTranslation(5 / 72, 0, axes.figure.dpi_scale_trans)
-    axes.plot([x] * len(seeds), seeds[split], ".", color=colour, ms=3.5, transform=beside)
-    filling = "white" if row["under_trained"] else colour
-    look = {"color": colour, "marker": marker, "mfc": filling, "ms": 6, "ls": "", "label": row["name"]}
-    estimates(axes, x, row, columns=(split, f"{split}_low", f"{split}_high"), **look)
-
-
-def _side_by_side(depths: pd.Series) -> np.ndarray:
-    """Places of networks on the axis of depth: those of one depth next to one another, in their order."""
-    places = depths.to_numpy(dtype=float)
-    for depth in np.unique(places):
-        same = np.flatnonzero(depths.to_numpy() == depth)
-        places[same] += (np.arange(len(same)) - (len(same) - 1) / 2) * min(0.2, 0.9 / len(same))
-    return places
-
-
 def _limits(table: pd.DataFrame, seeds: pd.DataFrame, split: str) -> tuple[float, float]:
     """All means and seeds, with a margin; an interval of few seeds may reach further, and is cut."""
     values = np.concatenate([table[split], seeds[split]])
@@ -136,29 +110,23 @@ def _limits(table: pd.DataFrame, seeds: pd.DataFrame, split: str) -> tuple[float
     return max(0.0, values.min() - margin), min(100.0, values.max() + margin)
 
 
-def _decade(sizes: pd.Series) -> tuple[float, float]:
-    """All sizes with a margin, and a decade at least, in which 1 and 3 are ticks."""
-    low, high = sizes.min() / 1.3, sizes.max() * 1.3
-    widen = max(1.0, (10 / (high / low)) ** 0.5)
-    return low / widen, high * widen
-
-
-def _plain(value: float, _: int) -> str:
-    return f"{value / 1e6:,.0f} million" if value >= 1e6 else f"{value:,.0f}"
+def _described(row: pd.Series) -> str:
+    """A row's name, and below it how deep and how large the network is."""
+    size = f"{row['layers']} layers, {row['parameters'] / 1e6:.2f} million"
+    return f"{BASES[row['base']][0]}, {ROWS[row['row']]}\n{size}"
 
 
 def _legend(table: pd.DataFrame) -> list[Line2D]:
-    rows = [row for row in ROWS if row in set(table["row"])]
-    bases = [base for base in BASES if base in set(table["base"])]
-    look = {"ls": "", "color": INK, "ms": 7}
-    handles = [Line2D([], [], marker=ROWS[row][1], label=ROWS[row][0], **look) for row in rows]
-    for base in bases:
-        name, colour = BASES[base]
-        handles.append(Line2D([], [], lw=5, color=colour, label=name))
+    look = {"ls": "", "color": INK}
+    handles = [
+        Line2D([], [], lw=5, color=BASES[base][1], label=BASES[base][0])
+        for base in BASES
+        if base in set(table["base"])
+    ]
+    handles.append(Line2D([], [], marker="o", ms=6, label="mean over seeds", **look))
+    handles.append(Line2D([], [], marker=".", ms=4, label="a seed", **look))
     if table["under_trained"].any():
-        handles.append(
-            Line2D([], [], marker="o", mfc="white", label="without filling: under-trained", **look)
-        )
+        handles.append(Line2D([], [], marker="o", mfc="white", label="under-trained", **look))
     return handles
 
 
