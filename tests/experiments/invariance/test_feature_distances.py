@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from tests.experiments.invariance.responses_by_hand import answers
 from tests.small import SPEC, pictures
 from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.experiments.invariance import summaries
-from zfutils.experiments.invariance.feature_distances import Responses, responses
+from zfutils.experiments.invariance.feature_distances import responses
 from zfutils.experiments.invariance.transformed_images import Transformed
 
 LAYERS = ("relu1", "relu2", "relu3")
@@ -44,15 +45,6 @@ def transparent(pixels=1):
 def single(values):
     """Pictures of one pixel: (amounts + 1, n) values."""
     return torch.tensor(values, dtype=torch.float32)[..., None, None, None]
-
-
-def answers(amounts, distances, *, kind="translation", layers=("relu1",), probabilities=None):
-    """What a network answers, given by hand: distances (n, amounts) or (n, amounts, layers)."""
-    distances = np.array(distances, dtype=float).reshape(len(distances), len(amounts), len(layers))
-    n = len(distances)
-    chances = np.full((n, len(amounts)), 0.5) if probabilities is None else np.array(probabilities)
-    numbers = (distances, chances, np.full(n, 0.9), np.ones(len(layers)))
-    return Responses(kind, np.array(amounts, dtype=float), layers, np.arange(n), *numbers)
 
 
 # ---- distances
@@ -209,16 +201,12 @@ def test_a_slope_is_taken_near_the_unchanged_picture_alone():
     assert summaries.slopes({"a": bent}, within=4)["estimate"].tolist() == pytest.approx([74 / 34])
 
 
-def test_first_layer_minus_last_is_the_mean_over_all_small_shifts():
-    distances = np.zeros((10, 5, 3))
-    distances[:, :, 0], distances[:, :, 2] = [8, 2, 0, 4, 8], [1, 1, 0, 1, 1]
-    found = answers([-9, -2, 0, 2, 9], distances, layers=LAYERS)
-    interval = summaries.first_minus_last(found, within=5)
-    assert (interval.estimate, interval.n) == (pytest.approx(3 - 1), 10)
+def test_what_is_near_is_the_mean_over_all_small_changes_of_either_direction():
+    found = answers([-9, -2, 0, 2, 9], np.tile([8, 2, 0, 4, 8], (3, 1)))
     assert summaries.near(found, "relu1", within=5) == pytest.approx(3)
     with pytest.raises(ValueError, match="no translation is within 1; the smallest change is 2"):
         summaries.near(found, "relu1", within=1)
-    with pytest.raises(ValueError, match="layer 'fc8' was not measured; there are relu1, relu2, relu3"):
+    with pytest.raises(ValueError, match="layer 'fc8' was not measured; there are relu1"):
         summaries.near(found, "fc8", within=5)
 
 
@@ -226,14 +214,13 @@ def test_turned_objects_are_compared_over_the_angles_asked_for():
     angles = [0, 30, 90, 180, 270, 330]
     plain = answers(angles, np.tile([0, 0.4, 1, 1, 1, 0.6], (12, 1)), kind="rotation")
     even = answers(angles, np.tile([0, 0.1, 0.1, 0.1, 0.1, 0.1], (9, 1)), kind="rotation")
-    assert summaries.turned_interval(plain, "relu1").estimate == pytest.approx(1)
+    assert summaries.between(plain, "relu1", low=90, high=270) == pytest.approx(1)
     difference = summaries.symmetry_interval(plain, even, "relu1")
     assert (difference.estimate, difference.n) == (pytest.approx(0.8 - 0.1), 9)
     table = summaries.symmetry_table({"trained": (plain, even)})
     assert table.to_dict("records")[0]["estimate"] == pytest.approx(0.7)
-    assert summaries.fall(plain, low=90, high=270) == pytest.approx(0.4)  # from 0.9 to 0.5
     with pytest.raises(ValueError, match=r"no rotation lies in 100 … 170; the range is 0 … 330"):
-        summaries.turned_interval(plain, "relu1", low=100, high=170)
+        summaries.between(plain, "relu1", low=100, high=170)
 
 
 def test_every_panel_has_its_own_range_and_symmetry_one_where_there_are_pictures_for_it():

@@ -1,7 +1,5 @@
 """Labels under small shifts, on classifiers made by hand: when they flip is known beforehand."""
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -97,17 +95,6 @@ def test_both_shifts_are_drawn_from_the_whole_range_and_are_the_same_for_every_n
     assert table["same"].mean() == pytest.approx(1 / 9, abs=0.06)
     few = labels.two_shifts(Place(), inputs[20:25], up_to=1, seed=4)
     assert few["same"].tolist() == table["same"][20:25].tolist()
-
-
-def test_consistency_is_compared_picture_by_picture_and_over_those_that_both_have_right():
-    picture = np.arange(20)
-    first = pd.DataFrame({"picture": picture, "same": picture < 16, "right": picture < 18})
-    second = pd.DataFrame({"picture": picture, "same": picture < 10, "right": picture < 15})
-    assert labels.consistency_difference(first, second).estimate == pytest.approx(6 / 20)
-    right = labels.consistency_difference(first, second, right=True)
-    assert (right.estimate, right.n) == (pytest.approx(5 / 15), 15)
-    with pytest.raises(ValueError, match="not of the same pictures"):
-        labels.consistency_difference(first, second.iloc[::-1])
 
 
 def test_training_mode_comes_back():

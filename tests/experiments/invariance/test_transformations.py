@@ -171,6 +171,19 @@ def test_moved_by_whole_pixels_a_series_shows_the_crops_that_training_would_cut(
         assert torch.equal(series.view(slice(0, 2), amount), inputs.tensor())
 
 
+@pytest.mark.parametrize(("size", "side"), [(40, 32), (40, 31)])
+def test_what_is_moved_can_be_seen_through_the_disc_of_what_is_turned(size, side):
+    assert pictures(4).size == size
+    inputs = Inputs.of(pictures(4), side=side, scale=1 / 64)
+    every = slice(0, 4)
+    turned = transformed_images.Transformed(inputs, "rotation", [0, 90])
+    for kind, amounts in (("translation", [-2, 0, 3]), ("scale", [1, 1.3])):
+        whole = transformed_images.Transformed(inputs, kind, amounts)
+        seen = transformed_images.Transformed(inputs, kind, amounts, through_disc=True)
+        assert torch.equal(seen.view(every, 0), whole.view(every, 0) * disc(side))
+        assert torch.equal(seen.view(every, None), turned.view(every, None))  # so that their unit is one
+
+
 def test_what_is_looked_at_goes_from_one_end_of_the_range_to_the_other():
     images = replace(pictures(12), mean=torch.full((40, 40, 3), 128.0))
     inputs = Inputs.of(images, torch.tensor([3, 7]), side=32, scale=1 / 64)

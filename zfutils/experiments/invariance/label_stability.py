@@ -19,7 +19,7 @@ from zfutils.experiments.invariance.transformations import Border, translated
 from zfutils.nets.activations import evaluating
 from zfutils.runtime.devices import device_of, dtype_of, to_host
 from zfutils.runtime.seeds import mixed
-from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference
+from zfutils.stats.intervals import Interval, bootstrap_interval
 
 LARGER = "larger picture"  # beside the border rules: no border at all
 DIRECTIONS = ((-1, 0), (1, 0), (0, -1), (0, 1))  # down, right
@@ -116,22 +116,6 @@ def two_shifts(
         columns = {"picture": rows, "label": label, "predicted": predicted}
         tables.append(pd.DataFrame(columns | {"same": to_host(first == second), "right": predicted == label}))
     return pd.concat(tables, ignore_index=True)
-
-
-def consistency_difference(
-    first: pd.DataFrame, second: pd.DataFrame, *, right: bool = False, seed: int = 0
-) -> Interval:
-    """Share of pictures given one class at both shifts: the first network minus the second, paired.
-
-    Args:
-        first, second: as `two_shifts` gives them, of the same pictures and seed.
-        right: of the pictures alone that both networks classify correctly.
-    """
-    if not np.array_equal(first["picture"], second["picture"]):
-        raise ValueError("the two tables are not of the same pictures")
-    chosen = (first["right"] & second["right"]).to_numpy() | (not right)
-    same = (table["same"].to_numpy(dtype=float)[chosen] for table in (first, second))
-    return paired_difference(*same, resampled="pictures never trained on", seed=seed)
 
 
 def _shifts(seed: int, picture: int, up_to: int) -> np.ndarray:

@@ -14,13 +14,13 @@ from zfutils.experiments.invariance.transformed_images import Kind
 from zfutils.stats.intervals import (
     Interval,
     bootstrap_interval,
-    paired_difference,
     t_interval,
     unpaired_difference,
     where_enough,
 )
 
 PICTURES = "pictures never trained on"
+GROUPS = "pictures of either group"
 
 
 def curve_table(found: Mapping[str, Responses]) -> pd.DataFrame:
@@ -58,12 +58,6 @@ def near(one: Responses, layer: str, *, within: float) -> Float[np.ndarray, " n"
 def between(one: Responses, layer: str, *, low: float, high: float) -> Float[np.ndarray, " n"]:
     """Mean distance of each picture over amounts from `low` to `high`."""
     return one.layer(layer)[:, _among(one, low, high)].mean(1)
-
-
-def first_minus_last(one: Responses, *, within: float, seed: int = 0) -> Interval:
-    """Mean distance near the untransformed picture: first layer minus last, paired over pictures."""
-    ends = (near(one, layer, within=within) for layer in (one.layers[0], one.layers[-1]))
-    return paired_difference(*ends, resampled=PICTURES, seed=seed)
 
 
 def slopes(found: Mapping[str, Responses], *, within: float, per: float = 1.0) -> pd.DataFrame:
@@ -117,19 +111,12 @@ def linearity_table(found: Mapping[str, Responses], *, seed: int = 0) -> pd.Data
     return _by_layer({name: [one] for name, one in found.items()}, linearity_interval, seed)
 
 
-def turned_interval(
-    one: Responses, layer: str, *, low: float = 90, high: float = 270, seed: int = 0
-) -> Interval:
-    """Mean distance over angles from `low` to `high`."""
-    return bootstrap_interval(between(one, layer, low=low, high=high), resampled=PICTURES, seed=seed)
-
-
 def symmetry_interval(
     plain: Responses, symmetric: Responses, layer: str, *, low: float = 30, high: float = 330, seed: int = 0
 ) -> Interval:
     """Mean distance over angles: objects without rotational symmetry minus objects with it."""
     groups = (between(one, layer, low=low, high=high) for one in (plain, symmetric))
-    return unpaired_difference(*groups, resampled="pictures of either group", seed=seed)
+    return unpaired_difference(*groups, resampled=GROUPS, seed=seed)
 
 
 def symmetry_table(groups: Mapping[str, tuple[Responses, Responses]], *, seed: int = 0) -> pd.DataFrame:
@@ -181,11 +168,6 @@ def _by_layer(
             measured = interval(*parts, layer, seed=seed)
             rows.append((network, layer, measured.estimate, measured.low, measured.high))
     return pd.DataFrame(rows, columns=["network", "layer", "estimate", "low", "high"])
-
-
-def fall(one: Responses, *, low: float, high: float) -> Float[np.ndarray, " n"]:
-    """By how much the true label's probability is lower over amounts from `low` to `high`."""
-    return one.untransformed - one.probabilities[:, _among(one, low, high)].mean(1)
 
 
 def _within(one: Responses, size: float) -> Bool[np.ndarray, " amounts"]:

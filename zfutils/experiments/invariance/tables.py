@@ -1,4 +1,4 @@
-"""Tables of chapter 5: what the network has seen of each change, and what it is tried on."""
+"""Tables of chapter 5: what the network has seen of each change and is tried on, and the arms of claims."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from zfutils.experiments.invariance.comparisons import Comparison
 from zfutils.experiments.invariance.transformed_images import Kind
+from zfutils.stats.formatting import ranged, rounded
 
 UNITS = {"translation": " px", "scale": "×", "rotation": "°"}
 
@@ -35,3 +37,25 @@ def range_table(
         | {"here": f"{amounts[0]:g} to {amounts[-1]:g}{UNITS[kind]}", "steps": len(amounts)}
         for kind, amounts in ranges.items()
     )
+
+
+def arms(
+    compared: Mapping[str, Comparison | None],
+    *,
+    comparison: str = "claim",
+    measured: str = "measured",
+    control: str = "control",
+) -> pd.DataFrame:
+    """What was measured, its control, and their difference with its interval, one row per comparison.
+
+    Args:
+        compared: by name; None where there were too few pictures.
+        comparison, measured, control: what the columns are called.
+    """
+    rows = []
+    for name, one in compared.items():
+        means = [rounded(mean, digits=3) for mean in (one.arms if one else (None, None))]
+        ends = one and (one.interval.estimate, one.interval.low, one.interval.high)
+        row = {comparison: name} | dict(zip((measured, control), means, strict=True))
+        rows.append(row | {f"{measured} − {control}": ranged(*ends, digits=3) if ends else "not measured"})
+    return pd.DataFrame(rows)

@@ -88,6 +88,8 @@ class Transformed:
         kind: of transformation.
         amounts: as `paper_amounts` gives them; a scale becomes the nearest possible one.
         border: of a translation, beyond the stored picture.
+        through_disc: whether a picture that is moved or enlarged is seen through the disc that a turned one
+            always is, so that their distances can be compared.
 
     Raises:
         ValueError: no amounts, or another kind.
@@ -100,12 +102,14 @@ class Transformed:
         amounts: Sequence[float] | Float[np.ndarray, " amounts"],
         *,
         border: Border = "grey",
+        through_disc: bool = False,
     ) -> None:
         values = _checked(kind, amounts)
         if kind == "scale":
             size = {"size": inputs.images.size, "side": inputs.side}
             values = np.unique([transformations.possible_scale(amount, **size) for amount in values])
         self.inputs, self.kind, self.amounts, self.border = inputs, kind, values, border
+        self.through_disc = through_disc
 
     def view(
         self, which: slice, amount: int | None, *, device: torch.device | str = "cpu"
@@ -114,10 +118,15 @@ class Transformed:
         here = "cpu" if torch.device(device).type == "mps" else device  # which resamples bilinearly at most
         whole, side = self.inputs[which].whole().tensor(here), self.inputs.side
         value = UNCHANGED[self.kind] if amount is None else float(self.amounts[amount])
+        if self.kind == "rotation":
+            return transformations.rotated(whole.contiguous(), value, side=side).to(device)
         if self.kind == "translation":
-            return transformations.translated(whole, value, side=side, border=self.border).to(device)
-        how = {"scale": transformations.scaled, "rotation": transformations.rotated}[self.kind]
-        return how(whole.contiguous(), value, side=side).to(device)
+            images = transformations.translated(whole, value, side=side, border=self.border)
+        else:
+            images = transformations.scaled(whole.contiguous(), value, side=side)
+        if self.through_disc:
+            images = images * transformations.disc(side).to(images)
+        return images.to(device)
 
 
 @dataclass(frozen=True)
