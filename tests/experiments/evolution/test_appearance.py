@@ -98,44 +98,37 @@ def test_pairs_without_a_pattern_or_an_answer_are_left_out():
     assert appearance.jumps(projections, strongest_, torch.arange(3))["map"].tolist() == [2]
 
 
-def distances(rows):
-    table = pd.DataFrame(rows, columns=["layer", "map", "changed", "distance"])
+def moved(rows):
+    """A table as `moves` gives it, from layer, map, whether the picture changed, and either distance."""
+    table = pd.DataFrame(rows, columns=["layer", "map", "changed", "free", "held"])
     return table.assign(from_epoch=0, to_epoch=1)
 
 
-def test_a_maps_jump_is_its_mean_where_the_picture_changed_less_where_it_stayed():
-    table = distances(
+def test_a_maps_jump_is_its_mean_where_the_picture_changed_minus_where_it_stayed():
+    table = moved(
         [
-            ("relu2", 0, True, 1.0), ("relu2", 0, True, 0.5), ("relu2", 0, False, 0.25),
-            ("relu2", 1, True, 0.9),  # never stayed
-            ("relu3", 0, False, 0.1), ("relu3", 0, True, 0.3), ("relu3", 0, False, 0.3),
-            ("relu3", 7, False, 0.4),  # never changed
+            ("relu2", 0, True, 1.0, 0.2), ("relu2", 0, True, 0.5, 0.4), ("relu2", 0, False, 0.25, 0.2),
+            ("relu2", 1, True, 0.9, 0.9),  # never stayed
+            ("relu3", 0, False, 0.1, 0.1), ("relu3", 0, True, 0.3, 0.1), ("relu3", 0, False, 0.3, 0.3),
+            ("relu3", 7, False, 0.4, 0.4),  # never changed
         ]
     )  # fmt: skip
     sizes = appearance.jump_sizes(table)
     assert sizes[["layer", "map"]].to_numpy().tolist() == [["relu2", 0], ["relu3", 0]]
-    assert sizes[["changed", "stayed", "difference"]].to_numpy() == pytest.approx(
-        np.array([[0.75, 0.25, 0.5], [0.3, 0.2, 0.1]])
-    )
+    assert sizes[["free", "held"]].to_numpy() == pytest.approx(np.array([[0.5, 0.1], [0.1, -0.1]]))
     nothing = appearance.jump_sizes(table[table["changed"]])
-    assert list(nothing.columns) == ["layer", "map", "changed", "stayed", "difference"]
+    assert list(nothing.columns) == ["layer", "map", "free", "held"]
     assert nothing.empty
 
 
-def test_maps_of_two_networks_are_kept_apart():
-    one = distances([("relu2", 0, True, 1.0), ("relu2", 0, False, 0.5)])
-    other = distances([("relu2", 0, True, 0.2), ("relu2", 0, False, 0.1)])
-    both = pd.concat([one.assign(seed=0), other.assign(seed=1)])
-    assert appearance.jump_sizes(both)["difference"].to_numpy() == pytest.approx([0.5, 0.1])
-
-
-def test_the_interval_is_over_maps_of_the_layers_asked_for():
-    rows = [("relu2", m, changed, 0.1 + 0.05 * m * changed) for m in range(10) for changed in (True, False)]
-    rows += [("relu1", m, changed, 2.0 * changed) for m in range(10) for changed in (True, False)]
-    interval = appearance.jump_interval(distances(rows), layers=["relu2", "relu3"])
-    assert (interval.estimate, interval.n) == (pytest.approx(0.225), 10)
-    assert interval.resampled == "maps"
-    assert interval == appearance.jump_interval(distances(rows), layers=["relu2", "relu3"])
+def test_the_interval_is_over_maps_and_takes_off_what_a_held_picture_moves():
+    rows = [("relu2", m, changed, 0.1 + 0.05 * m * changed, 0.1 * changed)
+            for m in range(10) for changed in (True, False)]  # fmt: skip
+    interval = appearance.jump_interval(appearance.jump_sizes(moved(rows)))
+    assert (interval.estimate, interval.n, interval.resampled) == (pytest.approx(0.125), 10, "maps")
+    equal = [(layer, m, changed, free, free) for layer, m, changed, free, _ in rows]
+    interval = appearance.jump_interval(appearance.jump_sizes(moved(equal)))
+    assert (interval.low, interval.estimate, interval.high) == (0, 0, 0)
 
 
 def test_jumps_refuse_what_does_not_match():
@@ -251,28 +244,27 @@ def test_a_line_shows_a_map_at_every_snapshot_with_the_picture_that_was_stronges
     assert lines["projections"][0, 1].tolist() == [[nothing, nothing], [nothing, [270, 270, 810]]]
 
 
-@pytest.mark.parametrize(("held", "pooled"), [(False, 132 / 107), (True, 48 / 107)])
-def test_a_held_picture_moves_by_the_filter_alone_and_a_free_one_by_its_place_too(turning, held, pooled):
+def test_a_held_picture_moves_by_the_filter_alone_and_a_free_one_by_its_place_too(turning):
     """(3, 1, 1) and (1, 1, 3) correlate by -1/2; with nine zeros by 59/107, in two places by -25/107."""
     models, inputs, searched = turning
-    table = appearance.moves(models, inputs, searched, layers=["relu1", "pool1"], maps=1, held=held)
+    table = appearance.moves(models, inputs, searched, layers=["relu1", "pool1"], maps=1)
     assert table[["layer", "map", "from_epoch", "to_epoch", "changed"]].to_numpy().tolist() == [
         ["relu1", 0, *EPOCHS, True],
         ["pool1", 0, *EPOCHS, True],
     ]
-    assert table["distance"].to_numpy() == pytest.approx([1.5, pooled])
+    assert table["free"].to_numpy() == pytest.approx([1.5, 132 / 107])
+    assert table["held"].to_numpy() == pytest.approx([1.5, 48 / 107])
 
 
-def test_what_is_held_is_the_last_picture_where_a_unit_may_not_answer_before(turning):
+def test_snapshots_at_which_the_held_unit_does_not_answer_are_left_out_of_both_arms(turning):
     models, inputs, _ = turning
     models = {**models, 0: of_colours(3.0, 1.0, -1.0)}  # answers to red and not to blue, the last one's
     searched = {e: top_activations(model, inputs, layers=["pool1"], k=1) for e, model in models.items()}
-    free, held = (
-        appearance.moves(models, inputs, searched, layers=["pool1"], maps=1, held=held)
-        for held in (False, True)
-    )
-    assert free["changed"].tolist() == [True]
-    assert held.empty
+    free = {e: appearance.strongest_on_windows(models[e], inputs, searched[e]["pool1"], torch.tensor([0]))[0]
+            for e in EPOCHS}  # fmt: skip
+    of_layer = {epoch: one["pool1"] for epoch, one in searched.items()}
+    assert appearance.jumps(free, of_layer, torch.tensor([0]))["changed"].tolist() == [True]
+    assert appearance.moves(models, inputs, searched, layers=["pool1"], maps=1).empty
 
 
 def test_a_layer_in_which_nothing_moves_adds_no_rows(turning):
@@ -286,7 +278,7 @@ def test_a_layer_in_which_nothing_moves_adds_no_rows(turning):
 
 def test_maps_that_show_both_a_change_and_none_may_be_too_few_for_an_interval(turning):
     models, inputs, searched = turning
-    table = appearance.moves(models, inputs, searched, layers=["pool1"], maps=1)
-    assert where_enough(appearance.jump_interval, table, layers=["pool1"]) is None
-    few = distances([("relu2", m, changed, 0.5) for m in range(7) for changed in (True, False)])
-    assert where_enough(appearance.jump_interval, few, layers=["relu2"]) is None
+    sizes = appearance.jump_sizes(appearance.moves(models, inputs, searched, layers=["pool1"], maps=1))
+    assert where_enough(appearance.jump_interval, sizes) is None
+    few = moved([("relu2", m, changed, 0.5, 0.5) for m in range(7) for changed in (True, False)])
+    assert where_enough(appearance.jump_interval, appearance.jump_sizes(few)) is None

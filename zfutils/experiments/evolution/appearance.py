@@ -2,11 +2,11 @@
 
 The paper shows each map by the projection of its strongest activation at several epochs, and says that it
 jumps where another picture becomes the strongest. The one idea here: compare a map with itself, where its
-picture changed and where it stayed; and again with the picture held fixed, since early snapshots differ
-more in everything.
+picture changed and where it stayed; and take off what the same comparison gives with the picture held fixed,
+since early snapshots differ more in everything.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import isnan, nan
 
@@ -20,8 +20,9 @@ from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import TopActivations
 from zfutils.deconv.top_projections import project_top
 from zfutils.runtime.devices import to_host
-from zfutils.stats.intervals import Interval, bootstrap_interval
+from zfutils.stats.intervals import Interval, paired_difference
 
+ARMS = ("free", "held")  # the picture that is strongest at each snapshot, and the last snapshot's throughout
 OUTSIDE = 128  # grey value of a patch where its window leaves the picture
 
 
@@ -106,10 +107,9 @@ def moves(
     *,
     layers: Sequence[str],
     maps: int,
-    held: bool = False,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How far projections move between successive snapshots, in several layers (`jumps`).
+    """How far projections move between successive snapshots, with the picture free and with it held.
 
     Args:
         models: the network by epoch.
@@ -117,18 +117,30 @@ def moves(
         found: by epoch and layer.
         layers: which layers.
         maps: how many maps of each, chosen by the seed among those that answer at the end.
-        held: project the last snapshot's strongest activation throughout: the control.
         seed: of the choice of maps.
+
+    Returns:
+        Columns layer, map, from_epoch, to_epoch, changed (bool, whether the strongest picture did), free
+        (distance between the projections of what is strongest at either snapshot) and held (distance between
+        those of the last snapshot's strongest activation, the control). Only pairs of snapshots that have
+        both distances (`jumps`).
     """
     last, tables = found[max(found)], []
     for layer in layers:
-        chosen = last[layer].some(maps, seed=seed)
-        projections = {
-            epoch: strongest_on_windows(models[epoch], inputs, (last if held else of)[layer], chosen)[0]
-            for epoch, of in found.items()
-        }
-        tables.append(jumps(projections, {epoch: of[layer] for epoch, of in found.items()}, chosen))
-    return pd.concat(tables, ignore_index=True).astype({"changed": bool})
+        chosen, of_layer = (
+            last[layer].some(maps, seed=seed),
+            {epoch: of[layer] for epoch, of in found.items()},
+        )
+        end = strongest_on_windows(models[max(found)], inputs, last[layer], chosen)[0]
+        free, held = {max(found): end}, {max(found): end}
+        for epoch in sorted(of_layer)[:-1]:
+            model = models[epoch]
+            free[epoch] = strongest_on_windows(model, inputs, of_layer[epoch], chosen)[0]
+            held[epoch] = strongest_on_windows(model, inputs, last[layer], chosen)[0]
+        both = [jumps(projections, of_layer, chosen) for projections in (free, held)]
+        named = [table.rename(columns={"distance": n}) for n, table in zip(ARMS, both, strict=True)]
+        tables.append(named[0].merge(named[1]))
+    return pd.concat(tables, ignore_index=True)
 
 
 def jumps(
@@ -168,34 +180,37 @@ def jumps(
             distance = _distance(a, b)
             if live[which] and not isnan(distance):
                 rows.append((before.layer, which, start, end, bool(other[which]), distance))
-    return pd.DataFrame(rows, columns=["layer", "map", "from_epoch", "to_epoch", "changed", "distance"])
+    columns = {"layer": str, "map": int, "from_epoch": float, "to_epoch": float}
+    columns |= {"changed": bool, "distance": float}
+    return pd.DataFrame(rows, columns=list(columns)).astype(columns)
 
 
 def jump_sizes(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean distance of every map where its picture changed, and where it stayed, for maps that show both.
+    """How much farther each map moves where its strongest picture changed than where it stayed.
 
     Args:
-        table: as `jumps` gives it; several layers may be joined, and several networks with columns run or
-            seed, which keep their maps apart.
+        table: as `moves` gives it. Maps whose picture always changed, or never did, are left out.
 
     Returns:
-        Columns (run, seed,) layer, map, changed, stayed, difference.
+        Columns layer, map, free and held: mean distance where the picture changed minus mean distance where
+        it stayed, with the picture free and with it held at the same snapshots.
     """
-    keys = [name for name in ("run", "seed", "layer", "map") if name in table]
-    means = table.pivot_table(index=keys, columns="changed", values="distance", sort=False)
-    both = means.reindex(columns=[True, False]).set_axis(["changed", "stayed"], axis=1).dropna()
-    return both.assign(difference=both["changed"] - both["stayed"]).reset_index()
+    means = table.groupby(["layer", "map", "changed"], sort=False)[list(ARMS)].mean().unstack("changed")
+    both = means.reindex(columns=pd.MultiIndex.from_product([ARMS, (True, False)])).dropna()
+    return pd.DataFrame({arm: both[arm][True] - both[arm][False] for arm in ARMS}).reset_index()
 
 
-def jump_interval(table: pd.DataFrame, *, layers: Iterable[str], seed: int = 0) -> Interval:
-    """Mean over maps of what a change of the picture adds to the distance, maps resampled.
+def jump_interval(sizes: pd.DataFrame, *, seed: int = 0) -> Interval:
+    """Mean over maps of what a change of the picture adds to the distance, minus the same with it held.
 
     Args:
-        table: as `jumps` gives it, with at least eight maps of these layers that show both.
-        layers: which of its layers count.
+        sizes: as `jump_sizes` gives it.
+        seed: of the resampling.
+
+    Raises:
+        TooFew: fewer than eight maps.
     """
-    sizes = jump_sizes(table[table["layer"].isin(list(layers))])
-    return bootstrap_interval(sizes["difference"], resampled="maps", seed=seed)
+    return paired_difference(sizes["free"], sizes["held"], resampled="maps", seed=seed)
 
 
 def _live(found: TopActivations) -> np.ndarray:
