@@ -83,7 +83,7 @@ def test_a_network_may_have_a_width_of_its_own(smoke):
 
 
 def test_the_command_line_trains_a_network_from_all_of_the_editions_own_seeds(smoke, zfnet):
-    assert smoke.profile.networks["zfnet"].seeds == (0, 1)
+    assert smoke.profile.networks["zfnet"].seeds == (0, 1, 2)
     assert main(["train", "zfnet", "--edition", "smoke"]) == 0
     found = [trained.record["identity"] for trained in smoke.trained() if trained.spec == zfnet.spec]
     kept = [made["seed"] for made in found if made["training"] == zfnet.record["identity"]["training"]]

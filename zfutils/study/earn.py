@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from zfutils.runtime.parallel import cores
 from zfutils.study import kept_scores, target_networks
+from zfutils.study.followed import Followed, followed_name
 from zfutils.study.kept_scores import Wanted
 from zfutils.study.networks import Networks
 
@@ -23,7 +24,7 @@ def chosen(study: Networks, which: Sequence[str] = (), seeds: Sequence[int] | No
     Raises:
         ValueError: a name that the edition does not have; names those it has.
     """
-    main, small, settings = kept_scores.every(study, seeds), [], []
+    main, small, settings = main_networks(study, seeds), [], []
     scratch, tuned = [], []
     if study.profile.small is not None:
         small = kept_scores.every(study.small, seeds)
@@ -41,6 +42,17 @@ def chosen(study: Networks, which: Sequence[str] = (), seeds: Sequence[int] | No
         found = [one for name in which for one in groups[name]]
         return list({(one.name, one.seed): one for one in found}.values())
     return [one for one in main if not one.name.startswith(TRIALS)] + small + settings + scratch + tuned
+
+
+def main_networks(study: Networks, seeds: Sequence[int] | None = None) -> list[Wanted]:
+    """The edition's own networks, of which that which chapter 4 follows keeps its curves.
+
+    Args:
+        study: the edition.
+        seeds: of each; default the edition's own.
+    """
+    name, every = followed_name(study), kept_scores.every(study, seeds)
+    return [Followed(study, name, one.seed) if one.name == name else one for one in every]
 
 
 def earn(wanted: Sequence[Wanted]) -> None:

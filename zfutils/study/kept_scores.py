@@ -51,6 +51,11 @@ class Wanted:
         return self.study.inputs(self.study.validation_images, network=self.name)
 
     @property
+    def evaluated(self) -> dict[str, Any]:
+        """Identity of what it is asked about."""
+        return self.asked.identity
+
+    @property
     def averaged(self) -> Sequence[int]:
         """The numbers of crops of which probabilities are kept."""
         return (10,) if self.name in AVERAGED else ()
@@ -62,13 +67,12 @@ class Wanted:
     @property
     def on_the_spot(self) -> bool:
         """Whether a page trains the network where nothing is kept of it."""
-        trained = self.study.profile.networks[self.name].trained
-        return trained is None or self.seed in trained
+        return self.seed in self.study.seeds(self.name)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
         """All that the outcome depends on; the same on every machine."""
-        made_of = {"network": self.plan.identity, "evaluated": self.asked.identity}
+        made_of = {"network": self.plan.identity, "evaluated": self.evaluated}
         return portable(json.loads(json.dumps(made_of)))
 
     @property
@@ -115,7 +119,7 @@ class Wanted:
         """This machine's outcome; the network is trained, or its training goes on, where it has not ended."""
         trained = self.study.made(self.plan)
         how = {"crops": self.crops, "probabilities": self.averaged, "measured": self.measured(trained)}
-        found = Outcome.of(trained, self.asked, **how)
+        found = replace(Outcome.of(trained, self.asked, **how), evaluated=self.evaluated)
         found.save(self.here)
         return Outcome.load(self.here)
 

@@ -151,6 +151,11 @@ class Networks(Edition):
             raise ValueError(f"the edition {self.edition} has no network {name!r}; it has {there}")
         return self.profile.networks[name]
 
+    def seeds(self, name: str) -> tuple[int, ...]:
+        """Seeds from which pages train a network of the edition; of further ones they show what is kept."""
+        run = self._run(name)
+        return run.seeds if run.trained is None else run.trained
+
     def spec(self, name: str) -> NetworkSpec:
         """A network of the edition, as data: at its width, image size and number of classes."""
         run = self._run(name)

@@ -22,7 +22,7 @@ def table(layers=LAYERS, runs=(("the recipe", 3), ("a constant rate", 1)), epoch
                 way = 1 - np.exp(-np.array(epochs) * 2 / number)
                 cka, probe = 0.1 + 0.9 * way / way[-1], 0.1 + 0.1 * number * way
                 probe[1:] += draw.normal(0, 0.01, len(epochs) - 1)
-                rescaled = settling.rescaled(cka, end=0.8), settling.rescaled(probe, end=probe[-1])
+                rescaled = settling.rescaled(cka, end=1), settling.rescaled(probe, end=probe[-1])
                 columns = zip(epochs, cka, rescaled[0], probe, rescaled[1], strict=True)
                 rows += [(run, seed, layer, *values) for values in columns]
     names = ["run", "seed", "layer", "epoch", "cka", "cka_rescaled", "probe", "probe_rescaled"]
@@ -136,6 +136,16 @@ def test_thin_lines_are_seeds_and_the_broad_one_is_their_mean():
     assert mean.get_linewidth() > 2 * seeds[0].get_linewidth()
     assert list(drop.get_xdata()) == [7, 7]
     assert list(settled.get_ydata()) == [0.9, 0.9]
+
+
+def test_the_likeness_of_two_seeds_is_a_bar_at_the_right_edge_in_the_layers_colour():
+    figure = figures.curves(table(["relu1", "relu2"]), measure="cka", between={"relu1": 0.7, "relu2": 0.4})
+    assert_readable(figure)
+    for axes in figure.axes:
+        bars = [line for line in axes.lines if line.get_gid() == "between seeds"]
+        assert [list(line.get_ydata()) for line in bars] == [[0.7, 0.7], [0.4, 0.4]]
+        assert len({line.get_color() for line in bars}) == 2
+    assert "two seeds" in {text for text, _ in texts(figure)}
 
 
 def test_curves_that_could_not_be_rescaled_are_left_out():

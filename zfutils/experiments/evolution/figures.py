@@ -22,7 +22,7 @@ from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, ORDERED, VERMILLI
 Scale = Literal["row", "own"]
 LAYER_MARKERS = (*MARKERS, "X")
 MEASURES = {"cka": "CKA with the last snapshot", "probe": "accuracy of a linear probe"}
-ENDS = {"cka": "0 at step 0, 1 between two seeds", "probe": "0 at step 0, 1 at the last snapshot"}
+ENDS = "0 at step 0, 1 at the last snapshot"
 LABELS, HEADER, GAP = 0.62, 0.42, 0.05  # inches: row labels, column headings, between two cells
 
 
@@ -103,6 +103,7 @@ def curves(
     measure: Literal["cka", "probe"],
     rescaled: bool = True,
     lowered: Mapping[str, Sequence[float]] | None = None,
+    between: Mapping[str, float] | None = None,
 ) -> Figure:
     """How every layer comes to what it is: a panel a run, a colour a layer, a thin line a seed.
 
@@ -111,6 +112,7 @@ def curves(
         measure: similarity to the last snapshot, or a linear probe's accuracy.
         rescaled: from step 0 to the end, with the 90 % that count as settled; or as measured.
         lowered: by run, the epochs after which the rate was lowered, of all its seeds; dotted.
+        between: by layer, how alike the ends of two seeds are, on the same scale; a line at the right edge.
 
     Raises:
         ValueError: another measure, or a column is missing.
@@ -134,15 +136,19 @@ def curves(
             axes.axvline(epoch, color=INK, ls=":", lw=1.2, zorder=0.5)
         if rescaled:
             axes.axhline(SETTLED, color=FAINT, ls="--", lw=1, zorder=0.5)
+        for layer, value in (between or {}).items():
+            axes.axhline(value, 0.93, 1, color=looks[layer]["color"], lw=3, gid="between seeds")
         axes.set(title=run, xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y")
     if not rescaled and measure == "probe":
         panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    panels[0].set_ylabel(MEASURES[measure] + (f",\n{ENDS[measure]}" if rescaled else ""))
+    panels[0].set_ylabel(MEASURES[measure] + (f",\n{ENDS}" if rescaled else ""))
     marks = [Line2D([], [], lw=2, ms=4.5, label=_named(layer), **look) for layer, look in looks.items()]
     if rescaled:
         marks.append(Line2D([], [], color=FAINT, ls="--", lw=1, label="90 %"))
+    if between:
+        marks.append(Line2D([], [], color=INK, lw=3, label="two seeds"))
     if any((lowered or {}).get(run) for run in runs):
         marks.append(Line2D([], [], color=INK, ls=":", lw=1.2, label="rate lowered"))
     figure.legend(handles=marks, loc="outside right center")
@@ -164,7 +170,7 @@ def settling_times(times: pd.DataFrame, *, epochs: float) -> Figure:
     layers, runs = list(dict.fromkeys(times["layer"])), list(dict.fromkeys(times["run"]))
     networks = list(dict.fromkeys(zip(times["run"], times["seed"], strict=True)))
     networks.sort(key=lambda network: runs.index(network[0]))
-    figure = new(height=1.2 + len(layers) * max(0.34, 0.11 * len(networks)))
+    figure = new(height=1.2 + len(layers) * max(0.34, 0.06 * len(networks)))
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for axes, measure in zip(panels, measures, strict=True):
         for row in times[times["measure"] == measure].dropna(subset="time").itertuples():

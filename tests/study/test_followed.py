@@ -1,0 +1,79 @@
+"""Curves that are kept: measured when a network is earned, and served to the pictures that they are of."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from zfutils.experiments.evolution import trajectories
+from zfutils.study import earn, followed, kept_scores
+from zfutils.study.followed import Followed
+from zfutils.study.study import Study
+
+
+@pytest.fixture(scope="module")
+def patch():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, patch):
+    """The smoke edition in a build folder of its own, with nothing published."""
+    patch.setenv("ZFUTILS_BUILD", str(tmp_path_factory.mktemp("build")))
+    patch.setattr(kept_scores, "REFERENCE", tmp_path_factory.mktemp("reference"))
+    return Study.open("smoke")
+
+
+@pytest.fixture(scope="module")
+def published(study):
+    """The seed that no page trains, published."""
+    wanted = followed.followed(study)[-1]
+    ((_, outcome),) = kept_scores.publish([wanted])
+    return wanted, outcome
+
+
+def elsewhere(study, folder):
+    """The same edition on another machine, where nothing was trained."""
+    (folder / "pixels").symlink_to(study.folder / "pixels")
+    return replace(study, folder=folder)
+
+
+def test_a_page_trains_some_of_the_seeds_and_the_curves_of_the_others_are_kept(study):
+    assert [(one.seed, one.on_the_spot) for one in followed.followed(study)] == [
+        (0, True), (1, True), (2, False),
+    ]  # fmt: skip
+    assert study.seeds("zfnet") == (0, 1)
+    assert study.seeds("krizhevsky") == (0,)
+    kinds = [type(one) for one in earn.chosen(study, ["zfnet", "krizhevsky"])]
+    assert kinds == [Followed] * 3 + [kept_scores.Wanted]
+
+
+def test_kept_curves_are_served_on_another_machine_without_training(study, published, tmp_path):
+    wanted, outcome = published
+    found = Followed(elsewhere(study, tmp_path), wanted.name, wanted.seed).outcome()
+    assert found.published
+    assert found.measured["epochs"].tolist() == [0, 1, 2]
+    assert set(found.measured) == {
+        "epochs", "along", "cka", "probe", "cka_in_step", "probe_in_step", "loss_at_step_0",
+    }  # fmt: skip
+    for name, values in outcome.measured.items():
+        np.testing.assert_array_equal(found.measured[name], values)
+    assert found.measured["cka"].shape == (3, len(trajectories.LAYERS))
+    assert study.find(wanted.plan) is None, "no page needs the weights"
+
+
+@pytest.mark.parametrize("changed", ["version", "layers", "pictures"])
+def test_curves_of_another_kind_or_of_other_pictures_are_not_served(
+    study, published, tmp_path, changed, monkeypatch
+):
+    if changed == "version":
+        monkeypatch.setattr(trajectories, "VERSION", trajectories.VERSION + 1)
+    elif changed == "layers":
+        monkeypatch.setattr(trajectories, "LAYERS", trajectories.LAYERS[:5])
+    else:
+        monkeypatch.setattr(followed, "PICTURES", 90)
+    wanted = Followed(elsewhere(study, tmp_path), published[0].name, published[0].seed)
+    assert wanted.file_name != published[0].file_name
+    assert wanted.kept() is None
+    assert kept_scores.outcomes([wanted]) == [None]

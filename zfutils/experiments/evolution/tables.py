@@ -1,0 +1,66 @@
+"""The tables of chapter 4: which networks are followed, when their layers settle, what the claims compare."""
+
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+
+from zfutils.experiments.evolution.comparisons import Comparison
+from zfutils.experiments.evolution.settling import rate_drops
+from zfutils.stats.formatting import ranged, rounded
+from zfutils.training.outcomes import NOT_RUN, Outcome, origin
+
+
+def networks_table(name: str, found: Mapping[int, Outcome | None]) -> pd.DataFrame:
+    """The networks whose layers are dated, one row for each seed.
+
+    Args:
+        name: of the network.
+        found: by seed; None where it was not run yet.
+    """
+    rows = []
+    for seed, outcome in found.items():
+        row = {"network": name, "seed": str(seed), "curves": NOT_RUN}
+        if outcome is not None:
+            lowered = rate_drops(outcome.history)
+            row |= {"curves": origin([outcome.published]), "epochs": str(outcome.made["epochs"])}
+            row |= {"training": outcome.ended.why}
+            row |= {"rate lowered for epoch": ", ".join(map(str, lowered)) or "never"}
+            row |= {"held-out error": f"{outcome.history['held_out_error'].iloc[-1]:.1%}"}
+            row |= {"snapshots at epochs": ", ".join(map(str, outcome.measured["epochs"]))}
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("")
+
+
+def times_table(settled: pd.DataFrame, loss: Mapping[int, float]) -> pd.DataFrame:
+    """Mean time to 90 % over the seeds that reach it, by measure and run; and of the training loss.
+
+    Args:
+        settled: as `settling.times` gives it.
+        loss: by seed, the time of the training loss (epochs).
+    """
+    rows = []
+    for (measure, run), own in settled.groupby(["measure", "run"], sort=False):
+        means = own.groupby("layer", sort=False)["time"].mean()
+        row = {"curve": measure, "run": run}
+        rows.append(row | {f"layer {name.removeprefix('relu')}": rounded(t) for name, t in means.items()})
+    there = [time for time in loss.values() if not math.isnan(time)]
+    mean = rounded(sum(there) / len(there)) if there else "–"
+    row = {"curve": "training loss", "run": rows[0]["run"]}
+    return pd.DataFrame([*rows, row | dict.fromkeys([*rows[0]][2:], mean)])
+
+
+def arms_table(compared: Mapping[str, tuple[Comparison, str]]) -> pd.DataFrame:
+    """What was measured, its control, and what the verdict is taken on, one line for each claim.
+
+    Args:
+        compared: by what is claimed, the comparison and the rule's `verdict_on`.
+    """
+    lines = []
+    for claimed, (one, taken) in compared.items():
+        arms, interval = one.arms or (math.nan, math.nan), one.interval
+        line = {"claim": claimed, "measured": rounded(arms[0], digits=2)}
+        line |= {"control": rounded(arms[1], digits=2), "seeds": len(one.seeds), "verdict taken on": taken}
+        ends = interval and (interval.estimate, interval.low, interval.high)
+        lines.append(line | {"which is": ranged(*ends, digits=2) if ends else "not measured"})
+    return pd.DataFrame(lines)
