@@ -1,11 +1,10 @@
 """How alike a network answers to a covered part of different faces, and how sure that is (chapter 7).
 
 The one idea: every measure is computed for the same draws of faces, so that differences between parts, random
-places and layers are paired, whatever is subtracted from or divided by whatever.
+places, layers and networks are paired, whatever is subtracted from or divided by whatever.
 """
 
 import math
-from collections.abc import Sequence
 from functools import cached_property
 from itertools import product
 from typing import Literal
@@ -14,15 +13,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from zfutils.experiments.correspondence.faces import PARTS
-from zfutils.experiments.correspondence.occluders import SAME
-from zfutils.experiments.correspondence.sign_agreement import (
-    SignChanges,
-    delta,
-    over_pairs,
-    pairs,
-    permutation_p,
-)
+from zfutils.experiments.correspondence import matching
+from zfutils.experiments.correspondence.matching import OverPairs
+from zfutils.experiments.correspondence.occluders import PLACE
+from zfutils.experiments.correspondence.sign_agreement import Pairs, SignChanges, over_pairs, pairs
 from zfutils.stats.intervals import CONFIDENCE, FEWEST_TO_BOOTSTRAP, RESAMPLES, Interval, TooFew
 
 FACES = "faces, not pairs"
@@ -32,134 +26,121 @@ MEASURES: dict[str, str] = {
     "kappa": "agreement beyond chance κ",
     "changed": "share of units changed",
 }
+# Face i without a part, face k without another; one eye is not held against the other.
+MISMATCHED = {"right eye": ("nose",), "left eye": ("nose",), "nose": ("right eye", "left eye")}
 
 
 class Consistency:
-    """Δ, κ and the share of units changed, of every square, with faces drawn again.
+    """Δ, κ and the share of units changed, under every square, with faces drawn again.
 
     Args:
         changes: signs of at least two faces; intervals need eight.
-        seed: of the draws, which are the same for all squares, layers and measures: differences are paired.
+        seed: of the draws, which are the same for all squares, layers, measures and networks: differences are
+            paired.
 
     A draw takes n faces with replacement; a pair of a face with its own copy is left out
-    (`intervals.pairs_interval`, the vertex bootstrap of Snijders & Borgatti 1999). Places stay as they are.
+    (`intervals.pairs_interval`, the vertex bootstrap of Snijders & Borgatti 1999).
     """
 
     def __init__(self, changes: SignChanges, *, seed: int = 0) -> None:
-        self.changes, self.names, self.layers = changes, changes.names, tuple(changes.signs)
-        self.n, self._seed = next(iter(changes.signs.values())).shape[1], seed
+        self.changes, self.n, self._seed = changes, changes.n, seed
+        self._known: dict[tuple[str, ...], OverPairs] = {}
+        self._pairs: dict[tuple[str, str], Pairs] = {}
 
     @cached_property
-    def _copies(self) -> Float[np.ndarray, "draws n"]:
+    def copies(self) -> Float[np.ndarray, "draws n"]:
         """How often each face is in a draw; the first draw is the faces themselves."""
         n = self.n
         rng = np.random.default_rng(self._seed)
         drawn = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES if n >= FEWEST_TO_BOOTSTRAP else 0)
         return np.concatenate([np.ones((1, n)), drawn[drawn.max(1, initial=0) < n]])
 
-    @cached_property
-    def _values(self) -> dict[str, dict[str, Float[np.ndarray, "squares draws"]]]:
-        found = {}
-        for layer, signs in self.changes.signs.items():
-            tables = [pairs(s, s) for s in signs]
-            differ = np.stack([over_pairs(t.differ, self._copies) for t in tables])
-            chance = np.stack([over_pairs(t.chance, self._copies) for t in tables])
-            changed = (signs != 0).mean(2) @ self._copies.T / self.n
-            with np.errstate(invalid="ignore", divide="ignore"):
-                kappa = 1 - differ / chance
-            found[layer] = {"delta": differ, "kappa": kappa, "changed": changed}
-        return found
-
-    def values(
-        self, layer: str, name: str | Sequence[str], *, measure: Measure = "delta"
-    ) -> Float[np.ndarray, " draws"]:
-        """A measure of a part, or its mean over the places of a random kind, or over several names.
+    def values(self, layer: str, name: str, *, measure: Measure = "delta") -> Float[np.ndarray, " draws"]:
+        """A measure of a part, or of random places: means over them of Δ, of chance's Δ and of the share.
 
         Returns:
-            The faces' own value first, then one for every draw of faces.
-        """
-        if layer not in self.layers:
-            raise ValueError(f"layer {layer!r} was not measured; there are {', '.join(self.layers)}")
-        if measure not in MEASURES:
-            raise ValueError(f"measure {measure!r} is not known; there are {', '.join(MEASURES)}")
-        names = (name,) if isinstance(name, str) else name
-        if unknown := [each for each in names if each not in self.names]:
-            known = ", ".join(dict.fromkeys(self.names))
-            raise ValueError(f"nothing was covered under the name {unknown[0]!r}; there are {known}")
-        each = self._values[layer][measure]
-        return np.mean([each[self._named(one)].mean(0) for one in names], axis=0)
-
-    def _named(self, name: str) -> list[int]:
-        return [i for i, each in enumerate(self.names) if each == name]
-
-    def interval(self, values: Float[np.ndarray, " draws"]) -> Interval:
-        """Estimate and 95 % interval of what was computed from `values`.
+            The faces' own value first, then one for every draw of faces; NaN where κ is not defined.
 
         Raises:
-            TooFew: fewer than eight faces.
-            ValueError: a draw has no value, as κ has none where no unit changes.
+            ValueError: a layer, a name or a measure that there is not; names those there are.
+        """
+        if measure not in MEASURES:
+            raise ValueError(f"measure {measure!r} is not known; there are {', '.join(MEASURES)}")
+        if measure == "changed":
+            shares = matching.shares_changed(self.changes.of(layer, name))
+            return shares.mean(0) @ self.copies.T / self.n
+        tables = self._tables(layer, name)
+        if measure == "delta":
+            return over_pairs(tables.differ, self.copies)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return 1 - over_pairs(tables.differ, self.copies) / over_pairs(tables.chance, self.copies)
+
+    def _tables(self, layer: str, name: str) -> Pairs:
+        """Of a part, or means over random places."""
+        if (layer, name) not in self._pairs:
+            each = [pairs(signs, signs) for signs in self.changes.of(layer, name)]
+            self._pairs[layer, name] = Pairs(*(np.mean(tables, axis=0) for tables in zip(*each, strict=True)))
+        return self._pairs[layer, name]
+
+    # ---- what is held against what
+
+    def same(self, layer: str, part: str) -> OverPairs:
+        """The same part covered on both faces."""
+        if (key := ("same", layer, part)) not in self._known:
+            (signs,) = self.changes.of(layer, part)
+            shares = matching.shares_changed(signs)
+            self._known[key] = matching.same(self._tables(layer, part).differ, shares, self.copies)
+        return self._known[key]
+
+    def mismatched(self, layer: str, part: str, other: str) -> OverPairs:
+        """A part covered on face i and another on face k, in pairs that change as many units as `same`."""
+        if (key := ("mismatched", layer, part, other)) not in self._known:
+            (first,), (second,) = (self.changes.of(layer, name) for name in (part, other))
+            self._known[key] = self._balanced(first, second, self.same(layer, part).changed)
+        return self._known[key]
+
+    def places(self, layer: str, part: str) -> OverPairs:
+        """Random places, on each face that which changes most nearly as many units as the part does there.
+
+        Where none of a face's places changes as many, pairs are drawn as for `mismatched`.
+        """
+        if (key := ("places", layer, part)) not in self._known:
+            (signs,) = self.changes.of(layer, part)
+            own = matching.nearest(self.changes.of(layer, PLACE), matching.shares_changed(signs))
+            self._known[key] = self._balanced(own, own, self.same(layer, part).changed)
+        return self._known[key]
+
+    def _balanced(self, first: np.ndarray, second: np.ndarray, wanted: np.ndarray) -> OverPairs:
+        shares = [matching.shares_changed(signs) for signs in (first, second)]
+        return matching.balanced(pairs(first, second).differ, *shares, self.copies, wanted)
+
+    # ---- what comes out
+
+    def interval(self, values: Float[np.ndarray, " draws"]) -> Interval:
+        """Estimate and 95 % interval of what was computed from draws.
+
+        Raises:
+            TooFew: fewer than eight faces, or no unit changes in some draw of them.
         """
         if self.n < FEWEST_TO_BOOTSTRAP:
             raise TooFew(
                 f"{self.n} faces are too few to bootstrap, at least {FEWEST_TO_BOOTSTRAP} are needed"
             )
         if not np.isfinite(values).all():
-            raise ValueError("no unit changes in some faces, so that there is nothing to agree on")
+            raise TooFew("no unit changes in some draw of faces, so that there is nothing to agree on")
         tail = (1 - CONFIDENCE) / 2
         estimate, (low, high) = float(values[0]), np.quantile(values[1:], (tail, 1 - tail))
         return Interval(estimate, min(float(low), estimate), max(float(high), estimate), self.n, FACES)
 
-    def advantage(
-        self,
-        layer: str,
-        parts: str | Sequence[str] = PARTS,
-        *,
-        random: str = SAME,
-        measure: Measure = "delta",
-        relative: bool = False,
-    ) -> Float[np.ndarray, " draws"]:
-        """How much more alike the parts are treated than random places: Δ falls, κ rises.
-
-        Args:
-            parts: one or several, whose mean is taken.
-            random: kind of random places, whose mean is taken.
-            relative: as a share of what random places have.
-        """
-        ours, theirs = (self.values(layer, name, measure=measure) for name in (parts, random))
-        more = ours - theirs if measure == "kappa" else theirs - ours
-        return more / theirs if relative else more
-
-    def p(
-        self,
-        layer: str,
-        parts: str | Sequence[str] = PARTS,
-        *,
-        random: str = SAME,
-        measure: Literal["delta", "kappa"] = "delta",
-        seed: int = 0,
-    ) -> float:
-        """Two-sided p of parts against random places, exchanged within faces.
-
-        The test asks whether these places are treated as the part is, not whether others would be; `below`
-        of `summary` tells how much places differ.
-        """
-        signs = self.changes.signs[layer]
-        ours = [
-            signs[i] for name in ((parts,) if isinstance(parts, str) else parts) for i in self._named(name)
-        ]
-        theirs = [signs[i] for i in self._named(random)]
-        return permutation_p(ours, theirs, measure=measure, seed=seed)
-
-    def summary(self, *, seed: int = 0) -> pd.DataFrame:
+    def summary(self) -> pd.DataFrame:
         """What was found, one row per layer and name.
 
         Returns:
-            Columns layer, occluded; delta, kappa and changed, each with its _low and _high (NaN below eight
-            faces); zero_as_plus and zero_as_minus, the Δ of signs of two values; p, of Δ against one place
-            for all faces; below, the share of these places whose Δ is below the part's.
+            Columns layer, occluded; delta, kappa and changed, each with its _low and _high (NaN where there
+            is no interval).
         """
         rows = []
-        for layer, name in product(self.layers, dict.fromkeys(self.names)):
+        for layer, name in product(self.changes.signs, dict.fromkeys(self.changes.names)):
             row: dict[str, object] = {"layer": layer, "occluded": name}
             for measure in MEASURES:
                 values = self.values(layer, name, measure=measure)
@@ -167,21 +148,5 @@ class Consistency:
                 found = self.interval(values) if enough else None
                 row |= {measure: values[0]}
                 row |= {f"{measure}_{end}": getattr(found, end, math.nan) for end in ("low", "high")}
-            signs = [self.changes.signs[layer][i] for i in self._named(name)]
-            for column, values_ in (("zero_as_plus", "zero as +"), ("zero_as_minus", "zero as −")):
-                row[column] = float(np.mean([delta(s, values=values_) for s in signs]))
-            if name in PARTS and SAME in self.names:
-                places = self._values[layer]["delta"][self._named(SAME), 0]
-                row["p"] = self.p(layer, name, seed=seed)
-                row["below"] = float((places < row["delta"]).mean())
             rows.append(row)
-        return pd.DataFrame(rows)
-
-    def by_place(self) -> pd.DataFrame:
-        """One row per layer and square, also for every single random place: delta, kappa and changed."""
-        rows = [
-            {"layer": layer, "occluded": name} | {m: self._values[layer][m][i, 0] for m in MEASURES}
-            for layer in self.layers
-            for i, name in enumerate(self.names)
-        ]
         return pd.DataFrame(rows)

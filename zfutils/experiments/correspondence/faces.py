@@ -1,9 +1,8 @@
 """Faces that fill the frame, and where their eyes and nose are (chapter 7).
 
-Zeiler & Fergus 2013, §4.3, Fig. 8. Two kinds of faces: animals of the parts world, drawn again upright and so
-large that the face fills the frame, whose key points are known; and photographs of dogs, marked by eye in
-`book/data/dog_faces.csv`. The one idea: a face is a square picture with three points, so that what follows
-need not know which kind it is.
+Zeiler & Fergus 2013, §4.3, Fig. 8. Two kinds of faces: animals of the drawn world, whose key points are known
+(`drawn_faces`); and photographs of dogs, marked by eye in `book/data/dog_faces.csv`. The one idea: a face is
+a square picture with three points and a mask, so that what follows need not know which kind it is.
 
 Right and left are the animal's own: a right eye lies at the left of the picture.
 """
@@ -17,20 +16,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
 from zfutils.data import photos
 from zfutils.data.inputs import Inputs
-from zfutils.data.parts import PartsImages, Scene
 
 PARTS = ("right eye", "left eye", "nose")
-KINDS = ("cat", "dog", "rabbit", "bear")  # of the parts world: the other animal, the owl, has no nose
 FILL = 0.8  # share of the frame's area that the face's box fills, at least
-_DRAWN_AS = {"right eye": "left eye", "left eye": "right eye", "nose": "nose"}  # as the picture shows them
-_NOT_FACE = ("ear", "whiskers")
-_PROBED = 256  # side (pixels) at which a drawn face is measured
 POINTS = [f"{part.replace(' ', '_')}_{axis}" for part in PARTS for axis in "xy"]
 BOX = ["face_left", "face_top", "face_right", "face_bottom"]
 
@@ -49,6 +43,7 @@ class Faces:
 
     images: UInt8[np.ndarray, "n side side 3"]
     points: Float[np.ndarray, "n parts 2"]
+    masks: Bool[np.ndarray, "n side side"]  # which pixels are of the face
     filled: Float[np.ndarray, " n"]  # share of the frame that the face's box fills
     kinds: tuple[str, ...]  # category or breed
     names: tuple[str, ...]
@@ -65,7 +60,7 @@ class Faces:
         """Some of the faces."""
         rows = np.asarray(rows, dtype=np.int64)
         kinds, names = ([words[i] for i in rows] for words in (self.kinds, self.names))
-        arrays = (self.images[rows], self.points[rows], self.filled[rows])
+        arrays = (self.images[rows], self.points[rows], self.masks[rows], self.filled[rows])
         return Faces(*arrays, tuple(kinds), tuple(names))
 
     def in_turn(self, n: int) -> "Faces":
@@ -73,54 +68,6 @@ class Faces:
         kinds = pd.Series(self.kinds)
         order = np.lexsort((np.arange(len(kinds)), kinds.groupby(kinds).cumcount()))
         return self.of(order[:n])
-
-
-def rendered_faces(source: PartsImages, *, n: int = 48, side: int, kinds: Sequence[str] = KINDS) -> Faces:
-    """Faces of the parts world, drawn again upright, in the middle and so large that they fill the frame.
-
-    Args:
-        source: the scenes; the first n of these kinds are taken.
-        side: of a frame (pixels).
-        kinds: categories with two eyes and a nose.
-
-    Raises:
-        ValueError: a category without one of the parts or that there is not, or fewer than n faces.
-    """
-    if unknown := [kind for kind in kinds if kind not in source.classes]:
-        raise ValueError(f"there is no category {unknown[0]!r}; there are {', '.join(source.classes)}")
-    labels = [source.classes.index(kind) for kind in kinds]
-    rows = np.flatnonzero(np.isin(source.labels, labels))[:n]
-    if len(rows) < n or n < 1:
-        raise ValueError(f"{n} faces are wanted; the {len(source)} scenes have {len(rows)}")
-    images, points, filled = [], [], []
-    for row in rows:
-        scene, share = _filling(source.scene(int(row)).uncovered())
-        probe = scene.probe(side)
-        images.append(probe.image)
-        points.append([probe.key_points[_DRAWN_AS[part]][:2] for part in PARTS])
-        filled.append(share)
-    names = tuple(source.names[row] for row in rows)
-    drawn = tuple(source.classes[source.labels[row]] for row in rows)
-    return Faces(np.stack(images), np.array(points), np.array(filled), drawn, names)
-
-
-def _filling(scene: Scene) -> tuple[Scene, float]:
-    """The scene with its animal upright and its face filling the frame, and how much of it."""
-    animal = scene.objects[0]
-    there = {part.name for part in animal.parts}
-    if lacking := [part for part in PARTS if _DRAWN_AS[part] not in there]:
-        needed = ", ".join(PARTS)
-        raise ValueError(f"the face of the {animal.category} has no {lacking[0]}; a face needs {needed}")
-    upright = scene.moved(0.5 - animal.x, 0.5 - animal.y, rotation=-animal.rotation)
-    masks = upright.part_masks(_PROBED)
-    face = np.any([mask for name, mask in masks.items() if not name.endswith(_NOT_FACE)], axis=0)
-    rows, columns = (np.flatnonzero(face.any(axis)) for axis in (1, 0))
-    box = (columns[0] / _PROBED, rows[0] / _PROBED, (columns[-1] + 1) / _PROBED, (rows[-1] + 1) / _PROBED)
-    frame = filled_frame(box, inside=False)
-    middle = [corner + frame.side / 2 for corner in frame[:2]]
-    shift = [(0.5 - at) / frame.side for at in middle]
-    # objects grow about their own middle, which the upright one has in the middle of the picture
-    return upright.moved(*shift, scale=1 / frame.side), filled_share(box, frame)
 
 
 def filled_frame(box: Sequence[float], *, fill: float = FILL, inside: bool = True) -> Frame:
@@ -208,6 +155,8 @@ def annotation_differences(first: pd.DataFrame, second: pd.DataFrame, *, size: i
 def photographed_faces(marked: pd.DataFrame, root: Path, *, side: int, size: int = 160) -> Faces:
     """Marked photographs, squashed as all of this study are, and cut so that the face fills the frame.
 
+    A mask is the ellipse in the face's box, as far as it lies in the frame.
+
     Args:
         marked: as `read_annotations` gives it, with boxes.
         root: the data folder.
@@ -222,7 +171,7 @@ def photographed_faces(marked: pd.DataFrame, root: Path, *, side: int, size: int
         raise ValueError("no face is marked")
     if missing := [name for name in marked["file"] if not (root / name).is_file()]:
         raise FileNotFoundError(f"{len(missing)} of {len(marked)} faces are not below {root}: {missing[0]}")
-    images, points, filled = [], [], []
+    images, points, masks, filled = [], [], [], []
     for row in marked.to_dict("records"):
         box = [row[name] for name in BOX]
         frame = filled_frame(box)
@@ -232,10 +181,19 @@ def photographed_faces(marked: pd.DataFrame, root: Path, *, side: int, size: int
         images.append(np.asarray(picture.resize((side, side), bicubic, box=cut)))
         at = np.array([row[name] for name in POINTS]).reshape(-1, 2)
         points.append(side * (at - frame[:2]) / frame.side)
+        masks.append(_ellipse(side * (np.reshape(box, (2, 2)) - frame[:2]) / frame.side, side))
         filled.append(filled_share(box, frame))
     kinds = (Path(name).parent.name for name in marked["file"])
     names = tuple(photos.WORDNET.get(kind, kind) for kind in kinds)
-    return Faces(np.stack(images), np.array(points), np.array(filled), names, tuple(marked["file"]))
+    arrays = np.stack(images), np.array(points), np.stack(masks), np.array(filled)
+    return Faces(*arrays, names, tuple(marked["file"]))
+
+
+def _ellipse(box: Float[np.ndarray, "corners 2"], side: int) -> Bool[np.ndarray, "side side"]:
+    """Pixels whose middle lies in the ellipse that touches a box; x and y of its two corners (pixels)."""
+    (x, y), (half_x, half_y) = box.mean(0), np.diff(box, axis=0)[0] / 2
+    at = np.arange(side) + 0.5
+    return ((at - x) / half_x) ** 2 + ((at[:, None] - y) / half_y) ** 2 <= 1
 
 
 def centred(images: UInt8[np.ndarray, "n side side 3"], like: Inputs) -> Float[Tensor, "n 3 side side"]:

@@ -9,14 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from zfutils.experiments.correspondence.comparisons import OVER_PLACES
 from zfutils.experiments.correspondence.consistency import MEASURES
 from zfutils.experiments.correspondence.faces import PARTS
-from zfutils.experiments.correspondence.occluders import OWN, SAME
+from zfutils.experiments.correspondence.occluders import PLACE
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import (
     BLUE,
     CYCLE,
-    FAINT,
     GREEN,
     INK,
     MARKERS,
@@ -29,8 +29,8 @@ from zfutils.plotting.style import (
 from zfutils.plotting.tiles import words
 
 POINT_LOOKS = {"right eye": (VERMILLION, "o"), "left eye": (BLUE, "s"), "nose": (GREEN, "^")}
-RANDOM_LOOKS = {SAME: (FAINT, "x"), OWN: (FAINT, "+")}
-SHORT = {SAME: "random,\none place for all", OWN: "random,\na place for each"}
+SHORT = {PLACE: "random place\non the face", OVER_PLACES: "all parts over\nrandom places"}
+SHOWN = MEASURES | {"advantage": "share by which Δ lies below the control's"}
 
 
 @styled
@@ -107,15 +107,16 @@ def sign_changes(
     """A measure by what was covered, one panel per layer, networks side by side, with 95 % intervals.
 
     Args:
-        tables: by name of the network, as `Consistency.summary` gives them; at most five.
-        measure: "delta", "kappa" or "changed".
+        tables: by name of the network, at most five, as `Consistency.summary` or `comparisons.advantages`
+            gives them.
+        measure: "delta", "kappa" or "changed" of the former, "advantage" of the latter.
         paper: Table 1, as `sign_changes.PAPER`, for "delta".
 
     Raises:
         ValueError: another measure, or no table.
     """
-    if measure not in MEASURES:
-        raise ValueError(f"no measure {measure!r}; measures are {', '.join(MEASURES)}")
+    if measure not in SHOWN:
+        raise ValueError(f"no measure {measure!r}; measures are {', '.join(SHOWN)}")
     if not 1 <= len(tables) <= 5:
         raise ValueError(f"one to five networks are shown, not {len(tables)}")
     first = next(iter(tables.values()))
@@ -133,9 +134,9 @@ def sign_changes(
         if paper is not None:
             _paper(axes, paper, layer, covered, 0.2 * (shown - 1) / 2)
         axes.set_title(words(layer))
-        axes.set_xlabel(MEASURES[measure])
+        axes.set_xlabel(SHOWN[measure])
         axes.grid(axis="x")
-        if measure == "changed":
+        if measure in ("changed", "advantage"):
             axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     panels[0].set_yticks(range(len(covered)), [SHORT.get(name, name) for name in covered])
     panels[0].set_ylim(len(covered) - 0.45, -0.55)
@@ -145,45 +146,12 @@ def sign_changes(
 
 
 def _paper(axes: Axes, paper: pd.DataFrame, layer: str, covered: Sequence[str], shift: float) -> None:
-    """The paper's values; its one random row stands at our first random kind."""
-    random = next((i for i, name in enumerate(covered) if name in (SAME, OWN)), None)
-    places = [random if row == "random" else covered.index(row) for row in paper["occluded"]]
+    """The paper's values, its random row at our random places."""
+    places = [covered.index(PLACE if row == "random" else row) for row in paper["occluded"]]
     value, spread = paper[layer], paper[f"{layer}_spread"]
     table = pd.DataFrame({"estimate": value, "low": value - spread, "high": value + spread})
     look = {"color": INK, "marker": "D", "mfc": "white", "ls": "", "label": "the paper, five faces"}
     estimates(axes, np.array(places) + shift, table, along="y", **look)
-
-
-@styled
-def against_changed(places: pd.DataFrame) -> Figure:
-    """Δ of every square against the share of units it changes: is Δ low for more than few changes?
-
-    Args:
-        places: as `Consistency.by_place` gives them.
-
-    Raises:
-        ValueError: a column is missing.
-    """
-    wanted = ("layer", "occluded", "delta", "changed")
-    if missing := [name for name in wanted if name not in places]:
-        raise ValueError(f"the table has no column {missing[0]}; it needs {', '.join(wanted)}")
-    layers = list(dict.fromkeys(places["layer"]))
-    figure = new(height=3.6)
-    panels = figure.subplots(1, len(layers), squeeze=False)[0]
-    looks = RANDOM_LOOKS | POINT_LOOKS
-    for axes, layer in zip(panels, layers, strict=True):
-        for name, (colour, marker) in looks.items():
-            own = places[(places["layer"] == layer) & (places["occluded"] == name)]
-            label = SHORT.get(name, name).replace("\n", " ")
-            size = 5 if name in RANDOM_LOOKS else 7.5
-            axes.plot(own["changed"], own["delta"], marker, color=colour, ms=size, ls="", label=label)
-        axes.set(title=words(layer), xlabel=MEASURES["changed"])
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.grid()
-    panels[0].set_ylabel(MEASURES["delta"])
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
-    return figure
 
 
 def _sheet(figure: Figure) -> Axes:

@@ -1,8 +1,8 @@
-"""Equal grey squares over the parts of faces, and over random places that spare them (chapter 7).
+"""Equal grey squares over the parts of faces, and over random places on them (chapter 7).
 
 Zeiler & Fergus 2013, §4.3, Fig. 8; the paper gives neither the size of its squares nor how its random ones
-were chosen. Here a square's side is 7/32 of the frame's, the same for eyes, nose and random places, and these
-are of two kinds: one place for all faces at a time, and a place of its own for each face.
+were chosen. Here a square's side is 7/32 of the frame's, the same for eyes, nose and random places. Random
+places lie on the face, each face has its own, and they touch no square over an eye or the nose.
 """
 
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ from zfutils.data.inputs import Inputs
 from zfutils.experiments.correspondence.faces import PARTS, Faces
 
 SQUARE = 7 / 32  # side of a square, in sides of the frame: 28 px of 128
-GREY = 128  # its level
-SAME, OWN = "one place for all faces", "a place for each face"  # the two kinds of random squares
+ON_FACE = 3 / 4  # share of a random square that lies on the face, at least
+PLACE = "random place on the face"
 
 
 @dataclass(frozen=True)
 class Occluders:
     """Equal squares, each on every face: over a part, or at random places.
 
-    `corners[s, i]` are top and left of square s on face i (pixels); a random kind's name stands there once
-    for each of its places.
+    `corners[s, i]` are top and left of square s on face i (pixels); the name of random places stands there
+    once for each of them.
     """
 
     names: tuple[str, ...]
@@ -44,9 +44,9 @@ class Occluders:
                 f"row {top}, column {left}; corners may lie in 0…{far}"
             )
 
-    def named(self, name: str) -> Int64[np.ndarray, " k"]:
-        """Which squares have a name."""
-        return np.flatnonzero(np.array(self.names) == name)
+    def named(self, *names: str) -> Int64[np.ndarray, " k"]:
+        """Which squares have one of these names."""
+        return np.flatnonzero(np.isin(self.names, names))
 
     def of(self, chosen: Sequence[int], *, faces: Sequence[int] | None = None) -> "Occluders":
         """Some of the squares, on some of the faces or on all."""
@@ -60,18 +60,15 @@ class Occluders:
         return rows[..., :, None] & columns[..., None, :]
 
 
-def over_faces(
-    faces: Faces, *, share: float = SQUARE, places: int = 24, overlap: float = 0.0, seed: int = 0
-) -> Occluders:
-    """Squares of one size over each part, and at random places of both kinds that spare the parts.
+def over_faces(faces: Faces, *, share: float = SQUARE, places: int = 24, seed: int = 0) -> Occluders:
+    """Squares of one size over each part, and at random places on the face that spare the parts.
 
-    A place spares a face whose parts' squares it covers by at most `overlap` of their area each; a place for
-    all faces must spare every one. Places are drawn from all that do, each at most once.
+    The places of a face are drawn from all that touch no square over one of its parts and lie on it with
+    three quarters of their area, each at most once.
 
     Args:
         share: side of a square, in sides of the frame.
-        places: how many of either kind.
-        overlap: 0 where faces leave room enough; those of dogs differ too much for it.
+        places: how many on each face.
 
     Raises:
         ValueError: a square that does not lie in its frame, or fewer places than are wanted.
@@ -81,41 +78,50 @@ def over_faces(
         raise ValueError(f"a square of {size} px does not fit in a frame of {faces.side} px")
     parts = np.rint(faces.points[..., ::-1] - size / 2).astype(np.int64).transpose(1, 0, 2)
     Occluders(PARTS, parts, size, faces.side)  # refuses a part at the border before places are sought
-    free = _sparing(parts, size, faces.side, overlap)
+    free = [np.argwhere(own) for own in _sparing(parts, size, faces.side) & _on(faces.masks, size)]
+    if (fewest := min(map(len, free))) < places:
+        raise ValueError(f"{places} random places are wanted; {fewest} on the face spare eyes and nose")
     rng = np.random.default_rng(seed)
-    everywhere = np.argwhere(free.all(0))
-    of_each = [np.argwhere(own) for own in free]
-    fewest = min(len(found) for found in (everywhere, *of_each))
-    if fewest < places:
-        raise ValueError(f"{places} random places are wanted; {fewest} spare eyes and nose")
-    same = np.repeat(rng.permutation(everywhere)[:places, None], len(faces), 1)
-    own = np.stack([rng.permutation(found)[:places] for found in of_each], 1)
-    names = (*PARTS, *[SAME] * places, *[OWN] * places)
-    return Occluders(names, np.concatenate([parts, same, own]), size, faces.side)
+    own = np.stack([rng.permutation(found)[:places] for found in free], 1)
+    return Occluders((*PARTS, *[PLACE] * places), np.concatenate([parts, own]), size, faces.side)
 
 
-def _sparing(
-    parts: Int64[np.ndarray, "parts n 2"], size: int, side: int, overlap: float
-) -> Bool[np.ndarray, "n far far"]:
-    """For every face: the corners of squares that cover at most a share of each of its parts' squares."""
-    at = np.arange(side - size + 1)
-    common = np.clip(size - np.abs(at - parts[..., None]), 0, None)  # pixels shared along either axis
-    area = common[:, :, 0, :, None] * common[:, :, 1, None, :]
-    return (area <= overlap * size**2).all(0)
+def _sparing(parts: Int64[np.ndarray, "parts n 2"], size: int, side: int) -> Bool[np.ndarray, "n far far"]:
+    """For every face: the corners of squares that share no pixel with a square over a part."""
+    near = np.abs(np.arange(side - size + 1) - parts[..., None]) < size
+    return ~(near[:, :, 0, :, None] & near[:, :, 1, None, :]).any(0)
 
 
-def grey(like: Inputs, *, level: int = GREY) -> Float[Tensor, "3 side side"]:
-    """A picture of one grey as a network takes it, which is what a square shows.
+def _on(masks: Bool[np.ndarray, "n side side"], size: int) -> Bool[np.ndarray, "n far far"]:
+    """For every face: the corners of squares that lie on it with `ON_FACE` of their area."""
+    total = np.pad(masks.cumsum(1).cumsum(2), ((0, 0), (1, 0), (1, 0)))
+    by_row = total[:, size:] - total[:, :-size]
+    return by_row[:, :, size:] - by_row[:, :, :-size] >= ON_FACE * size**2
+
+
+def grey(like: Inputs, *, level: int | None = None) -> Float[Tensor, "3 side side"]:
+    """What a square shows, a whole picture as a network takes it.
 
     Args:
         like: images of a set, as the network sees them.
-        level: of the grey, in 0…255.
+        level: of one grey for all pixels, in 0…255; by default the mean of the training pictures at each
+            pixel, as in chapter 6, which is 0 once a picture is centred.
     """
-    return (level - like.mean()) * like.scale
+    mean = like.mean()
+    return ((mean if level is None else level) - mean) * like.scale
 
 
 def covered_pictures(
-    faces: Faces, squares: Occluders, *, level: int = GREY
+    faces: Faces, squares: Occluders, shown: UInt8[np.ndarray, "side side 3"]
 ) -> UInt8[np.ndarray, "squares n side side 3"]:
-    """The faces with every square on them, to be looked at."""
-    return np.where(squares.masks()[..., None], np.uint8(level), faces.images[None])
+    """The faces with every square on them, to be looked at.
+
+    Args:
+        shown: what squares show, a whole picture.
+    """
+    return np.where(squares.masks()[..., None], shown, faces.images[None])
+
+
+def mean_picture(like: Inputs) -> UInt8[np.ndarray, "side side 3"]:
+    """The mean of the training pictures, to be looked at."""
+    return like.mean().permute(1, 2, 0).round().clamp(0, 255).byte().cpu().numpy()

@@ -3,13 +3,12 @@
 A part of face i is covered; ε_i = x_i − x̃_i is the change of the feature vector x_i at a layer. Δ of a part
 is the mean over ordered pairs i ≠ j of the share of units in which sign(ε_i) and sign(ε_j) differ. The sign
 has three values: |ε| ≤ 1e-6 · max|x_i| counts as 0, as most units of a ReLU's output do not change at all.
-The lower Δ, the more alike the change. But Δ also falls when fewer units change, so the share of these and
-agreement corrected for chance, κ, stand beside it (`sign_agreement`).
+The lower Δ, the more alike the change. But Δ also falls when fewer units change, so what it is held against
+must change as many (`matching`).
 """
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,9 +16,8 @@ import torch
 from jaxtyping import Float, Int8
 from torch import Tensor, nn
 
-from zfutils.experiments.correspondence.consistency import Consistency
 from zfutils.experiments.correspondence.faces import PARTS
-from zfutils.experiments.correspondence.occluders import SAME, Occluders
+from zfutils.experiments.correspondence.occluders import PLACE, Occluders
 from zfutils.experiments.correspondence.sign_agreement import SignChanges, over_pairs, pairs
 from zfutils.nets.activations import forward
 from zfutils.runtime.devices import device_of, to_host
@@ -44,6 +42,7 @@ def sign_changes(
     *,
     grey: Float[Tensor, "c side side"],
     layers: Sequence[str] = LAYERS,
+    tolerance: float = TOLERANCE,
     batch: int = 128,
 ) -> SignChanges:
     """Which units rise and which fall when a square covers part of a face.
@@ -54,6 +53,7 @@ def sign_changes(
         squares: on each face.
         grey: what the squares show, as the network takes it.
         layers: names in the chain.
+        tolerance: of the face's largest activation in the layer; a change that is not larger has the sign 0.
         batch: pictures at a time.
 
     Raises:
@@ -74,56 +74,25 @@ def sign_changes(
         for mask in masks[:, part]:
             covered = forward(model, torch.where(mask.to(device), grey, some), layers)
             for layer, x in whole.items():
-                signs[layer].append(_signs(x.flatten(1), covered[layer].flatten(1)))
+                signs[layer].append(_signs(x.flatten(1), covered[layer].flatten(1), tolerance))
         for layer in layers:
             found[layer].append(to_host(torch.stack(signs[layer])))
     return SignChanges(squares.names, {layer: np.concatenate(s, 1) for layer, s in found.items()})
 
 
-def _signs(x: Float[Tensor, "n units"], covered: Float[Tensor, "n units"]) -> Int8[Tensor, "n units"]:
+def _signs(
+    x: Float[Tensor, "n units"], covered: Float[Tensor, "n units"], tolerance: float
+) -> Int8[Tensor, "n units"]:
     change = x - covered
-    silent = TOLERANCE * x.abs().amax(1, keepdim=True)
+    silent = tolerance * x.abs().amax(1, keepdim=True)
     return (change.sign() * (change.abs() > silent)).to(torch.int8)
 
 
-# What the chapter's claims are about: layer, parts and measure, by the end of the claim's name.
-TESTED: dict[str, tuple[str, tuple[str, ...], Literal["delta", "kappa"]]] = {
-    "layer-5-eyes": ("relu5", PARTS[:2], "delta"),
-    "layer-5-nose": ("relu5", PARTS[2:], "delta"),
-    "layer-7": ("relu7", PARTS, "delta"),
-    "beyond-chance": ("relu5", PARTS, "kappa"),
-}
-
-
-def quantities(found: Consistency, *, random: str = SAME) -> dict[str, Float[np.ndarray, " draws"]]:
-    """What the chapter's claims are about, with faces drawn again: `TESTED`, and "fades-with-depth".
-
-    That one is the parts' advantage as a share of the random Δ, layer 5 minus layer 7.
-    """
-    tested = {
-        name: found.advantage(layer, parts, random=random, measure=measure)
-        for name, (layer, parts, measure) in TESTED.items()
-    }
-    shares = [found.advantage(layer, random=random, relative=True) for layer in LAYERS]
-    return tested | {"fades-with-depth": shares[0] - shares[1]}
-
-
-def p_values(found: Consistency, *, seed: int = 0) -> dict[str, float]:
-    """p of what is `TESTED`, parts and one place for all exchanged within faces."""
-    return {
-        name: found.p(layer, parts, measure=measure, seed=seed)
-        for name, (layer, parts, measure) in TESTED.items()
-    }
-
-
-def of_few(
-    changes: SignChanges, rows: Sequence[int], *, random: str = SAME, draws: int = 1000, seed: int = 0
-) -> pd.DataFrame:
+def of_few(changes: SignChanges, rows: Sequence[int], *, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
     """The paper's protocol, with few faces: on some that are named, and on draws of as many others.
 
     Args:
         rows: the faces.
-        random: the kind of random places that parts are held against.
 
     Returns:
         One row per layer and name: delta and spread, mean and standard deviation over the pairs of the named
@@ -134,23 +103,22 @@ def of_few(
     Raises:
         ValueError: fewer than two faces, or one that there is not.
     """
-    n, few = next(iter(changes.signs.values())).shape[1], np.asarray(rows)
+    n, few = changes.n, np.asarray(rows)
     if not (2 <= len(few) <= n and few.min() >= 0 and few.max() < n and len(np.unique(few)) == len(few)):
         raise ValueError(f"at least two different faces of 0…{n - 1} are needed, got {few.tolist()}")
     rng = np.random.default_rng(seed)
     drawn = np.zeros((draws, n))
     np.put_along_axis(drawn, rng.random((draws, n)).argsort(1)[:, : len(few)], 1.0, axis=1)
     tables = []
-    for layer, signs in changes.signs.items():
-        each = [pairs(s, s).differ for s in signs]
+    for layer in changes.signs:
         found, of_draws = [], {}
         for name in dict.fromkeys(changes.names):
-            own = [table for table, other in zip(each, changes.names, strict=True) if other == name]
+            own = [pairs(signs, signs).differ for signs in changes.of(layer, name)]
             of_draws[name] = np.mean([over_pairs(table, drawn) for table in own], axis=0)
             values = np.concatenate([t[np.ix_(few, few)][np.triu_indices(len(few), 1)] for t in own])
             spread = values.std(ddof=1) if len(values) > 1 else math.nan
             found.append((layer, name, values.mean(), spread, of_draws[name].std()))
         table = pd.DataFrame(found, columns=["layer", "occluded", "delta", "spread", "across"])
         highest = np.max([of_draws[part] for part in PARTS], axis=0)
-        tables.append(table.assign(ordered=float((highest < of_draws[random]).mean())))
+        tables.append(table.assign(ordered=float((highest < of_draws[PLACE]).mean())))
     return pd.concat(tables, ignore_index=True)

@@ -1,20 +1,24 @@
-"""Tables of chapter 7, in words: five faces beside the paper's Table 1, and all faces."""
+"""Tables of chapter 7, in words: five faces beside the paper's Table 1, all faces, and the claims' arms."""
+
+from collections.abc import Mapping
 
 import pandas as pd
 
-from zfutils.experiments.correspondence.faces import PARTS
-from zfutils.experiments.correspondence.occluders import SAME
+from zfutils.experiments.correspondence import sensitivity
+from zfutils.experiments.correspondence.comparisons import Comparison
+from zfutils.experiments.correspondence.consistency import Consistency
+from zfutils.experiments.correspondence.occluders import PLACE
 from zfutils.experiments.correspondence.sign_changes import PAPER
+from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.intervals import Interval
 
 COLUMNS = {  # of `Consistency.summary`: the heading, and the form of its numbers
     "delta": ("Δ", "{:.3f}"),
     "changed": ("units changed", "{:.1%}"),
     "kappa": ("κ", "{:.3f}"),
-    "zero_as_plus": ("Δ, 0 as +", "{:.3f}"),
-    "zero_as_minus": ("Δ, 0 as −", "{:.3f}"),
-    "p": ("p", "{:.4f}"),
-    "below": ("places below", "{:.0%}"),
 }
+KINDS = {"same": "same part", "mismatched": "mismatched parts", "places": "random places"}
+PERCENT = 100
 
 
 def few_faces_table(few: pd.DataFrame) -> pd.DataFrame:
@@ -23,27 +27,89 @@ def few_faces_table(few: pd.DataFrame) -> pd.DataFrame:
     Args:
         few: as `sign_changes.of_few` gives it.
     """
-    paper = PAPER.set_index("occluded").rename({"random": SAME})
+    paper = PAPER.set_index("occluded").rename({"random": PLACE})
     lines = []
     for name, rows in few.groupby("occluded", sort=False):
-        line = {"covered": name if name in PARTS else f"random, {name}"}
+        line = {"covered": name}
         for row in rows.itertuples():
             head = f"layer {row.layer[-1]}"
             line[head] = f"{row.delta:.3f} ± {row.spread:.3f}"
-            ends = paper[[row.layer, f"{row.layer}_spread"]]
-            line[f"{head}, paper"] = "{:.3f} ± {:.3f}".format(*ends.loc[name]) if name in ends.index else "–"
+            ends = paper.loc[name, [row.layer, f"{row.layer}_spread"]]
+            line[f"{head}, paper"] = "{:.3f} ± {:.3f}".format(*ends)
             line[f"{head}, other fives ±"] = f"{row.across:.3f}"
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def summary_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """What `Consistency.summary` found, one row per layer and way of covering the faces.
+def summary_table(summaries: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """What `Consistency.summary` found, one row per network, layer and way of covering the faces.
 
     Args:
-        summary: of one network.
+        summaries: by name of the network.
     """
-    columns = {"layer": summary["layer"].str[-1], "covered": summary["occluded"]}
-    for name, (head, form) in COLUMNS.items():
-        columns[head] = summary[name].map(form.format, na_action="ignore").fillna("–")
+    tables = []
+    for network, summary in summaries.items():
+        columns = {"network": network, "layer": summary["layer"].str[-1], "covered": summary["occluded"]}
+        for name, (head, form) in COLUMNS.items():
+            columns[head] = summary[name].map(form.format, na_action="ignore").fillna("–")
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def arms_table(arms: pd.DataFrame) -> pd.DataFrame:
+    """Δ of each part and of what it is held against, with the share of units changed in parentheses.
+
+    Args:
+        arms: as `comparisons.arms` gives it.
+    """
+    columns = {"network": arms["network"], "layer": arms["layer"].str[-1], "part": arms["part"]}
+    for kind, head in KINDS.items():
+        both = zip(arms[kind], arms[f"{kind}_changed"], strict=True)
+        columns[head] = [f"{delta:.3f} ({changed:.1%})" for delta, changed in both]
     return pd.DataFrame(columns)
+
+
+def claims_arms(compared: Mapping[str, Comparison]) -> pd.DataFrame:
+    """What each claim weighs: trained, random weights and their difference, in % of the control's Δ.
+
+    Args:
+        compared: as `comparisons.comparisons` gives it.
+    """
+    rows = [
+        {"claim": name.replace("-", " ")} | _weighed(each) | {"unmatched": _share(each.unmatched)}
+        for name, each in compared.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def settings_table(found: Mapping[str, Mapping[str, Consistency]]) -> pd.DataFrame:
+    """The same eyes and the same nose against mismatched parts under other choices, in % of the control's Δ.
+
+    Args:
+        found: as `sensitivity.of_settings` gives it.
+    """
+    rows = []
+    for (setting, held), each in sensitivity.comparisons(found).items():
+        changed = sensitivity.changed(found[setting], setting)
+        row = {"choice": setting, "covered": held} | _weighed(each)
+        row["units changed"] = " / ".join(f"{share:.1%}" for share in changed)
+        rows.append(row | {"unmatched": _share(each.unmatched)})
+    return pd.DataFrame(rows)
+
+
+def _weighed(each: Comparison) -> dict[str, str]:
+    return {
+        "trained": _percent(each.of(each.measured)),
+        "random weights": _percent(each.of(each.control)),
+        "trained − random": _percent(each.interval),
+    }
+
+
+def _percent(interval: Interval | None) -> str:
+    if interval is None:
+        return "–"
+    return ranged(*(PERCENT * value for value in (interval.estimate, interval.low, interval.high)))
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{rounded(PERCENT * value)} %"
