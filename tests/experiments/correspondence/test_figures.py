@@ -7,12 +7,13 @@ from drawn import series
 from legible import assert_readable, texts
 
 from zfutils.experiments.correspondence import figures
+from zfutils.experiments.correspondence.comparisons import OVER_PLACES
 from zfutils.experiments.correspondence.consistency import MEASURES
 from zfutils.experiments.correspondence.faces import PARTS
-from zfutils.experiments.correspondence.occluders import OWN, SAME
+from zfutils.experiments.correspondence.occluders import PLACE
 from zfutils.experiments.correspondence.sign_changes import PAPER
 
-COVERED = (*PARTS, SAME, OWN)
+COVERED = (*PARTS, PLACE)
 DRAW = np.random.default_rng(0)
 
 
@@ -37,16 +38,16 @@ def summary(start=0.1, *, missing=False):
 
 
 def test_fig_8_has_a_column_a_face_and_a_line_a_way_of_covering():
-    shown = pictures(6, 5)
-    names = ["uncovered", *PARTS, "random, one", "random, each"]
+    shown = pictures(5, 5)
+    names = ["uncovered", *PARTS, "random place"]
     figure = figures.fig_8(shown, names)
     assert_readable(figure)
-    assert {"uncovered", "right\neye", "left\neye", "nose", "random,\none"} <= {t for t, _ in texts(figure)}
+    assert {"uncovered", "right\neye", "left\neye", "nose", "random\nplace"} <= {t for t, _ in texts(figure)}
     placed = {
         tuple(np.round(image.get_extent()[::3], 6)): np.asarray(image.get_array())
         for image in figure.axes[0].images
     }
-    assert len(placed) == 30
+    assert len(placed) == 25
     order = sorted(placed, key=lambda place: (place[1], place[0]))  # top, then left
     for number, place in enumerate(order):
         np.testing.assert_array_equal(placed[place], shown[number // 5, number % 5])
@@ -93,7 +94,7 @@ def test_every_value_stands_in_its_line_with_its_interval(measure):
         for (line, ends), table in zip(series(axes), tables.values(), strict=True):
             own = table[table["layer"] == layer]
             np.testing.assert_allclose(line.get_xdata(), own[measure])
-            assert np.rint(line.get_ydata()).tolist() == [0, 1, 2, 3, 4]
+            assert np.rint(line.get_ydata()).tolist() == [0, 1, 2, 3]
             np.testing.assert_allclose(ends, own[[f"{measure}_low", f"{measure}_high"]])
 
 
@@ -105,7 +106,7 @@ def test_the_papers_values_stand_in_the_lines_of_their_parts():
         line, ends = series(axes)[1]
         np.testing.assert_allclose(line.get_xdata(), PAPER[layer])
         np.testing.assert_allclose(np.diff(ends, axis=1)[:, 0] / 2, PAPER[f"{layer}_spread"])
-        assert np.rint(line.get_ydata()).tolist() == [0, 1, 2, 3]  # its random row at one place for all
+        assert np.rint(line.get_ydata()).tolist() == [0, 1, 2, 3]  # its random row at ours
 
 
 def test_values_without_an_interval_are_shown_too():
@@ -117,25 +118,22 @@ def test_values_without_an_interval_are_shown_too():
 
 
 def test_other_measures_and_too_many_networks_are_refused():
-    with pytest.raises(ValueError, match="no measure 'p'; measures are delta, kappa, changed"):
+    with pytest.raises(ValueError, match="no measure 'p'; measures are delta, kappa, changed, advantage"):
         figures.sign_changes({"trained": summary()}, measure="p")
     with pytest.raises(ValueError, match="one to five networks are shown, not 0"):
         figures.sign_changes({})
 
 
-def test_every_place_is_a_mark_at_its_changes_and_its_delta():
-    names = [*PARTS, *[SAME] * 6, *[OWN] * 4]
-    places = pd.DataFrame(
-        {"layer": layer, "occluded": name, "delta": DRAW.uniform(0.1, 0.2), "changed": DRAW.uniform(0, 0.1)}
+def test_advantages_stand_in_lines_of_their_own():
+    rows = [
+        {"layer": layer, "occluded": name, "advantage": 0.1 * k, "advantage_low": 0.1 * k - 0.05,
+         "advantage_high": 0.1 * k + 0.02}
         for layer in ("relu5", "relu7")
-        for name in names
-    )
-    figure = figures.against_changed(places)
+        for k, name in enumerate((*PARTS, OVER_PLACES))
+    ]  # fmt: skip
+    figure = figures.sign_changes({"trained": pd.DataFrame(rows)}, measure="advantage")
     assert_readable(figure)
-    for axes, layer in zip(figure.axes, ("relu5", "relu7"), strict=True):
-        drawn = {line.get_label(): line.get_xydata() for line in axes.lines}
-        assert sorted(len(values) for values in drawn.values()) == [1, 1, 1, 4, 6]
-        nose = places[(places["layer"] == layer) & (places["occluded"] == "nose")]
-        np.testing.assert_allclose(drawn["nose"], nose[["changed", "delta"]])
-    with pytest.raises(ValueError, match="the table has no column changed"):
-        figures.against_changed(places.drop(columns="changed"))
+    ((line, ends),) = series(figure.axes[1])
+    np.testing.assert_allclose(line.get_xdata(), [0, 0.1, 0.2, 0.3])
+    np.testing.assert_allclose(ends[3], [0.25, 0.32])
+    assert "all parts over\nrandom places" in {text for text, _ in texts(figure)}

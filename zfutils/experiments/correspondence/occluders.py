@@ -14,6 +14,7 @@ from torch import Tensor
 
 from zfutils.data.inputs import Inputs
 from zfutils.experiments.correspondence.faces import PARTS, Faces
+from zfutils.runtime.devices import to_host
 
 SQUARE = 7 / 32  # side of a square, in sides of the frame: 28 px of 128
 ON_FACE = 3 / 4  # share of a random square that lies on the face, at least
@@ -124,4 +125,4 @@ def covered_pictures(
 
 def mean_picture(like: Inputs) -> UInt8[np.ndarray, "side side 3"]:
     """The mean of the training pictures, to be looked at."""
-    return like.mean().permute(1, 2, 0).round().clamp(0, 255).byte().cpu().numpy()
+    return to_host(like.mean().permute(1, 2, 0).round().clamp(0, 255).byte())

@@ -8,7 +8,6 @@ The one idea: all of this is a mean over pairs of faces. So a table of pairs, n 
 the signs, and drawing faces again is a quadratic form in it.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -67,19 +66,6 @@ def pairs(first: Int8[np.ndarray, "n units"], second: Int8[np.ndarray, "n units"
     for table in tables:
         np.fill_diagonal(table, 0.0)
     return Pairs(*tables)
-
-
-def delta(signs: Int8[np.ndarray, "n units"]) -> float:
-    """Mean sign change over ordered pairs of faces: Δ."""
-    n = len(signs)
-    return float(pairs(signs, signs).differ.sum() / (n * (n - 1)))
-
-
-def kappa(signs: Int8[np.ndarray, "n units"]) -> float:
-    """Agreement between faces corrected for chance; NaN where no unit of any face changes."""
-    found = pairs(signs, signs)
-    chance = found.chance.sum()
-    return float(1 - found.differ.sum() / chance) if chance > 0 else math.nan
 
 
 def over_pairs(
