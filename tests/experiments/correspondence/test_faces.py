@@ -272,6 +272,16 @@ def test_the_marked_dogs_are_enough_and_of_the_validation_splits():
             assert inside.all(), table["file"][~inside].tolist()
 
 
+def test_every_marked_dog_has_room_for_random_places_on_its_face(tmp_path):
+    """With blank pictures in place of the photographs, of which the marks alone matter here."""
+    table = faces.read_annotations(DATA / "dog_faces.csv")
+    for name in table["file"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    squares = occluders.over_faces(faces.photographed_faces(table, tmp_path, side=128), places=100)
+    assert squares.corners.shape == (3 + 100, len(table), 2)
+
+
 def test_ten_dogs_were_marked_twice_within_a_quarter_of_a_square():
     first = faces.read_annotations(DATA / "dog_faces.csv")
     again = faces.read_annotations(DATA / "dog_faces_again.csv", boxes=False)
