@@ -138,13 +138,17 @@ def test_thin_lines_are_seeds_and_the_broad_one_is_their_mean():
     assert list(settled.get_ydata()) == [0.9, 0.9]
 
 
-def test_the_likeness_of_two_seeds_is_a_bar_at_the_right_edge_in_the_layers_colour():
-    figure = figures.curves(table(["relu1", "relu2"]), measure="cka", between={"relu1": 0.7, "relu2": 0.4})
+def test_the_likeness_of_two_seeds_is_a_bar_in_the_layers_colour_or_a_triangle_below_the_axis():
+    layers = ["relu1", "relu2", "relu3"]
+    between = {"relu1": 0.7, "relu2": 0.4, "relu3": -9.0}
+    figure = figures.curves(table(layers), measure="cka", between=between)
     assert_readable(figure)
-    for axes in figure.axes:
-        bars = [line for line in axes.lines if line.get_gid() == "between seeds"]
-        assert [list(line.get_ydata()) for line in bars] == [[0.7, 0.7], [0.4, 0.4]]
-        assert len({line.get_color() for line in bars}) == 2
+    trained, stepped = figure.axes
+    bars = [line for line in trained.lines if line.get_gid() == "between seeds"]
+    assert [list(line.get_ydata()) for line in bars[:2]] == [[0.7, 0.7], [0.4, 0.4]]
+    assert len({tuple(line.get_color()) for line in bars}) == 3
+    assert bars[2].get_ydata()[0] == trained.get_ylim()[0] > -1, "a triangle at the foot"
+    assert not any(line.get_gid() == "between seeds" for line in stepped.lines)
     assert "two seeds" in {text for text, _ in texts(figure)}
 
 

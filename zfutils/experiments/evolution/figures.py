@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int64, UInt8
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -112,7 +113,8 @@ def curves(
         measure: similarity to the last snapshot, or a linear probe's accuracy.
         rescaled: from step 0 to the end, with the 90 % that count as settled; or as measured.
         lowered: by run, the epochs after which the rate was lowered, of all its seeds; dotted.
-        between: by layer, how alike the ends of two seeds are, on the same scale; a line at the right edge.
+        between: by layer, how alike the ends of two seeds are, on the same scale; a line at the right edge of
+            the first panel, or a triangle at its foot where that lies below all curves.
 
     Raises:
         ValueError: another measure, or a column is missing.
@@ -136,11 +138,10 @@ def curves(
             axes.axvline(epoch, color=INK, ls=":", lw=1.2, zorder=0.5)
         if rescaled:
             axes.axhline(SETTLED, color=FAINT, ls="--", lw=1, zorder=0.5)
-        for layer, value in (between or {}).items():
-            axes.axhline(value, 0.93, 1, color=looks[layer]["color"], lw=3, gid="between seeds")
         axes.set(title=run, xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y")
+    _mark_between(panels[0], between or {}, looks)
     if not rescaled and measure == "probe":
         panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     panels[0].set_ylabel(MEASURES[measure] + (f",\n{ENDS}" if rescaled else ""))
@@ -148,11 +149,24 @@ def curves(
     if rescaled:
         marks.append(Line2D([], [], color=FAINT, ls="--", lw=1, label="90 %"))
     if between:
-        marks.append(Line2D([], [], color=INK, lw=3, label="two seeds"))
+        marks.append(Line2D([], [], color=INK, lw=3, marker="v", ms=6, label="two seeds"))
     if any((lowered or {}).get(run) for run in runs):
         marks.append(Line2D([], [], color=INK, ls=":", lw=1.2, label="rate lowered"))
     figure.legend(handles=marks, loc="outside right center")
     return figure
+
+
+def _mark_between(axes: Axes, between: Mapping[str, float], looks: Mapping[str, Mapping]) -> None:
+    """Lines at the right edge; those below the axis are triangles at its foot, side by side."""
+    low, high = axes.get_ylim()
+    for place, (layer, value) in enumerate(between.items()):
+        colour = {"color": looks[layer]["color"], "gid": "between seeds"}
+        if value >= low:
+            axes.axhline(value, 0.93, 1, lw=3, **colour)
+        else:
+            where = {"transform": axes.get_yaxis_transform(), "clip_on": False}
+            axes.plot(0.97 - 0.04 * place, low, "v", ms=6, **where, **colour)
+    axes.set_ylim(low, high)
 
 
 @styled

@@ -79,7 +79,7 @@ def rate_drops(history: pd.DataFrame) -> list[int]:
     Args:
         history: as `Trained.history`, one row for each epoch.
     """
-    return history["epoch"][history["rate"].diff() < 0].tolist()
+    return [int(epoch) for epoch in history["epoch"][history["rate"].diff() < 0]]
 
 
 def loss_curve(history: pd.DataFrame, start: float) -> tuple[np.ndarray, np.ndarray]:
