@@ -1,79 +1,135 @@
-"""Correlations of projections with each other and with the edges of their pictures (chapter 3).
+"""What chapter 3 claims: a measured arm, its control, and their difference with an interval of its own.
 
-Pearson's, over the part of a projection's window that lies in the picture; what is constant there has none.
+Most controls are the same network with its initial, random weights. The one idea: each claim is one function,
+from what the page has measured to the difference and its two arms, or to None where too little was measured.
 """
 
+from collections.abc import Mapping
+from math import hypot
+
 import numpy as np
-import torch
-from jaxtyping import Bool, Float, Int64
-from torch import Tensor, nn
+import pandas as pd
+from numpy.typing import NDArray
 
-from zfutils.deconv.deconvnet import Projections
-from zfutils.runtime.devices import to_host
+from zfutils.experiments.projections.dissection import Dissection
+from zfutils.stats.intervals import (
+    Interval,
+    bootstrap_interval,
+    paired_difference,
+    proportion_difference,
+    unpaired_difference,
+    where_enough,
+)
+
+NETWORKS = ("trained", "random")
+UPPER, LOWER = 5, 2  # the layers between which the share of one class is claimed to rise
+TOP, BOTTOM = "relu5", "relu1"  # those between which detectors are
+
+Compared = tuple[Interval, tuple[float, float]]  # a difference and its arms, measured and control
 
 
-def edge_correlation(
-    projections: Projections, pictures: Float[Tensor, "p channels h w"], images: Int64[Tensor, " n"]
-) -> Float[np.ndarray, " n"]:
-    """Pearson correlation of projections' magnitudes with the gradient magnitude of their pictures.
-
-    Over the window where it lies in the picture; NaN where either is constant.
+def likeness(
+    alike: pd.DataFrame, *, layer: int = UPPER, of: str = "projections", seed: int = 0
+) -> Compared | None:
+    """Likeness within minus across maps: trained minus random weights, maps of each resampled.
 
     Args:
-        projections: on their windows.
-        pictures: what was projected from.
-        images: the picture of each projection.
+        alike: columns layer, network, of, within, across, a row for each map, as
+            `within_map_similarity.within_and_across` gives them; maps without pairs are left out.
+        layer: its number.
+        of: projections, or the patches in the same windows.
+        seed: of the resampling.
     """
-    gradients, magnitudes = to_host(gradient_magnitude(pictures)), to_host(projections.pixels.norm(dim=1))
-    inside = inside_picture(projections, pictures.shape[-2:])
-    height, width = magnitudes.shape[1:]
-    corners = (to_host(t) for t in (images, projections.tops, projections.lefts))
-    found = []
-    for image, top, left, magnitude, seen in zip(*corners, magnitudes, inside, strict=True):
-        there = gradients[image, max(top, 0) : top + height, max(left, 0) : left + width]
-        found.append(pearson(magnitude[seen], there.ravel()))
-    return np.array(found)
+    here = alike[(alike["of"] == of) & (alike["layer"] == layer)]
+    tables = (here[here["network"] == network] for network in NETWORKS)
+    arms = [(table["within"] - table["across"]).dropna().to_numpy() for table in tables]
+    found = where_enough(unpaired_difference, *arms, resampled="maps of each network", seed=seed)
+    return found and (found, (float(arms[0].mean()), float(arms[1].mean())))
 
 
-def gradient_magnitude(pictures: Float[Tensor, "n channels h w"]) -> Float[Tensor, "n h w"]:
-    """Length of the brightness gradient at every pixel: Sobel's differences of the mean over colours."""
-    grey = nn.functional.pad(pictures.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-    smooth, step = grey.new_tensor([1.0, 2.0, 1.0]) / 4, grey.new_tensor([-1.0, 0.0, 1.0]) / 2
-    kernels = torch.stack([torch.outer(smooth, step), torch.outer(step, smooth)])[:, None]
-    return nn.functional.conv2d(grey, kernels).norm(dim=1)
+def class_rise(values: pd.DataFrame, *, seed: int = 0) -> Compared | None:
+    """Share of the commonest class, layer 5 minus layer 2: trained minus random weights.
+
+    Args:
+        values: as `selectivity.measures` gives them; maps without a share are left out.
+        seed: of the resampling, of the maps of either layer of each network.
+    """
+    shares = values[values["measure"] == "class"].dropna(subset=["value"])
+    groups = {key: group.to_numpy() for key, group in shares.groupby(["network", "layer"])["value"]}
+    samples = [groups.get((n, layer), np.array([])) for n in NETWORKS for layer in (UPPER, LOWER)]
+    found = where_enough(
+        bootstrap_interval,
+        *samples,
+        statistic=_difference_of_rises,
+        resampled="maps of either layer of each network",
+        seed=seed,
+    )
+    means = [sample.mean() for sample in samples] if found else []
+    return found and (found, (float(means[0] - means[1]), float(means[2] - means[3])))
 
 
-def correlation(
-    first: Float[np.ndarray, "channels h w"],
-    second: Float[np.ndarray, "channels h w"],
-    inside: Bool[np.ndarray, "h w"],
-) -> float:
-    """Pearson correlation over all colours of the pixels inside; NaN where either is constant there."""
-    return pearson(first[:, inside].ravel(), second[:, inside].ravel())
+def detector_rise(dissected: Mapping[str, Mapping[str, Dissection]]) -> Compared | None:
+    """Share of maps that detect some part, layer 5 minus layer 1: trained minus random weights.
+
+    Two of Newcombe's intervals are joined as Newcombe joins two of Wilson's: sound where no map of a layer
+    detects anything, of which a bootstrap would say that it is certain.
+
+    Args:
+        dissected: by network and layer; empty where the pictures have no masks.
+
+    Source: Zou & Donner 2008, Construction of confidence limits about effect measures.
+    """
+    if not dissected:
+        return None
+    said, rises = "maps of either layer of each network", []
+    for network in NETWORKS:
+        maps = [dissected[network][layer].detectors for layer in (TOP, BOTTOM)]
+        rises.append(proportion_difference(*((m.sum(), m.size) for m in maps), resampled=said))
+    a, b = rises
+    difference = a.estimate - b.estimate
+    below = hypot(a.estimate - a.low, b.high - b.estimate)
+    above = hypot(a.high - a.estimate, b.estimate - b.low)
+    interval = Interval(difference, difference - below, difference + above, min(a.n, b.n), said)
+    return interval, (a.estimate, b.estimate)
 
 
-def pearson(first: Float[np.ndarray, " m"], second: Float[np.ndarray, " m"]) -> float:
-    """Pearson correlation in double precision; NaN where either is constant or there is nothing."""
-    pair = (x.astype(np.float64)[None] for x in (first, second))
-    return float(row_correlations(*pair)[0]) if first.size else np.nan
+def detected_parts_rise(
+    dissected: Mapping[str, Mapping[str, Dissection]], *, seed: int = 0
+) -> Compared | None:
+    """Share of parts that some map detects, layer 5 minus layer 1: trained minus random weights, by part.
+
+    Args:
+        dissected: as for `detector_rise`.
+        seed: of the resampling, of parts.
+    """
+    if not dissected:
+        return None
+    arms = [
+        dissected[n][TOP].detected.astype(float) - dissected[n][BOTTOM].detected.astype(float)
+        for n in NETWORKS
+    ]
+    return _paired(*arms, resampled="parts", seed=seed)
 
 
-def row_correlations(
-    first: Float[np.ndarray, "n m"], second: Float[np.ndarray, "n m"]
-) -> Float[np.ndarray, " n"]:
-    """Pearson correlation of each row with its partner; NaN where either is constant."""
-    first, second = (x - x.mean(1, keepdims=True) for x in (first, second))
-    size = np.sqrt((first**2).sum(1) * (second**2).sum(1))
-    with np.errstate(invalid="ignore"):
-        return np.where(size > 0, (first * second).sum(1) / size, np.nan)
+def switches(lost: pd.DataFrame, *, seed: int = 0) -> Compared | None:
+    """Share of a projection's variance lost with random switches minus that lost by moving it, by picture.
+
+    Args:
+        lost: as `switches.lost_without_switches` gives it; pictures without a projection are left out.
+        seed: of the resampling, of pictures.
+    """
+    both = lost.dropna(subset=["random", "moved"])
+    return _paired(both["random"].to_numpy(), both["moved"].to_numpy(), resampled="pictures", seed=seed)
 
 
-def inside_picture(projections: Projections, picture: tuple[int, int]) -> Bool[np.ndarray, "n h w"]:
-    """Which pixels of each window lie in a picture of that height and width."""
-    along = []
-    for corners, n, size in zip(
-        (projections.tops, projections.lefts), projections.pixels.shape[-2:], picture, strict=True
-    ):
-        at = to_host(corners)[:, None] + np.arange(n)
-        along.append((at >= 0) & (at < size))
-    return along[0][:, :, None] & along[1][:, None, :]
+def _paired(measured: NDArray, control: NDArray, *, resampled: str, seed: int) -> Compared | None:
+    found = where_enough(paired_difference, measured, control, resampled=resampled, seed=seed)
+    return found and (found, (float(measured.mean()), float(control.mean())))
+
+
+def _difference_of_rises(
+    upper: NDArray, lower: NDArray, upper_control: NDArray, lower_control: NDArray, axis: int = -1
+) -> NDArray | np.floating:
+    means = (np.mean(sample, axis=axis) for sample in (upper, lower, upper_control, lower_control))
+    a, b, c, d = means
+    return (a - b) - (c - d)

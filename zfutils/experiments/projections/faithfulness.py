@@ -3,7 +3,7 @@
 Zeiler & Fergus 2013 read a projection as what a unit sees. Later work asked how much of it any unit would
 show: other units at the same place (Nie et al. 2018), other switches (Mahendran & Vedaldi 2016), initial
 weights in the upper layers (Adebayo et al. 2018; Sixt et al. 2020). The one idea: keep one thing, change the
-other, and correlate. The last, initial weights, has `randomisation` to itself.
+other, and correlate. Here it is the unit and the picture; `switches` and `randomisation` do the others.
 
 Units are chosen by the same rule everywhere: among the positions of a picture whose windows hold most of it,
 the one with the largest sum of activations, and its strongest maps there. Projections of zero are left out.
@@ -20,17 +20,12 @@ from torch import Tensor, nn
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.units import Units
-from zfutils.experiments.projections.comparisons import correlation, edge_correlation, inside_picture
+from zfutils.experiments.projections.correlations import correlation, edge_correlation, inside_picture
 from zfutils.nets.activations import activations
 from zfutils.nets.geometry import seen_by
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import Interval, paired_difference
-
-SWITCHES = ("recorded", "centred", "random")
-
-
-# ---- the picture or the unit
 
 
 def recovery(
@@ -84,107 +79,8 @@ def recovery(
         pairs = [(i, j) for i in live for j in live if i < j]
         among = [correlation(here[i], here[j], inside[i]) for i, j in pairs]
         same = [correlation(here[i], there[i], inside[i] & inside_there[i]) for i in live]
-        found.append((row, len(live), _mean(among), _mean(same), _mean(edges[live])))
+        found.append((row, len(live), mean(among), mean(same), mean(edges[live])))
     return pd.DataFrame(found, columns=["picture", "maps", "same_picture", "same_map", "edges"])
-
-
-def switch_structure(
-    model: nn.Module,
-    inputs: Inputs,
-    *,
-    layer: str = "relu5",
-    maps_a_picture: int = 4,
-    batch: int = 32,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """How much a projection follows the picture's edges, by the rule for switches.
-
-    The same units under every rule: those of `recovery`.
-
-    Args:
-        seed: of the random switches; the others are as in `recovery`, one picture and one map will do.
-
-    Returns:
-        One row per picture and rule: picture, switches (recorded, centred, random), edges (mean over the
-        picture's maps of the correlation of the projection's magnitude with the gradient magnitude of the
-        picture in the same window), maps (how many).
-
-    Raises:
-        ValueError: as `recovery`.
-    """
-    pictures, tables = inputs.tensor(), []
-    units = _units(Deconvnet(model), inputs, layer, maps_a_picture, batch)
-    for rule in SWITCHES:
-        projections = Deconvnet(model, switches=rule, seed=seed).project(pictures, layer, units, batch=batch)
-        correlations = edge_correlation(projections, pictures, units.images)
-        tables.append(_by_picture(inputs, units, edges=correlations).assign(switches=rule))
-    return pd.concat(tables, ignore_index=True)[["picture", "switches", "edges", "maps"]]
-
-
-# ---- shared switches
-
-
-def shared_switches(
-    model: nn.Module,
-    inputs: Inputs,
-    *,
-    layers: Sequence[str] = ("relu3", "relu5"),
-    maps_a_picture: int = 4,
-    batch: int = 32,
-) -> pd.DataFrame:
-    """What the rule for switches that two poolings share changes in projections, against adding up.
-
-    Args:
-        layers: convolutional ones; the other arguments are as in `recovery`.
-
-    Returns:
-        One row per layer, picture and rule: layer, picture, rule (last or largest), correlation (Pearson,
-        over pixels and colours of the window) and difference (norm of the difference over the norm of the
-        projection by adding up), means over the picture's maps; maps (how many).
-
-    Raises:
-        ValueError: as `recovery`.
-    """
-    pictures, tables = inputs.tensor(), []
-    for layer in layers:
-        units = _units(Deconvnet(model), inputs, layer, maps_a_picture, batch)
-        added = Deconvnet(model).project(pictures, layer, units, batch=batch)
-        inside, pixels = inside_picture(added, pictures.shape[-2:]), to_host(added.pixels)
-        for rule in ("last", "largest"):
-            other = Deconvnet(model, shared=rule).project(pictures, layer, units, batch=batch)
-            alike = [correlation(*three) for three in zip(pixels, to_host(other.pixels), inside, strict=True)]
-            apart, whole = (p.flatten(1).norm(dim=1) for p in (other.pixels - added.pixels, added.pixels))
-            values = {"correlation": np.array(alike), "difference": to_host(apart / whole)}
-            tables.append(_by_picture(inputs, units, **values).assign(layer=layer, rule=rule))
-    return pd.concat(tables, ignore_index=True)[
-        ["layer", "picture", "rule", "correlation", "difference", "maps"]
-    ]
-
-
-def switch_sharing(model: nn.Module, inputs: Inputs, *, batch: int = 8) -> pd.DataFrame:
-    """Share of positive pooled outputs whose maximum is another pooling's maximum too.
-
-    Returns:
-        One row per picture and pooling layer: picture, layer, share; NaN where no output is positive.
-    """
-    deconvnet, found = Deconvnet(model), []
-    for step in (s for s in deconvnet.steps if s.kind == "pool"):
-        for seen in inputs.batches(batch):
-            recording = deconvnet.forward(seen.images, step.name)
-            places = recording.switches[step.name].long()
-            kernel, stride = step.window[:2]
-            h, w = places.shape[2:]
-            y = torch.arange(h, device=places.device)[:, None] * stride + places // kernel
-            x = torch.arange(w, device=places.device) * stride + places % kernel
-            width = (w - 1) * stride + kernel
-            flat = (y * width + x).flatten(2)
-            counts = torch.zeros(*flat.shape[:2], ((h - 1) * stride + kernel) * width, device=flat.device)
-            counts.scatter_add_(2, flat, torch.ones_like(flat, dtype=counts.dtype))
-            shared = (counts.gather(2, flat) > 1).flatten(1)
-            positive = (recording.activations > 0).flatten(1)
-            share = to_host((shared & positive).sum(1) / positive.sum(1))
-            found.append(pd.DataFrame({"picture": to_host(seen.rows), "layer": step.name, "share": share}))
-    return pd.concat(found, ignore_index=True)
 
 
 # ---- intervals
@@ -194,14 +90,6 @@ def recovery_interval(table: pd.DataFrame, *, seed: int = 0) -> Interval:
     """Likeness within a picture minus likeness within a map, paired over pictures that have both."""
     both = table.dropna(subset=["same_picture", "same_map"])
     return paired_difference(both["same_picture"], both["same_map"], resampled="pictures", seed=seed)
-
-
-def switches_interval(
-    table: pd.DataFrame, first: str = "recorded", second: str = "random", *, seed: int = 0
-) -> Interval:
-    """Correlation with the picture's edges under one rule for switches minus another, paired by picture."""
-    wide = table.pivot(index="picture", columns="switches", values="edges")
-    return paired_by_picture(wide, first, second, seed)
 
 
 def paired_by_picture(wide: pd.DataFrame, first: str, second: str, seed: int) -> Interval:
@@ -261,7 +149,8 @@ def _same_maps_elsewhere(activations: Tensor, allowed: Tensor, units: Units, see
     return Units(*(torch.from_numpy(t) for t in (other, numbers, there // width, there % width)))
 
 
-def _units(deconvnet: Deconvnet, inputs: Inputs, layer: str, maps_a_picture: int, batch: int) -> Units:
+def units_of(deconvnet: Deconvnet, inputs: Inputs, layer: str, maps_a_picture: int, batch: int) -> Units:
+    """The strongest units of every picture, by the rule above; arguments as in `recovery`."""
     if maps_a_picture < 1:
         raise ValueError(f"a picture needs at least 1 map, not {maps_a_picture}")
     return strongest_units(*_maps(deconvnet, inputs, layer, batch), maps_a_picture)
@@ -277,12 +166,13 @@ def _maps(
     return torch.cat(found), most_inside(deconvnet, layer, picture, found[0].shape[-2:])
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean(values: Sequence[float]) -> float:
+    """Mean of those that are finite; NaN where none is."""
     finite = np.asarray(values, dtype=float)[np.isfinite(np.asarray(values, dtype=float))]
     return float(finite.mean()) if finite.size else np.nan
 
 
-def _by_picture(inputs: Inputs, units: Units, **values: Float[np.ndarray, " n"]) -> pd.DataFrame:
+def by_picture(inputs: Inputs, units: Units, **values: Float[np.ndarray, " n"]) -> pd.DataFrame:
     """Means over each picture's units, those that are NaN left out."""
     table = pd.DataFrame({"place": to_host(units.images), **values}).dropna()
     groups = table.groupby("place")

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.units import Units
-from zfutils.experiments.projections.comparisons import row_correlations
+from zfutils.experiments.projections.correlations import row_correlations
 from zfutils.experiments.projections.faithfulness import paired_by_picture
 from zfutils.nets.chains import chain, steps
 from zfutils.runtime.devices import to_host

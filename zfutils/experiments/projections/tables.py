@@ -1,10 +1,13 @@
-"""Tables of chapter 3: what was searched, the maps that hold on to a part, and the controls' means."""
+"""Tables of chapter 3: what was searched, maps that hold on to a part, controls, and the claims' arms."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
 from zfutils.deconv.top_projections import TopProjections
+from zfutils.experiments.projections.comparisons import Compared
+from zfutils.experiments.projections.dissection import Dissection
+from zfutils.stats.formatting import ranged, rounded
 
 KINDS = {  # columns of `faithfulness.recovery`, in words
     "same_picture": "two maps, one picture",
@@ -38,7 +41,7 @@ def parts_table(
     """The maps of each layer whose projections hold most of their energy on one part.
 
     Args:
-        energy: by network and layer, as `dissection.part_energy` gives them.
+        energy: by network and layer, as `part_energy.energies` gives them.
         network: whose maps.
         n: so many of each layer, those of the highest score first.
     """
@@ -56,6 +59,23 @@ def parts_table(
     )
 
 
+def detectors_table(dissected: Mapping[str, Mapping[str, Dissection]]) -> pd.DataFrame:
+    """Maps that detect a part, and parts that some map detects, one row per layer.
+
+    Args:
+        dissected: by network and layer, the same layers and parts in each.
+    """
+    rows = []
+    for layer, one in next(iter(dissected.values())).items():
+        row = {"layer": layer[-1], "maps": len(one.iou)}
+        own = {network: by_layer[layer] for network, by_layer in dissected.items()}
+        row |= {f"detectors, {network}": int(found.detectors.sum()) for network, found in own.items()}
+        row["by chance"] = rounded(one.by_chance * len(one.iou))
+        row |= {f"parts detected, {network}": int(found.detected.sum()) for network, found in own.items()}
+        rows.append(row | {"of parts": len(one.parts)})
+    return pd.DataFrame(rows)
+
+
 def recovery_table(recovered: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Mean correlations of projections, one row per network.
 
@@ -70,11 +90,47 @@ def recovery_table(recovered: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     )
 
 
+def lost_table(lost: pd.DataFrame) -> pd.DataFrame:
+    """Share of a projection's variance that is lost, means over pictures, one row per change.
+
+    Args:
+        lost: as `switches.lost_without_switches` gives it.
+    """
+    changes = {
+        "random switches": "random",
+        "switches centred in their windows": "centred",
+        f"moved as a whole, by {rounded(lost['shift'].mean())} px on average": "moved",
+    }
+    return pd.DataFrame(
+        {"change": words, "variance lost": f"{lost[column].mean():.0%}", "pictures": lost[column].count()}
+        for words, column in changes.items()
+    )
+
+
+def two_arms(compared: Mapping[str, Compared | None]) -> pd.DataFrame:
+    """What was measured, its control, and their difference, one row per comparison.
+
+    Args:
+        compared: as `comparisons` gives them, by what they are called.
+    """
+    rows = []
+    for name, found in compared.items():
+        interval, (measured, control) = found or (None, (None, None))
+        row = {
+            "comparison": name,
+            "trained": rounded(measured, digits=2),
+            "control": rounded(control, digits=2),
+        }
+        ends = interval and (interval.estimate, interval.low, interval.high)
+        rows.append(row | {"difference": ranged(*ends, digits=2) if ends else "not measured"})
+    return pd.DataFrame(rows)
+
+
 def rules_table(rules: pd.DataFrame) -> pd.DataFrame:
     """What the rules for a shared switch change, means over pictures, one row per layer and rule.
 
     Args:
-        rules: as `faithfulness.shared_switches` gives it.
+        rules: as `switches.shared_switches` gives it.
     """
     means = rules.groupby(["layer", "rule"])[["correlation", "difference"]].mean().reset_index()
     return pd.DataFrame(

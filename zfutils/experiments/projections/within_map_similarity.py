@@ -17,7 +17,6 @@ from zfutils.deconv.top_activations import TopActivations
 from zfutils.deconv.top_projections import TopProjections
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
-from zfutils.stats.intervals import Interval, unpaired_difference
 
 PARTNERS = 9  # other maps that each map is compared with
 CONSTANT = 1e-5  # of the mean square: a smaller variance is single precision's rounding, not structure
@@ -67,18 +66,6 @@ def within_and_across(
     return pd.DataFrame(found, columns=["map", "within", "across", "within_pairs", "across_pairs"])
 
 
-def likeness_difference(trained: pd.DataFrame, random: pd.DataFrame, *, seed: int = 0) -> Interval:
-    """Likeness within minus across maps of a trained network, minus that of a random one.
-
-    Maps of each network are resampled; those without pairs are left out.
-
-    Args:
-        trained, random: as `within_and_across` gives it; at least eight maps with pairs each.
-    """
-    differences = [(table["within"] - table["across"]).dropna() for table in (trained, random)]
-    return unpaired_difference(*differences, resampled="maps of each network", seed=seed)
-
-
 def commonest_class_share(
     found: TopActivations, labels: Int64[Tensor, " n"] | Int64[np.ndarray, " n"]
 ) -> Float[np.ndarray, " maps"]:
@@ -125,19 +112,6 @@ def chance_share(
     _, pictures = np.unique(labels, return_counts=True)
     drawn = np.random.default_rng(seed).multivariate_hypergeometric(pictures, k, size=draws)
     return float(drawn.max(1).mean() / k)
-
-
-def class_share_difference(
-    upper: Float[np.ndarray, " maps"], lower: Float[np.ndarray, " others"], *, seed: int = 0
-) -> Interval:
-    """Share of the commonest class: mean over the maps of an upper layer minus that over a lower layer's.
-
-    Args:
-        upper, lower: as `commonest_class_share` gives it, layers 5 and 2 in the claim; NaN is left out, and
-            eight maps at least must remain.
-    """
-    shares = [np.asarray(layer)[np.isfinite(layer)] for layer in (upper, lower)]
-    return unpaired_difference(*shares, resampled="maps of either layer", seed=seed)
 
 
 class _Windows:

@@ -107,7 +107,7 @@ def parts_by_layer(shares: pd.DataFrame, energy: pd.DataFrame) -> Figure:
 
     Args:
         shares: columns network, layer, estimate, low, high, as `dissection.detector_shares` gives them.
-        energy: the same columns, as `dissection.energy_scores` gives them (powers of two).
+        energy: the same columns, as `part_energy.energy_scores` gives them (powers of two).
 
     Raises:
         ValueError: a column is missing, or there are more than six networks.

@@ -1,0 +1,79 @@
+"""Correlations of projections with each other and with the edges of their pictures (chapter 3).
+
+Pearson's, over the part of a projection's window that lies in the picture; what is constant there has none.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from zfutils.deconv.deconvnet import Projections
+from zfutils.runtime.devices import to_host
+
+
+def edge_correlation(
+    projections: Projections, pictures: Float[Tensor, "p channels h w"], images: Int64[Tensor, " n"]
+) -> Float[np.ndarray, " n"]:
+    """Pearson correlation of projections' magnitudes with the gradient magnitude of their pictures.
+
+    Over the window where it lies in the picture; NaN where either is constant.
+
+    Args:
+        projections: on their windows.
+        pictures: what was projected from.
+        images: the picture of each projection.
+    """
+    gradients, magnitudes = to_host(gradient_magnitude(pictures)), to_host(projections.pixels.norm(dim=1))
+    inside = inside_picture(projections, pictures.shape[-2:])
+    height, width = magnitudes.shape[1:]
+    corners = (to_host(t) for t in (images, projections.tops, projections.lefts))
+    found = []
+    for image, top, left, magnitude, seen in zip(*corners, magnitudes, inside, strict=True):
+        there = gradients[image, max(top, 0) : top + height, max(left, 0) : left + width]
+        found.append(pearson(magnitude[seen], there.ravel()))
+    return np.array(found)
+
+
+def gradient_magnitude(pictures: Float[Tensor, "n channels h w"]) -> Float[Tensor, "n h w"]:
+    """Length of the brightness gradient at every pixel: Sobel's differences of the mean over colours."""
+    grey = nn.functional.pad(pictures.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    smooth, step = grey.new_tensor([1.0, 2.0, 1.0]) / 4, grey.new_tensor([-1.0, 0.0, 1.0]) / 2
+    kernels = torch.stack([torch.outer(smooth, step), torch.outer(step, smooth)])[:, None]
+    return nn.functional.conv2d(grey, kernels).norm(dim=1)
+
+
+def correlation(
+    first: Float[np.ndarray, "channels h w"],
+    second: Float[np.ndarray, "channels h w"],
+    inside: Bool[np.ndarray, "h w"],
+) -> float:
+    """Pearson correlation over all colours of the pixels inside; NaN where either is constant there."""
+    return pearson(first[:, inside].ravel(), second[:, inside].ravel())
+
+
+def pearson(first: Float[np.ndarray, " m"], second: Float[np.ndarray, " m"]) -> float:
+    """Pearson correlation in double precision; NaN where either is constant or there is nothing."""
+    pair = (x.astype(np.float64)[None] for x in (first, second))
+    return float(row_correlations(*pair)[0]) if first.size else np.nan
+
+
+def row_correlations(
+    first: Float[np.ndarray, "n m"], second: Float[np.ndarray, "n m"]
+) -> Float[np.ndarray, " n"]:
+    """Pearson correlation of each row with its partner; NaN where either is constant."""
+    first, second = (x - x.mean(1, keepdims=True) for x in (first, second))
+    size = np.sqrt((first**2).sum(1) * (second**2).sum(1))
+    with np.errstate(invalid="ignore"):
+        return np.where(size > 0, (first * second).sum(1) / size, np.nan)
+
+
+def inside_picture(projections: Projections, picture: tuple[int, int]) -> Bool[np.ndarray, "n h w"]:
+    """Which pixels of each window lie in a picture of that height and width."""
+    along = []
+    for corners, n, size in zip(
+        (projections.tops, projections.lefts), projections.pixels.shape[-2:], picture, strict=True
+    ):
+        at = to_host(corners)[:, None] + np.arange(n)
+        along.append((at >= 0) & (at < size))
+    return along[0][:, :, None] & along[1][:, None, :]
