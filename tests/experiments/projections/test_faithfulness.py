@@ -16,7 +16,7 @@ from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.units import Projections
-from zfutils.experiments.projections import comparisons, faithfulness, randomisation
+from zfutils.experiments.projections import correlations, faithfulness, randomisation
 
 PLAIN = replace(  # without contrast norm, which a gradient would not pass straight through
     small.SPEC, convolutions=tuple(replace(c, norm=False) for c in small.SPEC.convolutions)
@@ -56,36 +56,36 @@ def inputs(images):
     return Inputs.of(images, **HOW)
 
 
-# ---- comparisons
+# ---- correlations
 
 
 def test_correlation_is_over_colours_and_pixels_inside_and_undefined_where_constant():
     first = np.array([[[1.0, 2, 3], [4, 50, 6]]])
     second = np.array([[[2.0, 4, 6], [8, -9, 12]]])
     inside = np.array([[True, True, True], [True, False, True]])
-    assert comparisons.correlation(first, second, inside) == pytest.approx(1)
-    assert comparisons.correlation(first, -second, inside) == pytest.approx(-1)
-    assert np.isnan(comparisons.correlation(first, np.ones_like(first), inside))
-    assert np.isnan(comparisons.correlation(first, second, np.zeros_like(inside)))
+    assert correlations.correlation(first, second, inside) == pytest.approx(1)
+    assert correlations.correlation(first, -second, inside) == pytest.approx(-1)
+    assert np.isnan(correlations.correlation(first, np.ones_like(first), inside))
+    assert np.isnan(correlations.correlation(first, second, np.zeros_like(inside)))
 
 
 def test_the_gradient_of_a_ramp_is_its_slope_and_a_constant_has_none():
     ramp = (3.0 * torch.arange(6) + torch.zeros(5, 1)).expand(1, 3, -1, -1)
-    gradient = comparisons.gradient_magnitude(ramp)
+    gradient = correlations.gradient_magnitude(ramp)
     assert gradient[0, :, 1:-1] == pytest.approx(3)
-    assert comparisons.gradient_magnitude(ramp.transpose(2, 3))[0, 1:-1] == pytest.approx(3)
-    assert comparisons.gradient_magnitude(torch.ones(1, 3, 4, 4)) == pytest.approx(0)
+    assert correlations.gradient_magnitude(ramp.transpose(2, 3))[0, 1:-1] == pytest.approx(3)
+    assert correlations.gradient_magnitude(torch.ones(1, 3, 4, 4)) == pytest.approx(0)
 
 
 def test_a_projection_of_the_pictures_edges_correlates_fully_also_at_the_border():
     pictures = torch.randn(2, 3, 10, 12, generator=torch.Generator().manual_seed(0))
-    edges = nn.functional.pad(comparisons.gradient_magnitude(pictures), (4, 4, 4, 4))
+    edges = nn.functional.pad(correlations.gradient_magnitude(pictures), (4, 4, 4, 4))
     corners = [(-2, 3), (5, -4), (2, 2)]
     windows = [edges[i, t + 4 : t + 10, x + 4 : x + 10] for i, (t, x) in zip([0, 1, 1], corners, strict=True)]
     pixels = torch.stack(windows)[:, None].expand(-1, 3, -1, -1) * torch.tensor([1.0, -2, 5])[:, None, None]
     tops, lefts = torch.tensor(corners).T
     projections = Projections(pixels, tops, lefts, torch.ones(3))
-    found = comparisons.edge_correlation(projections, pictures, torch.tensor([0, 1, 1]))
+    found = correlations.edge_correlation(projections, pictures, torch.tensor([0, 1, 1]))
     assert found == pytest.approx(1)
 
 
@@ -159,39 +159,6 @@ def test_recovery_repeats_and_does_not_depend_on_the_batch(inputs):
     pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
     pd.testing.assert_frame_equal(tables[0], tables[2], atol=1e-4)
     assert tables[0][["same_picture", "same_map", "edges"]].abs().max(axis=None) <= 1
-
-
-# ---- switches
-
-
-def test_without_pooling_the_rules_for_switches_are_one(inputs):
-    table = faithfulness.switch_structure(only(nn.Conv2d(3, 6, 5)), inputs[:6], layer="relu1")
-    wide = table.pivot(index="picture", columns="switches", values="edges")
-    assert list(wide.columns) == ["centred", "random", "recorded"]
-    np.testing.assert_array_equal(wide["recorded"], wide["random"])
-    np.testing.assert_array_equal(wide["recorded"], wide["centred"])
-
-
-def test_recorded_switches_put_the_signal_where_the_picture_has_its_edges():
-    pixels = torch.full((16, 24, 24, 3), 100, dtype=torch.uint8)
-    draw = np.random.default_rng(0)
-    for picture in pixels.numpy():
-        y, x = draw.integers(5, 18, 2)
-        picture[y : y + 2, x : x + 2] = 250
-        picture[y + 1, x - 1] = 180
-    mean, labels = torch.full((24, 24, 3), 100.0), torch.zeros(16, dtype=torch.int64)
-    dots = Pixels(pixels, labels, mean, ("a",), tuple(map(str, range(16))), {})
-    lines = filters([[-1.0, 1, 0], [-1, 1, 0], [0, 0, 0]], [[0.0, 0, 0], [-1, -1, 0], [1, 1, 0]])
-    lines.bias.data.zero_()
-    model = only(lines, nn.MaxPool2d(6, 3))
-    table = faithfulness.switch_structure(model, Inputs.of(dots), layer="relu2", maps_a_picture=1)
-    against_random = faithfulness.switches_interval(table)
-    assert against_random.low > 0.1
-    assert against_random.n == 16
-    against_centred = faithfulness.switches_interval(table, "recorded", "centred")
-    assert against_centred.low > 0
-    with pytest.raises(ValueError, match="there is no reversed; there are centred, random, recorded"):
-        faithfulness.switches_interval(table, "reversed")
 
 
 # ---- randomised weights
@@ -298,46 +265,6 @@ def test_the_claims_interval_is_paired_and_the_curves_have_one_for_every_step():
     assert first["estimate"].to_numpy() == pytest.approx(0.945)
     with pytest.raises(ValueError, match="lowest is one of fc8, fc7, fc6, not 'conv9'"):
         randomisation.randomisation_interval(table, lowest="conv9")
-
-
-# ---- shared switches
-
-
-def test_poolings_that_do_not_overlap_share_nothing(inputs):
-    apart = only(nn.Conv2d(3, 6, 5), nn.MaxPool2d(2, 2))
-    table = faithfulness.shared_switches(apart, inputs[:4], layers=["relu2"])
-    assert table["rule"].unique().tolist() == ["last", "largest"]
-    assert table["correlation"].to_numpy() == pytest.approx(1)
-    assert table["difference"].to_numpy() == pytest.approx(0)
-    sharing = faithfulness.switch_sharing(apart, inputs[:4])
-    assert sharing["share"].tolist() == [0] * 4
-
-
-def test_a_maximum_that_two_poolings_see_is_shared_by_both():
-    pixels = torch.zeros(1, 5, 7, 3, dtype=torch.uint8).expand(-1, -1, -1, -1).clone()[:, :, :5]
-    pixels[0, 2, 2], pixels[0, 0, 4] = 200, 250  # the middle is seen by all four poolings of 3 px, stride 2
-    one = Pixels(pixels, torch.zeros(1, dtype=torch.int64), torch.zeros(5, 5, 3), ("a",), ("p",), {})
-    conv = filters([[1.0]])
-    conv.bias.data.zero_()
-    sharing = faithfulness.switch_sharing(only(conv, nn.MaxPool2d(3, 2)), Inputs.of(one))
-    assert sharing["share"].tolist() == [0.75]  # the upper right pooling has the corner's pixel alone
-
-
-def test_where_a_switch_is_shared_the_last_signal_replaces_the_sum():
-    pixels = torch.zeros(1, 5, 5, 3, dtype=torch.uint8)
-    pixels[0, 2, 2] = 200  # all four poolings take it
-    pixels[0, 0, 0] = 100
-    one = Pixels(pixels, torch.zeros(1, dtype=torch.int64), torch.zeros(5, 5, 3), ("a",), ("p",), {})
-    identity = filters([[1.0]])
-    identity.bias.data.zero_()
-    model = only(identity, nn.MaxPool2d(3, 2))
-    model.conv2 = nn.Conv2d(1, 1, 2, bias=False)
-    model.conv2.weight.data = torch.tensor([[[[1.0, 2], [3, 4]]]])
-    table = faithfulness.shared_switches(model, Inputs.of(one), layers=["relu2"], maps_a_picture=1)
-    table = table.set_index("rule")
-    # one pixel holds everything: 1 + 2 + 3 + 4 by adding up, 4 by the last and by the largest
-    assert table["difference"].tolist() == pytest.approx([0.6, 0.6])
-    assert table["correlation"].tolist() == pytest.approx([1, 1])
 
 
 # ---- refusals

@@ -6,6 +6,8 @@ import pytest
 from small import top_projections
 
 from zfutils.experiments.projections import tables
+from zfutils.experiments.projections.dissection import Dissection
+from zfutils.stats.intervals import Interval
 
 
 def test_what_was_searched_says_how_many_windows_the_border_cuts_and_which_maps_never_answer():
@@ -33,6 +35,45 @@ def test_the_maps_with_most_energy_on_a_part_come_first_and_maps_without_a_score
     assert found["energy over area"].tolist() == ["8.0×", "4.0×"]
     assert found[["layer", "part", "pictures scored"]].to_numpy().tolist() == [["4", "eye", 4]] * 2
     assert tables.parts_table({}).empty
+
+
+def test_detectors_and_the_parts_they_detect_are_counted_by_layer_and_network():
+    chance = np.full((2, 3, 2), 0.1)
+    chance[0, 1, 0] = 0.4  # the highest of six: one of six maps of the two shuffles exceeds the threshold
+    trained = Dissection(("eye", "wheel"), np.array([[0.9, 0], [0.8, 0], [0, 0.1]]), chance)
+    random = Dissection(("eye", "wheel"), np.array([[0.9, 0.2], [0, 0], [0, 0]]), chance)
+    table = tables.detectors_table({"trained": {"relu5": trained}, "random": {"relu5": random}})
+    assert table.to_dict("records") == [
+        {
+            "layer": "5",
+            "maps": 3,
+            "detectors, trained": 2,
+            "detectors, random": 1,
+            "by chance": "0.5",
+            "parts detected, trained": 1,
+            "parts detected, random": 2,
+            "of parts": 2,
+        }
+    ]
+
+
+def test_losses_are_means_over_the_pictures_that_have_them():
+    lost = pd.DataFrame(
+        {"random": [0.5, 0.7], "centred": [0.4, np.nan], "moved": [0, 0.5], "shift": [3, 4.5]}
+    )
+    table = tables.lost_table(lost)
+    assert table["variance lost"].tolist() == ["60%", "40%", "25%"]
+    assert table["pictures"].tolist() == [2, 1, 2]
+    assert "3.8 px" in table["change"][2]
+
+
+def test_a_comparison_shows_both_arms_and_the_interval_of_their_difference():
+    found = Interval(0.25, 0.125, 0.5, 9, "maps"), (0.75, 0.5)
+    table = tables.two_arms({"layer 5": found, "layer 4": None})
+    assert table.to_numpy().tolist() == [
+        ["layer 5", "0.75", "0.50", "0.25 [0.12, 0.50]"],
+        ["layer 4", "–", "–", "not measured"],
+    ]
 
 
 def test_recovery_is_the_mean_over_the_pictures_that_have_it():

@@ -118,7 +118,7 @@ def two_arms(compared: Mapping[str, Compared | None]) -> pd.DataFrame:
         interval, (measured, control) = found or (None, (None, None))
         row = {
             "comparison": name,
-            "trained": rounded(measured, digits=2),
+            "measured": rounded(measured, digits=2),
             "control": rounded(control, digits=2),
         }
         ends = interval and (interval.estimate, interval.low, interval.high)

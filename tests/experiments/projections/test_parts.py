@@ -17,7 +17,7 @@ from zfutils.data.pixels import Pixels
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import TopActivations
 from zfutils.deconv.top_projections import TopProjections, top_projections
-from zfutils.experiments.projections import dissection
+from zfutils.experiments.projections import dissection, part_energy
 from zfutils.nets.geometry import Window
 
 SIDE = 16
@@ -117,7 +117,7 @@ def test_rows_without_masks_and_masks_that_do_not_fit_are_refused():
 
 def values(projection, numbers, inside=None):
     inside = np.ones(np.shape(numbers), dtype=bool) if inside is None else inside
-    return dissection.energy_on_parts(projection, numbers, inside, 2)
+    return part_energy.energy_on_parts(projection, numbers, inside, 2)
 
 
 def test_all_energy_on_a_part_of_a_quarter_of_the_window_is_two_and_even_energy_is_zero():
@@ -148,20 +148,20 @@ def test_a_projection_that_leaves_a_part_out_counts_as_the_floor_and_a_sliver_do
 
 def test_a_window_that_reaches_beyond_the_picture_is_filled_with_no_part():
     picture = np.arange(1, 10, dtype=np.uint8).reshape(3, 3)
-    assert dissection.windowed(picture, -1, 1, 3).tolist() == [[0, 0, 0], [2, 3, 0], [5, 6, 0]]
+    assert part_energy.windowed(picture, -1, 1, 3).tolist() == [[0, 0, 0], [2, 3, 0], [5, 6, 0]]
 
 
 def test_the_score_comes_from_the_pictures_that_the_part_was_not_chosen_on():
     maps, on = squares(9), np.array([1, 0, 1, 1, 0, 0, 1, 0, 1])  # five match, four are spread evenly
     patterns = [colours(m if yes else np.ones_like(m)) for m, yes in zip(maps, on, strict=True)]
     nine = nine_of([patterns], [np.arange(9)])
-    tables = pd.concat([dissection.part_energy(nine, masks_of(maps), seed=seed) for seed in range(300)])
+    tables = pd.concat([part_energy.part_energy(nine, masks_of(maps), seed=seed) for seed in range(300)])
     assert (tables["n_scored"] == 4).all()
     # log2(16) = 4 on each of five pictures, 0 on four: whatever the split, all nine add up
     assert (5 * tables["choice_score"] + 4 * tables["score"]).to_numpy() == pytest.approx(20)
     assert tables["score"].min() == pytest.approx(0)  # matched on the very five it was chosen on
     assert tables["choice_score"].max() == pytest.approx(4)
-    again = dissection.part_energy(nine, masks_of(maps), seed=0)
+    again = part_energy.part_energy(nine, masks_of(maps), seed=0)
     pd.testing.assert_frame_equal(again, tables[:1])
 
 
@@ -170,7 +170,7 @@ def test_a_part_must_show_on_three_of_five_and_is_scored_where_it_shows():
     maps[3:] = 0  # shows on three of nine
     patterns = [colours(m if m.any() else np.ones_like(m)) for m in maps]
     nine = nine_of([patterns], [np.arange(9)])
-    tables = pd.concat([dissection.part_energy(nine, masks_of(maps), seed=seed) for seed in range(200)])
+    tables = pd.concat([part_energy.part_energy(nine, masks_of(maps), seed=seed) for seed in range(200)])
     without = tables[tables["part"].isna()]
     assert len(without) > 100  # all three among the five: 10 of 84 splits
     assert (without["n_scored"] == 0).all()
@@ -187,7 +187,7 @@ def test_windows_are_laid_over_the_masks_at_their_corners():
     pattern[:4, 4:] = 1  # the part is the window's upper right quarter everywhere
     inside = np.stack([np.broadcast_to(np.arange(8) + left >= 0, (8, 8)) for left in lefts])
     nine = nine_of([[colours(pattern)] * 9], [np.arange(9)], inside=inside[None], tops=tops, lefts=lefts)
-    table = dissection.part_energy(nine, masks_of(maps))
+    table = part_energy.part_energy(nine, masks_of(maps))
     at_the_border = (lefts < 0).sum()  # there the part is half of what lies inside, and its value 1
     total = 5 * table["choice_score"] + 4 * table["score"]
     assert total[0] == pytest.approx(2 * (9 - at_the_border) + at_the_border)
@@ -198,8 +198,8 @@ def test_the_masks_of_another_picture_have_the_part_elsewhere():
     rows = [np.arange(9), np.arange(7, 16)]
     nine = nine_of([[colours(maps[i]) for i in row] for row in rows], rows)
     masks = masks_of(maps)
-    assert dissection.part_energy(nine, masks)["score"].to_numpy() == pytest.approx(4)
-    control = dissection.part_energy(nine, masks.of_other_pictures(seed=3, same_label=True))
+    assert part_energy.part_energy(nine, masks)["score"].to_numpy() == pytest.approx(4)
+    control = part_energy.part_energy(nine, masks.of_other_pictures(seed=3, same_label=True))
     assert control["score"].to_numpy() == pytest.approx(-6)
 
 
@@ -208,7 +208,7 @@ def test_every_network_and_layer_is_scored_and_the_first_also_on_the_masks_of_ot
     on_parts = nine_of([[colours(maps[i]) for i in row] for row in rows], rows)
     even = nine_of(np.ones((2, 9, SIDE, SIDE, 3)), rows)
     tops = {"trained": {"relu1": even, "relu2": on_parts}, "random": {"relu1": even}}
-    found = dissection.energies(tops, masks_of(maps), control="others", seed=3)
+    found = part_energy.energies(tops, masks_of(maps), control="others", seed=3)
     means = {key: table["score"].mean() for key, table in found.items()}
     assert means == pytest.approx({
         ("trained", "relu1"): 0, ("trained", "relu2"): 4, ("random", "relu1"): 0,
@@ -218,17 +218,17 @@ def test_every_network_and_layer_is_scored_and_the_first_also_on_the_masks_of_ot
 
 def test_a_dead_map_has_no_score_and_fewer_than_six_pictures_are_refused():
     maps = squares(9)
-    table = dissection.part_energy(nine_of(np.zeros((1, 9, SIDE, SIDE, 3)), [np.arange(9)]), masks_of(maps))
+    table = part_energy.part_energy(nine_of(np.zeros((1, 9, SIDE, SIDE, 3)), [np.arange(9)]), masks_of(maps))
     assert table[["part", "score"]].isna().all(axis=None)
     with pytest.raises(ValueError, match="chosen on 5 pictures and scored on others; there are 5"):
-        dissection.part_energy(nine_of(np.zeros((1, 5, SIDE, SIDE, 3)), [np.arange(5)]), masks_of(maps))
+        part_energy.part_energy(nine_of(np.zeros((1, 5, SIDE, SIDE, 3)), [np.arange(5)]), masks_of(maps))
 
 
 def test_the_nine_of_a_real_search_are_measured_at_the_crops_that_were_searched():
     inputs = Inputs.of(small.pictures(24), side=32, scale=1 / 64)
     nine = top_projections(small.SPEC.build(), inputs, layers=["relu2"])["relu2"]
     everywhere = masks_of(np.ones((24, 40, 40), dtype=np.uint8), parts=("all",)).cropped(32)
-    table = dissection.part_energy(nine, everywhere)
+    table = part_energy.part_energy(nine, everywhere)
     alive = (nine.strongest.values > 0).all(1).numpy()
     assert alive.any()
     assert table["score"][alive].to_numpy() == pytest.approx(0)  # all of the energy on all of the area
@@ -237,13 +237,17 @@ def test_the_nine_of_a_real_search_are_measured_at_the_crops_that_were_searched(
 def test_the_interval_is_over_the_maps_that_have_a_score():
     trained = pd.DataFrame({"score": [1.5] * 10 + [np.nan]})
     random = pd.DataFrame({"score": [0.5] * 9})
-    interval = dissection.energy_interval(trained, random)
-    assert (interval.low, interval.estimate, interval.high, interval.n) == (1, 1, 1, 9)
-    table = dissection.energy_scores({("trained", "relu5"): trained, ("random", "relu5"): random[:3]})
+    tables = {("trained", "relu5"): trained, ("random", "relu5"): random[:3]}
+    table = part_energy.energy_scores(tables)
     assert table["estimate"].tolist() == [1.5, 0.5]
     assert table["n"].tolist() == [10, 3]
     assert table["maps"].tolist() == [11, 3]
     assert table["low"].isna().tolist() == [False, True]
+    tables |= {("trained", "relu4"): trained + 1, ("random", "relu4"): random}
+    interval = part_energy.energy_interval(tables, ["relu4", "relu5"])
+    assert (interval.estimate, interval.n) == (2.0 - 0.5, 12)
+    assert part_energy.energy_interval(tables, ["relu5"]) is None  # three maps of the random network
+    assert part_energy.energy_interval({}, ["relu5"]) is None
 
 
 # ---- Network Dissection
@@ -273,27 +277,46 @@ def picking(*filters, kernel=1, stride=1, padding=0):
     return nn.Sequential(OrderedDict(conv1=conv, relu1=nn.ReLU()))
 
 
-def dissected(model, images, masks, *, side=None, **options):
-    inputs = Inputs.of(images, side=side, scale=0.01)
-    return dissection.network_dissection(model, inputs, masks, **{"layers": ["relu1"], "every": 1} | options)
+def dissected(model, images, masks, *, side=None, layer="relu1", **options):
+    inputs, options = Inputs.of(images, side=side, scale=0.01), {"every": 1, "shuffles": 3} | options
+    return dissection.network_dissection(model, inputs, masks, layers=[layer], **options)[layer]
 
 
 def test_a_map_that_is_a_parts_mask_has_iou_one_and_one_that_covers_twice_its_area_one_half():
     images, masks = painted()
-    table = dissected(picking([1.0, 0, 0], [0, 0, 1.0], [-1.0, 0, -1.0]), images, masks)
-    assert table["iou"].tolist() == [1, 0.5, 0]
-    assert table["part"][:2].tolist() == ["eye", "wheel"]
-    assert table["detector"].tolist() == [True, True, False]
-    assert table.loc[0, "chance_iou"] < 0.5
-    assert table.loc[2, "chance_iou"] == 0
-    assert list(table.columns[:5]) == ["layer", "map", "part", "iou", "detector"]
+    found = dissected(picking([1.0, 0, 0], [0, 0, 1.0], [-1.0, 0, -1.0]), images, masks)
+    assert found.parts == ("eye", "wheel")
+    assert found.iou.tolist() == [[1, 0], [0, 0.5], [0, 0]]
+    assert found.chance.shape == (3, 3, 2)
 
 
-def test_the_threshold_is_strict():
+def test_the_overlap_by_chance_is_that_with_another_pictures_masks_in_every_shuffle():
     images, masks = painted()
-    blue = picking([0, 0, 1.0])
-    assert not dissected(blue, images, masks, threshold=0.5)["detector"][0]
-    assert dissected(blue, images, masks, threshold=0.499)["detector"][0]
+    found = dissected(picking([1.0, 0, 0], [0, 0, 1.0]), images, masks, shuffles=4, seed=7)
+    red, blue = (images.pixels[..., colour].numpy() > 128 for colour in (0, 2))
+    for shuffle, chance in enumerate(found.chance):
+        others = masks.of_other_pictures(seed=dissection.mixed(7, shuffle))
+        truth = masks.maps[others.at(masks.rows)]
+        for number, active in enumerate((red, blue)):
+            overlap = [(active & (truth == p)).sum() / (active | (truth == p)).sum() for p in (1, 2)]
+            assert chance[number] == pytest.approx(overlap)
+    assert (found.chance[0] != found.chance[1]).any()
+
+
+def test_each_part_has_the_percentile_of_its_own_chance_as_threshold_and_it_must_be_exceeded():
+    chance = np.zeros((50, 20, 2))  # 1,000 overlaps a part
+    chance[:, :, 0] = np.arange(1000).reshape(50, 20) / 1000
+    chance[0, 0, 1] = 0.5  # one of a thousand: its 99.9th percentile lies at place 998.001 of 0…999
+    iou = np.zeros((20, 2))
+    iou[3], iou[4, 0] = (0.9981, 0.0006), 0.998
+    found = dissection.Dissection(("eye", "wheel"), iou, chance)
+    assert found.thresholds == pytest.approx([0.998001, 0.0005])
+    assert np.argwhere(found.detections).tolist() == [[3, 0], [3, 1]]
+    assert np.flatnonzero(found.detectors).tolist() == [3]
+    assert found.detected.tolist() == [True, True]
+    assert found.by_chance == pytest.approx(2 / 1000)  # the highest of each part, in two maps
+    iou[:] = found.thresholds
+    assert not dissection.Dissection(("eye", "wheel"), iou, chance).detections.any()
 
 
 def test_where_parts_never_lie_at_another_pictures_place_chance_detects_nothing():
@@ -301,9 +324,11 @@ def test_where_parts_never_lie_at_another_pictures_place_chance_detects_nothing(
     pixels = torch.from_numpy(128 + 100 * maps)[..., None].expand(-1, -1, -1, 3).contiguous()
     labels = torch.zeros(16, dtype=torch.int64)
     images = Pixels(pixels, labels, torch.full((SIDE, SIDE, 3), 128.0), ("a",), ("p",) * 16, {})
-    table = dissected(picking([1.0, 0, 0]), images, masks_of(maps))
-    assert (table["iou"][0], table["chance_iou"][0]) == (1, 0)
-    assert (table["detector"][0], table["chance_detector"][0]) == (True, False)
+    found = dissected(picking([1.0, 0, 0]), images, masks_of(maps))
+    assert found.parts == ("eye",)  # no picture shows a wheel
+    assert found.iou.tolist() == [[1]]
+    assert (found.chance == 0).all()
+    assert (found.detectors.tolist(), found.by_chance) == ([True], 0)
 
 
 def between(values, centres, at, *, axis):
@@ -319,13 +344,11 @@ def test_iou_agrees_with_an_oracle_that_interpolates_point_by_point(every):
     draw = np.random.default_rng(0)
     maps = np.kron(draw.integers(0, 4, (7, 5, 5)), np.ones((8, 8))).astype(np.uint8)
     masks = masks_of(maps, parts=("eye", "wheel", "door"))
-    table = dissected(
-        model, images, masks, layers=["relu1", "relu2"], side=32, quantile=0.05, every=every, batch=3
-    )
     shown = Inputs.of(images, side=32, scale=0.01).tensor()
     truth = masks.cropped(32).maps[:, every // 2 :: every, every // 2 :: every]
     at = np.arange(every // 2, 32, every)
     for layer in ("relu1", "relu2"):
+        found = dissected(model, images, masks, layer=layer, side=32, quantile=0.05, every=every, batch=3)
         activations = Deconvnet(model).forward(shown, layer).activations.numpy()
         field, n = Deconvnet(model).window(layer), activations.shape[-1]
         centres = np.arange(n) * field.stride - field.padding + (field.kernel - 1) / 2
@@ -335,8 +358,8 @@ def test_iou_agrees_with_an_oracle_that_interpolates_point_by_point(every):
             whole = between(between(values, centres, at, axis=2), centres, at, axis=1)
             active = (whole >= cut) & (whole > 0)
             ious = [(active & (truth == p)).sum() / (active | (truth == p)).sum() for p in (1, 2, 3)]
-            row = table[(table["layer"] == layer) & (table["map"] == number)].iloc[0]
-            assert row["iou"] == pytest.approx(max(ious), abs=2e-3)  # a point at the cut may fall either way
+            # a point at the cut may fall either way
+            assert found.iou[number] == pytest.approx(np.array(ious), abs=2e-3)
 
 
 def test_the_weights_lie_between_the_centres_of_the_receptive_fields():
@@ -354,50 +377,43 @@ def test_the_batch_size_changes_nothing_and_the_model_is_left_as_it_was():
     )
     torch.manual_seed(1)
     model = small.SPEC.build().train()
-    tables = [
-        dissected(model, images, masks, layers=["relu1", "relu2"], side=32, batch=batch) for batch in (2, 9)
-    ]
-    pd.testing.assert_frame_equal(*tables, atol=2e-3)
+    for layer, maps in (("relu1", 8), ("relu2", 12)):
+        found = [dissected(model, images, masks, layer=layer, side=32, batch=batch) for batch in (2, 9)]
+        np.testing.assert_allclose(found[0].iou, found[1].iou, atol=2e-3)
+        np.testing.assert_allclose(found[0].chance, found[1].chance, atol=2e-3)
+        assert found[0].iou.shape == (maps, 1)
     assert model.training
-    assert len(tables[0]) == 8 + 12
 
 
 def test_the_pictures_looked_at_are_those_of_the_inputs_each_with_its_own_mask():
     images, masks = painted()
     model, some = picking([1.0, 0, 0], [0, 0, 1.0]), torch.tensor([9, 2, 5, 14])
-    found = dissection.network_dissection(model, Inputs.of(images, some), masks, layers=["relu1"], every=1)
+    asked = {"layers": ["relu1"], "every": 1, "shuffles": 1}
+    found = dissection.network_dissection(model, Inputs.of(images, some), masks, **asked)["relu1"]
     alone = dissected(model, images.only(some).centred_as(images), masks_of(masks.maps[some]))
-    assert found["iou"].tolist() == alone["iou"].tolist() == [1, 0.5]
+    assert found.iou.tolist() == alone.iou.tolist() == [[1, 0], [0, 0.5]]
     with pytest.raises(ValueError, match="row 14 has no mask; there are 3"):
-        dissection.network_dissection(model, Inputs.of(images, some), masks.of([9, 2, 5]), layers=["relu1"])
+        dissection.network_dissection(model, Inputs.of(images, some), masks.of([9, 2, 5]), **asked)
 
 
-def test_shares_of_detectors_are_compared_between_layers_and_with_chance():
-    table = pd.DataFrame({
-        "layer": ["relu1"] * 10 + ["relu5"] * 20,
-        "detector": [True] + [False] * 9 + [True] * 10 + [False] * 10,
-        "chance_detector": [False] * 29 + [True],
-    })  # fmt: skip
-    interval = dissection.detectors_interval(table)
-    assert interval.estimate == pytest.approx(0.5 - 0.1)
-    assert interval.n == 10
-    shares = dissection.detector_shares({"trained": table}).set_index(["network", "layer"])["estimate"]
-    assert shares.to_dict() == {
-        ("trained", "relu1"): 0.1,
-        ("trained", "relu5"): 0.5,
-        ("chance", "relu1"): 0,
-        ("chance", "relu5"): 0.05,
-    }
-    with pytest.raises(ValueError, match="'relu4' was not dissected, only relu1, relu5"):
-        dissection.detectors_interval(table, "relu4")
+def test_shares_of_detectors_have_wilsons_interval_and_chance_comes_last():
+    iou, chance = np.zeros((20, 1)), np.zeros((2, 20, 1))
+    iou[:10], chance[0, 0] = 1, 1  # one of 40: the threshold lies between, and it exceeds it
+    one = dissection.Dissection(("eye",), iou, chance)
+    table = dissection.detector_shares({"trained": {"relu5": one}, "random": {"relu5": one}}, chance="others")
+    assert table["network"].tolist() == ["trained", "random", "others"]
+    assert table["estimate"].tolist() == [0.5, 0.5, 1 / 40]
+    # Wilson's ends of 10 of 20: (p + z²/2n ± z sqrt(p q / n + z²/4n²)) / (1 + z²/n)
+    assert table.loc[0, ["low", "high"]].tolist() == pytest.approx([0.2993, 0.7007], abs=1e-4)
+    assert table.loc[2, ["low", "high"]].isna().all()
 
 
 def test_options_out_of_range_are_refused_by_name():
     images, masks = painted(4)
     model = picking([1.0, 0, 0])
-    with pytest.raises(ValueError, match=r"quantile 1, threshold 0.04"):
+    with pytest.raises(ValueError, match=r"quantile 1, shuffles 3"):
         dissected(model, images, masks, quantile=1)
     with pytest.raises(ValueError, match=r"'relu9' is not in this network; it has conv1, relu1"):
-        dissected(model, images, masks, layers=["relu9"])
+        dissected(model, images, masks, layer="relu9")
     with pytest.raises(ValueError, match="masks of 12 px do not fit images of 16 px"):
         dissected(model, images, masks.cropped(12))
