@@ -1,22 +1,16 @@
-"""Orientation and colour of planted patterns; what shuffling takes from units whose filters are known."""
+"""Orientation and colour of planted patterns, and the table of all measures."""
 
 import math
-from collections import OrderedDict
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import small
 import torch
-from torch import nn
 
 from zfutils.data.inputs import Inputs
-from zfutils.data.pixels import Pixels
-from zfutils.deconv.top_activations import top_activations
 from zfutils.deconv.top_projections import top_projections
-from zfutils.experiments.projections import selectivity, within_map_similarity
-from zfutils.nets.geometry import Window
+from zfutils.experiments.projections import selectivity, tile_shuffling, within_map_similarity
 
 GREY, RED_MINUS_GREEN = np.array([1.0, 1, 1]), np.array([1.0, -1, 0])
 
@@ -34,26 +28,6 @@ def one(pattern, colours=GREY):
 
 def noise(*shape):
     return np.random.default_rng(0).normal(size=shape).astype(np.float32)
-
-
-def store(pictures):
-    """A store of these grey pictures (n, side, side), centred on 0."""
-    whole = torch.as_tensor(np.asarray(pictures)).to(torch.uint8)[..., None].expand(-1, -1, -1, 3)
-    n = len(whole)
-    mean, names = torch.zeros(whole.shape[1:]), tuple(map(str, range(n)))
-    return Pixels(whole.contiguous(), torch.zeros(n, dtype=torch.int64), mean, ("a",), names, {})
-
-
-def network(*filters, stride=1, padding=0):
-    """A convolution of grey filters (k, k), with its ReLU."""
-    weight = torch.stack([torch.as_tensor(f, dtype=torch.float32).expand(3, -1, -1) for f in filters])
-    conv = nn.Conv2d(3, len(filters), weight.shape[-1], stride, padding, bias=False)
-    conv.weight.data.copy_(weight)
-    return nn.Sequential(OrderedDict(conv1=conv, relu1=nn.ReLU()))
-
-
-def searched(model, inputs, *, layer="relu1", k=9):
-    return top_activations(model, inputs, layers=[layer], k=k)[layer]
 
 
 # ---- orientation
@@ -122,143 +96,11 @@ def test_independent_noise_in_three_channels_has_two_thirds():
     )
 
 
-# ---- tiles that change places
-
-
-def test_every_tile_of_the_window_moves_and_nothing_else_changes():
-    before = torch.arange(3 * 40 * 40, dtype=torch.float32).reshape(3, 40, 40)
-    after = before.clone()
-    field = Window(18, 4, 0)  # four tiles of 4 px along a side and a rim of one pixel
-    assert selectivity.shuffle_tiles(after, 2, 3, field, seed=0)
-    window = torch.zeros(40, 40, dtype=torch.bool)
-    window[9:25, 13:29] = True
-    assert torch.equal(after[:, ~window], before[:, ~window])
-
-    def tiles(picture):
-        part = picture[:, 9:25, 13:29]
-        return [part[:, y : y + 4, x : x + 4] for y in range(0, 16, 4) for x in range(0, 16, 4)]
-
-    old, new = tiles(before), tiles(after)
-    came = [[torch.equal(n, o) for o in old].index(True) for n in new]
-    assert sorted(came) == list(range(16))
-    assert all(i != j for i, j in enumerate(came))
-    again, other = before.clone(), before.clone()
-    selectivity.shuffle_tiles(again, 2, 3, field, seed=0)
-    selectivity.shuffle_tiles(other, 2, 3, field, seed=1)
-    assert torch.equal(again, after)
-    assert not torch.equal(other, after)
-
-
-def test_a_window_that_the_border_cuts_is_shuffled_where_it_lies_in_the_picture():
-    before = torch.rand(1, 20, 20, generator=torch.Generator().manual_seed(0))
-    after, field = before.clone(), Window(16, 4, 8)
-    assert selectivity.shuffle_tiles(after, 0, 2, field, seed=0)  # rows -8…8, columns 0…16: 2 × 4 tiles
-    assert (after != before)[0, :8, :16].all()
-    assert torch.equal(after[:, 8:], before[:, 8:])
-    assert torch.equal(after[:, :, 16:], before[:, :, 16:])
-    corner = before.clone()
-    assert not selectivity.shuffle_tiles(corner, 0, 0, Window(16, 4, 12), seed=0)  # one tile alone
-    assert torch.equal(corner, before)
-
-
-@pytest.fixture(scope="module")
-def steps():
-    """Twelve pictures, each with an upright step from bright to dark somewhere."""
-    x = np.arange(32)
-    pictures = store([np.broadcast_to(np.where(x < 8 + i, 200 - i, 40), (32, 32)) for i in range(12)])
-    return Inputs.of(pictures)
-
-
-def halves(side=16):
-    """The template of an upright step: bright on the left, dark on the right."""
-    return np.where(np.arange(side) < side // 2, 1.0, -1.0) * np.ones((side, 1))
-
-
-def test_a_unit_that_sums_over_its_window_keeps_everything_and_an_edge_template_does_not(steps):
-    model = network(np.ones((16, 16)), halves(), stride=2)
-    table = selectivity.shuffled_response(model, steps, searched(model, steps))
-    assert list(table.columns) == ["map", "rank", "kept"]
-    assert table["map"].tolist() == [0] * 9 + [1] * 9
-    assert table["rank"].tolist() == [*range(9)] * 2
-    assert (table.loc[table["map"] == 0, "kept"] == 1).all()
-    # steps that lie between tiles: of 8 bright tiles b end on the left, and (2 b - 8) / 8 is kept, or nothing
-    edges = table.loc[table["map"] == 1, "kept"]
-    between = np.isin(edges.round(5), np.arange(0, 1, 0.25))
-    assert between.sum() >= 3
-    assert edges.mean() < 0.5
-    assert (edges < 1).all()
-
-
-def test_a_unit_keeps_what_its_own_shuffled_window_gives_it(steps):
-    model = network(halves(), noise(16, 16), stride=3, padding=5)
-    inputs = Inputs.of(steps.images, side=30, scale=0.01)
-    found = searched(model, inputs, k=3)
-    table = selectivity.shuffled_response(model, inputs, found, seed=5, batch=4)
-    whole = steps.images.pixels.permute(0, 3, 1, 2).float()[:, :, 1:31, 1:31] * 0.01
-    for row in table.itertuples():
-        picture = whole[found.images[row.map, row.rank]].clone()
-        place = (int(found.rows[row.map, row.rank]), int(found.columns[row.map, row.rank]))
-        seed = selectivity.mixed(5, row.map, row.rank)
-        selectivity.shuffle_tiles(picture, *place, Window(16, 3, 5), seed=seed)
-        after = model(picture[None])[0, row.map][place]
-        assert row.kept == pytest.approx((after / found.values[row.map, row.rank]).item(), abs=1e-5)
-
-
 @pytest.fixture(scope="module")
 def tiny():
     """A network of two layers with norm between them, and its strongest in both."""
     torch.manual_seed(0)
     return small.SPEC.build().train(), Inputs.of(small.pictures(24), scale=1 / 64)
-
-
-def test_neither_batches_nor_the_choice_of_maps_change_a_maps_values_nor_the_model(tiny):
-    model, inputs = tiny
-    found = searched(model, inputs, layer="relu2", k=4)
-    tables = [
-        selectivity.shuffled_response(model, inputs, found, **some)
-        for some in ({"batch": 5}, {"batch": 64}, {"maps": 4}, {"maps": 4, "seed": 1})
-    ]
-    pd.testing.assert_frame_equal(*tables[:2], rtol=1e-4)
-    assert len(tables[0]) == 12 * 4
-    chosen = tables[2]["map"].unique()
-    assert len(chosen) == 4
-    pd.testing.assert_frame_equal(
-        tables[2], tables[0][tables[0]["map"].isin(chosen)].reset_index(drop=True), rtol=1e-4
-    )
-    assert set(tables[3]["map"]) != set(chosen)
-    assert model.training
-    part = torch.tensor([7, 2])
-    numbered = selectivity.shuffled_response(model, inputs, found.of(part), numbers=part)
-    pd.testing.assert_frame_equal(
-        numbered, tables[0][tables[0]["map"].isin([2, 7])].reset_index(drop=True), rtol=1e-4
-    )
-
-
-def test_a_unit_that_does_not_answer_keeps_nothing_that_could_be_said(steps):
-    model = network(-halves(), np.ones((16, 16)))  # steps the other way round would be needed
-    found = searched(model, steps)
-    assert (found.values[0] == 0).all()
-    table = selectivity.shuffled_response(model, steps, found)
-    assert table["kept"].isna().tolist() == [True] * 9 + [False] * 9
-
-
-def test_what_cannot_be_shuffled_or_was_not_searched_is_refused(tiny):
-    model, inputs = tiny
-    found = searched(model, inputs, layer="relu2", k=2)
-    part = found.of(torch.tensor([0, 3]))
-    for changed, options, message in (
-        (searched(model, inputs, k=2), {}, "windows of 'relu1' are 5 px; two tiles of 4 px"),
-        (part, {}, "2 maps need their numbers in 'relu2', 0…11; got none"),
-        (part, {"numbers": torch.tensor([0, 12])}, r"0…11; got \[0, 12\]"),
-        (found, {"maps": 13}, "1…12 of the maps found can be measured, not 13"),
-        (replace(found, layer="relu3"), {}, "sees the whole image"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            selectivity.shuffled_response(model, inputs, changed, **options)
-    with pytest.raises(ValueError, match=r"rows must name at least one of the 4 images, 0…3"):
-        selectivity.shuffled_response(model, Inputs.of(small.pictures(4), scale=1 / 64), found)
-    with pytest.raises(ValueError, match=r"at side 40 and scale 1 'relu2' does not give the activations"):
-        selectivity.shuffled_response(model, replace(inputs, scale=1), found)
 
 
 # ---- the table
@@ -287,7 +129,9 @@ def test_every_measure_is_taken_of_every_map_and_texture_where_windows_hold_two_
     )
     lone = within_map_similarity.within_and_across(top)
     np.testing.assert_array_equal(values["likeness"], lone["within"] - lone["across"])
-    kept = selectivity.shuffled_response(model, inputs, top.strongest, seed=2).groupby("map")["kept"].mean()
+    kept = (
+        tile_shuffling.shuffled_response(model, inputs, top.strongest, seed=2).groupby("map")["kept"].mean()
+    )
     np.testing.assert_allclose(values["texture"], kept, rtol=1e-4)
 
 
