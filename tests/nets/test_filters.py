@@ -1,11 +1,15 @@
 """Layer 1 in numbers: spectra of filters with known frequencies, planted dead filters."""
 
 import math
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from zfutils.data.inputs import Inputs
+from zfutils.data.pixels import Pixels
 from zfutils.nets import filters
 from zfutils.nets.filters import filter_rms
 
@@ -166,3 +170,40 @@ def test_domination_needs_a_median_and_a_rank():
 def test_the_table_gives_the_rms_that_renormalisation_looks_at():
     weight = torch.randn(9, 3, 7, 7, generator=torch.Generator().manual_seed(2))
     assert filters.filter_table(weight)["rms"].to_numpy() == pytest.approx(filter_rms(weight).numpy())
+
+
+# ---- greatest responses
+
+
+def pixels(images):
+    """A store that holds these grey pictures, (n, side, side), centred on 128."""
+    whole = torch.as_tensor(images).round().to(torch.uint8)[..., None].expand(-1, -1, -1, 3).contiguous()
+    n = len(whole)
+    mean = torch.full(whole.shape[1:], 128.0)
+    return Pixels(whole, torch.zeros(n, dtype=torch.int64), mean, ("a",), tuple(map(str, range(n))), {})
+
+
+def layer(weight, *, stride):
+    """A network of one convolution, named as ours are."""
+    conv = nn.Conv2d(3, len(weight), weight.shape[-1], stride, 0, bias=False)
+    conv.weight.data.copy_(weight)
+    return nn.Sequential(OrderedDict(conv1=conv, relu1=nn.ReLU()))
+
+
+def test_the_greatest_response_is_the_largest_relu_output_over_pictures_and_positions():
+    images = torch.full((5, 20, 20), 128.0)
+    images[3, 4, 6] = 138  # one pixel, 10 above the mean
+    weight = torch.zeros(3, 3, 1, 1)
+    weight[0, 0], weight[1] = 2.0, -1.0
+    model = layer(weight, stride=2)
+    greatest = filters.greatest_responses(model, Inputs.of(pixels(images), scale=0.5), batch=2)
+    assert greatest.tolist() == [10.0, 0.0, 0.0]  # 10 · 0.5 · 2; never positive; never anything
+
+
+def test_a_response_at_a_position_the_stride_leaves_out_is_not_seen():
+    images = torch.full((1, 20, 20), 128.0)
+    images[0, 5, 6] = 138
+    weight = torch.ones(1, 3, 1, 1)
+    assert filters.greatest_responses(layer(weight, stride=2), Inputs.of(pixels(images))) == 0
+    with pytest.raises(ValueError, match="layer 1 must be a Conv2d, the model begins with ReLU"):
+        filters.greatest_responses(nn.Sequential(nn.ReLU()), Inputs.of(pixels(images)))

@@ -9,8 +9,12 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from zfutils.data.inputs import Inputs
+from zfutils.nets.activations import activations
+from zfutils.nets.layers import layers_of
+from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import Interval, bootstrap_interval
 
@@ -72,6 +76,46 @@ def radial_average(weight: Float[Tensor, "maps channels k k"], *, size: int = PA
     )
 
 
+def greatest_responses(model: nn.Module, inputs: Inputs, *, batch: int = 32) -> Float[np.ndarray, " maps"]:
+    """Greatest response of every layer-1 filter (the ReLU's output) over images and positions.
+
+    Args:
+        model: a chain that begins with a convolution.
+        inputs: the images; a filter called silent should have been shown 1,000 at least.
+        batch: images at a time.
+
+    Raises:
+        ValueError: no convolution first.
+    """
+    name, first = next(iter(layers_of(model).items()))
+    if not isinstance(first, nn.Conv2d):
+        raise ValueError(f"layer 1 must be a Conv2d, the model begins with {type(first).__name__}")
+    peaks = [seen.layers[name].amax((0, 2, 3)) for seen in activations(model, inputs, [name], batch=batch)]
+    return to_host(torch.stack(peaks).amax(0).relu())
+
+
+def dead_filters(rms: Float[np.ndarray, " maps"], responses: Float[np.ndarray, " maps"]) -> pd.DataFrame:
+    """Which filters of a layer are dead, by a rule that was fixed before anything was trained.
+
+    Args:
+        rms: of every filter's weights.
+        responses: each filter's greatest response, as `greatest_responses` gives it.
+
+    Returns:
+        Columns blank (RMS below a quarter of the layer's median, or zero), silent (greatest response below
+        1 % of the layer's median of that, or zero) and dead, which is either.
+
+    Raises:
+        ValueError: another number of responses than filters, or a response that is not finite.
+    """
+    if np.shape(responses) != np.shape(rms) or not np.isfinite(responses).all():
+        raise ValueError(f"{len(rms)} filters need as many finite responses, got shape {np.shape(responses)}")
+    rms, responses = np.asarray(rms, dtype=float), np.asarray(responses, dtype=float)
+    blank = (rms < BLANK * np.median(rms)) | (rms == 0)
+    silent = (responses < SILENT * np.median(responses)) | (responses <= 0)
+    return pd.DataFrame({"blank": blank, "silent": silent, "dead": blank | silent})
+
+
 def filter_table(
     weight: Float[Tensor, "maps channels k k"],
     responses: Float[np.ndarray, " maps"] | None = None,
@@ -82,7 +126,7 @@ def filter_table(
 
     Args:
         weight: a layer's filters.
-        responses: each filter's greatest response, as `aliasing.greatest_responses` gives it; without it
+        responses: each filter's greatest response, as `greatest_responses` gives it; without it
             nothing is said of dead filters.
         image: side of the pictures that the filters work on (pixels); without it nothing is said of the
             middle frequencies, which are a picture's.
@@ -91,9 +135,8 @@ def filter_table(
         Columns filter, rms, energy (sum over the spectrum), peak_frequency (distance of the spectrum's
         greatest entry from 0, cycles per pixel), high_share (share of the energy above 0.3 cycles per
         pixel), high_share_unpadded (the same at the filter's own k × k frequencies). With image also middle:
-        the peak lies between 22.4 and 56 cycles per picture. With responses also response, blank (RMS below
-        a quarter of the layer's median), silent (greatest response below 1 % of the layer's median of
-        that, or zero) and dead, which is either. A filter of zeros has no peak and no share: NaN.
+        the peak lies between 22.4 and 56 cycles per picture. With responses also response and the columns of
+        `dead_filters`. A filter of zeros has no peak and no share: NaN.
 
     Raises:
         ValueError: another number of responses than filters, or a response that is not finite.
@@ -117,15 +160,8 @@ def filter_table(
         table["middle"] = (table["peak_frequency"] * image).between(*MIDDLE)
     if responses is None:
         return table
-    if np.shape(responses) != (len(table),) or not np.isfinite(responses).all():
-        raise ValueError(
-            f"{len(table)} filters need as many finite responses, got shape {np.shape(responses)}"
-        )
-    table["response"] = np.asarray(responses, dtype=float)
-    table["blank"] = (table["rms"] < BLANK * table["rms"].median()) | (table["rms"] == 0)
-    table["silent"] = (table["response"] < SILENT * table["response"].median()) | (table["response"] <= 0)
-    table["dead"] = table["blank"] | table["silent"]
-    return table
+    dead = dead_filters(table["rms"].to_numpy(), responses)
+    return table.assign(response=np.asarray(responses, dtype=float), **dead)
 
 
 def layer_high_share(table: pd.DataFrame, *, padded: bool = True, seed: int = 0) -> Interval:

@@ -4,10 +4,8 @@ from io import BytesIO
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from drawn import series
 from IPython.core.formatters import DisplayFormatter
 from legible import assert_readable, texts
 from matplotlib.patches import Polygon, Rectangle
@@ -157,26 +155,6 @@ def test_spectra_leave_out_dead_filters_and_mark_each_strides_nyquist_frequency(
     peaks = tables["ZFNet"].loc[~tables["ZFNet"]["dead"], "peak_frequency"]
     assert np.asarray(right.collections[0].get_offsets())[:, 0] == pytest.approx(224 * peaks.to_numpy())
     assert len(right.collections) == (4 if with_noise else 2)
-
-
-def test_aliasing_shows_every_interval_beside_the_random_filters():
-    rows = [
-        (network, kind, layer, stride, share, share - 0.02, share + 0.02)
-        for network, strides in (("ZFNet", (2, 2, 2)), ("Krizhevsky", (4, 2)))
-        for kind, share in (("trained", 0.1), ("random", 0.3))
-        for layer, stride in zip(("conv1", "pool1", "conv2"), strides, strict=False)
-    ]
-    columns = ["network", "filters", "layer", "stride", "estimate", "low", "high"]
-    table = pd.DataFrame(rows, columns=columns)
-    figure = figures.aliasing(table)
-    assert_readable(figure)
-    assert [a.get_title(loc="left") for a in figure.axes] == ["ZFNet", "Krizhevsky"]
-    for (line, ends), share in zip(series(figure.axes[0]), (0.1, 0.3), strict=True):
-        assert line.get_xdata().tolist() == [share] * 3
-        assert ends == pytest.approx(np.tile([share - 0.02, share + 0.02], (3, 1)))
-    assert [t.get_text() for t in figure.axes[1].get_yticklabels()] == ["conv1\nstride 4", "pool1\nstride 2"]
-    with pytest.raises(ValueError, match="lacks high, low"):
-        figures.aliasing(table.drop(columns=["low", "high"]))
 
 
 def test_the_distribution_of_rms_is_drawn_largest_first_with_its_radius():

@@ -8,7 +8,14 @@ import torch
 from small import SPEC
 from torch import nn
 
-from zfutils.experiments.architecture.tables import dead_table, error_table, first_layer, share_table
+from zfutils.experiments.architecture import aliasing
+from zfutils.experiments.architecture.tables import (
+    aliasing_table,
+    dead_table,
+    error_table,
+    first_layer,
+    share_table,
+)
 from zfutils.nets import zoo
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import Scores
@@ -60,3 +67,20 @@ def test_shares_of_the_picture_are_the_papers_at_its_own_size_and_near_them_to_s
 def test_the_first_layer_is_named_by_its_window():
     assert first_layer(zoo.krizhevsky()) == "11×11, stride 4"
     assert first_layer(zoo.zfnet().at(128)) == "5×5, stride 2"
+
+
+def test_the_table_of_aliasing_shows_both_arms_and_their_difference():
+    levels = {
+        "Krizhevsky": {"trained": 3.0, "random weights": 1.0},
+        "ZFNet": {"trained": 1.0, "random weights": 0.5},
+    }
+    by_map = {(k, w): np.full(8, level) for k, own in levels.items() for w, level in own.items()}
+    strides = {"ZFNet": 2, "Krizhevsky": 4}
+    found = aliasing.prominence_beyond_random(by_map)
+    zfnet, krizhevsky, difference = aliasing_table(by_map, strides, found).to_dict("records")
+    assert (zfnet["stride of layer 1"], krizhevsky["stride of layer 1"]) == ("2", "4")
+    assert krizhevsky["trained"] == "3.00 [3.00, 3.00]"
+    assert (difference["trained"], difference["random weights"]) == ("2.00", "0.50")
+    assert difference["trained minus random weights"] == "1.50 [1.50, 1.50]"
+    few = {key: values[:3] for key, values in by_map.items()}
+    assert aliasing_table(few, strides, None)["trained"].tolist() == ["too few maps", "too few maps", "–"]

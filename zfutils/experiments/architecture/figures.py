@@ -14,17 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
 from zfutils.experiments.architecture.filter_images import fig_6, filter_images
 from zfutils.experiments.architecture.network_drawing import network_to_scale
 from zfutils.nets.filters import MIDDLE, filter_table, radial_average
-from zfutils.plotting.estimates import estimates
-from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDTH, bare, logarithmic, new, styled
+from zfutils.plotting.style import CYCLE, INK, MARKERS, WIDTH, bare, logarithmic, new, styled
 
 __all__ = [
-    "aliasing",
     "contact_sheet",
     "fig_6",
     "filter_images",
@@ -160,44 +157,6 @@ def _draw_spectrum(axes: Axes, filters: Tensor, colour: str, *, image: int, holl
     if not hollow:  # by hand, since the mean may lie outside the middle half, as no estimate may
         low, high = power.quantile(0.25).clip(lower=mean.min() / 3), power.quantile(0.75)
         axes.fill_between(frequency, low, high, color=colour, alpha=0.15, linewidth=0)
-
-
-@styled
-def aliasing(intervals: pd.DataFrame) -> Figure:
-    """Energy that each subsampling cannot carry, with its interval over pictures, beside random filters.
-
-    Args:
-        intervals: columns network, filters ("trained" or "random"), layer, stride, estimate, low, high.
-
-    Raises:
-        ValueError: a column is missing; names it.
-    """
-    needed = {"network", "filters", "layer", "stride", "estimate", "low", "high"}
-    if missing := needed - set(intervals.columns):
-        raise ValueError(f"the table of intervals lacks {', '.join(sorted(missing))}")
-    networks = list(dict.fromkeys(intervals["network"]))
-    most = int(intervals.groupby("network")["layer"].nunique().max())
-    figure = new(height=1.35 + 0.42 * most)
-    panels = figure.subplots(1, len(networks), sharex=True, squeeze=False)[0]
-    for i, (axes, network) in enumerate(zip(panels, networks, strict=True)):
-        table = intervals[intervals["network"] == network]
-        layers = list(dict.fromkeys(zip(table["layer"], table["stride"], strict=True)))
-        looks = (("trained", CYCLE[i], CYCLE[i], -0.14), ("random", FAINT, "white", 0.14))
-        for filters, colour, face, shift in looks:
-            group = table[table["filters"] == filters]
-            y = [layers.index(key) + shift for key in zip(group["layer"], group["stride"], strict=True)]
-            style = {"color": colour, "markerfacecolor": face, "marker": MARKERS[i], "linestyle": ""}
-            estimates(axes, y, group, along="y", **style)
-        axes.set_yticks(range(len(layers)), [f"{layer}\nstride {stride}" for layer, stride in layers])
-        axes.set(xlim=(0, 1.08 * intervals["high"].max()), ylim=(most - 0.5, -0.5), title=network)
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.grid(axis="x")
-        axes.set_axisbelow(True)
-    figure.supxlabel("energy beyond the Nyquist frequency of the stride", fontsize=10)
-    looks = {"trained": {"color": INK}, "random filters": {"color": FAINT, "markerfacecolor": "white"}}
-    handles = [Line2D([], [], marker="o", linestyle="", label=name, **look) for name, look in looks.items()]
-    figure.legend(handles=handles, loc="outside upper right", ncols=2)
-    return figure
 
 
 @styled

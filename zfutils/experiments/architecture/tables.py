@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from zfutils.experiments.architecture.aliasing import OVER, RANDOM, TRAINED, UNDER, PerMap
 from zfutils.nets.specs import NetworkSpec
-from zfutils.stats.formatting import ranged
-from zfutils.stats.intervals import proportion_interval
+from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.intervals import Interval, bootstrap_interval, proportion_interval, where_enough
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import Scores
 
@@ -80,6 +81,42 @@ def dead_table(filters: Mapping[str, Mapping[str, pd.DataFrame]]) -> pd.DataFram
         for time, tables in filters.items()
         for network, table in tables.items()
     )
+
+
+def aliasing_table(
+    by_map: PerMap,
+    strides: Mapping[str, int],
+    beyond: tuple[Interval, tuple[float, float]] | None,
+    *,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """How far layer 2's power at the grid frequencies stands out, by network, and what the claim makes of it.
+
+    Args:
+        by_map: as `aliasing.prominence_by_map` gives it.
+        strides: of layer 1 (pixels), by network.
+        beyond: as `aliasing.prominence_beyond_random` gives it; None where there were too few maps.
+        seed: of the resampling.
+    """
+    rows = []
+    for network, stride in strides.items():
+        row = {"network": network, "stride of layer 1": str(stride)}
+        for weights in (TRAINED, RANDOM):
+            values = by_map[network, weights]
+            found = where_enough(bootstrap_interval, values, resampled="maps", seed=seed)
+            row[weights] = _worded(found)
+        rows.append(row)
+    interval, arms = beyond or (None, (math.nan, math.nan))
+    row = {"network": f"{OVER} minus {UNDER}", "stride of layer 1": ""}
+    row |= {weights: rounded(arm, digits=2) for weights, arm in zip((TRAINED, RANDOM), arms, strict=True)}
+    rows.append(row | {f"{TRAINED} minus {RANDOM}": _worded(interval)})
+    return pd.DataFrame(rows).fillna("")
+
+
+def _worded(interval: Interval | None) -> str:
+    if interval is None:
+        return "too few maps"
+    return ranged(interval.estimate, interval.low, interval.high, digits=2)
 
 
 def error_table(networks: Mapping[str, Trained], scores: Mapping[tuple[str, int], Scores]) -> pd.DataFrame:
