@@ -8,6 +8,8 @@ import pytest
 
 from zfutils.experiments.training import tables
 from zfutils.experiments.training.tables import crop_errors, largest_over_radius, speed_table, trial_table
+from zfutils.study.places import BOOK
+from zfutils.study.profile import Profile
 from zfutils.training.ended import ended
 from zfutils.training.evaluation import Scores
 from zfutils.training.outcomes import Outcome
@@ -121,3 +123,29 @@ def test_the_recipe_says_how_the_rate_falls_and_how_much_is_dropped_out():
     assert shown["phases"]["epochs"] == "15"
     assert "3 epochs" in shown["plateau"]["rate"]
     assert shown["plateau"]["dropout"] == "0.2"
+
+
+def test_what_the_width_costs_is_shown_beyond_what_it_costs_under_hes_rule():
+    ratios = {"literal": pd.Series([2.0, 2.2, 1.8]), "he": pd.Series([0.1, 0.3, -0.1])}
+    literal, he = tables.signal_table(ratios).to_dict("records")
+    # t of 2 degrees of freedom 4.303 · 0.2 / √3 = 0.497; the pairs all differ by 1.9
+    assert literal["powers of ten"] == "2.00 [1.50, 2.50]"
+    assert literal["beyond He's rule"] == "1.90 [1.90, 1.90]"
+    assert (he["powers of ten"], he["beyond He's rule"]) == ("0.10 [-0.40, 0.60]", "")
+
+
+@pytest.mark.parametrize("edition", ["quick", "photos", "smoke"])
+def test_the_pair_of_initialisations_differs_in_its_initial_weights_alone(edition):
+    profile = Profile.load(BOOK / "profiles" / f"{edition}.yaml")
+    runs = {rule: profile.networks[name] for rule, name in tables.INITIALISATION_PAIR.items()}
+    recipes = {rule: run.training.model_dump() for rule, run in runs.items()}
+    assert {rule: recipe.pop("initialisation") for rule, recipe in recipes.items()} == {
+        "fan-in": "fan-in",
+        "literal": "literal",
+    }
+    assert recipes["fan-in"] == recipes["literal"]
+    assert recipes["literal"]["input_scale"] == 1
+    assert recipes["literal"]["may_die"], "or it might be stopped at chance"
+    assert runs["fan-in"].model_dump(exclude={"training", "about"}) == runs["literal"].model_dump(
+        exclude={"training", "about"}
+    )

@@ -7,7 +7,14 @@ from typing import Any
 import pandas as pd
 
 from zfutils.nets.specs import DROPOUT
-from zfutils.stats.intervals import Interval, proportion_difference, proportion_interval
+from zfutils.stats.formatting import ranged
+from zfutils.stats.intervals import (
+    Interval,
+    proportion_difference,
+    proportion_interval,
+    t_interval,
+    where_enough,
+)
 from zfutils.training.checkpoints import Trained
 from zfutils.training.ended import Ended
 from zfutils.training.evaluation import Scores
@@ -20,6 +27,9 @@ RULES = {
     "he": "He 2015 everywhere",
     "small-first": "standard deviation 0.01 in layer 1, He 2015 above",
 }
+
+# Two trials that differ in their initial weights alone, by the rule of these.
+INITIALISATION_PAIR = {"fan-in": "trial-paper-scale", "literal": "trial-literal"}
 
 
 def recipe_table(t: Training, *, size: int, crop: int, dropout: float) -> pd.DataFrame:
@@ -103,6 +113,23 @@ def _schedule(t: Training) -> tuple[str, str, str]:
     wait = f"after {t.plateau.patience} epochs without a new best, {t.plateau.drops} times"
     why = "by rule, on images held out of training, so that the reported set decides nothing"
     return f"× {t.plateau.factor:g} {wait}", why, f"{t.epochs} at most; the last plateau ends it"
+
+
+def signal_table(ratios: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """How much of the logits' standard deviation is lost with the width, one row for each initialisation.
+
+    Args:
+        ratios: log10 of it at the paper's width over that at this edition's, by rule and seed, as
+            `propagation.logits_ratio` gives it; what He's rule loses is taken off in the last column.
+    """
+    rows = []
+    for rule, values in ratios.items():
+        row = {"initial weights": RULES[rule]}
+        for column, seeds in (("powers of ten", values), ("beyond He's rule", values - ratios["he"])):
+            found = where_enough(t_interval, seeds, resampled="seeds of the initialisation")
+            row[column] = ranged(found.estimate, found.low, found.high, digits=2) if found else "–"
+        rows.append(row | ({"beyond He's rule": ""} if rule == "he" else {}))
+    return pd.DataFrame(rows)
 
 
 def end_table(networks: Mapping[str, Ended]) -> pd.DataFrame:
