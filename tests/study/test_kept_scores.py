@@ -288,7 +288,7 @@ def test_by_default_all_that_the_chapters_need_is_earned(small):
         for every in (target_networks.from_scratch, target_networks.fine_tuned)
         for one in every(study.transferred)
     ]
-    tried = [(name, 0) for name in study.settings.profile.networks]
+    tried = [(name, 0) for one in (study.settings, study.filters) for name in one.profile.networks]
     main_networks = [*(("zfnet", seed) for seed in range(3)), ("krizhevsky", 0), ("cheat", 0)]
     assert wanted == [*main_networks, *rows, *tried, *on_target]
     assert len(earn.chosen(study, ["small", "krizhevsky: none"])) == len(rows), "none twice"

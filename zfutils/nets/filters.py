@@ -227,10 +227,17 @@ def dominance(rms: Float[np.ndarray, " maps"], *, rank: int = 1, seed: int = 0) 
         )
 
     def ratio(sample: np.ndarray, axis: int = -1) -> np.ndarray:
-        with_one = np.concatenate([sample, np.full_like(sample.take([0], axis), one)], axis)
-        return one / np.median(with_one, axis=axis)
+        return over_median(one, sample, axis=axis)
 
     return bootstrap_interval(others, statistic=ratio, resampled="the other filters", seed=seed)
+
+
+def over_median(
+    one: float, others: Float[np.ndarray, "*n maps"], *, axis: int = -1
+) -> Float[np.ndarray, "*n"]:
+    """A filter's RMS over the median of its own and the others', along an axis."""
+    whole = np.concatenate([others, np.full_like(others.take([0], axis), one)], axis)
+    return one / np.median(whole, axis=axis)
 
 
 def noise_filters(

@@ -120,9 +120,22 @@ class Networks(Edition):
         Raises:
             ValueError: the edition has no small networks.
         """
+        return self._apart("settings")
+
+    @cached_property
+    def filters(self) -> Self:
+        """Small networks whose filters chapters 1 and 2 look at: under several radii, with a full layer 1.
+
+        Raises:
+            ValueError: the edition has no small networks.
+        """
+        return self._apart("filters")
+
+    def _apart(self, group: Literal["settings", "filters"]) -> Self:
+        """A group of the small networks that no page trains, as a study of its own."""
         small = self.small
-        tried = self.profile.small.settings if self.profile.small else {}
-        networks = {name: run.model_copy(update={"trained": ()}) for name, run in tried.items()}
+        runs = getattr(self.profile.small, group).items()
+        networks = {name: run.model_copy(update={"trained": ()}) for name, run in runs}
         return replace(small, profile=small.profile.model_copy(update={"networks": networks}))
 
     @cached_property
@@ -163,7 +176,11 @@ class Networks(Edition):
         classes, side = len(self.train_images.classes), self.profile.images.crop
         wide = NETWORKS[run.base]
         base = wide(classes).at(side) if size.geometry == "to scale" else wide(classes, side)
-        rows = table_3(base.scaled(size.width, fc_width=size.fc_width))
+        scaled = base.scaled(size.width, fc_width=size.fc_width)
+        if size.full_first_layer:
+            first = base.convolutions[0]
+            scaled = scaled.with_maps(**{first.name: first.maps})
+        rows = table_3(scaled)
         if run.row not in rows:
             raise ValueError(f"networks.{name}.row is {run.row!r}; Table 3 has {', '.join(rows)}")
         return replace(rows[run.row], norm_alpha=run.training.norm_alpha, dropout=size.dropout)

@@ -51,6 +51,7 @@ class Network(Strict):
     width: float = Field(gt=0, le=1)
     fc_width: float = Field(gt=0, le=2)
     dropout: float = Field(DROPOUT, ge=0, lt=1, description="on layers 6 and 7")
+    full_first_layer: bool = Field(False, description="layer 1 with as many filters as the paper's")
     geometry: Literal["to scale", "the paper's"] = Field(
         "to scale", description="whether layers see the paper's share of the picture, or the paper's pixels"
     )
@@ -104,6 +105,7 @@ class Small(Strict):
     )
     trained: Trained | None = Field(None, description="what a page trains itself; null: everything")
     settings: dict[str, Run] = Field({}, description="other settings of the recipe that were tried on a row")
+    filters: dict[str, Run] = Field({}, description="networks whose filters chapters 1 and 2 look at")
     training: Training
 
     @model_validator(mode="after")
@@ -208,9 +210,10 @@ class Profile(Strict):
             if isinstance(common, dict) and isinstance(data.get(section), dict):
                 data[section] = _merged({"training": common}, data[section])
         small, transfer = data.get("small"), data.get("transfer")
-        if isinstance(small, dict) and isinstance(small.get("settings"), dict):
-            own = {"training": small.get("training")}
-            small["settings"] = {n: _merged(own, run or {}) for n, run in small["settings"].items()}
+        for group in ("settings", "filters"):
+            if isinstance(small, dict) and isinstance(small.get(group), dict):
+                own = {"training": small.get("training")}
+                small[group] = {n: _merged(own, run or {}) for n, run in small[group].items()}
         if isinstance(transfer, dict):
             if isinstance(transfer.get("source"), dict) and isinstance(small, dict):
                 transfer["source"] = _merged({"training": small.get("training")}, transfer["source"])

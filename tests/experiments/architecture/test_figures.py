@@ -157,21 +157,9 @@ def test_spectra_leave_out_dead_filters_and_mark_each_strides_nyquist_frequency(
     assert len(right.collections) == (4 if with_noise else 2)
 
 
-def test_the_distribution_of_rms_is_drawn_largest_first_with_its_radius():
-    figure = figures.rms_distribution(
-        {"with": np.array([1.0, 3, 2]), "without": np.array([9.0, 2, 3])}, radius=4
-    )
-    assert_readable(figure)
-    (axes,) = figure.axes
-    assert axes.lines[0].get_ydata().tolist() == [3, 2, 1]
-    assert axes.lines[2].get_ydata() == [4, 4]
-    written = {text for text, _ in texts(figure)}
-    assert {"with (largest / median 1.5)", "without (largest / median 3.0)", "radius 4"} <= written
-
-
 def test_drawing_changes_no_setting_of_matplotlib():
     before = dict(mpl.rcParams)
-    figures.rms_distribution({"one": np.arange(1.0, 10)})
+    figures.filter_images(filters.noise_filters(12, 7))
     assert dict(mpl.rcParams) == before
 
 

@@ -12,16 +12,11 @@ from matplotlib.text import Text
 
 from zfutils.experiments.training import figures
 
-LAYERS = ("conv1", "conv2", "conv3")
-
 
 def history(epochs=6, factor=1.0):
     table = pd.DataFrame({"epoch": range(epochs + 1), "rate": [0.02] * 4 + [0.004] * (epochs - 3)})
     table["loss"] = factor * np.r_[np.nan, np.linspace(2.9, 1.2, epochs)]
     table["held_out_error"] = np.linspace(0.9, 0.4, epochs + 1)
-    for layer in LAYERS:
-        table[f"rms_max_{layer}"] = factor * np.linspace(0.01, 0.09, epochs + 1)
-        table[f"rms_median_{layer}"] = factor * np.linspace(0.01, 0.04, epochs + 1)
     return table
 
 
@@ -81,15 +76,6 @@ def test_propagation_draws_geometric_means_over_seeds_on_a_logarithmic_scale():
         for line in axes.lines:
             np.testing.assert_allclose(line.get_ydata(), 1)
     assert {"0.01 in every layer", "He", "wide", "narrow"} <= texts(figure)
-
-
-@pytest.mark.parametrize("radii", [{}, {"conv1": 6.4, "conv2": 0.1, "conv3": 0.1}])
-def test_filter_norms_show_largest_and_median_and_the_radius(radii):
-    figure = figures.filter_norms({"with": history(), "without": history(factor=2)}, radii=radii)
-    axes = figure.axes[1]
-    assert [line.get_ydata()[-1] for line in axes.lines[:4]] == pytest.approx([0.09, 0.04, 0.18, 0.08])
-    assert len(axes.lines) == 4 + bool(radii)
-    assert ("radius 6.4" in texts(figure)) == bool(radii)
 
 
 def test_a_steps_pieces_stack_up_to_the_step_and_small_ones_are_shown_together():

@@ -26,7 +26,6 @@ __all__ = [
     "fig_6",
     "filter_images",
     "network_to_scale",
-    "rms_distribution",
     "spectra",
 ]
 NOISE = "noise of that size"
@@ -157,27 +156,3 @@ def _draw_spectrum(axes: Axes, filters: Tensor, colour: str, *, image: int, holl
     if not hollow:  # by hand, since the mean may lie outside the middle half, as no estimate may
         low, high = power.quantile(0.25).clip(lower=mean.min() / 3), power.quantile(0.75)
         axes.fill_between(frequency, low, high, color=colour, alpha=0.15, linewidth=0)
-
-
-@styled
-def rms_distribution(rms: Mapping[str, Float[np.ndarray, " maps"]], *, radius: float | None = None) -> Figure:
-    """Filter RMS of a layer, largest first, with and without renormalisation.
-
-    Args:
-        rms: name of the network, RMS of its filters.
-        radius: what filters are scaled back to, where they are; a dashed line.
-    """
-    figure = new(height=3.8)
-    axes = figure.subplots()
-    for i, (name, values) in enumerate(rms.items()):
-        values = np.sort(np.asarray(values, dtype=float))[::-1]
-        label = f"{name} (largest / median {values[0] / np.median(values):.1f})"
-        axes.plot(
-            np.arange(1, len(values) + 1), values, f"{MARKERS[i]}-", markersize=3.5, linewidth=1, label=label
-        )
-    if radius is not None:
-        axes.axhline(radius, color=INK, linestyle="--", linewidth=1, label=f"radius {radius:g}")
-    logarithmic(axes).set(xlabel="filters, largest first", ylabel="RMS of a filter's weights")
-    axes.grid(axis="y")
-    figure.legend(loc="outside upper left")
-    return figure

@@ -4,14 +4,18 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from zfutils.experiments.architecture.aliasing import OVER, RANDOM, TRAINED, UNDER, PerMap
+from zfutils.experiments.architecture.comparisons import rms
+from zfutils.nets.filters import dominance
 from zfutils.nets.specs import NetworkSpec
 from zfutils.stats.formatting import ranged, rounded
 from zfutils.stats.intervals import Interval, bootstrap_interval, proportion_interval, where_enough
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import Scores
+from zfutils.training.outcomes import NOT_RUN, Outcome, origin
 
 
 def stage_table(spec: NetworkSpec, paper: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -69,18 +73,46 @@ def share_table(specs: Mapping[str, NetworkSpec], speeds: Mapping[str, float]) -
     return pd.DataFrame(rows).fillna("")
 
 
-def dead_table(filters: Mapping[str, Mapping[str, pd.DataFrame]]) -> pd.DataFrame:
+def dead_table(filters: Mapping[str, Mapping[str, pd.DataFrame | None]]) -> pd.DataFrame:
     """How many filters of layer 1 are dead, one row for every network before and after training.
 
     Args:
-        filters: by time ("before training") and network, as `filters.filter_table` gives them.
+        filters: by time ("before training") and network, as `filters.dead_filters` gives them; None where a
+            network was not run yet.
     """
     return pd.DataFrame(
         {"network": f"{network}, {time}"}
-        | {kind: f"{int(table[kind].sum())} of {len(table)}" for kind in ("blank", "silent", "dead")}
+        | {
+            kind: NOT_RUN if table is None else f"{int(table[kind].sum())} of {len(table)}"
+            for kind in ("blank", "silent", "dead")
+        }
         for time, tables in filters.items()
         for network, table in tables.items()
     )
+
+
+def dominance_table(
+    sweep: Mapping[float | None, Outcome | None], *, papers: float, seed: int = 0
+) -> pd.DataFrame:
+    """How much the largest filter of layer 1 stands out after training, one row for each radius.
+
+    Args:
+        sweep: outcomes by radius, None for no radius; None where a network was not run yet.
+        papers: the paper's radius, as a multiple of which sizes are given.
+        seed: of the resampling.
+    """
+    rows = []
+    for radius, one in sweep.items():
+        row = {"radius": "none" if radius is None else f"{radius:g}"}
+        if one is not None:
+            sizes = rms(one)
+            found = where_enough(dominance, sizes, seed=seed)
+            row["largest filter"] = rounded(sizes.max() / papers, digits=2)
+            row["median filter"] = rounded(float(np.median(sizes)) / papers, digits=2)
+            row["largest / median"] = _worded(found, few="too few filters")
+            row["ended"] = "yes" if one.ended.ended else "no"
+        rows.append(row | {"scores": origin([one.published] if one else [])})
+    return pd.DataFrame(rows).fillna("")
 
 
 def aliasing_table(
@@ -113,9 +145,9 @@ def aliasing_table(
     return pd.DataFrame(rows).fillna("")
 
 
-def _worded(interval: Interval | None) -> str:
+def _worded(interval: Interval | None, *, few: str = "too few maps") -> str:
     if interval is None:
-        return "too few maps"
+        return few
     return ranged(interval.estimate, interval.low, interval.high, digits=2)
 
 

@@ -10,11 +10,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import gmean
 
 from zfutils.plotting import style
 from zfutils.plotting.estimates import estimates
+from zfutils.training.outcomes import NOT_RUN
 
 RULES = {
     "literal": "0.01 in every layer",
@@ -154,60 +155,36 @@ def propagation(table: pd.DataFrame) -> Figure:
 
 
 @style.styled
-def filter_norms(histories: Mapping[str, pd.DataFrame], *, radii: Mapping[str, float]) -> Figure:
-    """Largest and median filter RMS of every convolution over the epochs, with the radius drawn.
+def radius_sweep(table: pd.DataFrame) -> Figure:
+    """Error, and how much the largest filter of layer 1 stands out, by the radius of renormalisation.
 
-    Where two networks are the same, the earlier one's broader line shows behind.
+    What was not run yet is said in its place; a training that had not ended is hollow.
 
     Args:
-        histories: by name, for example with and without renormalisation; columns epoch and, for every
-            convolution, rms_max_… and rms_median_….
-        radii: of every convolution, as `zfutils.training.initialisation.radii` gives them; may lack some.
+        table: as `radius.by_radius` gives it.
     """
-    prefix = "rms_max_"
-    first = next(iter(histories.values()))
-    layers = [name.removeprefix(prefix) for name in first.columns if name.startswith(prefix)]
-    columns = min(3, len(layers))
-    figure = style.new(height=0.9 + 2.1 * -(-len(layers) // columns))
-    panels = figure.subplots(-(-len(layers) // columns), columns, squeeze=False).flatten()
-    for axes, layer in zip(panels, layers, strict=False):
-        drawn = [radii[layer]] if layer in radii else []
-        for i, (history, colour) in enumerate(zip(histories.values(), style.CYCLE, strict=False)):
-            for quantity, line in (("max", "-"), ("median", "--")):
-                axes.plot(
-                    history.epoch, history[f"rms_{quantity}_{layer}"], color=colour, ls=line, lw=3 / (1 + i)
-                )
-                drawn += list(history[f"rms_{quantity}_{layer}"])
-        if layer in radii:
-            axes.axhline(radii[layer], color=style.INK, lw=1)
-            axes.annotate(
-                f"radius {radii[layer]:.3g}",
-                (0, radii[layer]),
-                (3, -3),
-                xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-                va="top",
-            )
-        axes.set(title=layer, yscale="log", ylim=(min(drawn) / 1.25, max(drawn) * 1.25))
-        fine = max(drawn) < 30 * min(drawn)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if fine else (1,)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    figure.supxlabel("epoch", fontsize=10)
-    figure.supylabel("filter RMS", fontsize=10)
+    figure = style.new(height=3.6)
+    titles = {"error": "top-1 error, ten crops (%)", "dominance": "largest over median filter RMS, layer 1"}
+    missing = table["error"].isna()
+    for axes, (name, title) in zip(figure.subplots(1, 2), titles.items(), strict=True):
+        for ended, rows in table[~missing].groupby("ended"):
+            ends = rows.rename(columns={name: "estimate", f"{name}_low": "low", f"{name}_high": "high"})
+            face = style.BLUE if ended else "white"
+            estimates(axes, rows.index, ends, color=style.BLUE, marker="o", ls="", markerfacecolor=face)
+        for x in table.index[missing]:
+            across = axes.get_xaxis_transform()
+            axes.text(x, 0.5, NOT_RUN, rotation=90, ha="center", va="center", transform=across)
+        axes.set(title=title, xlabel="radius", ylabel="", xlim=(-0.5, len(table) - 0.5))
+        axes.set_xticks(table.index, table["radius"])
+        axes.grid(axis="y")
+        if missing.all():
+            axes.set_yticks([])
+    looks = {"training ended": style.BLUE, "had not ended": "white"}
     handles = [
-        *(Line2D([], [], color=c, label=name) for name, c in zip(histories, style.CYCLE, strict=False)),
-        Line2D([], [], color=style.FAINT, label="largest filter"),
-        Line2D([], [], color=style.FAINT, ls="--", label="median filter"),
+        Line2D([], [], ls="", marker="o", color=style.BLUE, markerfacecolor=face, label=label)
+        for label, face in looks.items()
     ]
-    spare = panels[len(layers) :]
-    for axes in spare:
-        axes.set_axis_off()
-    if len(spare):
-        spare[0].legend(handles=handles, loc="center left")
-    else:
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    figure.legend(handles=handles, loc="outside lower right", ncols=2)
     return figure
 
 

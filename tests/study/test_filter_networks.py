@@ -1,0 +1,105 @@
+"""Networks trained apart from the book for their filters: earned by one command, read by two chapters."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from zfutils.__main__ import main
+from zfutils.nets.filters import filter_rms, greatest_responses
+from zfutils.study import filter_networks, kept_scores
+from zfutils.study.filter_networks import FULL_WIDTH, SWEEP, OfFilters
+from zfutils.study.places import BOOK
+from zfutils.study.profile import Profile
+from zfutils.study.study import Study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The smoke edition in a build folder of its own, with nothing published."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZFUTILS_BUILD", str(tmp_path_factory.mktemp("build")))
+        patch.setattr(kept_scores, "REFERENCE", tmp_path_factory.mktemp("reference"))
+        yield Study.open("smoke")
+
+
+@pytest.fixture(scope="module")
+def earned(study):
+    """Nothing was there; then the command earned all; what the chapters read before and after."""
+    before = filter_networks.sweep(study), filter_networks.full_width(study)
+    assert main(["scores", "--edition", "smoke", "filters"]) == 0
+    return before, (filter_networks.sweep(study), filter_networks.full_width(study))
+
+
+def test_one_command_earns_all_and_no_page_trains_any(study, earned):
+    (sweep, wide), (later, later_wide) = earned
+    assert not any(sweep.values())
+    assert not any(wide.values())
+    assert list(later) == [None, 0.1, 0.05, 0.02]
+    assert list(later_wide) == ["Krizhevsky", "ZFNet"]
+    files = list(kept_scores.folder("smoke").glob("*.npz"))
+    assert len(files) == len(SWEEP) + len(FULL_WIDTH)
+    for one in filter_networks.every(study):
+        assert study.filters.find(one.plan) is None, "no weights are needed"
+
+
+def test_on_another_machine_what_is_kept_is_read_and_nothing_trained(study, earned, tmp_path):
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "pixels").symlink_to(study.small.folder / "pixels")
+    there = replace(study, folder=tmp_path)
+    sweep = filter_networks.sweep(there)
+    assert all(one.published for one in sweep.values())
+    for radius, one in earned[1][0].items():
+        for name in ("rms", "response", "largest_rms"):
+            assert np.array_equal(sweep[radius].measured[name], one.measured[name])
+
+
+def test_full_width_is_the_papers_96_filters_in_layer_1_and_nothing_else(study, earned):
+    for label, base in (("Krizhevsky", "krizhevsky"), ("ZFNet", "zfnet")):
+        spec, narrow = earned[1][1][label].spec, study.small.spec(f"{base}: none")
+        assert spec.convolutions[0].maps == 96 > narrow.convolutions[0].maps
+        assert spec.convolutions[1:] == narrow.convolutions[1:]
+        assert earned[1][1][label].measured["rms"].shape == (2, 96)
+
+
+def test_what_is_kept_is_what_the_network_has(study, earned):
+    one = OfFilters(study.filters, SWEEP[0.02], 0)
+    trained = one.study.made(one.plan)  # once more
+    kept = earned[1][0][0.02].measured
+    for i, model in enumerate((trained.at(0), trained.model)):
+        assert kept["rms"][i] == pytest.approx(filter_rms(model.conv1.weight).detach().numpy(), rel=1e-4)
+        assert kept["response"][i] == pytest.approx(greatest_responses(model, one.asked), rel=1e-3)
+    assert kept["rms"][1].max() <= 0.02 * 1.001, "the radius holds"
+    assert kept["largest_rms"].shape == (5,)
+    own = [trained.history[f"rms_max_conv{k}"].max() for k in range(1, 6)]
+    assert kept["largest_rms"] == pytest.approx(own, rel=1e-4)
+
+
+def test_the_radius_that_counts_is_the_largest_that_filters_pass():
+    assert [filter_networks.passed(rms) for rms in (0.3, 0.07, 0.05, 0.021, 0.01)] == [
+        0.1,
+        0.05,
+        0.02,
+        0.02,
+        0.02,
+    ]
+
+
+@pytest.mark.parametrize("edition", ["quick", "smoke"])
+def test_the_sweep_differs_in_the_radius_alone_and_is_named_after_it(edition):
+    runs = Profile.load(BOOK / "profiles" / f"{edition}.yaml").small.filters
+    assert set(runs) == {*SWEEP.values(), *FULL_WIDTH.values()}
+    swept = {radius: runs[name] for radius, name in SWEEP.items()}
+    assert {radius: run.training.radius for radius, run in swept.items()} == {r: r for r in SWEEP}
+    alike = [
+        run.model_copy(update={"about": "", "training": run.training.model_copy(update={"radius": None})})
+        for run in swept.values()
+    ]
+    assert all(one == alike[0] for one in alike)
+    assert alike[0].training.input_scale == 1
+
+
+def test_an_edition_without_small_networks_has_none_of_these(study):
+    alone = replace(study, profile=study.profile.model_copy(update={"small": None}))
+    assert filter_networks.sweep(alone) == dict.fromkeys(SWEEP)
+    assert filter_networks.full_width(alone) == dict.fromkeys(FULL_WIDTH)
