@@ -82,7 +82,7 @@ def test_an_edition_is_called_as_its_file_is(write):
             "images.sise",
             "crop, download, per_class, seed, sets, size, source, train, validation",
         ),
-        ("network__widht", "network.widht", "dropout, fc_width, geometry, width"),
+        ("network__widht", "network.widht", "dropout, fc_width, full_first_layer, geometry, width"),
         ("training__epoch", "training.epoch", "batch, decay, epochs, held_out"),
         ("training__plateau__factr", "training.plateau.factr", "drops, factor, least, of, patience"),
         (
@@ -226,6 +226,13 @@ TRANSFER = {
 }
 
 
+def test_networks_that_are_looked_at_for_their_filters_change_single_keys_of_the_small_ones_recipe(write):
+    bounded = {"bounded": {"training": {"radius": 0.05}}, "free": {"training": {"radius": None}}}
+    filters = Profile.load(write("mine", small=SMALL | {"filters": bounded})).small.filters
+    assert {name: run.training.radius for name, run in filters.items()} == {"bounded": 0.05, "free": None}
+    assert all((run.training.epochs, run.training.rate) == (2, 0.02) for run in filters.values())
+
+
 def test_small_networks_and_networks_from_scratch_change_single_keys_of_the_recipe(write):
     profile = Profile.load(write("mine", small=SMALL, transfer=TRANSFER))
     assert (profile.small.training.epochs, profile.small.training.rate) == (2, 0.02)
@@ -246,7 +253,11 @@ def test_the_source_starts_from_the_small_networks_recipe_and_fine_tuning_from_t
         ({"transfer": TRANSFER | {"scratch": {"per_class": [2], "folds": 2}}}, "2, which per_class lacks"),
         ({"transfer": TRANSFER | {"scratch": {"per_class": [4], "folds": 4}}}, "more than the 3 there are"),
         ({"transfer": TRANSFER | {"target": "caltech101"}}, "'caltech101' does not go with source 'parts'"),
-        ({"small": SMALL | {"imagse": 1}}, "small.imagse: unknown key; allowed are images, network, seeds"),
+        ({"small": SMALL | {"imagse": 1}}, "small.imagse: unknown key; allowed are filters, images, network"),
+        (
+            {"small": SMALL | {"filters": {"training": {"training": {"radus": 0.1}}}}},
+            "small.filters.training.training.radus: unknown key; allowed are batch, decay, epochs",
+        ),
         (
             {"small": SMALL | {"seeds_of": {"without layer 2": [0]}}},
             "'without layer 2'; Table 3 has the rows",

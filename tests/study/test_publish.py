@@ -132,9 +132,10 @@ def test_the_committed_networks_are_ready_for_any_image(name):
 # ---- what may be published
 
 
-def recorded(study, claim="training-ten-crops"):
+def recorded(study, claim="training-ten-crops-decided"):
     with study.claim(claim) as one:
-        one.measured(Interval(2.0, 1.0, 3.0, 1500, "validation pictures"))
+        two_points = Interval(2.0, 1.0, 3.0, 1500, "validation pictures")
+        one.measured(two_points, arms=(20.0, 18.0), conditions={"ended": 1.0})
     return records.read(study.claims_folder)
 
 
@@ -142,7 +143,7 @@ def test_a_trial_is_not_published(monkeypatch, tmp_path):
     monkeypatch.setenv("ZFUTILS_BUILD", str(tmp_path))
     monkeypatch.setattr(records, "commit", lambda: "a" * 40)
     records.refuse_unpublishable(recorded(Study.open("smoke", "02_training")))
-    with pytest.raises(ValueError, match="default parameters: training-ten-crops"):
+    with pytest.raises(ValueError, match="default parameters: training-ten-crops-decided"):
         records.refuse_unpublishable(recorded(Study.open("smoke", "02_training", seed=3)))
 
 

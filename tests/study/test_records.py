@@ -10,7 +10,9 @@ from zfutils.study import claims, records
 from zfutils.study import study as study_module
 from zfutils.study.study import Study
 
+CLAIM = "training-ten-crops-decided"
 TEN_CROPS = Interval(2.0, 1.0, 3.0, 1500, "validation pictures")
+BOTH = {"arms": (20.0, 18.0), "conditions": {"ended": 1.0}}
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +21,7 @@ def build(tmp_path, monkeypatch):
     return tmp_path
 
 
-def row(study, claim="training-ten-crops"):
+def row(study, claim=CLAIM):
     return json.loads((study.claims_folder / f"{claim}.json").read_text())
 
 
@@ -33,8 +35,8 @@ def record_all(study, but=()):
 
 def test_a_record_holds_estimate_interval_verdict_and_how_it_was_made(build):
     study = Study.open("quick", "02_training")
-    with study.claim("training-ten-crops") as claim:
-        claim.measured(TEN_CROPS, one_crop=20.0)
+    with study.claim(CLAIM) as claim:
+        claim.measured(TEN_CROPS, one_crop=20.0, **BOTH)
     found = row(study)
     assert study.claims_folder == build / "quick" / "results" / "claims"
     assert (found["estimate"], found["low"], found["high"], found["n"]) == (2.0, 1.0, 3.0, 1500)
@@ -50,7 +52,7 @@ def test_a_record_holds_estimate_interval_verdict_and_how_it_was_made(build):
 
 def test_nothing_measured_is_recorded_with_its_reason():
     study = Study.open("quick", "02_training")
-    with study.claim("training-ten-crops") as claim:
+    with study.claim(CLAIM) as claim:
         claim.measured(None, otherwise="a set of one class", classes=1)
     found = row(study)
     assert (found["estimate"], found["n"], found["verdict"]) == (None, 0, "not testable at this scale")
@@ -69,8 +71,8 @@ def test_seconds_are_those_of_the_block_and_of_the_work_before_it(monkeypatch):
     class Network:
         seconds = 100.0
 
-    with study.claim("training-ten-crops", after=[searching, Network()]) as claim:
-        claim.measured(TEN_CROPS)
+    with study.claim(CLAIM, after=[searching, Network()]) as claim:
+        claim.measured(TEN_CROPS, **BOTH)
     assert row(study)["seconds"] == 107.5
 
 
@@ -103,8 +105,8 @@ def test_an_error_while_it_is_measured_writes_nothing():
     study = Study.open("quick", "02_training")
 
     def measure():
-        with study.claim("training-ten-crops") as claim:
-            claim.measured(TEN_CROPS)
+        with study.claim(CLAIM) as claim:
+            claim.measured(TEN_CROPS, **BOTH)
             raise LookupError
 
     with pytest.raises(LookupError):
@@ -114,9 +116,9 @@ def test_an_error_while_it_is_measured_writes_nothing():
 
 def test_a_claim_for_which_nothing_is_recorded_is_an_error():
     study = Study.open("quick", "02_training")
-    opened = study.claim("training-ten-crops")
+    opened = study.claim(CLAIM)
     with (
-        pytest.raises(RuntimeError, match="'training-ten-crops' was opened and nothing was recorded"),
+        pytest.raises(RuntimeError, match=f"{CLAIM!r} was opened and nothing was recorded"),
         opened,
     ):
         pass
@@ -126,13 +128,13 @@ def test_an_unregistered_claim_or_a_study_without_its_page_is_refused():
     with pytest.raises(ValueError, match="no claim 'ten-crops' is registered"):
         Study.open("smoke", "02_training").claim("ten-crops")
     with pytest.raises(ValueError, match="recorded by a page"):
-        Study.open("smoke").claim("training-ten-crops")
+        Study.open("smoke").claim(CLAIM)
 
 
 def test_a_chapter_that_left_out_a_claim_is_named():
     study = Study.open("smoke", "02_training")
-    record_all(study, but=["training-ten-crops"])
-    with pytest.raises(ValueError, match="claims without a record: training-ten-crops"):
+    record_all(study, but=[CLAIM])
+    with pytest.raises(ValueError, match=f"claims without a record: {CLAIM}"):
         study.records()
     assert set(study.records([1])["this_verdict"]) == {"not testable at this scale"}
 

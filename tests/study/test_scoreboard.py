@@ -67,13 +67,13 @@ def test_a_claim_that_is_run_apart_shows_the_published_record_or_that_it_was_not
 
 
 def test_a_number_without_a_verdict_stands_with_the_reason_first(study):
-    with study.claim("training-ten-crops") as claim:
-        claim.measured(TEN_CROPS)
-    assert shown(study, "training-ten-crops") == (
+    with study.claim("training-ten-crops-decided") as claim:
+        claim.measured(TEN_CROPS, arms=(20.0, 18.0), conditions={"ended": 1.0})
+    assert shown(study, "training-ten-crops-decided") == (
         "<b>not testable at this scale</b><br>asked of every edition but smoke, not of smoke"
         "<br><span>2 [1, 3]</span><br>points<br>n = 1,500"
     )
-    assert shown(study, "training-initialisation-mended") == "<b>not testable at this scale</b><br>a test"
+    assert shown(study, "training-initialisation-pair") == "<b>not testable at this scale</b><br>a test"
 
 
 def test_the_register_says_what_a_claim_needs_for_a_verdict(study):

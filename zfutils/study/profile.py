@@ -7,7 +7,7 @@ refused with the file, the key and what is allowed.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -235,12 +235,13 @@ def _reason(error: Mapping[str, Any]) -> str:
 
 
 def _allowed(place: Sequence[int | str]) -> list[str]:
-    """The keys that are allowed at a place of an edition; below `networks`, the second is a name."""
+    """The keys that are allowed at a place of an edition; below a group of networks, the next is a name."""
     model: Any = Profile
-    if place[:1] == ("networks",):
-        model, place = Run, place[2:]
-    for key in place:
+    keys = iter(place)
+    for key in keys:
         kinds = model.model_fields[key].annotation
+        if get_origin(kinds) is dict:
+            next(keys, None)
         model = next(k for k in (*get_args(kinds), kinds) if isinstance(k, type) and issubclass(k, BaseModel))
     return sorted({*model.model_fields, *(("extends",) if model is Profile else ())} - {"name"})
 

@@ -109,12 +109,7 @@ def tiny():
 def test_every_measure_is_taken_of_every_map_and_texture_where_windows_hold_two_tiles(tiny):
     model, inputs = tiny
     tops = {n: top_projections(model, inputs, layers=["relu1", "relu2"], k=3) for n in ("trained", "random")}
-    similarity = pd.concat(
-        within_map_similarity.within_and_across(top, of=of).assign(layer=int(name[-1]), network=n, of=of)
-        for of in ("projections", "patches")
-        for n, by_layer in reversed(tops.items())
-        for name, top in by_layer.items()
-    )
+    similarity = within_map_similarity.every_layer(dict(reversed(tops.items())))
     found = selectivity.measures(dict.fromkeys(tops, model), inputs, tops, similarity, seed=2)
     counts = found.groupby(["layer", "measure"]).size().to_dict()
     four = ("class", "colour", "likeness", "orientation")

@@ -146,7 +146,7 @@ def interpolation(units: int, field: Window, pixels: Int64[Tensor, " n"]) -> Flo
 
 
 def detector_shares(
-    dissected: Mapping[str, Mapping[str, Dissection]], *, chance: str = "masks of other pictures"
+    dissected: Mapping[str, Mapping[str, Dissection]], *, chance: str = "other masks"
 ) -> pd.DataFrame:
     """Share of maps that detect some part by network and layer with Wilson's interval, for a figure.
 

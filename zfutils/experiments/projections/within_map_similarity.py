@@ -6,6 +6,7 @@ and so do pictures of the world. It is compared with the likeness of projections
 difference with a random network's.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -64,6 +65,24 @@ def within_and_across(
         ])  # fmt: skip
         found.append((number, _mean(within), _mean(across), len(within), len(across)))
     return pd.DataFrame(found, columns=["map", "within", "across", "within_pairs", "across_pairs"])
+
+
+def every_layer(tops: Mapping[str, Mapping[str, TopProjections]], *, seed: int = 0) -> pd.DataFrame:
+    """`within_and_across` of every network and layer, of projections and of patches.
+
+    Args:
+        tops: by network and layer ("relu3").
+        seed: as there.
+
+    Returns:
+        Its columns, and layer (number), network and of ("projections" or "patches").
+    """
+    return pd.concat(
+        within_and_across(top, of=of, seed=seed).assign(layer=int(name[-1]), network=network, of=of)
+        for of in ("projections", "patches")
+        for network, by_layer in tops.items()
+        for name, top in by_layer.items()
+    )
 
 
 def commonest_class_share(
