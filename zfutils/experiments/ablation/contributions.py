@@ -206,19 +206,12 @@ def at_equal_epochs(networks: Outcomes) -> pd.DataFrame:
 
     Returns:
         One row for each network: name, seed; epoch, the last that all of them reached, and loss, the training
-        loss in it.
-
-    Raises:
-        ValueError: there are no networks.
+        loss in it; no row where there are no networks.
     """
     every = list(_each(networks))
-    if not every:
-        raise ValueError("equal epochs of no networks cannot be compared")
-    last = min(one.made["epochs"] for _, _, one in every)
-    return pd.DataFrame(
-        {"name": name, "seed": seed, "epoch": last, "loss": one.history.set_index("epoch")["loss"][last]}
-        for name, seed, one in every
-    )
+    last = min((one.made["epochs"] for _, _, one in every), default=0)
+    rows = [(name, s, last, one.history.set_index("epoch")["loss"][last]) for name, s, one in every]
+    return pd.DataFrame(rows, columns=["name", "seed", "epoch", "loss"])
 
 
 def controls(table: pd.DataFrame, names: Iterable[str]) -> dict[str, dict[str, Any]]:
