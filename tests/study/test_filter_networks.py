@@ -70,9 +70,10 @@ def test_what_is_kept_is_what_the_network_has(study, earned):
         assert kept["rms"][i] == pytest.approx(filter_rms(model.conv1.weight).detach().numpy(), rel=1e-4)
         assert kept["response"][i] == pytest.approx(greatest_responses(model, one.asked), rel=1e-3)
     assert kept["rms"][1].max() <= 0.02 * 1.001, "the radius holds"
-    assert kept["largest_rms"].shape == (5,)
-    own = [trained.history[f"rms_max_conv{k}"].max() for k in range(1, 6)]
+    own = trained.history[[f"rms_max_conv{k}" for k in range(1, 6)]].to_numpy()
     assert kept["largest_rms"] == pytest.approx(own, rel=1e-4)
+    assert kept["largest_rms"].shape == (trained.record["epochs"] + 1, 5)
+    assert kept["largest_rms"][1:].max() <= 0.02 * 1.001
 
 
 def test_the_radius_that_counts_is_the_largest_that_filters_pass():

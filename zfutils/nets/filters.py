@@ -205,31 +205,27 @@ def high_share_over_noise(
     return share.times(1 / noise), share.estimate, noise
 
 
-def dominance(rms: Float[np.ndarray, " maps"], *, rank: int = 1, seed: int = 0) -> Interval:
+def dominance(rms: Float[np.ndarray, " maps"], *, seed: int = 0) -> Interval:
     """RMS of the largest filter over the layer's median filter RMS; 1 means that none stands out.
 
     The other filters are resampled, for the median; the largest is what it is.
 
     Args:
         rms: every filter's, at least nine.
-        rank: 1 for the largest, 2 for the second largest.
 
     Raises:
-        ValueError: no such rank, or a median of 0.
+        ValueError: a median of 0.
     """
-    if not 1 <= rank <= len(rms):
-        raise ValueError(f"rank lies in 1…{len(rms)}, the number of filters, not {rank}")
-    ordered = np.sort(np.asarray(rms, dtype=float))[::-1]
-    one, others = ordered[rank - 1], np.delete(ordered, rank - 1)
+    ordered = np.sort(np.asarray(rms, dtype=float))
     if np.median(ordered) == 0:
         raise ValueError(
             "the median filter RMS is 0: over half of the filters are zeros, and nothing stands out"
         )
 
     def ratio(sample: np.ndarray, axis: int = -1) -> np.ndarray:
-        return over_median(one, sample, axis=axis)
+        return over_median(ordered[-1], sample, axis=axis)
 
-    return bootstrap_interval(others, statistic=ratio, resampled="the other filters", seed=seed)
+    return bootstrap_interval(ordered[:-1], statistic=ratio, resampled="the other filters", seed=seed)
 
 
 def over_median(

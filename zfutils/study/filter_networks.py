@@ -38,16 +38,16 @@ class OfFilters(Wanted):
 
         Returns:
             rms and response, (2, filters of layer 1), before training and after: RMS of the weights, and the
-            greatest response to the validation pictures; largest_rms (convolutions,), the largest RMS that a
-            filter of each convolution had after any epoch, or before the first.
+            greatest response to the validation pictures; largest_rms, (epochs + 1, convolutions): the largest
+            RMS of each convolution's filters before training and after every epoch.
         """
         models = (trained.at(0), trained.model)
         shown = self.asked[:PICTURES]
-        largest = [trained.history[f"rms_max_{conv.name}"].max() for conv in trained.spec.convolutions]
+        largest = trained.history[[f"rms_max_{conv.name}" for conv in trained.spec.convolutions]]
         return {
             "rms": np.stack([to_host(filter_rms(model.conv1.weight)) for model in models]),
             "response": np.stack([greatest_responses(model, shown) for model in models]),
-            "largest_rms": np.array(largest, dtype=np.float32),
+            "largest_rms": largest.to_numpy(dtype=np.float32),
         }
 
 

@@ -9,7 +9,9 @@ from zfutils.experiments.training import figures, radius
 from zfutils.training.outcomes import Answers, Outcome
 
 
-def outcome(wrong, rms, *, largest=(0.02, 0.05), falling=False, published=False):
+def outcome(
+    wrong, rms, *, largest=((0.03, 0.07), (0.02, 0.05), (0.04, 0.01)), falling=False, published=False
+):
     """An outcome of 20 pictures, `wrong` of them wrong."""
     ranks = (np.arange(20) < wrong).astype(int)
     labels = np.zeros(20, dtype=int)
@@ -36,8 +38,9 @@ def test_the_error_without_a_radius_is_compared_with_the_twins_picture_by_pictur
     assert (found.high - found.low) / 4 == pytest.approx(8.9, rel=0.15)
 
 
-def test_the_largest_filter_is_that_of_any_convolution():
-    assert radius.largest(SWEEP[None]) == 0.05
+def test_the_largest_filter_is_that_of_any_convolution_and_any_epoch_the_start_included():
+    assert radius.largest(SWEEP[None]) == 0.07
+    assert radius.by_radius(SWEEP).loc[0, "largest"] == 0.05, "after the first step the radius holds"
 
 
 def test_a_row_for_each_radius_those_included_that_were_not_run_yet():
