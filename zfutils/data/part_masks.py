@@ -6,12 +6,13 @@ pictures is one byte per pixel; exchanged between pictures, the same masks are t
 
 import re
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from zfutils.data.inputs import Inputs
-from zfutils.data.parts import PartsImages
+from zfutils.data.parts import PartsImages, Scene
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 
@@ -33,6 +34,15 @@ def concept(category: str, part: str) -> str:
     """
     kind = re.sub(r"^(left|right|front|rear|middle|lower|upper) | \d+$", "", part)
     return f"{kind} of {category}" if (category, part) in APART else kind
+
+
+class Drawn(Protocol):
+    """A source whose scenes can be drawn again."""
+
+    size: int
+    field: float
+
+    def scene(self, index: int) -> Scene: ...
 
 
 @dataclass(frozen=True)
@@ -134,14 +144,22 @@ class ProbeMasks:
         return replace(self, rows=rows)
 
 
-def object_masks(source: PartsImages, inputs: Inputs) -> Bool[np.ndarray, "n side side"]:
-    """Where the object of each drawn picture is, as a network sees it: all of its parts.
+def object_masks(source: Drawn, inputs: Inputs, *, of: int = 0) -> Bool[np.ndarray, "n side side"]:
+    """Where an object of each drawn picture is, as a network sees it: all of its parts, as far as they show.
 
     Args:
         source: where the pictures come from.
         inputs: the pictures.
+        of: which object of each scene; the first gives the label.
 
     Raises:
-        ValueError: a row that the source does not have.
+        IndexError: a row that the source does not have.
+        ValueError: a scene that has no such object.
     """
-    return ProbeMasks.build(source, to_host(inputs.rows)).cropped(inputs.side).maps > 0
+    margin = source.size - inputs.side
+    here = slice(margin // 2, margin // 2 + inputs.side)
+    masks = []
+    for row in to_host(inputs.rows).tolist():
+        parts = source.scene(row).part_masks(source.size, field=source.field, of=of)
+        masks.append(np.any(list(parts.values()), axis=0)[here, here])
+    return np.stack(masks)

@@ -12,6 +12,7 @@ from jaxtyping import Int8, Int64
 from zfutils.data import ImageSource, photos, stores, transfer_sets
 from zfutils.data.parts import PartsImages, categories
 from zfutils.data.parts.cued import CuedParts
+from zfutils.data.parts.pairs import PairedParts
 from zfutils.data.pixels import Pixels
 from zfutils.runtime.devices import keep_memory
 from zfutils.study.places import BOOK, build_folder
@@ -19,6 +20,7 @@ from zfutils.study.profile import Profile, Transfer
 
 TARGET_FOLDERS = {"caltech101": "caltech101", "caltech256": "caltech256", "voc2012": "VOCdevkit/VOC2012"}
 SEVERAL = ("held-out", "voc2012")  # targets that have pictures of several objects
+PAIRED_SCENES = 588  # multiples of 42 categories; a network tells what is in about a third of them
 CUED_SCENES = 400  # of the validation scenes, before their own and before another class's background
 
 
@@ -105,6 +107,26 @@ class Edition:
         scenes = PartsImages(split, n=n, size=source.size, seed=source.seed, field=source.field)
         name = f"cued-{split}" + "-exchanged" * exchanged
         store = stores.build(CuedParts(scenes, exchanged=exchanged), self.folder / "pixels" / name)
+        return store.centred_as(self.train_images)
+
+    def pairs(self, *, alone: bool = False) -> PairedParts:
+        """Scenes of two objects, `PAIRED_SCENES` at most, or of the first of the two alone.
+
+        Raises:
+            ValueError: an edition of photographs, which has no such scenes.
+        """
+        whole = self.source("validation")
+        if not isinstance(whole, PartsImages):
+            raise ValueError(f"the edition {self.edition} has no scenes of two objects")
+        n = min(len(whole), PAIRED_SCENES)
+        how = {"size": whole.size, "seed": whole.seed, "field": whole.field}
+        return PairedParts("validation", n=n, **how, alone=alone)
+
+    def paired_images(self, *, alone: bool = False) -> Pixels:
+        """The pictures of `pairs`, centred as the training images."""
+        store = stores.build(
+            self.pairs(alone=alone), self.folder / "pixels" / ("alone" if alone else "pairs")
+        )
         return store.centred_as(self.train_images)
 
     @property

@@ -155,7 +155,13 @@ def categories(held_out: bool = False) -> tuple[Category, ...]:
 
 
 def scene(
-    split: str, index: int, *, seed: int = 0, held_out: bool = False, smallest: float = SMALLEST
+    split: str,
+    index: int,
+    *,
+    seed: int = 0,
+    held_out: bool = False,
+    smallest: float = SMALLEST,
+    label: int | None = None,
 ) -> Scene:
     """Scene number `index` of a split; its label is `index` modulo the number of categories.
 
@@ -165,13 +171,16 @@ def scene(
         seed: of the whole world.
         held_out: draw the held-out categories, in their own style.
         smallest: side of an object's box, at least, over the side of the picture; above 0, at most 1.
+        label: of another category, drawn in this scene's colours and pose on this scene's ground.
     """
     check_stream(split, seed)
     check_smallest(smallest)
     if operator.index(index) < 0:
         raise ValueError(f"index is {index}; it must be 0 or more")
     chosen = categories(held_out)
-    label = index % len(chosen)
+    label = index % len(chosen) if label is None else label
+    if not 0 <= label < len(chosen):
+        raise ValueError(f"label is {label}; there are categories 0 … {len(chosen) - 1}")
     category = chosen[label]
     style = HELD_OUT_STYLE if held_out else MAIN_STYLE
     # Two streams: what is drawn independently of the category cannot depend on how much the category draws.
