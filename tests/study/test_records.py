@@ -79,12 +79,12 @@ def test_seconds_are_those_of_the_block_and_of_the_work_before_it(monkeypatch):
 def test_a_trial_writes_beside_the_official_record_and_leaves_it_alone():
     official = Study.open("quick", "06_occlusion")
     trial = Study.open("quick", "06_occlusion", seed=3, fill="noise")
-    name = "occlusion-points-at-the-object"
+    name = "occlusion-points-at-an-object-off-centre"
     with official.claim(name) as claim:
-        claim.measured(Interval(0.5, 0.4, 0.6, 100, "pictures"))
+        claim.measured(Interval(0.5, 0.4, 0.6, 100, "scenes"), arms=(0.75, 0.25), conditions={"ended": 1})
     before = (official.claims_folder / f"{name}.json").read_bytes()
     with trial.claim(name) as claim:
-        claim.measured(Interval(-0.5, -0.6, -0.4, 100, "pictures"))
+        claim.measured(Interval(-0.5, -0.6, -0.4, 100, "scenes"), arms=(0.25, 0.75), conditions={"ended": 1})
     assert (official.claims_folder / f"{name}.json").read_bytes() == before
     assert trial.claims_folder != official.claims_folder
     found = row(trial, name)

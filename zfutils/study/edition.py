@@ -20,7 +20,7 @@ from zfutils.study.profile import Profile, Transfer
 
 TARGET_FOLDERS = {"caltech101": "caltech101", "caltech256": "caltech256", "voc2012": "VOCdevkit/VOC2012"}
 SEVERAL = ("held-out", "voc2012")  # targets that have pictures of several objects
-PAIRED_SCENES = 588  # multiples of 42 categories; a network tells what is in about a third of them
+PAIRED_SCENES = 504  # multiples of 42 categories; a network tells what is in about a third of them
 CUED_SCENES = 400  # of the validation scenes, before their own and before another class's background
 
 
@@ -124,10 +124,8 @@ class Edition:
 
     def paired_images(self, *, alone: bool = False) -> Pixels:
         """The pictures of `pairs`, centred as the training images."""
-        store = stores.build(
-            self.pairs(alone=alone), self.folder / "pixels" / ("alone" if alone else "pairs")
-        )
-        return store.centred_as(self.train_images)
+        folder = self.folder / "pixels" / ("alone" if alone else "pairs")
+        return stores.build(self.pairs(alone=alone), folder).centred_as(self.train_images)
 
     @property
     def _transfer(self) -> Transfer:

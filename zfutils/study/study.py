@@ -86,8 +86,8 @@ class Study(Networks):
     def claim(self, claim: str, *, after: Timed | Iterable[Timed] = ()) -> Recording:
         """Measure a registered claim and keep what came out, with the verdict of its rule.
 
-            with study.claim("occlusion-points-at-the-object", after=occluding) as claim:
-                claim.measured(interval, random_network=estimate)
+            with study.claim("occlusion-points-at-an-object-off-centre", after=occluding) as claim:
+                claim.measured(interval, arms=(own, others), conditions={"ended": 1})
 
         The record knows the page's parameters and seed, the device and the seconds. It is official when the
         page runs with its default parameters, and lies apart otherwise.

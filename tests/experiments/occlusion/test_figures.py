@@ -122,6 +122,21 @@ def test_the_cheats_figure_shows_scenes_maps_and_a_dot_a_scene():
     np.testing.assert_allclose(medians, [np.median(v) for v in shares.values()])
 
 
+def test_scenes_of_two_objects_have_both_outlines_and_a_cross_at_the_greatest_fall():
+    falls = np.random.default_rng(4).normal(size=(3, 8, 8)) - 1
+    others = discs()[:, :, ::-1]
+    figure = figures.pointing(pictures(), falls, PATCH, CLASSES[:3], named=discs(), others=others)
+    assert_readable(figure)
+    panels = np.array(figure.axes).reshape(2, 3)
+    for i, (above, below) in enumerate(panels.T):
+        np.testing.assert_array_equal(above.images[0].get_array(), pictures()[i])
+        np.testing.assert_allclose(below.images[0].get_array(), falls[i].clip(min=0))
+        row, column = np.argwhere(falls[i] == falls[i].max())[0]
+        centres = PATCH.centres(SIDE)
+        assert below.lines[0].get_xydata().tolist() == [[centres[column], centres[row]]]
+        assert len(above.collections) == len(below.collections) == 2
+
+
 def test_what_does_not_belong_together_is_refused():
     with pytest.raises(ValueError, match="3 were measured, beside 2 images"):
         figures.fig_7(pictures(2), found(), projections(), CLASSES)
@@ -129,5 +144,7 @@ def test_what_does_not_belong_together_is_refused():
         figures.fig_7(pictures(), found(), projections(1), CLASSES)
     with pytest.raises(ValueError, match="3 scenes, 2 masks"):
         figures.cheat(pictures(), {"a": np.ones((3, 8, 8))}, {"a": np.ones(4)}, PATCH, masks=discs(2))
+    with pytest.raises(ValueError, match="3 scenes beside"):
+        figures.pointing(pictures(), np.ones((3, 8, 8)), PATCH, ["a"], named=discs(), others=discs())
     with pytest.raises(ValueError, match="1 to 6 networks"):
         figures.cheat(pictures(), {"a": np.ones((3, 8, 8))}, {}, PATCH, masks=discs())

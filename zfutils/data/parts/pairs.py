@@ -3,8 +3,8 @@
 Zeiler & Fergus 2013, §4.2, conclude from occlusion that a network localises the object in the scene. One
 object in the middle cannot tell that from a liking for the middle, so here two lie side by side, the centre
 between them. They are alike but for their category: in one scene's colours and pose, with nothing in front of
-them, as large as each other. With the second left out, the first lies off the centre. A network has learnt from
-objects that are larger and in the middle, so these lie as near to it as their shapes allow.
+them, as large as each other. With the second left out, the first lies off the centre. A network has learnt
+from objects that are larger and in the middle, so these lie as near to it as their shapes allow.
 """
 
 import math
@@ -39,8 +39,8 @@ class PairedParts:
         field: side of what is seen over the side of the ordinary picture (see `Scene.render`).
         alone: leave out the second object; the first stays where it is.
 
-    An `ImageSource`. `labels` are the first objects', `others` (n,) the second ones'; in every turn of as many
-    pictures as there are categories, each comes once as the first and once as the second.
+    An `ImageSource`. `labels` are the first objects', `others` (n,) the second ones'; in every turn of as
+    many pictures as there are categories, each comes once as the first and once as the second.
     """
 
     def __init__(

@@ -12,10 +12,11 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from scipy.stats import rankdata
 
+from zfutils.experiments.occlusion.comparisons import Comparison
 from zfutils.experiments.occlusion.localisation import means_on_and_off, on_object
 from zfutils.experiments.occlusion.sliding_patch import Occlusion
-from zfutils.stats.formatting import ranged
-from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference
+from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.intervals import Interval, bootstrap_interval
 
 
 def background_share(found: Occlusion, masks: Bool[np.ndarray, "n side side"]) -> Float[np.ndarray, " n"]:
@@ -39,40 +40,51 @@ def auc(higher: Float[np.ndarray, " n"], lower: Float[np.ndarray, " m"]) -> floa
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def auc_interval(higher: Float[np.ndarray, " n"], lower: Float[np.ndarray, " n"]) -> Interval:
-    """`auc` of the same scenes seen by two networks, scenes resampled with both their numbers."""
-    return bootstrap_interval(higher, lower, statistic=auc, paired=True, resampled="scenes", resamples=1999)
+def told_apart_beyond_seeds(
+    cheat: Float[np.ndarray, " n"], honest: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]
+) -> tuple[Interval, tuple[float, float]]:
+    """`auc` of a cheat against an honest network, minus that of two honest networks, in either direction.
+
+    Args:
+        cheat, honest: a number of the same scenes seen by either network; a cheat's is said to be greater.
+        other: by an honest network of another seed.
+
+    Returns:
+        The difference, scenes resampled with all three of their numbers, and its two arms.
+
+    Raises:
+        TooFew: fewer scenes than an interval needs.
+    """
+    options = {"paired": True, "resampled": "scenes", "resamples": 1999}
+    interval = bootstrap_interval(cheat, honest, other, statistic=_beyond_seeds, **options)
+    return interval, (auc(cheat, honest), either_way(other, honest))
+
+
+def either_way(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " m"]) -> float:
+    """`auc` in whichever direction tells the groups apart: 0.5 or more."""
+    found = auc(first, second)
+    return max(found, 1 - found)
+
+
+def _beyond_seeds(cheat: np.ndarray, honest: np.ndarray, other: np.ndarray) -> float:
+    return auc(cheat, honest) - either_way(other, honest)
 
 
 def reliance(
     correct: Mapping[str, tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
-) -> dict[str, Interval]:
-    """How much accuracy a network loses (points) when each scene has another class's background.
+) -> dict[str, Comparison]:
+    """Accuracy (points) with the usual background, and with another class's, scene by scene.
 
     Args:
         correct: by network, whether it classifies each scene correctly with its class's background, and with
             another's.
     """
-    return {
-        name: paired_difference(100.0 * usual, 100.0 * exchanged, resampled="scenes")
-        for name, (usual, exchanged) in correct.items()
-    }
+    return {name: Comparison(*(100.0 * one for one in both), "scenes") for name, both in correct.items()}
 
 
-def accuracy_table(
-    correct: Mapping[str, tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
-    lost: Mapping[str, Interval],
-) -> pd.DataFrame:
-    """Accuracies in words, one row per network, and what is lost with another class's background.
-
-    Args:
-        correct: as for `reliance`.
-        lost: what `reliance` gives; may be empty where there are too few scenes.
-    """
-    rows = []
-    for name, (usual, exchanged) in correct.items():
-        row = {"network": name, "own background": f"{usual.mean():.1%}"}
-        row["another class's"] = f"{exchanged.mean():.1%}"
-        ends = (getattr(lost.get(name), end, np.nan) for end in ("estimate", "low", "high"))
-        rows.append(row | {"loses (points)": ranged(*ends)})
-    return pd.DataFrame(rows)
+def told_apart_table(found: Interval | None, arms: tuple[float, float] | None) -> pd.DataFrame:
+    """What `told_apart_beyond_seeds` gives, in words; dashes where there were too few scenes."""
+    cheat, seeds = (rounded(arm, digits=2) for arm in arms or (None, None))
+    difference = ranged(found.estimate, found.low, found.high, digits=2) if found else "–"
+    rows = {"cheat and honest": cheat, "honest and honest, another seed": seeds, "difference": difference}
+    return pd.DataFrame({"told apart": rows.keys(), "AUC": rows.values()})

@@ -220,3 +220,47 @@ def _distributions(axes: Axes, shares: Mapping[str, np.ndarray]) -> None:
     axes.set(xlim=(-0.03, 1.03), ylim=(len(shares) - 0.45, -0.55), xlabel="share on the background")
     axes.grid(axis="x")
     axes.set_axisbelow(True)
+
+
+@styled
+def pointing(
+    images: UInt8[np.ndarray, "n h w 3"],
+    falls: Float[np.ndarray, "n p q"],
+    patch: Patch,
+    titles: Sequence[str],
+    *,
+    named: Bool[np.ndarray, "n h w"],
+    others: Bool[np.ndarray, "n h w"],
+) -> Figure:
+    """Scenes of two objects, one per column, and under each where the probability of the named class falls.
+
+    Each map has a scale of its own, from 0 to its greatest fall, whose position has a cross.
+
+    Args:
+        images: the scenes, as the network saw them.
+        falls: of the class that the network names; falls below 0 are shown as 0.
+        patch: whose positions the falls have.
+        titles: the named class of each scene.
+        named, others: the object of that class, outlined, and the other one, its outline dashed.
+
+    Raises:
+        ValueError: no scenes, or maps, titles or masks that are not as many.
+    """
+    n = len(images)
+    if not n or {len(falls), len(titles), len(named), len(others)} != {n}:
+        counts = [len(each) for each in (falls, titles, named, others)]
+        raise ValueError(f"{n} scenes beside maps, titles and masks of {counts}")
+    figure, side = new(height=3.6), images[0].shape[:2]
+    for i, column in enumerate(figure.subplots(2, n, squeeze=False).T):
+        column[0].imshow(images[i])
+        column[0].set_title(fill(titles[i], 15, max_lines=2, placeholder="…"), fontsize=9)
+        values = falls[i].clip(min=0)
+        most = max(float(values.max()), 1e-12)
+        _positions(column[1], values, patch, side, cmap=FALLS, vmin=0, vmax=most)
+        row, place = np.unravel_index(falls[i].argmax(), falls[i].shape)
+        at = patch.centres(side[1])[place], patch.centres(side[0])[row]
+        column[1].plot(*at, marker="x", color=SKY, markersize=9, markeredgewidth=2)
+        for axes in column:
+            bare(axes).contour(named[i], levels=[0.5], colors="white", linewidths=1.1)
+            axes.contour(others[i], levels=[0.5], colors="white", linewidths=0.9, linestyles="dashed")
+    return figure
