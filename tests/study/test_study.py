@@ -135,6 +135,18 @@ def test_the_cheat_is_trained_on_scenes_before_their_class_s_background_and_no_o
         of_photographs(smoke).cued_images("train")
 
 
+def test_scenes_of_two_objects_are_seen_as_the_training_images_and_drawn_alone_too(smoke):
+    pairs, alone = smoke.paired_images(), smoke.paired_images(alone=True)
+    whole = smoke.profile.images
+    assert len(pairs) == len(alone) == len(smoke.pairs()) == whole.validation
+    assert pairs.size == whole.size
+    assert torch.equal(pairs.mean, smoke.train_images.mean)
+    assert (smoke.pairs().alone, smoke.pairs(alone=True).alone) == (False, True)
+    assert (pairs.labels.numpy() == smoke.pairs().labels).all()
+    with pytest.raises(ValueError, match="smoke has no scenes of two objects"):
+        of_photographs(smoke).paired_images()
+
+
 def test_scores_are_computed_once_and_are_those_of_evaluate(smoke, zfnet):
     first, again = smoke.scores("zfnet", crops=1), smoke.scores("zfnet", crops=1)
     fresh = evaluate(zfnet.model, smoke.inputs(smoke.validation_images))
