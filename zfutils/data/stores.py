@@ -8,8 +8,10 @@ stopped.
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -21,6 +23,26 @@ from zfutils.runtime.parallel import cores, side_by_side
 
 CHUNK = 256  # images that are built, or set right after an interruption, together
 UNDECODABLE_ALLOWED = 0.001  # of all images
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store that may not be built yet: what fixes its pixels is known before they are there."""
+
+    source: ImageSource
+    folder: Path
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """As that of the pixels."""
+        return _plain(self.source)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def opened(self) -> Pixels:
+        """The pixels, built where they are not there yet."""
+        return build(self.source, self.folder)
 
 
 def build(source: ImageSource, folder: Path, *, workers: int | None = None, progress: bool = True) -> Pixels:
@@ -41,7 +63,7 @@ def build(source: ImageSource, folder: Path, *, workers: int | None = None, prog
 
 
 def _build(source: ImageSource, folder: Path, workers: int, progress: bool) -> Pixels:
-    wanted = json.loads(json.dumps(dict(source.identity)))
+    wanted = _plain(source)
     if (folder / "store.json").is_file() and json.loads((folder / "store.json").read_text())[
         "identity"
     ] == wanted:
@@ -91,6 +113,11 @@ def _build(source: ImageSource, folder: Path, workers: int, progress: bool) -> P
     for chunk in chunks:
         (folder / f"chunk-{chunk}.json").unlink()
     return Pixels.open(folder)
+
+
+def _plain(source: ImageSource) -> dict[str, Any]:
+    """A source's identity as it comes back from a file."""
+    return json.loads(json.dumps(dict(source.identity)))
 
 
 def _first(source: ImageSource) -> int:

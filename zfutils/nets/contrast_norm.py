@@ -18,9 +18,10 @@ class _Contrast(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, band: Tensor, k: float) -> Tensor:
         band = band.to(x.dtype)
-        denominator = nn.functional.conv2d(x * x, band).add_(k)
-        root = denominator.rsqrt()
-        scale = root * root.sqrt()  # the power −¾ in less than half the time that pow takes
+        with torch.autocast(x.device.type, enabled=False):  # on a GPU it would hand back roots in float32
+            denominator = nn.functional.conv2d(x * x, band).add_(k)
+            root = denominator.rsqrt()
+            scale = root * root.sqrt()  # the power −¾ in less than half the time that pow takes
         ctx.save_for_backward(x, band, denominator, scale)
         return x * scale
 

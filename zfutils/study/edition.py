@@ -60,17 +60,25 @@ class Edition:
         """The edition's name."""
         return self.profile.name
 
-    def source(self, split: Literal["train", "validation"], *, size: int | None = None) -> ImageSource:
+    def source(
+        self, split: Literal["train", "validation"], *, size: int | None = None, n: int | None = None
+    ) -> ImageSource:
         """Where a split's images come from, one by one.
 
         Args:
             split: which.
             size: side of the images (pixels); parts show as much more of the world as they are larger than
                 the edition's.
+            n: parts: how many; default the edition's number.
+
+        Raises:
+            ValueError: another number of photographs.
         """
         images = self.profile.images
+        if n is not None and images.source != "parts":
+            raise ValueError(f"the edition {self.edition} has the photographs it has; {n:,} were asked for")
         if images.source == "parts":
-            n = {"train": images.train, "validation": images.validation}[split]
+            n = n or {"train": images.train, "validation": images.validation}[split]
             size = size or images.size
             field = size / images.crop  # a crop shows as much as a picture of its size would
             return PartsImages(split, n=n, size=size, seed=images.seed, field=field)
@@ -90,6 +98,14 @@ class Edition:
         """The reported images, never trained on and never chosen by, centred as the training images."""
         store = stores.build(self.source("validation"), self.folder / "pixels" / "validation")
         return store.centred_as(self.train_images)
+
+    def drawn(self, n: int) -> stores.Store:
+        """Another number of training pictures, drawn when they are asked for.
+
+        Raises:
+            ValueError: an edition of photographs.
+        """
+        return stores.Store(self.source("train", n=n), self.folder / "pixels" / f"train-{n}")
 
     def cued_images(self, split: Literal["train", "validation"], *, exchanged: bool = False) -> Pixels:
         """Pictures of parts before their class's own background, or before another class's.

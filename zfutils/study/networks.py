@@ -22,11 +22,12 @@ from torch import Tensor
 
 from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
+from zfutils.data.stores import Store
 from zfutils.nets.specs import NetworkSpec
 from zfutils.nets.zoo import NETWORKS, ROWS, table_3
 from zfutils.runtime.devices import chosen_device
 from zfutils.runtime.files import whole
-from zfutils.runtime.parallel import side_by_side
+from zfutils.runtime.parallel import cores, side_by_side
 from zfutils.study.edition import Edition
 from zfutils.study.places import REFERENCE
 from zfutils.study.profile import Run
@@ -36,7 +37,8 @@ from zfutils.training.evaluation import Scores, evaluate
 from zfutils.training.recipe import Training
 
 SMALL = "zfnet: none"  # among the small networks, the one that chapter 9 transfers
-
+DEPTHS = {8: "none", 4: "without layers 3, 4, 6, 7"}  # rows of Table 3 by the number of their layers
+GPU_MEMORY_EACH = 4 << 30  # bytes that a training on a GPU is granted where several share it
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -49,7 +51,7 @@ class Plan:
     name: str
     spec: NetworkSpec
     recipe: Training
-    images: Pixels
+    images: Pixels | Store
     seed: int
     base: str  # which of the paper's networks it comes from
     start: Self | None = None  # the network from whose weights it goes on, but for its classifier
@@ -59,6 +61,10 @@ class Plan:
         """What makes a trained network this one; plain data."""
         start = self.start and self.start.identity
         return checkpoints.identity(self.spec, self.recipe, self.images, self.seed, start=start)
+
+    def opened(self) -> Pixels:
+        """What it learns from, drawn now where it was not yet."""
+        return self.images.opened() if isinstance(self.images, Store) else self.images
 
     @property
     def work(self) -> int:
@@ -131,6 +137,29 @@ class Networks(Edition):
         """
         return self._apart("filters")
 
+    @cached_property
+    def depth(self) -> Self:
+        """Four layers against eight, by the number of pictures and in a wider network; no page trains these.
+
+        Raises:
+            ValueError: the edition has no such networks.
+        """
+        small = self.small
+        depth = self.profile.small.depth
+        if depth is None:
+            raise ValueError(f"the edition {self.edition} has no section 'small.depth'")
+        recipe = small.profile.training
+        how = {"base": "krizhevsky", "seeds": depth.seeds, "trained": (), "training": recipe}
+        networks = {}
+        for layers, row in DEPTHS.items():
+            for n in depth.train:
+                networks[deep_name(layers, n)] = Run(row=row, pictures=n, **how)
+            most = depth.train[-1]
+            networks[deep_name(layers, most, wider=True)] = Run(
+                row=row, pictures=most, network=depth.wider, **how
+            )
+        return replace(small, profile=small.profile.model_copy(update={"networks": networks}))
+
     def _apart(self, group: Literal["settings", "filters"]) -> Self:
         """A group of the small networks that no page trains, as a study of its own."""
         small = self.small
@@ -185,7 +214,10 @@ class Networks(Edition):
             raise ValueError(f"networks.{name}.row is {run.row!r}; Table 3 has {', '.join(rows)}")
         return replace(rows[run.row], norm_alpha=run.training.norm_alpha, dropout=size.dropout)
 
-    def _trained_on(self, name: str) -> Pixels:
+    def _trained_on(self, name: str) -> Pixels | Store:
+        pictures = self._run(name).pictures
+        if pictures is not None:
+            return self.drawn(pictures)
         return self.cued_images("train") if self._run(name).background == "by-label" else self.train_images
 
     def plan(self, name: str, seed: int = 0) -> Plan:
@@ -224,7 +256,7 @@ class Networks(Edition):
                 how = {"seed": plan.seed, "paper": NETWORKS[plan.base](), "device": self.device}
                 how["start"] = self.made(plan.start) if plan.start else None
                 label = f"{plan.name} seed {plan.seed}"
-                trainer.train(plan.spec, plan.images, plan.recipe, folder, label=label, **how)
+                trainer.train(plan.spec, plan.opened(), plan.recipe, folder, label=label, **how)
         return checkpoints.load(folder, self.device)
 
     def network(self, name: str, seed: int = 0) -> Trained:
@@ -295,14 +327,27 @@ class Networks(Edition):
         return found
 
 
+def deep_name(layers: int, pictures: int, *, wider: bool = False) -> str:
+    """What a network of `Networks.depth` is called."""
+    return f"{layers} layers, {pictures} pictures" + ", wider" * wider
+
+
 def plain(name: str) -> str:
     """A network's name as part of a file's."""
     return re.sub(r"[^a-z0-9]+", "-", name)
 
 
 def in_turn(work: Callable[[Job], Result], jobs: Sequence[Job], device: torch.device) -> Iterator[Result]:
-    """What trainings give: one after the other on a GPU, side by side on a CPU, one thread each."""
-    return side_by_side(work, jobs, workers=None if device.type == "cpu" else 1)
+    """What trainings give, as many at once as the device bears.
+
+    On a CPU each has a thread. On a CUDA device each has a process, as many as there are cores while its
+    memory lasts: a step of a small network takes longer to be asked for than to be computed.
+    """
+    workers = None if device.type == "cpu" else 1
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        workers = max(1, min(cores(), free // GPU_MEMORY_EACH))
+    return side_by_side(work, jobs, workers=workers)
 
 
 def _finished(one: Callable[[], Trained]) -> None:

@@ -63,6 +63,9 @@ class Run(Strict):
     base: Literal["zfnet", "krizhevsky"] = "zfnet"
     network: Network | None = Field(None, description="its own width, where it is not the edition's")
     row: str = Field("none", description="its change, a row of Table 3")
+    pictures: int | None = Field(
+        None, ge=64, description="parts: how many training pictures, where it is not the edition's number"
+    )
     background: Literal["independent", "by-label"] = Field(
         "independent", description="parts: whether a training picture's background gives its label away"
     )
@@ -94,6 +97,22 @@ class Trained(Strict):
         return self.seeds if network in self.networks else ()
 
 
+class Depth(Strict):
+    """Four layers against eight, by the number of training pictures and, at the most, in a wider network."""
+
+    train: tuple[Annotated[int, Field(ge=64)], ...] = Field(
+        min_length=2, description="parts: numbers of training pictures, the smallest first"
+    )
+    wider: Network = Field(description="the second width")
+    seeds: tuple[Count, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if list(self.train) != sorted(set(self.train)):
+            raise ValueError(f"train must grow from number to number (came: {self.train})")
+        return self
+
+
 class Small(Strict):
     """Many small networks with one recipe for all: the rows of Tables 2 and 3 (chapters 8 and 9)."""
 
@@ -106,6 +125,7 @@ class Small(Strict):
     trained: Trained | None = Field(None, description="what a page trains itself; null: everything")
     settings: dict[str, Run] = Field({}, description="other settings of the recipe that were tried on a row")
     filters: dict[str, Run] = Field({}, description="networks whose filters chapters 1 and 2 look at")
+    depth: Depth | None = Field(None, description="chapter 8: where depth begins to pay; null: not asked")
     training: Training
 
     @model_validator(mode="after")

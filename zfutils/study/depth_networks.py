@@ -1,0 +1,42 @@
+"""Four layers against eight, by the number of training pictures and in a wider network: kept scores.
+
+Tens of thousands of pictures are more than a page can train on. So these networks are trained once, apart
+from the book, and a page that reads their scores draws none of their pictures.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from zfutils.data.inputs import Inputs
+from zfutils.study.kept_scores import Wanted
+from zfutils.study.networks import Networks
+
+
+@dataclass(frozen=True)
+class OfDepth(Wanted):
+    """A network trained on a number of pictures of its own."""
+
+    crops: ClassVar = (1,)
+
+    @cached_property
+    def asked(self) -> Inputs:
+        """The validation pictures, centred as its own pictures are."""
+        images = self.study.validation_images.centred_as(self.plan.opened())
+        return self.study.inputs(images, network=self.name)
+
+    @property
+    def evaluated(self) -> dict[str, Any]:
+        """Identity of the validation pictures, whatever centres them."""
+        return self.study.validation_images.identity
+
+
+def every(study: Networks, seeds: Iterable[int] | None = None) -> list[OfDepth]:
+    """All such networks of an edition that has small ones, with their seeds or with others; may be none."""
+    if study.profile.small.depth is None:
+        return []
+    chosen = None if seeds is None else tuple(seeds)
+    own = study.depth
+    runs = own.profile.networks.items()
+    return [OfDepth(own, name, s) for name, run in runs for s in (run.seeds if chosen is None else chosen)]
