@@ -12,6 +12,7 @@ from zfutils.study import earn, kept_scores, places, provenance, target_networks
 from zfutils.study.kept_scores import Wanted
 from zfutils.study.study import Study
 from zfutils.training import checkpoints
+from zfutils.training.trainer import TrainingFailed
 
 ROW, OTHER = "krizhevsky: without layers 3, 4, 6, 7", "krizhevsky: layers 6, 7: 2048 units"
 
@@ -259,6 +260,19 @@ def test_a_network_that_was_trained_for_a_page_is_filed_without_training(small, 
     assert "1 of 1: krizhevsky-none-0-" in said
 
 
+def test_a_training_that_fails_is_named_and_the_others_go_on(small, capsys):
+    """At such a rate the first diverges; nothing is filed of it."""
+    run = small.profile.networks[OTHER]
+    wild = run.model_copy(update={"training": run.training.model_copy(update={"rate": 1e9})})
+    both = {"wild": wild, "tame": run}
+    study = replace(small, profile=small.profile.model_copy(update={"networks": both}))
+    with pytest.raises(TrainingFailed, match="wild seed 3"):
+        earn.earn(kept_scores.every(study, [3]))
+    said = capsys.readouterr().out
+    assert "no longer finite" in said or "the loss is" in said
+    assert [path.name[:6] for path in kept_scores.folder("smoke").glob("*-3-*.npz")] == ["tame-3"]
+
+
 def test_a_name_that_the_edition_does_not_have_is_refused_with_those_it_has(small, capsys):
     assert main(["scores", "--edition", "smoke", "krizhevsky: without layer 2"]) == 2
     said = capsys.readouterr().err
@@ -289,6 +303,7 @@ def test_by_default_all_that_the_chapters_need_is_earned(small):
         for one in every(study.transferred)
     ]
     tried = [(name, 0) for one in (study.settings, study.filters) for name in one.profile.networks]
+    tried += [(name, s) for name, run in study.depth.profile.networks.items() for s in run.seeds]
     main_networks = [*(("zfnet", seed) for seed in range(3)), ("krizhevsky", 0), ("cheat", 0)]
     assert wanted == [*main_networks, *rows, *tried, *on_target]
     assert len(earn.chosen(study, ["small", "krizhevsky: none"])) == len(rows), "none twice"

@@ -88,7 +88,7 @@ def test_an_edition_is_called_as_its_file_is(write):
         (
             "networks__zfnet__seed",
             "networks.zfnet.seed",
-            "about, background, base, network, row, seeds, trained, training",
+            "about, background, base, network, pictures, row, seeds, trained, training",
         ),
     ],
 )
@@ -217,6 +217,7 @@ SMALL = {
     "seeds": [0, 1],
     "training": {"epochs": 2},
 }
+DEPTH = {"train": [64, 84], "wider": {"width": 0.2, "fc_width": 0.2}, "seeds": [0]}
 TRANSFER = {
     "target": "held-out",
     "per_class": [1, 4],
@@ -253,7 +254,8 @@ def test_the_source_starts_from_the_small_networks_recipe_and_fine_tuning_from_t
         ({"transfer": TRANSFER | {"scratch": {"per_class": [2], "folds": 2}}}, "2, which per_class lacks"),
         ({"transfer": TRANSFER | {"scratch": {"per_class": [4], "folds": 4}}}, "more than the 3 there are"),
         ({"transfer": TRANSFER | {"target": "caltech101"}}, "'caltech101' does not go with source 'parts'"),
-        ({"small": SMALL | {"imagse": 1}}, "small.imagse: unknown key; allowed are filters, images, network"),
+        ({"small": SMALL | {"imagse": 1}}, "small.imagse: unknown key; allowed are depth, filters, images"),
+        ({"small": SMALL | {"depth": DEPTH | {"train": [84, 64]}}}, "train must grow"),
         (
             {"small": SMALL | {"filters": {"training": {"training": {"radus": 0.1}}}}},
             "small.filters.training.training.radus: unknown key; allowed are batch, decay, epochs",

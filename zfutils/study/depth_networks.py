@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from zfutils.data.inputs import Inputs
-from zfutils.study.kept_scores import Wanted
-from zfutils.study.networks import Networks
+from zfutils.experiments.ablation.depth import Pair
+from zfutils.study.kept_scores import Wanted, by_name
+from zfutils.study.networks import Networks, deep_name
 
 
 @dataclass(frozen=True)
@@ -40,3 +41,17 @@ def every(study: Networks, seeds: Iterable[int] | None = None) -> list[OfDepth]:
     own = study.depth
     runs = own.profile.networks.items()
     return [OfDepth(own, name, s) for name, run in runs for s in (run.seeds if chosen is None else chosen)]
+
+
+def pairs(study: Networks) -> list[Pair]:
+    """What is kept of each four-layer network and the eight-layer one beside it, the wider ones last.
+
+    An edition that has no such networks has no pair.
+    """
+    if study.profile.small is None or study.profile.small.depth is None:
+        return []
+    found, sizes = by_name(every(study)), study.profile.small.depth.train
+    at = [(n, False) for n in sizes] + [(sizes[-1], True)]
+    return [
+        Pair(n, wider, *(found[deep_name(layers, n, wider=wider)] for layers in (4, 8))) for n, wider in at
+    ]

@@ -7,6 +7,7 @@ from zfutils.study import depth_networks, filter_networks, kept_scores, target_n
 from zfutils.study.followed import Followed, followed_name
 from zfutils.study.kept_scores import Wanted
 from zfutils.study.networks import Networks
+from zfutils.training.trainer import TrainingFailed
 
 TRIALS = "trial-"  # short trainings begin so; chapter 2 reads them from their weights
 
@@ -65,13 +66,23 @@ def earn(wanted: Sequence[Wanted]) -> None:
 
     Args:
         wanted: as `chosen` gives them.
+
+    Raises:
+        TrainingFailed: trainings that diverged or died, once all others have ended; names them.
     """
+    failed: list[str] = []
     missing = [one for one in wanted if one.kept() is None]
     print(f"{len(wanted) - len(missing)} of {len(wanted)} networks are there; {cores()} cores", flush=True)
     for number, (one, outcome) in enumerate(kept_scores.publish(missing), len(wanted) - len(missing) + 1):
+        if isinstance(outcome, TrainingFailed):
+            failed.append(f"{one.name} seed {one.seed}")
+            print(f"{number} of {len(wanted)}: {outcome}", flush=True)
+            continue
         answers = outcome.answers[min(outcome.answers)]
         print(
             f"{number} of {len(wanted)}: {one.published.name}  error {answers.error():.1%}  training error "
             f"{outcome.training_error:.1%} ({outcome.ended.why})  {outcome.seconds:,.0f} s",
             flush=True,
         )
+    if failed:
+        raise TrainingFailed(f"not trained to the end: {'; '.join(failed)}; the reasons stand above")

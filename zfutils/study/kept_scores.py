@@ -25,6 +25,7 @@ from zfutils.study.networks import Networks, Plan, in_turn, plain
 from zfutils.study.places import REFERENCE
 from zfutils.training.checkpoints import Trained, portable
 from zfutils.training.outcomes import Outcome
+from zfutils.training.trainer import TrainingFailed
 
 # Rows whose networks are averaged in ensembles, for which their probabilities are kept too.
 AVERAGED = ("krizhevsky: none", "zfnet: none", "zfnet: layers 3, 4, 5: 512, 1024, 512 maps")
@@ -185,11 +186,14 @@ def by_name(wanted: Sequence[Wanted]) -> dict[str, dict[int, Outcome]]:
     return found
 
 
-def publish(wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, Outcome]]:
+def publish(wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, Outcome | TrainingFailed]]:
     """Earn and publish outcomes, each as soon as its network has ended.
 
     Args:
         wanted: of which networks; the longest trainings come first.
+
+    Yields:
+        Each with its outcome, or with the reason why its training was stopped; the others go on.
     """
     ordered = sorted(wanted, key=lambda one: -one.plan.work)
     if ordered:
@@ -202,6 +206,9 @@ def _earn(wanted: Wanted) -> None:
     wanted.earn()
 
 
-def _publish(job: tuple[Wanted, Path]) -> Outcome:
+def _publish(job: tuple[Wanted, Path]) -> Outcome | TrainingFailed:
     wanted, published = job
-    return wanted.publish(published)
+    try:
+        return wanted.publish(published)
+    except TrainingFailed as error:
+        return error

@@ -60,6 +60,8 @@ class FromScratch(Wanted):
         spec = self.study.spec(SMALL).for_classes(len(self.images.classes))
         rounds = max(self.study.profile.transfer.per_class) * len(self.images.classes) / len(self.images)
         recipe = gone_through(self.recipe, rounds)
+        if self.fold is None:  # may stay at chance, which is shown beside what is pretrained
+            recipe = recipe.model_copy(update={"may_die": True})
         return Plan(self.name, spec, recipe, self.images, self.seed, "zfnet", self.start)
 
     @cached_property

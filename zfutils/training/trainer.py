@@ -39,11 +39,15 @@ from zfutils.training.step import Step
 LOSSES_CHECKED_EVERY = 50  # steps; a check waits for the device
 
 
-class DivergedError(RuntimeError):
+class TrainingFailed(RuntimeError):
+    """A training that was stopped, since nothing would come of it."""
+
+
+class DivergedError(TrainingFailed):
     """The loss is no longer finite."""
 
 
-class DeadError(RuntimeError):
+class DeadError(TrainingFailed):
     """The loss is finite and the network no longer learns, by one of the signs of `death.death`."""
 
 

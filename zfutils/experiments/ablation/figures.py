@@ -103,6 +103,40 @@ def effects(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@styled
+def depth(errors: pd.DataFrame) -> Figure:
+    """Validation and training error of four and of eight layers, by the number of training pictures.
+
+    Args:
+        errors: as `depth.errors` gives them.
+
+    Raises:
+        ValueError: no rows.
+    """
+    if not len(errors):
+        raise ValueError("no network was run yet")
+    figure = new(height=3.4)
+    panels = figure.subplots(1, len(SPLITS))
+    sizes = sorted(set(errors["pictures"]))
+    for axes, (split, label) in zip(panels, SPLITS.items(), strict=True):
+        columns = (split, f"{split}_low", f"{split}_high")
+        for layers, colour, marker in ((4, VERMILLION, "s"), (8, BLUE, "o")):
+            for wider, shift, filling in ((False, 1, colour), (True, 1.09, "white")):
+                own = errors[(errors["layers"] == layers) & (errors["wider"] == wider)]
+                if len(own):
+                    name = f"{layers} layers" + ", twice the maps" * wider
+                    look = {"color": colour, "marker": marker, "mfc": filling, "ms": 6, "label": name}
+                    estimates(axes, own["pictures"] * shift, own, columns=columns, **look)
+        axes.set(xscale="log", xlabel="training pictures", ylabel=label)
+        axes.set_xticks(sizes, [f"{n:,}" for n in sizes])
+        axes.set_xticks([], minor=True)
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=4)
+    return figure
+
+
 def _limits(table: pd.DataFrame, seeds: pd.DataFrame, split: str) -> tuple[float, float]:
     """All means and seeds, with a margin; an interval of few seeds may reach further, and is cut."""
     values = np.concatenate([table[split], seeds[split]])

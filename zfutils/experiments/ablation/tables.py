@@ -5,12 +5,13 @@ what the paper does not give or what too few seeds cannot.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from zfutils.experiments.ablation.comparisons import FOUR_LAYERS, Compared
 from zfutils.experiments.ablation.contributions import Outcomes, said, shared, training_errors
+from zfutils.experiments.ablation.depth import Pair
 from zfutils.experiments.ablation.effects import Effect
 from zfutils.experiments.ablation.ensembles import FEW_CLASSES, KINDS, LINES
 from zfutils.stats.formatting import ranged, rounded
@@ -164,6 +165,36 @@ def can_answer(networks: Outcomes, wholes: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def depth(pairs: Sequence[Pair], errors: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """Four layers against eight, a line for each number of pictures and width.
+
+    Args:
+        pairs: the networks.
+        errors: as `depth.errors` gives them, of the same.
+        seed: of the resampling.
+    """
+    by_size = errors.set_index(["pictures", "wider", "layers"]) if len(errors) else errors
+    lines = []
+    for pair in pairs:
+        line = {"pictures": f"{pair.pictures:,}", "maps": "twice as many" if pair.wider else ""}
+        for layers in (4, 8):
+            key = (pair.pictures, pair.wider, layers)
+            row = by_size.loc[key] if key in by_size.index else None
+            line[f"{layers} layers"] = (
+                NOT_RUN
+                if row is None
+                else ranged(*(row[f"validation{end}"] for end in ("", "_low", "_high")))
+            )
+            line[f"train, {layers}"] = rounded(math.nan if row is None else row["train"], digits=2)
+        gain, odds = pair.gain(seed=seed), pair.gain_in_log_odds()
+        line["gain of 8 (points)"] = _worded(gain)
+        line["gain (log-odds)"] = _worded(odds, digits=2)
+        ended = sum(one.ended.ended for one in pair.outcomes)
+        line["ended"] = f"{ended} of {len(pair.outcomes)}"
+        lines.append(line | {"scores": origin(one.published for one in pair.outcomes)})
+    return pd.DataFrame(lines)
+
+
 def two_arms(compared: Mapping[str, Compared | None]) -> pd.DataFrame:
     """What was measured, its control, and their difference, one line for each comparison.
 
@@ -173,10 +204,15 @@ def two_arms(compared: Mapping[str, Compared | None]) -> pd.DataFrame:
     lines = []
     for name, found in compared.items():
         effect, arms = found or (None, (None, None))
-        ends = effect and (effect.interval.estimate, effect.interval.low, effect.interval.high)
         line = {"comparison": name, "measured": rounded(arms[0]), "control": rounded(arms[1])}
-        lines.append(line | {"measured − control": ranged(*ends) if ends else NOT_RUN})
+        lines.append(line | {"measured − control": _worded(effect)})
     return pd.DataFrame(lines)
+
+
+def _worded(effect: Effect | None, *, digits: int = 1) -> str:
+    if effect is None:
+        return NOT_RUN
+    return ranged(effect.interval.estimate, effect.interval.low, effect.interval.high, digits=digits)
 
 
 def costs(spent: pd.DataFrame) -> pd.DataFrame:
