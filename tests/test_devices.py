@@ -341,6 +341,19 @@ def test_a_gpu_trains_as_the_cpu_does(world, exact):
 
 
 @on_a_gpu
+def test_a_gpu_trains_in_bf16_as_in_float32_but_for_rounding(world):
+    """Autocast takes some roots in float32, and a backward pass of our own must not mix the two."""
+    _, inputs = world
+    losses = {}
+    for precision, dtype in (("float32", torch.float32), ("bf16", torch.bfloat16)):
+        step = Step(SPEC, RECIPE.model_copy(update={"precision": precision}), device=GPU, seed=1)
+        step.model.eval()
+        batch = inputs.tensor(GPU).to(dtype), inputs.labels.to(GPU)
+        losses[precision] = to_host(torch.stack([step(*batch) for _ in range(3)]))
+    np.testing.assert_allclose(losses["bf16"], losses["float32"], rtol=0.05)
+
+
+@on_a_gpu
 def test_a_set_that_is_streamed_to_a_gpu_gives_the_batches_of_a_resident_one(monkeypatch):
     images = pictures(50)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (images.pixels.numel(), 1 << 40))

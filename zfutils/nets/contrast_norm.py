@@ -18,10 +18,9 @@ class _Contrast(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, band: Tensor, k: float) -> Tensor:
         band = band.to(x.dtype)
-        with torch.autocast(x.device.type, enabled=False):  # on a GPU it would hand back roots in float32
-            denominator = nn.functional.conv2d(x * x, band).add_(k)
-            root = denominator.rsqrt()
-            scale = root * root.sqrt()  # the power −¾ in less than half the time that pow takes
+        denominator = nn.functional.conv2d(x * x, band).add_(k)
+        root = denominator.rsqrt().to(x.dtype)  # a GPU's autocast takes it in float32
+        scale = root * root.sqrt()  # the power −¾ in less than half the time that pow takes
         ctx.save_for_backward(x, band, denominator, scale)
         return x * scale
 

@@ -1,4 +1,4 @@
-"""Four layers against eight by the number of pictures: gains worked out by hand, and what cannot be told yet."""
+"""Four layers against eight by the number of pictures: gains by hand, and what is not known yet."""
 
 import numpy as np
 import pytest
