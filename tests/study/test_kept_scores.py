@@ -263,7 +263,7 @@ def test_a_network_that_was_trained_for_a_page_is_filed_without_training(small, 
 def test_a_training_that_fails_is_named_and_the_others_go_on(small, capsys):
     """At such a rate the first diverges; nothing is filed of it."""
     run = small.profile.networks[OTHER]
-    wild = run.model_copy(update={"training": run.training.model_copy(update={"rate": 1e9})})
+    wild = run.model_copy(update={"training": run.training.model_copy(update={"rate": 1e38})})
     both = {"wild": wild, "tame": run}
     study = replace(small, profile=small.profile.model_copy(update={"networks": both}))
     with pytest.raises(TrainingFailed, match="wild seed 77"):
