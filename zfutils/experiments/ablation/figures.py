@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import BLUE, INK, VERMILLION, new, styled
@@ -130,8 +131,12 @@ def depth(errors: pd.DataFrame) -> Figure:
         axes.set(xscale="log", xlabel="training pictures", ylabel=label)
         axes.set_xticks(sizes, [f"{n:,}" for n in sizes])
         axes.set_xticks([], minor=True)
-        axes.set_ylim(bottom=0)
         axes.grid(axis="y")
+    panels[0].set_yscale("log")  # where errors are small, their ratio is what is left to see
+    panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panels[0].yaxis.set_major_formatter("{x:g}")
+    panels[0].yaxis.set_minor_formatter(NullFormatter())
+    panels[1].set_ylim(bottom=0)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=4)
     return figure
