@@ -12,7 +12,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from zfutils.runtime import parallel
-from zfutils.runtime.parallel import cores, side_by_side, take_share
+from zfutils.runtime.parallel import cores, side_by_side, take_share, trainings
 
 
 def tenth(number: int) -> float:
@@ -98,6 +98,20 @@ def test_processes_share_out_the_cores(eight_cores, monkeypatch, jobs, expected)
     monkeypatch.setenv("ZFUTILS_JOBS", jobs)
     take_share()
     assert (cores(), torch.get_num_threads()) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("device", "gibibytes", "expected"),
+    [("cpu", 0, 8), ("mps", 0, 1), ("cuda", 80, 8), ("cuda", 13, 3), ("cuda", 2, 1)],
+)
+def test_trainings_share_a_device_while_its_memory_lasts(
+    eight_cores, monkeypatch, device, gibibytes, expected
+):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (gibibytes << 30, 80 << 30))
+    asked = []
+    monkeypatch.setattr(parallel, "side_by_side", lambda work, jobs, workers: asked.append(workers) or jobs)
+    assert trainings(tenth, [1, 2], torch.device(device)) == [1, 2]
+    assert (asked[0] or cores()) == expected
 
 
 def test_the_cores_are_no_more_than_the_environment_allows(monkeypatch):

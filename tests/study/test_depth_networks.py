@@ -7,7 +7,7 @@ import torch
 
 from zfutils.__main__ import main
 from zfutils.study import depth_networks, kept_scores
-from zfutils.study.networks import DEPTHS, deep_name
+from zfutils.study.plans import DEPTHS, deep_name
 from zfutils.study.study import Study
 
 

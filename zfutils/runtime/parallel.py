@@ -13,6 +13,8 @@ import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib.externals.loky import process_executor
 
+GPU_MEMORY_EACH = 4 << 30  # bytes that a training on a GPU is granted where several share it
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -62,6 +64,19 @@ def side_by_side(
         pool = Parallel(n_jobs=workers, return_as="generator", batch_size=1, max_nbytes=None)
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
     yield from pool(delayed(_done)(work, job, environment) for job in jobs)
+
+
+def trainings(work: Callable[[Job], Result], jobs: Sequence[Job], device: torch.device) -> Iterator[Result]:
+    """What trainings give, as many at once as the device bears.
+
+    On a CPU each has a thread. On a CUDA device each has a process, as many as there are cores while its
+    memory lasts: a step of a small network takes longer to be asked for than to be computed.
+    """
+    workers = None if device.type == "cpu" else 1
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        workers = max(1, min(cores(), free // GPU_MEMORY_EACH))
+    return side_by_side(work, jobs, workers=workers)
 
 
 def _done(work: Callable[[Job], Result], job: Job, environment: Mapping[str, str]) -> Result:

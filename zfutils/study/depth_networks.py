@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 from zfutils.data.inputs import Inputs
 from zfutils.experiments.ablation.depth import Pair
 from zfutils.study.kept_scores import Wanted, by_name
-from zfutils.study.networks import Networks, deep_name
+from zfutils.study.networks import Networks
+from zfutils.study.plans import deep_name
 
 
 @dataclass(frozen=True)

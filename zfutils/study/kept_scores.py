@@ -21,8 +21,10 @@ import numpy as np
 
 from zfutils.data.inputs import Inputs
 from zfutils.runtime.files import whole
-from zfutils.study.networks import Networks, Plan, in_turn, plain
+from zfutils.runtime.parallel import trainings
+from zfutils.study.networks import Networks
 from zfutils.study.places import REFERENCE
+from zfutils.study.plans import Plan, plain
 from zfutils.training.checkpoints import Trained, portable
 from zfutils.training.outcomes import Outcome
 from zfutils.training.trainer import TrainingFailed
@@ -172,7 +174,7 @@ def outcomes(wanted: Sequence[Wanted]) -> list[Outcome | None]:
             if there or (trains and one.kept() is None):
                 todo.append(one)
     if todo:
-        for _ in in_turn(_earn, [one.light() for one in todo], todo[0].study.device):
+        for _ in trainings(_earn, [one.light() for one in todo], todo[0].study.device):
             pass
     return [one.outcome() for one in wanted]
 
@@ -198,7 +200,7 @@ def publish(wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, Outcome | Traini
     ordered = sorted(wanted, key=lambda one: -one.plan.work)
     if ordered:
         jobs = [(one.light(), one.published) for one in ordered]
-        yield from zip(ordered, in_turn(_publish, jobs, ordered[0].study.device), strict=True)
+        yield from zip(ordered, trainings(_publish, jobs, ordered[0].study.device), strict=True)
 
 
 def _earn(wanted: Wanted) -> None:

@@ -6,13 +6,12 @@ first.
 """
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -27,49 +26,16 @@ from zfutils.nets.specs import NetworkSpec
 from zfutils.nets.zoo import NETWORKS, ROWS, table_3
 from zfutils.runtime.devices import chosen_device
 from zfutils.runtime.files import whole
-from zfutils.runtime.parallel import cores, side_by_side
+from zfutils.runtime.parallel import trainings
 from zfutils.study.edition import Edition
 from zfutils.study.places import REFERENCE
+from zfutils.study.plans import DEPTHS, Plan, deep_name, plain
 from zfutils.study.profile import Run
 from zfutils.training import checkpoints, trainer
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import Scores, evaluate
-from zfutils.training.recipe import Training
 
 SMALL = "zfnet: none"  # among the small networks, the one that chapter 9 transfers
-DEPTHS = {8: "none", 4: "without layers 3, 4, 6, 7"}  # rows of Table 3 by the number of their layers
-GPU_MEMORY_EACH = 4 << 30  # bytes that a training on a GPU is granted where several share it
-
-Job = TypeVar("Job")
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What one network is trained by."""
-
-    name: str
-    spec: NetworkSpec
-    recipe: Training
-    images: Pixels | Store
-    seed: int
-    base: str  # which of the paper's networks it comes from
-    start: Self | None = None  # the network from whose weights it goes on, but for its classifier
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What makes a trained network this one; plain data."""
-        start = self.start and self.start.identity
-        return checkpoints.identity(self.spec, self.recipe, self.images, self.seed, start=start)
-
-    def opened(self) -> Pixels:
-        """What it learns from, drawn now where it was not yet."""
-        return self.images.opened() if isinstance(self.images, Store) else self.images
-
-    @property
-    def work(self) -> int:
-        """Multiply-adds of its training, forward."""
-        return self.spec.multiply_adds * self.recipe.epochs * len(self.images)
 
 
 @dataclass(frozen=True)
@@ -281,7 +247,7 @@ class Networks(Edition):
         return [checkpoints.load(f.parent, self.device) for f in sorted(folders) if f.parent in wanted]
 
     def train(self, names: Iterable[str], seeds: Iterable[int] | None = None) -> None:
-        """Train the networks that are not there yet, side by side on a CPU, one thread each.
+        """Train the networks that are not there yet, side by side.
 
         Args:
             names: of the edition's `networks`.
@@ -291,7 +257,7 @@ class Networks(Edition):
         wanted = [(n, s) for n in names for s in (self._run(n).seeds if chosen is None else chosen)]
         missing = [job for job in wanted if self.find(self.plan(*job)) is None]
         missing.sort(key=lambda job: -self.plan(*job).work)
-        for _ in in_turn(_finished, [partial(replace(self).network, *job) for job in missing], self.device):
+        for _ in trainings(_finished, [partial(replace(self).network, *job) for job in missing], self.device):
             pass
 
     def scores(
@@ -325,29 +291,6 @@ class Networks(Edition):
         with whole(kept) as beside, beside.open("wb") as file:
             np.savez(file, probabilities=found.probabilities, labels=found.labels, of=wanted)
         return found
-
-
-def deep_name(layers: int, pictures: int, *, wider: bool = False) -> str:
-    """What a network of `Networks.depth` is called."""
-    return f"{layers} layers, {pictures} pictures" + ", wider" * wider
-
-
-def plain(name: str) -> str:
-    """A network's name as part of a file's."""
-    return re.sub(r"[^a-z0-9]+", "-", name)
-
-
-def in_turn(work: Callable[[Job], Result], jobs: Sequence[Job], device: torch.device) -> Iterator[Result]:
-    """What trainings give, as many at once as the device bears.
-
-    On a CPU each has a thread. On a CUDA device each has a process, as many as there are cores while its
-    memory lasts: a step of a small network takes longer to be asked for than to be computed.
-    """
-    workers = None if device.type == "cpu" else 1
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        workers = max(1, min(cores(), free // GPU_MEMORY_EACH))
-    return side_by_side(work, jobs, workers=workers)
 
 
 def _finished(one: Callable[[], Trained]) -> None:

@@ -34,7 +34,7 @@ from zfutils.training import checkpoints
 from zfutils.training.checkpoints import Trained, save_tensors
 
 LARGEST = 25_000_000  # bytes, all published networks together
-SNAPSHOTS = (1, 2, 5, 10, 20, 30)  # of the main network, besides its last; Fig. 4 has 40 and 64 too
+SNAPSHOTS = (1, 5, 15, 30)  # of the main network, besides its last; some of the columns of Fig. 4
 PREPROCESSING = "preprocessing.safetensors"
 
 

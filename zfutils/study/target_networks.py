@@ -12,7 +12,8 @@ from zfutils.experiments.transfer.average_precision import by_label
 from zfutils.experiments.transfer.folds import Fold, folds
 from zfutils.study.edition import SEVERAL
 from zfutils.study.kept_scores import Wanted
-from zfutils.study.networks import SMALL, Networks, Plan
+from zfutils.study.networks import SMALL, Networks
+from zfutils.study.plans import Plan
 from zfutils.training.recipe import Training
 
 
