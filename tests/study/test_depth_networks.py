@@ -6,18 +6,8 @@ import pytest
 import torch
 
 from zfutils.__main__ import main
-from zfutils.study import depth_networks, kept_scores
+from zfutils.study import depth_networks
 from zfutils.study.plans import DEPTHS, deep_name
-from zfutils.study.study import Study
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """The smoke edition in a build folder of its own, with nothing published."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ZFUTILS_BUILD", str(tmp_path_factory.mktemp("build")))
-        patch.setattr(kept_scores, "REFERENCE", tmp_path_factory.mktemp("reference"))
-        yield Study.open("smoke")
 
 
 @pytest.fixture(scope="module")

@@ -11,16 +11,6 @@ from zfutils.study import filter_networks, kept_scores
 from zfutils.study.filter_networks import FULL_WIDTH, SWEEP, OfFilters
 from zfutils.study.places import BOOK
 from zfutils.study.profile import Profile
-from zfutils.study.study import Study
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """The smoke edition in a build folder of its own, with nothing published."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ZFUTILS_BUILD", str(tmp_path_factory.mktemp("build")))
-        patch.setattr(kept_scores, "REFERENCE", tmp_path_factory.mktemp("reference"))
-        yield Study.open("smoke")
 
 
 @pytest.fixture(scope="module")

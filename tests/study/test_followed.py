@@ -8,21 +8,6 @@ import pytest
 from zfutils.experiments.evolution import trajectories
 from zfutils.study import earn, followed, kept_scores
 from zfutils.study.followed import Followed
-from zfutils.study.study import Study
-
-
-@pytest.fixture(scope="module")
-def patch():
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory, patch):
-    """The smoke edition in a build folder of its own, with nothing published."""
-    patch.setenv("ZFUTILS_BUILD", str(tmp_path_factory.mktemp("build")))
-    patch.setattr(kept_scores, "REFERENCE", tmp_path_factory.mktemp("reference"))
-    return Study.open("smoke")
 
 
 @pytest.fixture(scope="module")

@@ -18,17 +18,9 @@ ROW, OTHER = "krizhevsky: without layers 3, 4, 6, 7", "krizhevsky: layers 6, 7: 
 
 
 @pytest.fixture(scope="module")
-def patch():
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory, patch):
-    """The small networks of the smoke edition in a build folder of their own, with nothing published."""
-    patch.setenv("ZFUTILS_BUILD", str(tmp_path_factory.mktemp("build")))
-    patch.setattr(kept_scores, "REFERENCE", tmp_path_factory.mktemp("reference"))
-    small = Study.open("smoke").small
+def small(study):
+    """Its small networks, tested on a few pictures of the target."""
+    small = study.small
     fewer = small.profile.transfer.model_copy(update={"test_per_class": 2})
     return replace(small, profile=small.profile.model_copy(update={"transfer": fewer}))
 
