@@ -32,7 +32,8 @@ def test_the_table_of_trials_says_since_when_one_was_dead():
 
 
 def test_the_largest_filter_of_any_epoch_is_measured_by_its_convolutions_own_radius():
-    history = pd.DataFrame({"rms_max_conv1": [1.0, 5.0, 2.0], "rms_max_conv2": [0.01, 0.02, 0.09]})
+    columns = {"rms_max_conv1": [9.0, 1.0, 5.0, 2.0], "rms_max_conv2": [0.2, 0.01, 0.02, 0.09]}
+    history = pd.DataFrame({"epoch": [0, 1, 2, 3], **columns})  # before the first step nothing is scaled back
     assert largest_over_radius(history, {"conv1": 6.4, "conv2": 0.1}) == pytest.approx(0.9)
     assert largest_over_radius(history, {"conv1": 4.0, "conv2": 0.1}) == pytest.approx(1.25)
 

@@ -202,13 +202,16 @@ def trial_table(
 
 
 def largest_over_radius(history: pd.DataFrame, radii: Mapping[str, float]) -> float:
-    """The largest filter RMS over all epochs and convolutions, as a multiple of the convolution's radius.
+    """The largest filter RMS after any epoch, over all convolutions, in multiples of a convolution's radius.
+
+    Before the first step nothing was scaled back: the row of epoch 0 is left out.
 
     Args:
-        history: of a training; for every convolution a column rms_max_….
+        history: of a training; epoch, and for every convolution a column rms_max_….
         radii: of the convolutions, as `initialisation.radii` gives them.
     """
-    return max(float(history[f"rms_max_{layer}"].max()) / radius for layer, radius in radii.items())
+    after = history[history["epoch"] > 0]
+    return max(float(after[f"rms_max_{layer}"].max()) / radius for layer, radius in radii.items())
 
 
 def crop_errors(scores: Mapping[str, Mapping[int, Scores]]) -> pd.DataFrame:
