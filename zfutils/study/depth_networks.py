@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 from zfutils.data.inputs import Inputs
 from zfutils.experiments.ablation.depth import Pair
-from zfutils.study.kept_scores import Wanted, by_name
+from zfutils.study import kept_scores
+from zfutils.study.kept_scores import Wanted
 from zfutils.study.networks import Networks
 from zfutils.study.plans import deep_name
 
@@ -38,10 +39,7 @@ def every(study: Networks, seeds: Iterable[int] | None = None) -> list[OfDepth]:
     """All such networks of an edition that has small ones, with their seeds or with others; may be none."""
     if study.profile.small.depth is None:
         return []
-    chosen = None if seeds is None else tuple(seeds)
-    own = study.depth
-    runs = own.profile.networks.items()
-    return [OfDepth(own, name, s) for name, run in runs for s in (run.seeds if chosen is None else chosen)]
+    return kept_scores.every(study.depth, seeds, kind=OfDepth)
 
 
 def pairs(study: Networks) -> list[Pair]:
@@ -51,7 +49,7 @@ def pairs(study: Networks) -> list[Pair]:
     """
     if study.profile.small is None or study.profile.small.depth is None:
         return []
-    found, sizes = by_name(every(study)), study.profile.small.depth.train
+    found, sizes = kept_scores.by_name(every(study)), study.profile.small.depth.train
     at = [(n, False) for n in sizes] + [(sizes[-1], True)]
     return [
         Pair(n, wider, *(found[deep_name(layers, n, wider=wider)] for layers in (4, 8))) for n, wider in at

@@ -13,6 +13,7 @@ import numpy as np
 
 from zfutils.nets.filters import filter_rms, greatest_responses
 from zfutils.runtime.devices import to_host
+from zfutils.study import kept_scores
 from zfutils.study.kept_scores import Wanted, outcomes
 from zfutils.study.networks import Networks
 from zfutils.training.checkpoints import Trained
@@ -53,10 +54,7 @@ class OfFilters(Wanted):
 
 def every(study: Networks, seeds: Iterable[int] | None = None) -> list[OfFilters]:
     """All such networks of an edition that has small ones, with their seeds, or with others."""
-    chosen = None if seeds is None else tuple(seeds)
-    own = study.filters
-    runs = own.profile.networks.items()
-    return [OfFilters(own, name, s) for name, run in runs for s in (run.seeds if chosen is None else chosen)]
+    return kept_scores.every(study.filters, seeds, kind=OfFilters)
 
 
 def sweep(study: Networks) -> dict[float | None, Outcome | None]:

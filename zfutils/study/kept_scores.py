@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -150,11 +150,20 @@ def folder(edition: str) -> Path:
     return REFERENCE / "scores" / edition
 
 
-def every(study: Networks, seeds: Iterable[int] | None = None) -> list[Wanted]:
-    """All networks of a study with their seeds, or with others."""
+Kind = TypeVar("Kind", bound=Wanted)
+
+
+def every(study: Networks, seeds: Iterable[int] | None = None, *, kind: type[Kind] = Wanted) -> list[Kind]:
+    """All networks of a study with their seeds, or with others.
+
+    Args:
+        study: whose networks.
+        seeds: of each; default its own.
+        kind: what is asked of them.
+    """
     chosen = None if seeds is None else tuple(seeds)
     runs = study.profile.networks.items()
-    return [Wanted(study, name, s) for name, run in runs for s in (run.seeds if chosen is None else chosen)]
+    return [kind(study, name, s) for name, run in runs for s in (run.seeds if chosen is None else chosen)]
 
 
 def outcomes(wanted: Sequence[Wanted]) -> list[Outcome | None]:

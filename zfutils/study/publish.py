@@ -34,7 +34,6 @@ from zfutils.training import checkpoints
 from zfutils.training.checkpoints import Trained, save_tensors
 
 LARGEST = 25_000_000  # bytes, all published networks together
-SNAPSHOTS = (1, 5, 15, 30)  # of the main network, besides its last; some of the columns of Fig. 4
 PREPROCESSING = "preprocessing.safetensors"
 
 
@@ -151,7 +150,7 @@ def publish(study: Study, main: str = "zfnet") -> None:
     for name in ("zfnet", "krizhevsky"):
         trained = study.network(name)
         if folder not in trained.folder.parents:
-            kept = SNAPSHOTS if name == main else ()
+            kept = study.profile.networks[name].training.snapshots if name == main else ()
             publish_network(trained, folder / f"{name}-0", study.train_images, snapshots=kept)
     size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
     if size > LARGEST:

@@ -76,7 +76,7 @@ def test_the_table_says_what_was_not_run(pairs):
     assert first["8 layers"].startswith("40.0 [")
     assert first["gain of 8 (points)"].startswith("10.0 [")
     assert (second["8 layers"], second["gain of 8 (points)"], second["train, 8"]) == (NOT_RUN, NOT_RUN, "–")
-    assert (second["maps"], second["ended"]) == ("twice as many", "2 of 2")
+    assert (second["width"], second["ended"]) == ("wider", "2 of 2")
     everything = [Pair(100, False, NONE, NONE)]
     assert tables.depth(everything, depth.errors(everything))["4 layers"].tolist() == [NOT_RUN]
 
@@ -87,10 +87,10 @@ def test_the_figure_shows_every_error_with_its_interval(pairs):
     assert_readable(figure)
     for axes, split in zip(figure.axes, figures.SPLITS, strict=True):
         for line, ends in series(axes):
-            layers, wider = int(line.get_label()[0]), "twice" in line.get_label()
+            layers, wider = int(line.get_label()[0]), "wider" in line.get_label()
             own = table[(table["layers"] == layers) & (table["wider"] == wider)]
             np.testing.assert_allclose(line.get_ydata(), own[split])
             np.testing.assert_allclose(ends, own[[f"{split}_low", f"{split}_high"]])
-    assert {"100", "400", "8 layers, twice the maps"} <= {text for text, _ in texts(figure)}
+    assert {"100", "400", "8 layers, wider"} <= {text for text, _ in texts(figure)}
     with pytest.raises(ValueError, match="no network"):
         figures.depth(depth.errors([]))

@@ -23,7 +23,7 @@ from zfutils.experiments.ablation.effects import (
     wrong,
 )
 from zfutils.stats.intervals import where_enough
-from zfutils.training.outcomes import Outcome, origin
+from zfutils.training.outcomes import Outcome
 
 Runs = Mapping[int, Outcome]  # of one network, by seed
 
@@ -80,8 +80,8 @@ def errors(pairs: Sequence[Pair], *, seed: int = 0) -> pd.DataFrame:
         seed: of the resampling.
 
     Returns:
-        pictures, wider, layers, seeds, validation and train (points, means over seeds) with their `_low` and
-        `_high` (seeds and pictures resampled; seeds by t), ended (whether all trainings had), scores (whose).
+        pictures, wider, layers, validation and train (points, means over seeds) with their `_low` and `_high`
+        (seeds and pictures resampled; seeds by t).
     """
     rows = []
     for pair in pairs:
@@ -93,13 +93,12 @@ def errors(pairs: Sequence[Pair], *, seed: int = 0) -> pd.DataFrame:
                 "validation": (asked.mean(), where_enough(over_seeds_and_pictures, asked, seed=seed)),
                 "train": (learnt.mean(), where_enough(over_seeds, learnt)),
             }
-            row = {"pictures": pair.pictures, "wider": pair.wider, "layers": layers, "seeds": len(runs)}
+            row = {"pictures": pair.pictures, "wider": pair.wider, "layers": layers}
             for name, (mean, effect) in found.items():
                 interval = effect and within(effect.interval)
                 ends = (interval.low, interval.high) if interval else (np.nan, np.nan)
                 row |= {name: mean, f"{name}_low": ends[0], f"{name}_high": ends[1]}
-            row["ended"] = all(one.ended.ended for one in runs.values())
-            rows.append(row | {"scores": origin(one.published for one in runs.values())})
+            rows.append(row)
     return pd.DataFrame(rows)
 
 

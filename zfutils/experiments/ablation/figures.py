@@ -125,7 +125,7 @@ def depth(errors: pd.DataFrame) -> Figure:
             for wider, shift, filling in ((False, 1, colour), (True, 1.09, "white")):
                 own = errors[(errors["layers"] == layers) & (errors["wider"] == wider)]
                 if len(own):
-                    name = f"{layers} layers" + ", twice the maps" * wider
+                    name = f"{layers} layers" + ", wider" * wider
                     look = {"color": colour, "marker": marker, "mfc": filling, "ms": 6, "label": name}
                     estimates(axes, own["pictures"] * shift, own, columns=columns, **look)
         axes.set(xscale="log", xlabel="training pictures", ylabel=label)

@@ -176,7 +176,7 @@ def depth(pairs: Sequence[Pair], errors: pd.DataFrame, *, seed: int = 0) -> pd.D
     by_size = errors.set_index(["pictures", "wider", "layers"]) if len(errors) else errors
     lines = []
     for pair in pairs:
-        line = {"pictures": f"{pair.pictures:,}", "maps": "twice as many" if pair.wider else ""}
+        line = {"pictures": f"{pair.pictures:,}", "width": "wider" if pair.wider else ""}
         for layers in (4, 8):
             key = (pair.pictures, pair.wider, layers)
             row = by_size.loc[key] if key in by_size.index else None
