@@ -52,7 +52,7 @@ PAGES := $(shell sed -n -e 's/^ *root: *//p' -e 's/^[ -]*file: *//p' book/_toc.y
 NOTEBOOKS := $(foreach page,$(PAGES),$(wildcard book/$(page).ipynb))
 EXECUTED := $(NOTEBOOKS:book/%=$(BUILD)/book/%)
 # These read what every chapter recorded.
-LAST := $(filter %/scoreboard.ipynb %/provenance.ipynb,$(EXECUTED))
+LAST := $(filter %/scoreboard.ipynb %/discussion.ipynb %/provenance.ipynb,$(EXECUTED))
 CHAPTERS := $(filter-out $(LAST),$(EXECUTED))
 PLAIN := $(wildcard book/_toc.yml book/*.md book/*.bib book/_static/*)
 COPIED := $(PLAIN:book/%=$(BUILD)/book/%)
@@ -93,7 +93,7 @@ $(EXECUTED): $(BUILD)/book/%.ipynb: book/%.ipynb $$(call inputs,$$*) $(BUILD)/in
 	@ZFUTILS_JOBS=$${ZFUTILS_JOBS:-$(SIDE_BY_SIDE)} $(PY) -m zfutils execute $< --edition $(EDITION)
 
 $(LAST): $(CHAPTERS)
-$(filter %/provenance.ipynb,$(LAST)): $(filter %/scoreboard.ipynb,$(LAST))
+$(filter %/provenance.ipynb,$(LAST)): $(filter-out %/provenance.ipynb,$(LAST))
 
 $(COPIED): $(BUILD)/book/%: book/%
 	@mkdir -p $(@D)

@@ -222,6 +222,17 @@ def test_a_change_makes_again_what_depends_on_it(tree, name, again):
     assert make(tree, "book")[:2] == (0, again)
 
 
+def test_pages_that_read_what_all_recorded_run_last_wherever_they_stand(tree):
+    edit(
+        tree / "book" / "_toc.yml",
+        "- file: 01_one",
+        "- file: provenance\n      - file: discussion\n      - file: 01_one",
+    )
+    for name in ["provenance", "discussion"]:
+        (tree / "book" / f"{name}.ipynb").write_text(f"{name}\n")
+    assert make(tree, "book")[:2] == (0, ["one", "two", "discussion", "scoreboard", "provenance", "html"])
+
+
 def test_new_scores_make_again_the_pages_that_show_them(tree):
     edit(tree / "book" / "_toc.yml", "02_two", "08_two")
     (tree / "book" / "02_two.ipynb").rename(tree / "book" / "08_two.ipynb")

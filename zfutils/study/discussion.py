@@ -1,7 +1,7 @@
-"""The discussion, written from the records: what is said of each group of claims, and what could not be asked.
+"""The discussion, written from the records: what is said of groups of claims, and what could not be asked.
 
-The one idea: a claim's clause is the same whatever was measured. The verdicts decide under which word it stands
-and what is said of its group, so that no sentence can disagree with the numbers beside it.
+The one idea: a claim's clause is the same whatever was measured. The verdicts decide under which word it
+stands and what is said of its group, so that no sentence can disagree with the numbers beside it.
 """
 
 import re
@@ -25,6 +25,7 @@ WORDS = {
     None: "Not run",
 }
 NOTHING = {"measured - control": 0, "measured / control": 1}  # the number, where the control shows as much
+HARD = "\N{NO-BREAK SPACE}"  # keeps a number in one piece
 DETECTABLE = "smallest true difference that the interval would tell from zero, four times in five"
 
 Records = Mapping[str, Mapping[str, Any]]  # rows of `Study.records`, by claim
@@ -84,7 +85,7 @@ def outcome(verdicts: Sequence[str | None]) -> str:
     if not tested:
         return "could not be tested" if any(verdicts) else "was not measured"
     all_tested = len(tested) == len(verdicts)
-    few = "" if all_tested else f" as far as it could be tested ({len(tested)} of {len(verdicts)} claims)"
+    few = "" if all_tested else f", as far as it could be tested ({len(tested)} of {len(verdicts)} claims)"
     if set(tested) == {Verdict.REPRODUCED}:
         return "held" + few
     return ("did not hold" if set(tested) == {Verdict.NOT_REPRODUCED} else "held in part") + few
@@ -110,7 +111,7 @@ def in_brackets(said: Sequence[str]) -> str:
 def measured(claim: Claim, row: Mapping[str, Any], run: str) -> str:
     """Estimate, 95 % interval, unit and n of one run."""
     estimate, low, high, n = (row[f"{run}_{key}"] for key in ("estimate", "low", "high", "n"))
-    return f"{estimate:.3g} [{low:.3g}, {high:.3g}] {claim.unit}, n = {n:,.0f}"
+    return f"{estimate:.3g}{HARD}[{low:.3g},{HARD}{high:.3g}] {claim.unit}, n{HARD}={HARD}{n:,.0f}"
 
 
 def side(claim: Claim, row: Mapping[str, Any]) -> list[str]:
@@ -127,26 +128,34 @@ def side(claim: Claim, row: Mapping[str, Any]) -> list[str]:
 
 def untested(records: Records, claims: Mapping[str, Claim]) -> pd.DataFrame:
     """The claims that this run gave no verdict on, gates left out: why, and what the published run says."""
-    lines = []
+    lines: list[dict[str, Any]] = []
+    said: set[str] = set()
     for name, row in records.items():
         claim = claims[name]
         if claim.kind == "gate" or row["this_verdict"] in TESTED:
             continue
         line = {"chapter": claim.chapter, "claim": claim.says}
-        line["why not"] = explained(row["this_reason"], claim) if row["this_verdict"] else NOT_RUN
+        line["why not"] = explained(row["this_reason"], claim, said) if row["this_verdict"] else NOT_RUN
         published = " ".join(published_run(claim, row)).removeprefix("published run: ")
         lines.append(line | {"published run": published or row["published_verdict"] or NOT_RUN})
     return pd.DataFrame(lines, columns=["chapter", "claim", "why not", "published run"])
 
 
-def explained(reason: str, claim: Claim) -> str:
-    """The conditions that failed, each followed by what its name means."""
+def explained(reason: str, claim: Claim, said: set[str]) -> str:
+    """The conditions that failed, each followed by what its name means, unless that was said before.
+
+    Args:
+        reason: as the record gives it.
+        claim: whose record it is.
+        said: the explanations given so far, to which this one's are added.
+    """
     meanings = {"n": claim.n, "detectable": DETECTABLE} | dict(claim.where)
     parts = []
     for part in reason.split("; "):
         name = re.match(r"(\w+) is \S+, must be ", part)
-        meaning = meanings.get(name[1], "").partition(";")[0] if name else ""
-        parts.append(f"{part} ({name[1]}: {meaning})" if meaning else part)
+        meaning = f" ({name[1]}: {meanings[name[1]].partition(';')[0]})" if name else ""
+        parts.append(part if meaning in said else part + meaning)
+        said.add(meaning)
     return "; ".join(parts)
 
 

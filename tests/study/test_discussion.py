@@ -1,0 +1,199 @@
+"""What the discussion says of claims: by their verdicts, with the numbers of the records."""
+
+import pandas as pd
+import pytest
+
+from zfutils.study import claims as registered
+from zfutils.study import discussion
+from zfutils.study.claims import Claim, Measurement
+from zfutils.study.discussion import Group
+from zfutils.study.places import BOOK
+from zfutils.study.records import side_by_side
+
+REPRODUCED, PARTLY, NOT, NO_VERDICT = registered.Verdict
+
+
+def claim(name, *, reproduced="low > 1", partly="low > 0", verdict_on="measured - control", **more):
+    """A claim whose difference from its control is judged."""
+    texts = dict.fromkeys(("source", "quantity", "resampled", "control"), "-")
+    texts |= {"says": f"It says {name}.", "unit": "points", "n": "seeds", "fails": "-"}
+    rule = {"testable": "n >= 3", "reproduced": reproduced, "partly": partly, "verdict_on": verdict_on}
+    return Claim.model_validate({"id": name, "chapter": 8, "kind": "paper", **texts, "rule": rule} | more)
+
+
+CLAIMS = {name: claim(name) for name in ("first-one", "second-one", "third-one")}
+GROUP = Group("Depth pays", "§5.1", {"first-one": "deep is better", "second-one": "wide is not"})
+
+
+def record(name, verdict, *, low=1.5, high=2.5, reason=None):
+    """A record as a page writes it, as far as the discussion reads it."""
+    numbers = {"estimate": (low + high) / 2, "low": low, "high": high, "n": 1200}
+    return {"claim": name, "verdict": verdict and str(verdict), "reason": reason} | numbers
+
+
+def rows(this, published=(), claims=CLAIMS):
+    """Records of both runs, by claim."""
+    return discussion.by_claim(side_by_side(claims.values(), this=this, published=published, written=()))
+
+
+def said(group, records, claims=CLAIMS):
+    """A group's paragraph, its numbers no longer kept in one piece."""
+    return discussion.paragraph(group, records, claims).replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [
+        (REPRODUCED, "In this run it held. *Reproduced:* deep is better (2 [1.5, 2.5] points, n = 1,200)."),
+        (PARTLY, "In this run it held in part. *In part:* deep is better (2 [1.5, 2.5] points, n = 1,200)."),
+        (
+            NOT,
+            "In this run it did not hold. *Not reproduced:* deep is better (2 [1.5, 2.5] points, n = 1,200).",
+        ),
+        (NO_VERDICT, "In this run it could not be tested. *Without a verdict:* deep is better."),
+        (None, "In this run it was not measured. *Not run:* deep is better."),
+    ],
+)
+def test_the_verdict_decides_what_is_said_of_a_claim(verdict, expected):
+    group = Group("Depth pays", "§5.1", {"first-one": "deep is better"})
+    this = [record("first-one", verdict)] if verdict else []
+    assert said(group, rows(this)) == f"**Depth pays** (§5.1). {expected}"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ([REPRODUCED, REPRODUCED], "held"),
+        ([REPRODUCED, NOT], "held in part"),
+        ([PARTLY, NOT], "held in part"),
+        ([PARTLY, PARTLY], "held in part"),
+        ([NOT, NOT], "did not hold"),
+        ([NOT, NO_VERDICT, None], "did not hold, as far as it could be tested (1 of 3 claims)"),
+        ([REPRODUCED, REPRODUCED, None], "held, as far as it could be tested (2 of 3 claims)"),
+        ([NO_VERDICT, None], "could not be tested"),
+        ([None, None], "was not measured"),
+    ],
+)
+def test_a_statement_holds_only_if_all_of_its_claims_do(verdicts, expected):
+    assert discussion.outcome(verdicts) == expected
+    assert discussion.outcome([verdict and str(verdict) for verdict in verdicts]) == expected  # from a file
+
+
+@pytest.mark.parametrize(
+    ("rule", "low", "high", "expected"),
+    [
+        ({}, -3, -1, "the other way round"),
+        ({}, -1, 0, "0 is in the interval"),
+        ({}, 0.5, 0.8, None),  # the right way, and too little
+        ({"verdict_on": "measured / control", "reproduced": "high < 0.5"}, 0.8, 1.2, "1 is in the interval"),
+        ({"verdict_on": "measured / control", "reproduced": "high < 0.5"}, 1.2, 1.4, "the other way round"),
+        ({"reproduced": "low > -1 and high < 1"}, -3, -2, None),  # it asks for a small number of either sign
+        ({"verdict_on": None, "fails": None}, -3, -2, None),  # 0 has no meaning of its own
+    ],
+)
+def test_what_was_not_reproduced_says_where_its_interval_lies(rule, low, high, expected):
+    claims = {"first-one": claim("first-one", partly=None, **rule)}
+    group = Group("Depth pays", "§5.1", {"first-one": "deep is better"})
+    measurement = Measurement((low + high) / 2, low, high, 1200, "quick")
+    assert claims["first-one"].verdict(measurement) == NOT
+    found = said(group, rows([record("first-one", NOT, low=low, high=high)], (), claims), claims)
+    assert found.endswith(f"n = 1,200; {expected})." if expected else "n = 1,200).")
+
+
+def test_the_published_run_stands_beside_with_a_verdict_of_its_own():
+    this = [record("first-one", REPRODUCED), record("second-one", NO_VERDICT)]
+    published = [record("first-one", NOT, low=-1, high=0), record("second-one", NO_VERDICT)]
+    assert said(GROUP, rows(this, published)) == (
+        "**Depth pays** (§5.1). In this run it held, as far as it could be tested (1 of 2 claims); in the "
+        "published run it did not hold, as far as it could be tested (1 of 2 claims). *Reproduced:* deep is "
+        "better (2 [1.5, 2.5] points, n = 1,200; published run: not reproduced, -0.5 [-1, 0] points, "
+        "n = 1,200). *Without a verdict:* wide is not."
+    )
+
+
+def test_what_only_the_published_run_measured_is_shown_as_not_run_here():
+    found = said(GROUP, rows([], [record("second-one", PARTLY)]))
+    assert found.endswith(
+        "*Not run:* deep is better; wide is not (published run: partly reproduced, 2 [1.5, 2.5] points, "
+        "n = 1,200)."
+    )
+
+
+def test_what_could_not_be_asked_stands_with_the_condition_that_failed_and_its_meaning():
+    claims = CLAIMS | {
+        "third-one": claim("third-one", condition="ended >= 1", where={"ended": "share that ended; of all"}),
+        "gate-one": claim("gate-one", kind="gate"),
+    }
+    reason = "n is 2, must be ≥ 3; ended is 0.5, must be ≥ 1; asked of quick, not of photos"
+    this = [record("first-one", NOT), record("gate-one", NO_VERDICT, reason="-")]
+    this.append(record("third-one", NO_VERDICT, reason=reason))
+    table = discussion.untested(rows(this, [record("third-one", REPRODUCED)], claims), claims)
+    assert table.replace("\N{NO-BREAK SPACE}", " ", regex=True).to_dict("records") == [
+        {
+            "chapter": 8,
+            "claim": "It says second-one.",
+            "why not": "not run yet",
+            "published run": "not run yet",
+        },
+        {
+            "chapter": 8,
+            "claim": "It says third-one.",
+            "why not": "n is 2, must be ≥ 3 (n: seeds); ended is 0.5, must be ≥ 1 (ended: share that ended); "
+            "asked of quick, not of photos",
+            "published run": "reproduced, 2 [1.5, 2.5] points, n = 1,200",
+        },
+    ]
+
+
+def test_what_a_condition_means_is_said_once():
+    this = [record(name, NO_VERDICT, reason="n is 2, must be ≥ 3") for name in CLAIMS]
+    reasons = discussion.untested(rows(this), CLAIMS)["why not"].tolist()
+    assert reasons == ["n is 2, must be ≥ 3 (n: seeds)", *["n is 2, must be ≥ 3"] * 2]
+
+
+def test_claims_are_counted_by_kind_and_run():
+    claims = CLAIMS | {"later-one": claim("later-one", kind="later-work")}
+    this = [record("first-one", NOT), record("third-one", NOT), record("later-one", REPRODUCED)]
+    found = rows(this, [record("first-one", PARTLY)], claims)
+    assert discussion.counted(found, claims) == "2 not reproduced, 1 not run"
+    assert discussion.counted(found, claims, run="published") == "1 in part, 2 not run"
+    assert discussion.counted(found, claims, kind="later-work") == "1 reproduced"
+
+
+# ---- book/data/discussion.yaml
+
+
+@pytest.fixture(scope="module")
+def standing():
+    return registered.standing(registered.load(BOOK / "claims.yaml"))
+
+
+def test_every_claim_of_the_paper_is_discussed_once(standing):
+    discussed = [name for group in discussion.groups("paper") for name in group.claims]
+    assert sorted(discussed) == sorted(name for name, one in standing.items() if one.kind == "paper")
+
+
+def test_the_groups_of_later_work_hold_its_claims_alone_each_once(standing):
+    discussed = [name for group in discussion.groups("later") for name in group.claims]
+    assert len(set(discussed)) == len(discussed)
+    assert {standing[name].kind for name in discussed} == {"later-work"}
+
+
+@pytest.mark.parametrize("kind", ["paper", "later"])
+def test_a_group_says_where_its_statement_is_made_and_one_clause_for_each_claim(kind):
+    for group in discussion.groups(kind):
+        assert group.title
+        assert group.where
+        for clause in group.claims.values():
+            assert clause == clause.strip()
+            assert clause[-1].isalnum()
+            assert ";" not in clause  # which is what parts the clauses
+
+
+def test_records_without_a_number_are_none_and_no_nan():
+    found = rows([{"claim": "first-one", "verdict": str(NO_VERDICT), "reason": "a test", "n": 0}])
+    assert found["first-one"]["this_estimate"] is None
+    assert found["second-one"]["this_verdict"] is None
+    assert not any(
+        isinstance(value, float) and pd.isna(value) for row in found.values() for value in row.values()
+    )
