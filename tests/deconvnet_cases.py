@@ -15,6 +15,7 @@ from torch import nn
 from zfutils.data.parts import PartsImages
 from zfutils.deconv.deconvnet import Deconvnet, Units, chain
 from zfutils.nets import zoo
+from zfutils.nets.pooling import BlurPool2d
 
 RULES = ("add", "last", "largest")
 REVERSALS = ("deconvnet", "guided", "gradient")
@@ -96,7 +97,15 @@ def in_groups():
     )
 
 
+def averages():
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 5, padding=2), nn.ReLU(), nn.AvgPool2d(3, 2, 1),
+        nn.Conv2d(8, 6, 3), nn.ReLU(), nn.MaxPool2d(3, 1), BlurPool2d(2), nn.Conv2d(6, 5, 3), nn.ReLU(),
+    )  # fmt: skip
+
+
 CHAINS = {
+    "averages and blurs": averages,
     "BatchNorm2d": lambda: batchnorms(True),
     "BatchNorm2d without weights": lambda: batchnorms(False),
     "nested, in place": nested,

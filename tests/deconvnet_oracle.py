@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from zfutils.nets.pooling import BlurPool2d
+
 
 class Rectified(torch.autograd.Function):
     """ReLU; on the way back the signal is rectified (deconvnet), masked where x ≤ 0 (gradient), or both."""
@@ -124,6 +126,7 @@ class Oracle:
             elif not isinstance(layer, nn.Dropout):
                 x = layer(x)
             names = {nn.Conv2d: "conv", nn.Linear: "fc", nn.ReLU: "relu", nn.MaxPool2d: "pool"}
+            names |= {nn.AvgPool2d: "average", BlurPool2d: "average"}
             self.activations[f"{names.get(type(layer), kind)}{number}"] = x
             if upto in self.activations:
                 return

@@ -20,6 +20,7 @@ from torch import nn
 
 from zfutils.deconv.deconvnet import Deconvnet, Units
 from zfutils.nets.chains import chain, steps
+from zfutils.nets.pooling import AVERAGES
 
 
 @pytest.fixture
@@ -97,7 +98,8 @@ def test_other_chains_agree_in_every_layer(name, nonlinearity):
     model = prepared(CHAINS[name]())
     layers = Deconvnet(model).layers
     assert len(layers) == sum(
-        isinstance(m, nn.Conv2d | nn.ReLU | nn.MaxPool2d | nn.Linear) for m in chain(model)._modules.values()
+        isinstance(m, (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Linear, *AVERAGES))
+        for m in chain(model)._modules.values()
     )
     images = torch.cat([noise(1, 32), even(1, 32)])
     alive = check_against_oracle(model, images, layers, nonlinearity=nonlinearity)
@@ -119,7 +121,10 @@ class Residual(nn.Sequential):
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (nn.AvgPool2d(2), r"middle.*AvgPool2d.*MaxPool2d"),
+        (nn.AvgPool2d(2, ceil_mode=True), r"middle.*AvgPool2d.*ceil_mode"),
+        (nn.AvgPool2d(2, padding=1, count_include_pad=False), r"middle.*AvgPool2d.*count_include_pad"),
+        (nn.AvgPool2d((2, 3)), r"middle.*AvgPool2d.*kernel_size is \(2, 3\)"),
+        (nn.LPPool2d(2, 2), r"middle.*LPPool2d.*MaxPool2d"),
         (nn.GELU(), r"middle.*GELU.*ReLU"),
         (nn.Dropout2d(), r"middle.*Dropout2d.*Dropout"),
         (nn.ConvTranspose2d(4, 4, 3), r"middle.*ConvTranspose2d"),

@@ -1,5 +1,7 @@
 """Networks: the paper's figure, and the contrast norm, against what a forward pass gives."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -37,7 +39,10 @@ def test_parameters_are_the_known_counts_and_those_of_the_module(spec, parameter
         assert sum(p.numel() for p in spec.build().parameters()) == parameters
 
 
-@pytest.mark.parametrize("base", [zoo.zfnet(20, 128), zoo.krizhevsky(20, 128), zoo.lenet5()])
+AVERAGING = [replace(zoo.lenet5(), pooling=pooling) for pooling in ("average", "blurred")]
+
+
+@pytest.mark.parametrize("base", [zoo.zfnet(20, 128), zoo.krizhevsky(20, 128), zoo.lenet5(), *AVERAGING])
 def test_the_forward_pass_has_the_sizes_that_geometry_computes(base):
     spec = base.scaled(0.25)
     model, x = spec.build().eval(), torch.rand(2, spec.channels, spec.image, spec.image)

@@ -75,7 +75,8 @@ def test_an_edition_is_called_as_its_file_is(write):
         (
             "imagse",
             "imagse",
-            "about, extends, images, network, networks, pictures, small, speed_seconds, training, transfer",
+            "about, digits, extends, images, network, networks, pictures, small, speed_seconds, training, "
+            "transfer",
         ),
         (
             "images__sise",
@@ -88,7 +89,7 @@ def test_an_edition_is_called_as_its_file_is(write):
         (
             "networks__zfnet__seed",
             "networks.zfnet.seed",
-            "about, background, base, network, pictures, row, seeds, trained, training",
+            "about, background, base, network, pictures, pooling, row, seeds, trained, training",
         ),
     ],
 )
@@ -130,8 +131,8 @@ def test_a_missing_key_is_named(write, missing, shown):
         ("training__snapshots", [0, -1], "greater than or equal to 0 (came: -1)"),
         ("training__plateau", 0.2, "(came: 0.2)"),
         ("network__width", 1.5, "less than or equal to 1 (came: 1.5)"),
-        ("images__source", "films", "'parts' or 'photos' (came: 'films')"),
-        ("networks__zfnet__base", "vgg", "'zfnet' or 'krizhevsky' (came: 'vgg')"),
+        ("images__source", "films", "'parts', 'photos', 'digits' or 'MNIST' (came: 'films')"),
+        ("networks__zfnet__base", "vgg", "'zfnet', 'krizhevsky' or 'lenet5' (came: 'vgg')"),
         ("networks__zfnet__seeds", [], "at least 1 item"),
         ("networks__zfnet", 3, "(came: 3)"),
         ("networks", [], "(came: [])"),

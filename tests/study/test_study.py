@@ -122,7 +122,7 @@ def test_an_edition_without_small_networks_or_a_row_that_table_3_lacks_is_refuse
         without.small.spec("zfnet: none")
     odd = smoke.profile.networks["zfnet"].model_copy(update={"row": "without layer 2"})
     opened = replace(smoke, profile=smoke.profile.model_copy(update={"networks": {"odd": odd}}))
-    with pytest.raises(ValueError, match=r"networks\.odd\.row is 'without layer 2'; Table 3 has none, "):
+    with pytest.raises(ValueError, match=r"networks\.odd\.row is 'without layer 2'; there are none, "):
         opened.spec("odd")
 
 

@@ -55,6 +55,7 @@ class Pixels:
     identity: dict[str, Any]
     undecodable: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    chiral: bool = False  # mirror images show something else, as of digits; training then mirrors none
 
     @classmethod
     def open(cls, folder: Path) -> "Pixels":
@@ -77,6 +78,7 @@ class Pixels:
             record["identity"],
             tuple(record["undecodable"]),
             tuple(record["left_out"]),
+            record.get("chiral", False),
         )
 
     def __len__(self) -> int:
@@ -188,7 +190,8 @@ class Pixels:
 
         Each pass holds every image once, in an order of its own. The passes follow one another without end
         and are cut into batches; an epoch takes the batches that end within its pass, so that what one epoch
-        leaves over comes first in the next. Order, crop and mirror depend on (seed, pass, image) alone.
+        leaves over comes first in the next. Order, crop and mirror depend on (seed, pass, image) alone;
+        chiral images are never mirrored.
 
         Args:
             rows: which images; where they are fewer than a batch, all of them are one.
@@ -228,7 +231,7 @@ class Pixels:
         """Rows in the order of a pass, the corner of each one's crop, and whether it is mirrored."""
         generator, device = torch.Generator().manual_seed(mixed(seed, number)), self.pixels.device
         corners = torch.randint(0, far + 1, (len(self), 2), generator=generator)
-        mirror = torch.rand(len(self), generator=generator) < 0.5
+        mirror = torch.rand(len(self), generator=generator) < (0 if self.chiral else 0.5)
         order = rows[torch.randperm(len(rows), generator=generator)]
         return order.to(device), corners[order].to(device), mirror[order].to(device)
 
@@ -245,9 +248,15 @@ class Pixels:
         """Batches for testing: the centre crop, or the ten crops of Krizhevsky 2012, one batch a crop.
 
         Ten are the four corners and the centre, each with its mirror image.
+
+        Raises:
+            ValueError: another number of crops, a crop that does not fit, or ten of images that mirroring
+                turns into something else.
         """
         if crops not in (1, 10):
             raise ValueError(f"a test sees 1 crop of an image or 10, not {crops}")
+        if crops == 10 and self.chiral:
+            raise ValueError("mirror images of these show something else; a test sees 1 crop of an image")
         far = self._far(side)
         places = [(far // 2, far // 2)]
         if crops == 10:

@@ -108,6 +108,7 @@ def _build(source: ImageSource, folder: Path, workers: int, progress: bool) -> P
         "names": [source.names[i] for i in rows],
         "undecodable": unreadable,
         "left_out": list(getattr(source, "left_out", ())),
+        "chiral": getattr(source, "chiral", False),
     }
     write_json(record, folder / "store.json")
     for chunk in chunks:

@@ -2,8 +2,9 @@
 
 All other activations of the layer are set to zero, then, layer by layer downwards: unpool into the places
 that the pooling took its maxima from (the switches), rectify, filter with the same filters transposed. Biases
-play no part, contrast normalisation is left out. The one idea here: a unit depends on its window of the
-picture alone, so recording and projecting are done on that window, with the values of the whole picture.
+play no part, contrast normalisation is left out, and pooling that averages is reversed by its transpose. The
+one idea here: a unit depends on its window of the picture alone, so recording and projecting are done on that
+window, with the values of the whole picture.
 
 What the paper leaves open, and what is chosen: two poolings that overlap can share a switch, and then
 their signals add, as in back-propagation.
@@ -20,7 +21,7 @@ from zfutils.deconv import unpooling
 from zfutils.deconv.top_activations import rounded
 from zfutils.deconv.units import Projections, Units
 from zfutils.deconv.unpooling import Frame, Shared, Switches
-from zfutils.nets import chains
+from zfutils.nets import chains, pooling
 from zfutils.nets.chains import chain
 from zfutils.nets.geometry import Window, receptive_field
 from zfutils.runtime.devices import device_of, dtype_of
@@ -79,7 +80,7 @@ class Deconvnet:
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers that a projection can start from."""
-        return tuple(s.name for s in self.steps if s.kind in ("conv", "relu", "pool", "fc"))
+        return tuple(s.name for s in self.steps if s.kind in ("conv", "relu", "pool", "average", "fc"))
 
     def index(self, layer: str) -> int:
         """The place of a layer in the chain.
@@ -195,8 +196,8 @@ class Deconvnet:
         random = self.switches == "random"
         generator = torch.Generator(x.device).manual_seed(self.seed) if random else None
         for i, (name, kind, module, window) in enumerate(self.steps[: end + 1]):
-            if kind in ("conv", "pool"):
-                beyond = 0.0 if kind == "conv" else -torch.inf
+            if kind in ("conv", "pool", "average"):
+                beyond = -torch.inf if kind == "pool" else 0.0
                 x = unpooling.pad(x, window, beyond) if frames is None else frames[i].fill_(x, beyond)
             if kind == "conv":
                 x = nn.functional.conv2d(x, module.weight, module.bias, window.stride, 0, 1, module.groups)
@@ -206,6 +207,8 @@ class Deconvnet:
                 trace.switches[name] = unpooling.chosen(
                     taken, window, sizes[i], frame, self.switches, generator=generator
                 )
+            elif kind == "average":
+                x = pooling.averaged(x, module)
             elif kind == "relu":
                 x = x.relu_()
                 if self.nonlinearity != "deconvnet":
@@ -227,6 +230,8 @@ class Deconvnet:
             signal = nn.functional.conv_transpose2d(signal, weight, None, window.stride, 0, 0, groups)
         elif kind == "pool":
             signal = unpooling.unpool(signal, trace.switches[name], window, self.shared)
+        elif kind == "average":
+            signal = pooling.spread(signal, module)
         elif kind == "relu":
             signal = signal if self.nonlinearity == "gradient" else signal.relu_()
             return signal if self.nonlinearity == "deconvnet" else signal.mul_(trace.signs[name])
@@ -387,7 +392,8 @@ class Recording:
         place = (unit.maps, *((unit.rows, unit.columns) if self.activations.ndim == 4 else ()))
         signal = torch.zeros_like(self.activations[unit.images])
         signal[(0, *place)] = self.activations[(unit.images, *place)]
-        words = {"conv": "filtered", "pool": "unpooled", "relu": "rectified", "fc": "filtered"}
+        words = {"conv": "filtered", "pool": "unpooled", "average": "spread out", "relu": "rectified"}
+        words["fc"] = words["conv"]
         found, trace = [(self.layer, signal.clone())], self.trace.of(unit.images)
         for i in range(self._end, -1, -1):
             step = self.deconvnet.steps[i]

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zfutils.nets.geometry import Window, output_size
+from zfutils.nets.pooling import AVERAGES, BlurPool2d
 
 SKIPPED = (nn.Dropout, nn.Identity)  # of no effect once training has ended
 # torchvision's, by name: importing it takes as long as importing PyTorch.
@@ -22,7 +23,7 @@ class Step(NamedTuple):
     """One layer of a chain."""
 
     name: str
-    kind: str  # conv, relu, pool, norm, batchnorm, same-size, flatten, fc or skip
+    kind: str  # conv, relu, pool, average, norm, batchnorm, same-size, flatten, fc or skip
     module: nn.Module
     window: Window  # what slides; 1 pixel where nothing does
 
@@ -35,8 +36,9 @@ def chain(model: nn.Module) -> nn.Sequential:
     conv1_1, conv1_2, pool1, conv2_1 and so on.
 
     Args:
-        model: `nn.Sequential` of Conv2d, ReLU, MaxPool2d, LocalResponseNorm, BatchNorm2d, Dropout, Identity,
-            then Flatten and Linear, nested or not; torchvision's AlexNet or VGG.
+        model: `nn.Sequential` of Conv2d, ReLU, MaxPool2d, AvgPool2d, BlurPool2d, LocalResponseNorm,
+            BatchNorm2d, Dropout, Identity, then Flatten and Linear, nested or not; torchvision's AlexNet or
+            VGG.
 
     Raises:
         ValueError: anything else; names the layer, what it is and what is allowed.
@@ -143,7 +145,7 @@ def _leaves(model: nn.Module, above: str = "") -> Iterator[tuple[str, nn.Module]
 
 def _names(leaves: list[nn.Module], blocks: bool) -> list[str]:
     """Names by kind; a layer's number counts convolutions, or VGG's blocks of them, and then fc layers."""
-    words = {"conv": "conv", "relu": "relu", "pool": "pool", "norm": "norm", "batchnorm": "bn", "fc": "fc"}
+    words = {kind: kind for kind in ("conv", "relu", "pool", "average", "norm", "fc")} | {"batchnorm": "bn"}
     names: list[str] = []
     number = within = 0
     for position, module in enumerate(leaves):
@@ -164,6 +166,8 @@ def _kind(name: str, module: nn.Module) -> str:
         nn.Conv2d: "conv",
         nn.ReLU: "relu",
         nn.MaxPool2d: "pool",
+        nn.AvgPool2d: "average",
+        BlurPool2d: "average",
         nn.BatchNorm2d: "batchnorm",
         nn.AdaptiveAvgPool2d: "same-size",
         nn.Flatten: "flatten",
@@ -197,18 +201,24 @@ def _unsuitable(module: nn.Module) -> str:
             or (_one(m.kernel_size) > 16 and f"its kernel is {m.kernel_size}, more than 16 pixels")
             or _not_square(m)
         ),
+        nn.AvgPool2d: lambda m: (
+            (m.ceil_mode and "ceil_mode is on")
+            or (not m.count_include_pad and _one(m.padding) and "count_include_pad is off")
+            or _not_square(m)
+        ),
         nn.BatchNorm2d: lambda m: m.running_mean is None and "it keeps no running statistics",
         nn.Flatten: lambda m: (m.start_dim, m.end_dim) != (1, -1) and "it does not keep images apart",
     }
     return refusals.get(type(module), lambda _: "")(module) or ""
 
 
-def _not_square(module: nn.Conv2d | nn.MaxPool2d) -> str:
+def _not_square(module: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) -> str:
     for name in ("kernel_size", "stride", "padding", "dilation"):
-        value = getattr(module, name)
+        value = getattr(module, name, 1)  # an average is never dilated
         if isinstance(value, tuple) and len(set(value)) > 1:
             return f"{name} is {value}, not the same along both axes"
-    return f"dilation is {module.dilation}, not 1" if _one(module.dilation) != 1 else ""
+    dilation = getattr(module, "dilation", 1)
+    return f"dilation is {dilation}, not 1" if _one(dilation) != 1 else ""
 
 
 def _one(value: int | tuple[int, ...]) -> int:
@@ -216,6 +226,6 @@ def _one(value: int | tuple[int, ...]) -> int:
 
 
 def _window(name: str, module: nn.Module) -> Window:
-    if isinstance(module, nn.Conv2d | nn.MaxPool2d):
+    if isinstance(module, (nn.Conv2d, nn.MaxPool2d, *AVERAGES)):
         return Window(_one(module.kernel_size), _one(module.stride), _one(module.padding))
     return Window(1, 1, 0)

@@ -10,8 +10,10 @@ from typing import Any, Self
 
 from torch import nn
 
+from zfutils.nets import pooling
 from zfutils.nets.contrast_norm import NORM_ALPHA, ContrastNorm
 from zfutils.nets.geometry import Window, output_size, receptive_field
+from zfutils.nets.pooling import Pooling
 from zfutils.nets.scale import Stem, to_scale
 
 DROPOUT = 0.5  # on fc6 and fc7, Zeiler & Fergus 2013, §3
@@ -19,7 +21,7 @@ DROPOUT = 0.5  # on fc6 and fc7, Zeiler & Fergus 2013, §3
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution with ReLU, and what follows it: max pooling and contrast norm, where present."""
+    """A convolution with ReLU, and what follows it: pooling and contrast norm, where present."""
 
     name: str
     maps: int
@@ -67,6 +69,7 @@ class NetworkSpec:
     channels: int = 3
     dropout: float = DROPOUT
     norm_alpha: float = NORM_ALPHA
+    pooling: Pooling = "max"  # of every convolution that is pooled
 
     def __post_init__(self) -> None:
         if self.classes < 2:
@@ -92,10 +95,7 @@ class NetworkSpec:
         windows: list[Window] = []
         maps, size = self.channels, self.image
         for conv in self.convolutions:
-            for kind, window in (("conv", conv.window), ("pool", conv.pool)):
-                if window is None:
-                    continue
-                name = conv.name if kind == "conv" else conv.name.replace("conv", "pool")
+            for name, kind, window in self._windows(conv):
                 windows.append(window)
                 before, size = size, output_size(size, window)
                 if size < 1:
@@ -115,6 +115,15 @@ class NetworkSpec:
             inputs = units
         return tuple(stages)
 
+    def _windows(self, conv: Convolution) -> list[tuple[str, str, Window]]:
+        """Name, kind and window of what slides in a layer: the convolution, then what pools it."""
+        found = [(conv.name, "conv", conv.window)]
+        if conv.pool is not None:
+            for word, module in pooling.layers(self.pooling, *conv.pool).items():
+                window = Window(module.kernel_size, module.stride, module.padding)
+                found.append((conv.name.replace("conv", word), "pool", window))
+        return found
+
     @property
     def parameters(self) -> int:
         """Number of weights and biases."""
@@ -126,8 +135,9 @@ class NetworkSpec:
         return sum(stage.multiply_adds for stage in self.stages())
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, as it stands in a saved network's JSON."""
-        return asdict(self)
+        """Plain data, as it stands in a saved network's JSON; the paper's max pooling goes without saying."""
+        data = asdict(self)
+        return data if self.pooling != "max" else {k: v for k, v in data.items() if k != "pooling"}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -226,7 +236,8 @@ class NetworkSpec:
             modules.add_module(conv.name, nn.Conv2d(maps, conv.maps, *conv.window))
             modules.add_module(f"relu{number}", nn.ReLU())
             if conv.pool is not None:
-                modules.add_module(f"pool{number}", nn.MaxPool2d(*conv.pool))
+                for word, module in pooling.layers(self.pooling, *conv.pool).items():
+                    modules.add_module(f"{word}{number}", module)
             if conv.norm:
                 modules.add_module(f"norm{number}", ContrastNorm(conv.maps, self.norm_alpha))
             maps = conv.maps

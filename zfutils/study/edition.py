@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int8, Int64
 
 from zfutils.data import ImageSource, photos, stores, transfer_sets
+from zfutils.data.digits import Digits
 from zfutils.data.parts import PartsImages, categories
 from zfutils.data.parts.cued import CuedParts
 from zfutils.data.parts.pairs import PairedParts
@@ -69,24 +70,29 @@ class Edition:
             split: which.
             size: side of the images (pixels); parts show as much more of the world as they are larger than
                 the edition's.
-            n: parts: how many; default the edition's number.
+            n: parts and digits: how many; default the edition's number.
 
         Raises:
             ValueError: another number of photographs.
         """
         images = self.profile.images
-        if n is not None and images.source != "parts":
+        part: photos.Split = "train" if split == "train" else "val"
+        if n is not None and images.source == "photos":
             raise ValueError(f"the edition {self.edition} has the photographs it has; {n:,} were asked for")
+        n, size = n or {"train": images.train, "validation": images.validation}[split], size or images.size
+        if images.source == "digits":
+            return Digits.part(BOOK / "data" / "digits" / "digits.npz", part, n=n, size=size)
+        if images.source == "MNIST":
+            if images.download:
+                photos.fetch_missing(["MNIST"])
+            return Digits.whole(part, n=n, size=size)
         if images.source == "parts":
-            n = n or {"train": images.train, "validation": images.validation}[split]
-            size = size or images.size
             field = size / images.crop  # a crop shows as much as a picture of its size would
             return PartsImages(split, n=n, size=size, seed=images.seed, field=field)
         if images.download:
             photos.fetch_missing(images.sets)
-        part: photos.Split = "train" if split == "train" else "val"
         limit = images.per_class if split == "train" else None
-        return photos.folders(images.sets, part, size=size or images.size, per_class=limit)
+        return photos.folders(images.sets, part, size=size, per_class=limit)
 
     @cached_property
     def train_images(self) -> Pixels:

@@ -126,6 +126,20 @@ class Networks(Edition):
             )
         return replace(small, profile=small.profile.model_copy(update={"networks": networks}))
 
+    @cached_property
+    def digits(self) -> Self:
+        """The edition's networks on handwritten digits, as a study of its own.
+
+        Raises:
+            ValueError: the edition has none.
+        """
+        digits = self.profile.digits
+        if digits is None:
+            raise ValueError(f"the edition {self.edition} has no section 'digits'")
+        changes = {name: getattr(digits, name) for name in ("images", "network", "training", "networks")}
+        profile = self.profile.model_copy(update=changes | {"small": None, "transfer": None})
+        return replace(self, profile=profile, folder=self.folder / "digits")
+
     def _apart(self, group: Literal["settings", "filters"]) -> Self:
         """A group of the small networks that no page trains, as a study of its own."""
         small = self.small
@@ -175,10 +189,11 @@ class Networks(Edition):
         if size.full_first_layer:
             first = base.convolutions[0]
             scaled = scaled.with_maps(**{first.name: first.maps})
-        rows = table_3(scaled)
+        rows = {"none": scaled} if run.base == "lenet5" else table_3(scaled)
         if run.row not in rows:
-            raise ValueError(f"networks.{name}.row is {run.row!r}; Table 3 has {', '.join(rows)}")
-        return replace(rows[run.row], norm_alpha=run.training.norm_alpha, dropout=size.dropout)
+            raise ValueError(f"networks.{name}.row is {run.row!r}; there are {', '.join(rows)}")
+        alpha = run.training.norm_alpha
+        return replace(rows[run.row], norm_alpha=alpha, dropout=size.dropout, pooling=run.pooling)
 
     def _trained_on(self, name: str) -> Pixels | Store:
         pictures = self._run(name).pictures

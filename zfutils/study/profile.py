@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from zfutils.nets.pooling import Pooling
 from zfutils.nets.specs import DROPOUT
 from zfutils.nets.zoo import ROWS
 from zfutils.training.recipe import Count, Strict, Training
@@ -20,11 +21,13 @@ from zfutils.training.recipe import Count, Strict, Training
 class Images(Strict):
     """Which images, and at which size they are stored and cropped."""
 
-    source: Literal["parts", "photos"]
+    source: Literal["parts", "photos", "digits", "MNIST"] = Field(
+        description="digits: the part of MNIST that comes with the book; MNIST: the whole, below ZFUTILS_DATA"
+    )
     size: int = Field(ge=16, description="side of a stored image, pixels")
     crop: int = Field(ge=16, description="side of what the network sees, pixels")
-    train: int | None = Field(None, ge=64, description="parts: training pictures")
-    validation: int | None = Field(None, ge=32, description="parts: validation pictures")
+    train: int | None = Field(None, ge=64, description="parts, digits: training pictures")
+    validation: int | None = Field(None, ge=32, description="parts, digits: validation pictures")
     seed: int = Field(0, ge=0, description="parts: which world is drawn")
     sets: tuple[str, ...] = Field((), description="photos: folders with train/ and val/ below ZFUTILS_DATA")
     download: bool = Field(False, description="photos: fetch a set that is missing")
@@ -60,9 +63,10 @@ class Network(Strict):
 class Run(Strict):
     """One network to train: which of the paper's, from which seeds, and where its recipe differs."""
 
-    base: Literal["zfnet", "krizhevsky"] = "zfnet"
+    base: Literal["zfnet", "krizhevsky", "lenet5"] = "zfnet"
     network: Network | None = Field(None, description="its own width, where it is not the edition's")
     row: str = Field("none", description="its change, a row of Table 3")
+    pooling: Pooling = Field("max", description="blurred: maxima, then a blur before the subsampling")
     pictures: int | None = Field(
         None, ge=64, description="parts: how many training pictures, where it is not the edition's number"
     )
@@ -179,6 +183,23 @@ class Transfer(Strict):
         return self
 
 
+class DigitNetworks(Strict):
+    """LeNet-5 on handwritten digits (chapters 10 and 13)."""
+
+    images: Images
+    network: Network = Network(width=1, fc_width=1, dropout=0, geometry="the paper's")
+    training: Training
+    networks: dict[str, Run]
+
+    @model_validator(mode="after")
+    def _digits(self) -> Self:
+        if self.images.source not in ("digits", "MNIST"):
+            raise ValueError(f"images.source {self.images.source!r} is not of digits: 'digits' or 'MNIST'")
+        if other := [name for name, run in self.networks.items() if run.base != "lenet5"]:
+            raise ValueError(f"networks.{other[0]}.base must be lenet5, which takes digits")
+        return self
+
+
 class Pictures(Strict):
     """How many pictures chapters 5 and 6 measure, at most, where the page does not say otherwise."""
 
@@ -197,6 +218,7 @@ class Profile(Strict):
     networks: dict[str, Run]
     small: Small | None = None
     transfer: Transfer | None = None
+    digits: DigitNetworks | None = None
     pictures: Pictures = Pictures()
     speed_seconds: float = Field(5.0, gt=0, description="how long chapter 2 measures each speed")
 
@@ -226,10 +248,13 @@ class Profile(Strict):
         common, networks = data.get("training"), data.get("networks")
         if isinstance(common, dict) and isinstance(networks, dict):
             data["networks"] = {n: _merged({"training": common}, run or {}) for n, run in networks.items()}
-        for section in ("small", "transfer"):
+        for section in ("small", "transfer", "digits"):
             if isinstance(common, dict) and isinstance(data.get(section), dict):
                 data[section] = _merged({"training": common}, data[section])
-        small, transfer = data.get("small"), data.get("transfer")
+        small, transfer, digits = (data.get(section) for section in ("small", "transfer", "digits"))
+        if isinstance(digits, dict) and isinstance(digits.get("networks"), dict):
+            own = {"base": "lenet5", "training": digits.get("training")}
+            digits["networks"] = {n: _merged(own, run or {}) for n, run in digits["networks"].items()}
         for group in ("settings", "filters"):
             if isinstance(small, dict) and isinstance(small.get(group), dict):
                 own = {"training": small.get("training")}

@@ -38,8 +38,9 @@ def verdict_counts(study: Study) -> pd.DataFrame:
 def verdicts_by_chapter(study: Study, kind: str = "paper") -> pd.DataFrame:
     """How many claims of one kind came out how in each chapter, this run and the published run."""
     records = study.records()
-    chapters = {number: number for number in range(1, 10)}
-    return _counts(records[records["kind"] == kind], "chapter", chapters)
+    found = records[records["kind"] == kind]
+    chapters = {number: number for number in sorted(found["chapter"].unique())}
+    return _counts(found, "chapter", chapters)
 
 
 def register_table(study: Study) -> pd.DataFrame:

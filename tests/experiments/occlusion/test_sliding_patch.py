@@ -41,7 +41,8 @@ def random_network(seed, *, size):
         layers += [(f"conv{depth}", nn.Conv2d(channels, maps, *window)), rectified]
         pooled = Window(3, int(draw.integers(1, 4)), int(draw.integers(0, 2)))
         if draw.random() < 0.6 and min(output_size(n, pooled) for n in shape) >= 3:
-            layers.append((f"pool{depth}", nn.MaxPool2d(*pooled)))
+            pooling = nn.AvgPool2d if seed % 3 == 2 else nn.MaxPool2d
+            layers.append((f"pool{depth}", pooling(*pooled)))
             if seed % 2:  # a rectification may come after the pooling
                 layers[-2:] = [layers[-1], rectified]
             shape = tuple(output_size(n, pooled) for n in shape)

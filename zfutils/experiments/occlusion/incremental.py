@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zfutils.experiments.occlusion.rectangles import Corners, Group, Rectangles, Windows, planned
-from zfutils.nets import chains
+from zfutils.nets import chains, pooling
 from zfutils.nets.activations import forward
 from zfutils.nets.geometry import Window
 from zfutils.runtime.devices import device_of, dtype_of
@@ -125,6 +125,9 @@ class Incremental:
             if kind == "pool":
                 frames = _frames(x, below.corners, whole.slid[i], here, window)
                 x = _last(nn.functional.max_pool2d(frames, window.kernel, window.stride))
+            elif kind == "average":
+                frames = _frames(x, below.corners, whole.slid[i], here, window)
+                x = _last(pooling.averaged(frames, module))
             elif kind == "conv" and _slides(self.below[i]):
                 frames = _frames(x, below.corners, whole.slid[i], here, window)
                 x = _last(_filtered(frames, module, bias=module.bias))
@@ -192,7 +195,7 @@ def _filtered(x: Tensor, module: nn.Conv2d, *, bias: Tensor | None = None, paddi
 
 def _slides(step: chains.Step) -> bool:
     """Whether a layer runs over changed windows pasted into the unchanged map, not over the change alone."""
-    return step.kind == "pool" or (step.kind == "conv" and step.module.weight[0].numel() < FEW)
+    return step.kind in ("pool", "average") or (step.kind == "conv" and step.module.weight[0].numel() < FEW)
 
 
 def _padded(x: Tensor, step: chains.Step) -> Tensor:

@@ -19,6 +19,7 @@ from torch import nn
 
 from zfutils.data.pixels import Batch, Pixels, prefetched
 from zfutils.nets.layers import layer_by_layer
+from zfutils.nets.pooling import AVERAGES
 from zfutils.nets.specs import NetworkSpec
 from zfutils.runtime.devices import chosen_device, device_name, has_bf16
 from zfutils.training.recipe import Training
@@ -34,6 +35,7 @@ KINDS = (
     (nn.Conv2d, "convolution"),
     (nn.LocalResponseNorm, "contrast norm"),
     (nn.MaxPool2d, "max pooling"),
+    (AVERAGES, "averaging"),
     (nn.Linear, "fully connected"),
     (nn.Flatten, "fully connected"),  # where maps are stored channels last it copies them for the next layer
     (nn.ReLU, "ReLU"),
@@ -271,7 +273,7 @@ def _kind(module: nn.Module) -> str:
     for class_, kind in KINDS:
         if isinstance(module, class_):
             return kind
-    known = ", ".join(class_.__name__ for class_, _ in KINDS)
+    known = ", ".join(kind for _, kind in KINDS)
     raise ValueError(f"a {type(module).__name__} is none of the layers of these networks: {known}")
 
 

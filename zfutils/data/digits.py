@@ -1,0 +1,94 @@
+"""Handwritten digits (MNIST, LeCun 1998): the part that comes with the book, or the whole set.
+
+Both are sources like all others, with two things of their own: a digit's mirror image is another sign, so
+training does not mirror them, and a dark frame is put around them, within which crops can move.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from zfutils.data.photos import MnistImages, Split
+
+SIDE = 28  # of a digit (pixels)
+
+
+class Digits:
+    """Digits with a dark frame, uint8 (28 + 2 frame, 28 + 2 frame, 1); ink is 255.
+
+    Args:
+        pixels: without the frame.
+        labels: the digits.
+        names: of the images, unique.
+        identity: plain data that fixes pixels and labels.
+        n: how many, from the first on; default all.
+        size: side with the frame (pixels), 28 or an even number more.
+
+    Raises:
+        ValueError: more digits than there are, or a size that leaves no equal frame.
+    """
+
+    chiral = True
+
+    def __init__(
+        self,
+        pixels: UInt8[np.ndarray, "n 28 28"],
+        labels: Int64[np.ndarray, " n"],
+        names: tuple[str, ...],
+        identity: Mapping[str, Any],
+        *,
+        n: int | None = None,
+        size: int = SIDE,
+    ) -> None:
+        n = len(labels) if n is None else n
+        if not 1 <= n <= len(labels):
+            raise ValueError(f"there are {len(labels):,} digits; {n:,} were asked for")
+        if size < SIDE or (size - SIDE) % 2:
+            raise ValueError(
+                f"a digit has {SIDE} px and a frame as wide on all sides, which {size} px is not"
+            )
+        frame = (size - SIDE) // 2
+        self.pixels = np.pad(pixels[:n], ((0, 0), (frame, frame), (frame, frame)))[..., None]
+        self.labels, self.names = labels[:n].astype(np.int64), names[:n]
+        self.classes = tuple(str(digit) for digit in range(10))
+        self.identity = {**identity, "n": n, "size": size}
+
+    @classmethod
+    def part(cls, path: Path, split: Split, *, n: int | None = None, size: int = SIDE) -> Self:
+        """Every fifth digit of MNIST, from the file that comes with the book.
+
+        Args:
+            path: the `digits.npz`.
+            split: "train" (12,000) or "val" (2,000).
+            n, size: as for the class.
+        """
+        with np.load(path) as file:
+            pixels, labels = file[f"{split}_images"], file[f"{split}_labels"]
+        content = hashlib.blake2b(pixels.tobytes() + labels.tobytes(), digest_size=16).hexdigest()
+        identity = {"source": "every fifth of MNIST", "split": split, "digits": content}
+        names = tuple(f"MNIST/{split}/{5 * i}" for i in range(len(labels)))
+        return cls(pixels, labels, names, identity, n=n, size=size)
+
+    @classmethod
+    def whole(cls, split: Split, *, n: int | None = None, size: int = SIDE) -> Self:
+        """All of MNIST, from the data folder.
+
+        Args:
+            split: "train" (60,000) or "val" (10,000).
+            n, size: as for the class.
+
+        Raises:
+            MissingData: it is not there.
+        """
+        mnist = MnistImages(split)
+        return cls(mnist.pixels[..., 0], mnist.labels, mnist.names, mnist.identity, n=n, size=size)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> UInt8[np.ndarray, "size size 1"]:
+        return self.pixels[index]
