@@ -53,10 +53,10 @@ def measure(arguments: argparse.Namespace) -> int:
 
 def publish(arguments: argparse.Namespace) -> int:
     """Keep an edition's networks and numbers as the published run, in book/reference/."""
-    from zfutils.study.publish import publish
+    from zfutils.study.publish import publish, publish_source
     from zfutils.study.study import Study
 
-    publish(Study.open(arguments.edition))
+    (publish_source if arguments.source else publish)(Study.open(arguments.edition))
     return 0
 
 
@@ -125,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(run=measure)
 
     command = commands.add_parser("publish", parents=[common], help=publish.__doc__)
+    command.add_argument("--source", action="store_true", help="chapter 9's source network alone")
     command.set_defaults(run=publish)
 
     command = commands.add_parser("execute", parents=[common], help=execute.__doc__)

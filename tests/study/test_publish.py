@@ -84,6 +84,13 @@ def test_publishing_keeps_the_records_of_superseded_claims_alone(smoke, referenc
     assert {"claim": standing, "estimate": 1.0} not in claims
 
 
+def test_the_source_of_the_transfer_is_published_by_itself_and_found_again(smoke, reference):
+    publish.publish_source(smoke)
+    folder = reference.with_name("smoke-source-0")
+    assert [path.name for path in reference.parent.iterdir()] == [folder.name]
+    assert Study.open("smoke").transferred.network(networks.SMALL).folder == folder
+
+
 def test_the_published_numbers_say_by_which_recipe_their_networks_were_made():
     data = json.loads((places.REFERENCE / "photos.json").read_text())
     for name, numbers in data["networks"].items():

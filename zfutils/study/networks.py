@@ -217,11 +217,10 @@ class Networks(Edition):
 
     def find(self, plan: Plan) -> Path | None:
         """The folder of a finished network that is the one planned."""
-        wanted, reference = plan.identity, REFERENCE / "networks" / f"{plan.name}-{plan.seed}"
-        if not self.fresh and (reference / "network.json").is_file():
-            found = json.loads((reference / "network.json").read_text())["identity"]
-            if checkpoints.same_network(found, wanted):
-                return reference
+        published = () if self.fresh else sorted(REFERENCE.glob(f"networks/*-{plan.seed}/network.json"))
+        for record in published:
+            if checkpoints.same_network(json.loads(record.read_text())["identity"], plan.identity):
+                return record.parent
         own = self.place(plan)
         return own if (own / "network.json").is_file() else None
 

@@ -28,6 +28,7 @@ from zfutils.runtime.devices import chosen_device
 from zfutils.runtime.files import write_json
 from zfutils.stats import intervals
 from zfutils.study import records
+from zfutils.study.networks import SMALL
 from zfutils.study.places import REFERENCE
 from zfutils.study.study import Study
 from zfutils.training import checkpoints
@@ -87,7 +88,7 @@ def published(name: str = "zfnet") -> Published:
     """A network of the published run, with its classes and what an image undergoes before it is seen.
 
     Args:
-        name: "zfnet" or "krizhevsky".
+        name: "zfnet" or "krizhevsky", trained on photographs; "quick-source", on drawn scenes.
 
     Raises:
         ValueError: there is no such network; names those there are.
@@ -152,9 +153,7 @@ def publish(study: Study, main: str = "zfnet") -> None:
         if folder not in trained.folder.parents:
             kept = study.profile.networks[name].training.snapshots if name == main else ()
             publish_network(trained, folder / f"{name}-0", study.train_images, snapshots=kept)
-    size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
-    if size > LARGEST:
-        raise ValueError(f"the published networks take {size / 1e6:.1f} MB, more than {LARGEST / 1e6:.0f} MB")
+    _refuse_large(folder)
     networks = {name: _numbers(study, name) for name in ("zfnet", "krizhevsky")}
     here = {row["claim"] for row in rows}
     gone = {claim.id for claim in study.claims.values() if claim.superseded} - here
@@ -164,6 +163,25 @@ def publish(study: Study, main: str = "zfnet") -> None:
     claims = sorted(rows + stay, key=operator.itemgetter("claim"))
     data = {"edition": study.edition, "networks": networks, "claims": claims}
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+
+
+def publish_source(study: Study) -> None:
+    """Publish the network whose features chapter 9 tries elsewhere; to train it takes half an hour.
+
+    Raises:
+        ValueError: the edition has no transfer; the networks together are larger than what is committed.
+    """
+    source, folder = study.transferred, REFERENCE / "networks"
+    trained = source.network(SMALL)
+    if folder not in trained.folder.parents:
+        publish_network(trained, folder / f"{study.edition}-source-0", source.train_images)
+    _refuse_large(folder)
+
+
+def _refuse_large(folder: Path) -> None:
+    size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    if size > LARGEST:
+        raise ValueError(f"the published networks take {size / 1e6:.1f} MB, more than {LARGEST / 1e6:.0f} MB")
 
 
 def _numbers(study: Study, name: str) -> dict[str, Any]:
