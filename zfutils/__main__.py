@@ -96,7 +96,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="SET",
-        help="imagenette2-160, imagewoof2-160, caltech101, caltech256, VOCdevkit/VOC2012 or MNIST",
+        help="imagenette2-160, imagewoof2-160, tiny-imagenet-200, caltech101, caltech256, "
+        "VOCdevkit/VOC2012 or MNIST",
     )
     command.set_defaults(run=prepare)
 

@@ -81,7 +81,7 @@ def test_an_edition_is_called_as_its_file_is(write):
         (
             "images__sise",
             "images.sise",
-            "crop, download, per_class, seed, sets, size, source, train, validation",
+            "classes, crop, download, per_class, seed, sets, size, source, train, validation",
         ),
         ("network__widht", "network.widht", "dropout, fc_width, full_first_layer, geometry, width"),
         ("training__epoch", "training.epoch", "batch, decay, epochs, held_out"),

@@ -10,7 +10,7 @@ import yaml
 from zfutils.__main__ import main
 from zfutils.nets import zoo
 from zfutils.study import places
-from zfutils.study.profile import Network
+from zfutils.study.profile import Network, Profile
 from zfutils.study.study import Study
 from zfutils.training import checkpoints
 from zfutils.training.checkpoints import same_network
@@ -106,6 +106,21 @@ def test_the_pictures_of_small_networks_show_the_same_scenes(smoke):
     assert here.classes == there.classes
     assert here.names == there.names
     assert torch.equal(here.mean, smoke.small.train_images.mean)
+
+
+def test_small_networks_and_the_source_may_see_other_photographs_than_the_main_networks(tmp_path):
+    (tmp_path / "photos.yaml").write_text((places.BOOK / "profiles" / "photos.yaml").read_text())
+    (tmp_path / "mine.yaml").write_text(
+        "extends: photos\n"
+        "small: {images: {sets: [tiny-imagenet-200], classes: 100, per_class: 250}}\n"
+        "transfer: {source: {classes: null, per_class: null}}\n"
+    )
+    mine = Study(Profile.load(tmp_path / "mine.yaml"), tmp_path / "mine")
+    main, small, source = (study.profile.images for study in (mine, mine.small, mine.transferred))
+    assert (main.sets, main.classes) == (("imagenette2-160", "imagewoof2-160"), None)
+    assert (small.sets, small.classes, small.per_class) == (("tiny-imagenet-200",), 100, 250)
+    assert (source.sets, source.classes, source.per_class) == (small.sets, None, None)
+    assert small.download == main.download
 
 
 def test_scenes_of_several_objects_are_for_training_or_for_the_test_and_never_for_both(smoke):

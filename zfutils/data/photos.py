@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from zfutils.data import UndecodableImage
+from zfutils.data import UndecodableImage, tiny_imagenet
 
 WORDNET = {
     "n01440764": "tench", "n02102040": "English springer", "n02979186": "cassette player",
@@ -128,18 +128,26 @@ class FileImages:
 
 
 def folders(
-    sets: Sequence[str], split: Split, *, size: int, root: Path | None = None, per_class: int | None = None
+    sets: Sequence[str],
+    split: Split,
+    *,
+    size: int,
+    root: Path | None = None,
+    per_class: int | None = None,
+    first_classes: int | None = None,
 ) -> FileImages:
-    """One split of one or more sets in ImageFolder layout, as one set of classes.
+    """One split of one or more sets in ImageFolder's layout or in Tiny-ImageNet's, as one set of classes.
 
     Args:
-        sets: folder names below the data folder, each with `train/` and `val/`, a folder a class.
+        sets: folder names below the data folder, each with `train/` and `val/`.
         split: "train" or "val".
         size: side of the squashed square (pixels).
         root: the data folder; default as `data_folder`.
         per_class: take at most this many images of each class, the first by name.
+        first_classes: take this many classes alone, the first in the order of the sets.
 
     Raises:
+        ValueError: more classes than there are.
         MissingData: a set or split is not there, or a class is empty or stands in one split alone.
     """
     _refuse_split(split)
@@ -150,6 +158,13 @@ def folders(
         for part, listing in _splits(root / name).items():
             found[part] += [(f"{name}/{part}/{file}", k + len(classes)) for file, k in listing.samples]
         classes += [WORDNET.get(c, c) for c in listing.classes]
+    if first_classes is not None:
+        if not 2 <= first_classes <= len(classes):
+            raise ValueError(
+                f"first_classes is {first_classes}; {', '.join(sets)} have {len(classes)} classes"
+            )
+        classes = classes[:first_classes]
+        found = {part: [one for one in rows if one[1] < first_classes] for part, rows in found.items()}
     left_out = conflicting(root, found["train"] + found["val"])
     names: list[str] = []
     labels: list[int] = []
@@ -257,9 +272,17 @@ def _imagewoof(root: str) -> None:
     )
 
 
+def _tiny_imagenet(root: str) -> None:
+    """Tiny-ImageNet has no class in torchvision; its archive is that of Stanford's course CS231n."""
+    _datasets().utils.download_and_extract_archive(
+        "http://cs231n.stanford.edu/tiny-imagenet-200.zip", root, md5="90528d7ca1a48142e341f4ef8d21d0de"
+    )
+
+
 DOWNLOADS: dict[str, Callable[[str], object]] = {
     "imagenette2-160": lambda root: _datasets().Imagenette(root, size="160px", download=True),
     "imagewoof2-160": _imagewoof,
+    "tiny-imagenet-200": _tiny_imagenet,
     "caltech101": lambda root: _datasets().Caltech101(root, download=True),
     "MNIST": lambda root: _datasets().MNIST(root, download=True),
     "caltech256": lambda root: _datasets().Caltech256(root, download=True),
@@ -281,9 +304,14 @@ def _refuse_split(split: str) -> None:
         raise ValueError(f"split {split!r} is not one of a set's; it is 'train' or 'val'")
 
 
-def _splits(folder: Path) -> dict[str, _Listing]:
+def _splits(folder: Path) -> dict[str, Any]:
     """Both splits of a set in ImageFolder layout, with the same classes."""
     layout = f"{folder.name}/train/CLASS/*.JPEG and {folder.name}/val/CLASS/*.JPEG"
+    if tiny_imagenet.is_layout(folder):
+        try:
+            return tiny_imagenet.splits(folder)
+        except (OSError, ValueError) as error:
+            raise MissingData(folder.name, folder, f"the layout of its archive; {error}") from None
     if not (folder / "train").is_dir() or not (folder / "val").is_dir():
         raise MissingData(folder.name, folder, layout)
     try:

@@ -92,7 +92,8 @@ class Edition:
         if images.download:
             photos.fetch_missing(images.sets)
         limit = images.per_class if split == "train" else None
-        return photos.folders(images.sets, part, size=size, per_class=limit)
+        how = {"per_class": limit, "first_classes": images.classes}
+        return photos.folders(images.sets, part, size=size, **how)
 
     @cached_property
     def train_images(self) -> Pixels:

@@ -73,7 +73,7 @@ class Networks(Edition):
         small = self.profile.small
         if small is None:
             raise ValueError(f"the edition {self.edition} has no section 'small'")
-        images = self.profile.images.model_copy(update=small.images.model_dump())
+        images = self.profile.images.model_copy(update=small.images.model_dump(exclude_unset=True))
         networks = {}
         for base, row in ((base, row) for base, rows in ROWS.items() for row in rows):
             name, seeds = f"{base}: {row}", small.seeds_of.get(row, small.seeds)
@@ -160,7 +160,8 @@ class Networks(Edition):
         small, source = self.small, self._transfer.source
         if source is None:
             return small
-        images = small.profile.images.model_copy(update={"train": source.train})
+        own = source.model_dump(exclude_unset=True, exclude={"training"})
+        images = small.profile.images.model_copy(update=own)
         networks = {SMALL: Run(training=source.training)}
         profile = small.profile.model_copy(update={"images": images, "networks": networks})
         return replace(small, profile=profile, folder=self.folder / "source")

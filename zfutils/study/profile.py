@@ -34,6 +34,9 @@ class Images(Strict):
     per_class: int | None = Field(
         None, ge=2, description="photos: use this many training images a class at most"
     )
+    classes: int | None = Field(
+        None, ge=2, description="photos: the first so many classes of the sets; null: all"
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -82,12 +85,16 @@ class Run(Strict):
 
 
 class SmallImages(Strict):
-    """Where the images of many small networks differ from the edition's."""
+    """Where the images of many small networks differ from the edition's; what is left out is the same."""
 
     size: int = Field(ge=16, description="side of a stored image, pixels")
     crop: int = Field(ge=16, description="side of what the network sees, pixels")
     train: int | None = Field(None, ge=64, description="parts: training pictures")
+    sets: tuple[str, ...] | None = Field(None, min_length=1, description="photos: other folders")
     per_class: int | None = Field(None, ge=2, description="photos: training images a class at most")
+    classes: int | None = Field(
+        None, ge=2, description="photos: the first so many classes of the sets; null: all"
+    )
 
 
 class Trained(Strict):
@@ -148,7 +155,11 @@ class Small(Strict):
 class Source(Strict):
     """The network whose features are tried elsewhere: like the small ZFNet, on more pictures."""
 
-    train: int = Field(ge=64, description="parts: training pictures")
+    train: int | None = Field(None, ge=64, description="parts: training pictures")
+    per_class: int | None = Field(
+        None, ge=2, description="photos: training images a class at most; null: all"
+    )
+    classes: int | None = Field(None, ge=2, description="photos: the first so many classes; null: all")
     training: Training
 
 

@@ -1,0 +1,100 @@
+"""Tiny-ImageNet in its own layout: a small tree that is written here, and the set where it is at hand."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zfutils.data import photos, tiny_imagenet
+from zfutils.data.photos import MissingData, data_folder
+
+WORDS = {"n02": "crane, wading bird", "n01": "crane, machine", "n03": "lemon"}
+
+
+def draw(path, level):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((64, 64, 3), level, np.uint8)).save(path)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Three classes of two training pictures and a validation picture each."""
+    folder = tmp_path / "tiny-imagenet-200"
+    folder.mkdir()
+    (folder / "wnids.txt").write_text("n02\nn01\nn03\n")
+    words = {**WORDS, "n09": "something else"}
+    (folder / "words.txt").write_text("".join(f"{wnid}\t{text}\n" for wnid, text in words.items()))
+    annotations = ""
+    for k, wnid in enumerate(WORDS):
+        listed = ""
+        for i in range(2):
+            draw(folder / "train" / wnid / "images" / f"{wnid}_{i}.JPEG", 20 * k + 7 * i)
+            listed += f"{wnid}_{i}.JPEG\t{k}\t{i}\t{40 + k}\t{50 + i}\n"
+        (folder / "train" / wnid / f"{wnid}_boxes.txt").write_text(listed)
+        draw(folder / "val" / "images" / f"val_{k}.JPEG", 130 + 20 * k)
+        annotations += f"val_{k}.JPEG\t{wnid}\t1\t2\t3\t{4 + k}\n"
+    (folder / "val" / "val_annotations.txt").write_text(annotations)
+    return tmp_path
+
+
+def test_both_splits_have_the_same_classes_in_words(root):
+    train, val = (
+        photos.folders(["tiny-imagenet-200"], part, size=32, root=root) for part in ("train", "val")
+    )
+    assert train.classes == val.classes == ("crane, machine", "crane, wading bird", "lemon")
+    assert train.names[0] == "tiny-imagenet-200/train/n01/images/n01_0.JPEG"
+    assert train.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert {name: int(label) for name, label in zip(val.names, val.labels, strict=True)} == {
+        "tiny-imagenet-200/val/images/val_0.JPEG": 1,
+        "tiny-imagenet-200/val/images/val_1.JPEG": 0,
+        "tiny-imagenet-200/val/images/val_2.JPEG": 2,
+    }
+    assert train[0].shape == (32, 32, 3)
+
+
+def test_the_first_classes_alone_can_be_taken(root):
+    found = photos.folders(["tiny-imagenet-200"], "train", size=32, root=root, per_class=1, first_classes=2)
+    assert (len(found.classes), found.labels.tolist()) == (2, [0, 1])
+    with pytest.raises(ValueError, match="3 classes"):
+        photos.folders(["tiny-imagenet-200"], "train", size=32, root=root, first_classes=4)
+
+
+def test_boxes_are_those_of_the_lists(root):
+    names = ["tiny-imagenet-200/val/images/val_2.JPEG", "tiny-imagenet-200/train/n03/images/n03_1.JPEG"]
+    assert tiny_imagenet.boxes(root, names).tolist() == [[1, 2, 3, 6], [2, 1, 42, 51]]
+    with pytest.raises(ValueError, match=r"dog\.JPEG"):
+        tiny_imagenet.boxes(root, ["tiny-imagenet-200/val/images/dog.JPEG"])
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "word"),
+    [
+        ("val/images/val_1.JPEG", None, "val_1"),
+        ("train/n03/n03_boxes.txt", None, "n03_boxes"),
+        ("words.txt", "n01\tcrane\nn02\tcrane\n", "n03"),
+        ("val/val_annotations.txt", "val_0.JPEG\tn01\t1\t2\n", "6 columns"),
+        ("val/val_annotations.txt", "val_0.JPEG\tn08\t1\t2\t3\t4\n", "n08"),
+        ("train/n01/n01_boxes.txt", "n01_0.JPEG\t1\t2\tx\t4\n", "line 1"),
+    ],
+)
+def test_what_is_lacking_or_unreadable_is_named(root, file, text, word):
+    path = root / "tiny-imagenet-200" / file
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(MissingData, match=word):
+        photos.folders(["tiny-imagenet-200"], "val", size=32, root=root)
+
+
+@pytest.mark.skipif(
+    not (data_folder() / tiny_imagenet.NAME).is_dir(), reason="ZFUTILS_DATA holds no Tiny-ImageNet"
+)
+def test_the_set_has_the_published_sizes_and_a_box_in_each_picture():
+    found = tiny_imagenet.splits(data_folder() / tiny_imagenet.NAME)
+    assert [len(found[part].samples) for part in ("train", "val")] == [100_000, 10_000]
+    assert len(set(found["val"].classes)) == 200
+    names = [f"{tiny_imagenet.NAME}/val/{path}" for path, _ in found["val"].samples]
+    left, top, right, bottom = tiny_imagenet.boxes(data_folder(), names).T
+    assert (left <= right).all()
+    assert (top <= bottom).all()
+    assert min(left.min(), top.min()) >= 0
+    assert max(right.max(), bottom.max()) < tiny_imagenet.SIDE
