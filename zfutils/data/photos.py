@@ -80,9 +80,14 @@ def decode(path: Path, size: int, *, name: str | None = None) -> np.ndarray:
     """
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC))
+            return squashed(image, size)
     except Exception as error:  # what a decoder raises on broken bytes is not listed anywhere
         raise UndecodableImage(name or str(path), str(error)) from None
+
+
+def squashed(image: Image.Image, size: int) -> np.ndarray:
+    """An opened image, squashed to a square; uint8 (size, size, 3), RGB."""
+    return np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC))
 
 
 class FileImages:

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
-from zfutils.data.photos import decode
+from zfutils.data.photos import decode, squashed
 from zfutils.data.pixels import Pixels
 from zfutils.nets.filters import high_share_over_noise
 from zfutils.runtime.devices import chosen_device
@@ -56,19 +57,22 @@ class Published:
         """Images as the network sees them: squashed to a square, cropped, centred, scaled.
 
         Args:
-            images: files, or uint8 arrays (size, size, 3) that are squares of the stored size already.
+            images: files, or uint8 arrays (h, w, 3) of any size, RGB.
 
         Raises:
-            ValueError: no image, or an array of another size; an `UndecodableImage` names a file that is
-                none.
+            ValueError: no image, or another array; an `UndecodableImage` names a file that is no image.
         """
-        size = len(self.mean)
-        shape = (size, size, 3)
-        pixels = [image if isinstance(image, np.ndarray) else decode(Path(image), size) for image in images]
-        if wrong := [array.shape for array in pixels if array.shape != shape or array.dtype != np.uint8]:
-            raise ValueError(f"an array is uint8 {shape}, not {wrong[0]}; a file may have any size")
-        if not pixels:
+        if not images:
             raise ValueError("name at least one image")
+        size, arrays = len(self.mean), [image for image in images if isinstance(image, np.ndarray)]
+        if wrong := [a for a in arrays if a.dtype != np.uint8 or a.ndim != 3 or a.shape[2] != 3]:
+            raise ValueError(f"an array is uint8 (h, w, 3), not {wrong[0].dtype} {wrong[0].shape}")
+        pixels = [
+            squashed(Image.fromarray(image), size)
+            if isinstance(image, np.ndarray)
+            else decode(Path(image), size)
+            for image in images
+        ]
         names = tuple(
             str(i) if isinstance(image, np.ndarray) else str(image) for i, image in enumerate(images)
         )
