@@ -1,4 +1,4 @@
-"""Four photographs that may be shown anywhere, and that scikit-image brings along: no download, no permission.
+"""Four photographs that may be shown anywhere and that come with scikit-image: no download, no permission.
 
 None shows one of the classes that the published networks of chapters 3 and 6 were trained on.
 """

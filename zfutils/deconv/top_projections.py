@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import TopActivations, top_activations
-from zfutils.deconv.units import Units
+from zfutils.deconv.units import Projections, Units
 from zfutils.runtime.devices import device_of, dtype_of, to_host
 
 UNITS_AT_ONCE = 96  # whose pictures are held in memory together
@@ -37,6 +37,13 @@ class TopProjections:
     def some(self, n: int, *, seed: int) -> "TopProjections":
         """A random choice of its maps (`TopActivations.some`)."""
         return self.of(self.strongest.some(n, seed=seed))
+
+    def placed(self, index: int, side: int) -> Float[np.ndarray, "k side side channels"]:
+        """The projections of one of these maps in their places in pictures of a side (pixels)."""
+        pixels = torch.from_numpy(self.projections[index]).permute(0, 3, 1, 2)
+        corners = (torch.from_numpy(ends[index]) for ends in (self.tops, self.lefts))
+        whole = Projections(pixels, *corners, self.strongest.values[index]).placed(side, side)
+        return to_host(whole.permute(0, 2, 3, 1))
 
     def of(self, places: Int64[Tensor, " m"]) -> "TopProjections":
         """Those of some of these maps, by their place here."""

@@ -143,6 +143,9 @@ def test_projections_of_a_followed_map_are_its_own_and_of_other_pictures(model, 
         others = [i for i in peaks[:, one.number].argsort(descending=True).tolist() if i not in (0, 4, 7)]
         assert one.pictures[1:].tolist() == others[:3]
         assert np.abs(one.projections).max((1, 2, 3)).all()
+    for alone, one in zip(map_projections(model, measured, three, None), all_, strict=True):
+        assert (alone.number, alone.pictures.tolist()) == (one.number, [one.pictures[0]])
+        assert np.array_equal(alone.projections, one.projections[:1])
     with pytest.raises(ValueError, match="5 activations of different images were asked for, of a set of 4"):
         map_projections(model, measured, three, inputs[:6], others=5)
 

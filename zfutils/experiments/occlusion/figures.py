@@ -38,7 +38,7 @@ from zfutils.plotting.tiles import block, eight_bits, shades
 CLASS_COLOURS = (BLUE, VERMILLION, YELLOW, GREEN, PURPLE, SKY, ORANGE)  # the followed class first
 REST = "another class"
 MOST = 1.5  # times the whole picture's activation; a patch can also make a map answer more
-TITLES = ("picture", "layer-5 map", "its projections", "true class", "most probable")
+TITLES = ("picture", "layer-5 map", "its projections", "this class", "most probable")
 FALLS = "magma"
 
 

@@ -12,9 +12,9 @@ from jaxtyping import Float, Int64
 from torch import nn
 
 from zfutils.data.inputs import Inputs
-from zfutils.deconv.deconvnet import Deconvnet, Projections
+from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import top_activations
-from zfutils.deconv.top_projections import TopProjections, project_top
+from zfutils.deconv.top_projections import project_top
 from zfutils.experiments.occlusion.sliding_patch import Occlusion
 from zfutils.runtime.devices import to_host
 
@@ -29,7 +29,7 @@ class MapProjections:
 
 
 def map_projections(
-    model: nn.Module, inputs: Inputs, found: Occlusion, searched: Inputs, *, others: int = 3
+    model: nn.Module, inputs: Inputs, found: Occlusion, searched: Inputs | None, *, others: int = 3
 ) -> list[MapProjections]:
     """Project each picture's followed map, on the picture itself and where it is strongest elsewhere.
 
@@ -37,33 +37,25 @@ def map_projections(
         model: the network.
         inputs: the pictures that were measured.
         found: what was measured on them, in their order.
-        searched: where others are searched; those that were measured do not count.
+        searched: where others are searched; those that were measured do not count. None: no others.
         others: how many.
 
     Raises:
         ValueError: fewer other images than asked for.
     """
     deconvnet, layers = Deconvnet(model), [found.layer]
-    if searched.images is inputs.images:
-        searched = searched.at(searched.rows[~torch.isin(searched.rows, inputs.rows)])
-    elsewhere = top_activations(model, searched, layers=layers, k=others)[found.layer]
+    if searched is not None:
+        if searched.images is inputs.images:
+            searched = searched.at(searched.rows[~torch.isin(searched.rows, inputs.rows)])
+        elsewhere = top_activations(model, searched, layers=layers, k=others)[found.layer]
     result = []
     for place, number in enumerate(found.maps.tolist()):
         picture, maps = inputs[place : place + 1], torch.tensor([number])
         here = top_activations(model, picture, layers=layers, k=1)[found.layer]
-        tops = [
-            project_top(deconvnet, picture, here, maps=maps),
-            project_top(deconvnet, searched, elsewhere, maps=maps),
-        ]
+        tops = [project_top(deconvnet, picture, here, maps=maps)]
+        if searched is not None:
+            tops.append(project_top(deconvnet, searched, elsewhere, maps=maps))
         rows = np.concatenate([to_host(top.strongest.images[0]) for top in tops])
-        placed = np.concatenate([_placed(top, inputs.side) for top in tops])
+        placed = np.concatenate([top.placed(0, inputs.side) for top in tops])
         result.append(MapProjections(number, placed, rows))
     return result
-
-
-def _placed(top: TopProjections, side: int) -> Float[np.ndarray, "k side side 3"]:
-    """The projections of a single map in their places in the picture."""
-    pixels = torch.from_numpy(top.projections[0]).permute(0, 3, 1, 2)
-    corners = (torch.from_numpy(a[0]) for a in (top.tops, top.lefts))
-    whole = Projections(pixels, *corners, top.strongest.values[0]).placed(side, side)
-    return to_host(whole.permute(0, 2, 3, 1))
