@@ -1,0 +1,50 @@
+"""Projections in their places in single pictures."""
+
+import numpy as np
+import pytest
+import small
+import torch
+
+from zfutils.data.inputs import Inputs
+from zfutils.deconv.deconvnet import Deconvnet
+from zfutils.deconv.top_projections import strongest_maps
+from zfutils.experiments.projections.figures.photographs import in_place
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return Inputs.of(small.pictures(3), side=32, scale=1 / 64)
+
+
+@pytest.fixture(scope="module")
+def found(pictures):
+    torch.manual_seed(0)
+    deconvnet = Deconvnet(small.SPEC.build().eval())
+    return [strongest_maps(deconvnet, pictures[i : i + 1], "relu2", k=2) for i in range(3)]
+
+
+def test_a_projection_placed_is_zero_outside_its_window_and_itself_inside(found):
+    top = found[1]
+    for index in range(2):
+        (placed,) = top.placed(index, 32)
+        side, (y,), (x,) = top.projections.shape[2], top.tops[index], top.lefts[index]
+        expected = np.zeros((32 + 2 * side, 32 + 2 * side, 3), np.float32)
+        expected[y + side : y + 2 * side, x + side : x + 2 * side] = top.projections[index, 0]
+        assert np.array_equal(placed, expected[side:-side, side:-side])
+
+
+def test_every_row_has_its_picture_and_every_networks_maps_with_their_numbers(pictures, found):
+    figure = in_place(pictures.pixels(), {"one": found, "other": found})
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    numbers = [[f"map {number}" for number in top.maps.tolist()] for top in found]
+    assert titles == [title for own in numbers for title in ("", *own, *own)]
+    shown = [axes.images[0].get_array() for axes in figure.axes[::5]]
+    assert all(np.array_equal(a, b) for a, b in zip(shown, pictures.pixels(), strict=True))
+
+
+def test_a_picture_without_maps_or_with_fewer_is_refused(pictures, found):
+    with pytest.raises(ValueError, match="one: 2"):
+        in_place(pictures.pixels(), {"one": found[:2]})
+    fewer = strongest_maps(Deconvnet(small.SPEC.build().eval()), pictures[:1], "relu2", k=1)
+    with pytest.raises(ValueError, match="as many maps"):
+        in_place(pictures.pixels(), {"one": [fewer, *found[1:]]})
