@@ -30,6 +30,12 @@ ENTRY = """\
 """
 
 CHAPTERS = {int(page[:2]): page[3:] for page in PAGES}
+MOVED = {  # to another page with what they measure; an id stays what it was
+    "projections-recover-the-picture": 14,
+    "projections-survive-randomisation": 14,
+    "projections-switches-carry-structure": 14,
+    "projections-switches-carry-the-projection": 14,
+}
 
 
 def measured(low=None, estimate=None, high=None, *, n=1000, edition="quick", **more) -> Measurement:
@@ -382,9 +388,11 @@ def test_a_file_that_is_no_list_of_claims_is_refused(claims_file, text):
 
 
 def test_every_chapter_registers_its_claims_under_its_own_name():
-    claims = load(BOOK).values()
-    assert {claim.chapter for claim in claims} == set(CHAPTERS)
-    assert [claim.id for claim in claims if not claim.id.startswith(CHAPTERS[claim.chapter] + "-")] == []
+    claims = load(BOOK)
+    assert {claim.chapter for claim in claims.values()} == set(CHAPTERS)
+    own = {name: claim for name, claim in claims.items() if name not in MOVED}
+    assert [name for name, claim in own.items() if not name.startswith(f"{CHAPTERS[claim.chapter]}-")] == []
+    assert {name: claims[name].chapter for name in MOVED} == MOVED
 
 
 def test_the_register_is_in_the_order_of_the_chapters():
