@@ -10,7 +10,8 @@ What the paper leaves open, and what is chosen: two poolings that overlap can sh
 their signals add, as in back-propagation.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import torch
@@ -293,6 +294,20 @@ class Recording:
         """By pooling layer: the place of each maximum in its window, row × kernel + column."""
         return self.trace.switches
 
+    def with_switches(self, switches: Mapping[str, UInt8[Tensor, "n maps h w"]]) -> "Recording":
+        """The same recording with other switches, those of other images say; all else stays its own.
+
+        Args:
+            switches: by pooling layer, as `switches` gives them.
+
+        Raises:
+            ValueError: another number of images, or poolings other than the recording's own.
+        """
+        own, other = ({n: tuple(t.shape) for n, t in kept.items()} for kept in (self.switches, switches))
+        if own != other:
+            raise ValueError(f"{self.layer} has switches of {own}, not of {other}")
+        return replace(self, trace=self.trace._replace(switches=dict(switches)))
+
     @property
     def _end(self) -> int:
         return self.deconvnet.index(self.layer)
@@ -392,12 +407,34 @@ class Recording:
         place = (unit.maps, *((unit.rows, unit.columns) if self.activations.ndim == 4 else ()))
         signal = torch.zeros_like(self.activations[unit.images])
         signal[(0, *place)] = self.activations[(unit.images, *place)]
+        return [(self.layer, signal.clone()), *self.signals(signal, unit.images)]
+
+    @torch.no_grad()
+    def signals(
+        self, seed: Float[Tensor, "m maps *place"], images: Int64[Tensor, " m"]
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Any signals at the layer on their way down whole images, step by step.
+
+        Args:
+            seed: the signals, of the form of the layer's activations.
+            images: which of the recorded images each one goes down in.
+
+        Yields:
+            What each unpooling, rectification and filtering gives, (m, maps, h, w), named as "pool2:
+            unpooled".
+
+        Raises:
+            ValueError: signals of another form, or not one image for each.
+        """
+        form = tuple(self.activations.shape[1:])
+        if tuple(seed.shape[1:]) != form or len(seed) != len(images):
+            came = f"{tuple(seed.shape)} and {len(images)} images"
+            raise ValueError(f"{self.layer} takes signals {('m', *form)} and m images, got {came}")
         words = {"conv": "filtered", "pool": "unpooled", "average": "spread out", "relu": "rectified"}
         words["fc"] = words["conv"]
-        found, trace = [(self.layer, signal.clone())], self.trace.of(unit.images)
+        signal, trace = seed.clone(), self.trace.of(images.to(self.activations.device))
         for i in range(self._end, -1, -1):
             step = self.deconvnet.steps[i]
             signal = self.deconvnet._back(i, signal, trace)
             if step.kind in words and (step.name, step.kind) != (self.layer, "relu"):
-                found.append((f"{step.name}: {words[step.kind]}", signal.clone()))
-        return found
+                yield f"{step.name}: {words[step.kind]}", signal.clone()

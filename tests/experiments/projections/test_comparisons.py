@@ -120,15 +120,3 @@ def test_without_masks_or_with_too_few_parts_there_is_no_comparison():
     assert comparisons.detected_parts_rise({}) is None
     few = {"relu1": dissection([0, 1]), "relu5": dissection([1, 1])}
     assert comparisons.detected_parts_rise({"trained": few, "random": few}) is None
-
-
-def test_losses_are_paired_by_picture():
-    lost = pd.DataFrame({
-        "random": [*np.linspace(0.2, 0.9, 10), np.nan],
-        "moved": [*(np.linspace(0.2, 0.9, 10) - 0.125), 0.5],
-    })  # fmt: skip
-    interval, arms = comparisons.switches(lost)
-    assert arms == pytest.approx((0.55, 0.425))
-    assert (interval.low, interval.estimate, interval.high) == pytest.approx((0.125, 0.125, 0.125))
-    assert (interval.n, interval.resampled) == (10, "pictures")
-    assert comparisons.switches(lost[:7]) is None

@@ -111,17 +111,6 @@ def detected_parts_rise(
     return _paired(*arms, resampled="parts", seed=seed)
 
 
-def switches(lost: pd.DataFrame, *, seed: int = 0) -> Compared | None:
-    """Share of a projection's variance lost with random switches minus that lost by moving it, by picture.
-
-    Args:
-        lost: as `switches.lost_without_switches` gives it; pictures without a projection are left out.
-        seed: of the resampling, of pictures.
-    """
-    both = lost.dropna(subset=["random", "moved"])
-    return _paired(both["random"].to_numpy(), both["moved"].to_numpy(), resampled="pictures", seed=seed)
-
-
 def _paired(measured: NDArray, control: NDArray, *, resampled: str, seed: int) -> Compared | None:
     found = where_enough(paired_difference, measured, control, resampled=resampled, seed=seed)
     return found and (found, (float(measured.mean()), float(control.mean())))

@@ -14,8 +14,9 @@ from jaxtyping import Bool, Float, Int64
 from torch import nn
 
 from zfutils.data.inputs import Inputs
+from zfutils.deconv.tiles import SMALLEST_TILE
 from zfutils.deconv.top_projections import TopProjections
-from zfutils.experiments.projections.tile_shuffling import SMALLEST_TILE, shuffled_response
+from zfutils.experiments.projections.tile_shuffling import shuffled_response
 from zfutils.experiments.projections.within_map_similarity import commonest_class_share
 from zfutils.runtime.devices import to_host
 from zfutils.stats.intervals import FEWEST_TO_BOOTSTRAP, bootstrap_interval, t_interval

@@ -1,4 +1,4 @@
-"""Tables of chapter 3: what was searched, maps that hold on to a part, controls, and the claims' arms."""
+"""Tables of chapter 3: what was searched, maps that hold on to a part, and the claims' arms."""
 
 from collections.abc import Mapping
 
@@ -8,12 +8,6 @@ from zfutils.deconv.top_projections import TopProjections
 from zfutils.experiments.projections.comparisons import Compared
 from zfutils.experiments.projections.dissection import Dissection
 from zfutils.stats.formatting import ranged, rounded
-
-KINDS = {  # columns of `faithfulness.recovery`, in words
-    "same_picture": "two maps, one picture",
-    "same_map": "one map, two pictures",
-    "edges": "with the picture's edges",
-}
 
 
 def searched_table(tops: Mapping[str, TopProjections]) -> pd.DataFrame:
@@ -76,37 +70,6 @@ def detectors_table(dissected: Mapping[str, Mapping[str, Dissection]]) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def recovery_table(recovered: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Mean correlations of projections, one row per network.
-
-    Args:
-        recovered: by network, as `faithfulness.recovery` gives them.
-    """
-    return pd.DataFrame(
-        {"network": network}
-        | {words: f"{table[kind].mean():.2f}" for kind, words in KINDS.items()}
-        | {"pictures": len(table)}
-        for network, table in recovered.items()
-    )
-
-
-def lost_table(lost: pd.DataFrame) -> pd.DataFrame:
-    """Share of a projection's variance that is lost, means over pictures, one row per change.
-
-    Args:
-        lost: as `switches.lost_without_switches` gives it.
-    """
-    changes = {
-        "random switches": "random",
-        "switches centred in their windows": "centred",
-        f"moved as a whole, by {rounded(lost['shift'].mean())} px on average": "moved",
-    }
-    return pd.DataFrame(
-        {"change": words, "variance lost": f"{lost[column].mean():.0%}", "pictures": lost[column].count()}
-        for words, column in changes.items()
-    )
-
-
 def two_arms(compared: Mapping[str, Compared | None]) -> pd.DataFrame:
     """What was measured, its control, and their difference, one row per comparison.
 
@@ -124,21 +87,3 @@ def two_arms(compared: Mapping[str, Compared | None]) -> pd.DataFrame:
         ends = interval and (interval.estimate, interval.low, interval.high)
         rows.append(row | {"difference": ranged(*ends, digits=2) if ends else "not measured"})
     return pd.DataFrame(rows)
-
-
-def rules_table(rules: pd.DataFrame) -> pd.DataFrame:
-    """What the rules for a shared switch change, means over pictures, one row per layer and rule.
-
-    Args:
-        rules: as `switches.shared_switches` gives it.
-    """
-    means = rules.groupby(["layer", "rule"])[["correlation", "difference"]].mean().reset_index()
-    return pd.DataFrame(
-        {
-            "layer": row.layer[-1],
-            "rule": f"the {row.rule} alone",
-            "correlation": f"{row.correlation:.3f}",
-            "difference": f"{row.difference:.0%}",
-        }
-        for row in means.itertuples()
-    )

@@ -8,20 +8,18 @@ to such a patch, it does not owe to the arrangement.
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
+from zfutils.deconv.tiles import SMALLEST_TILE, shuffle_tiles
 from zfutils.deconv.top_activations import TopActivations
 from zfutils.nets.activations import forward
 from zfutils.nets.chains import Step
-from zfutils.nets.geometry import Span, Window, seen_by
 from zfutils.runtime.devices import device_of, dtype_of, to_host
 from zfutils.runtime.seeds import mixed
 
-TILES = 4  # along a side of the window
-SMALLEST_TILE = 4  # pixels; smaller ones would hold no edge
 SAME = 0.1  # of the greatest activation; half precision moves them by a hundredth
 
 
@@ -93,37 +91,6 @@ def shuffled_response(
     return units[["map", "rank", "kept"]].sort_values(["map", "rank"], ignore_index=True)
 
 
-def shuffle_tiles(
-    picture: Float[Tensor, "channels h w"], row: int, column: int, field: Window, *, seed: int
-) -> bool:
-    """Let the tiles of a unit's window change places, in the picture given.
-
-    Args:
-        picture: is changed in place.
-        row, column: the unit's position in its map.
-        field: receptive field of its layer.
-        seed: of the cycle in which every tile takes another's place.
-
-    Returns:
-        Whether anything moved: False where the picture holds fewer than two tiles of the window.
-    """
-    tile = max(SMALLEST_TILE, field.kernel // TILES)
-    (top, down), (left, right) = (
-        _grid(seen_by(unit, field), size, tile)
-        for unit, size in zip((row, column), picture.shape[1:], strict=True)
-    )
-    n = down * right
-    if n < 2:
-        return False
-    part = picture[:, top : top + down * tile, left : left + right * tile]
-    tiles = part.unflatten(2, (right, tile)).unflatten(1, (down, tile)).transpose(2, 3).flatten(1, 2)
-    order = torch.from_numpy(np.random.default_rng(seed).permutation(n))
-    cycled = torch.empty_like(tiles)
-    cycled[:, order] = tiles[:, order.roll(1)]
-    part.copy_(cycled.unflatten(1, (down, right)).transpose(2, 3).flatten(3, 4).flatten(1, 2))
-    return True
-
-
 def _units(
     found: TopActivations,
     steps: tuple[Step, ...],
@@ -149,10 +116,3 @@ def _units(
         {"map": np.repeat(numbers[chosen], k), "rank": np.tile(np.arange(k), maps), **columns}
     )
     return units.sort_values("picture", kind="stable", ignore_index=True)
-
-
-def _grid(span: Span, size: int, tile: int) -> tuple[int, int]:
-    """Where tiles begin along an axis, in the middle of what the picture holds of a span, and how many."""
-    start, stop = max(span.start, 0), min(span.stop, size)
-    n = max(stop - start, 0) // tile
-    return start + (stop - start - n * tile) // 2, n

@@ -1,37 +1,37 @@
-"""Correlations of projections with each other and with the edges of their pictures (chapter 3).
+"""Correlations of projections with each other and with the edges of their pictures (chapter 14).
 
 Pearson's, over the part of a projection's window that lies in the picture; what is constant there has none.
 """
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from zfutils.deconv.deconvnet import Projections
 from zfutils.runtime.devices import to_host
 
 
-def edge_correlation(
-    projections: Projections, pictures: Float[Tensor, "p channels h w"], images: Int64[Tensor, " n"]
-) -> Float[np.ndarray, " n"]:
-    """Pearson correlation of projections' magnitudes with the gradient magnitude of their pictures.
+def edge_correlations(
+    projections: Projections, pictures: Float[Tensor, "p channels h w"]
+) -> Float[np.ndarray, "n p"]:
+    """Pearson correlation of projections' magnitudes with the gradient magnitude of every picture.
 
-    Over the window where it lies in the picture; NaN where either is constant.
+    Over the projection's own window, where it lies in the picture; NaN where either is constant.
 
     Args:
         projections: on their windows.
-        pictures: what was projected from.
-        images: the picture of each projection.
+        pictures: all of one size, those that were projected from among them.
     """
     gradients, magnitudes = to_host(gradient_magnitude(pictures)), to_host(projections.pixels.norm(dim=1))
     inside = inside_picture(projections, pictures.shape[-2:])
     height, width = magnitudes.shape[1:]
-    corners = (to_host(t) for t in (images, projections.tops, projections.lefts))
+    corners = (to_host(t) for t in (projections.tops, projections.lefts))
     found = []
-    for image, top, left, magnitude, seen in zip(*corners, magnitudes, inside, strict=True):
-        there = gradients[image, max(top, 0) : top + height, max(left, 0) : left + width]
-        found.append(pearson(magnitude[seen], there.ravel()))
+    for top, left, magnitude, seen in zip(*corners, magnitudes, inside, strict=True):
+        there = gradients[:, max(top, 0) : top + height, max(left, 0) : left + width]
+        there = there.reshape(len(there), -1).astype(np.float64)
+        found.append(row_correlations(magnitude[seen].astype(np.float64)[None], there))
     return np.array(found)
 
 
@@ -59,9 +59,9 @@ def pearson(first: Float[np.ndarray, " m"], second: Float[np.ndarray, " m"]) -> 
 
 
 def row_correlations(
-    first: Float[np.ndarray, "n m"], second: Float[np.ndarray, "n m"]
+    first: Float[np.ndarray, "#n m"], second: Float[np.ndarray, "n m"]
 ) -> Float[np.ndarray, " n"]:
-    """Pearson correlation of each row with its partner; NaN where either is constant."""
+    """Pearson correlation of each row with its partner, or of a single one with each; NaN where constant."""
     first, second = (x - x.mean(1, keepdims=True) for x in (first, second))
     size = np.sqrt((first**2).sum(1) * (second**2).sum(1))
     with np.errstate(invalid="ignore"):

@@ -1,15 +1,15 @@
-"""What a projection owes to the unit, and what to the picture: later work's controls (chapter 3).
+"""What a projection owes to the unit, and what to the picture (chapter 14).
 
-Zeiler & Fergus 2013 read a projection as what a unit sees. Later work asked how much of it any unit would
-show: other units at the same place (Nie et al. 2018), other switches (Mahendran & Vedaldi 2016), initial
-weights in the upper layers (Adebayo et al. 2018; Sixt et al. 2020). The one idea: keep one thing, change the
-other, and correlate. Here it is the unit and the picture; `switches` and `randomisation` do the others.
+Zeiler & Fergus 2013 read a projection as what a unit sees. Mahendran & Vedaldi 2016 and Nie et al. 2018 asked
+how much of it any unit would show. The one idea: keep one thing, change the other, and correlate. Here it is
+the unit and the picture; `switches` and `randomisation` do the same with switches and weights.
 
 Units are chosen by the same rule everywhere: among the positions of a picture whose windows hold most of it,
 the one with the largest sum of activations, and its strongest maps there. Projections of zero are left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -18,14 +18,17 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
-from zfutils.deconv.deconvnet import Deconvnet
+from zfutils.deconv.deconvnet import Deconvnet, Nonlinearity
 from zfutils.deconv.units import Units
-from zfutils.experiments.projections.correlations import correlation, edge_correlation, inside_picture
+from zfutils.experiments.trial.correlations import correlation, edge_correlations, inside_picture
+from zfutils.experiments.trial.means import mean_over_pictures
 from zfutils.nets.activations import activations
 from zfutils.nets.geometry import seen_by
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
-from zfutils.stats.intervals import Interval, paired_difference
+
+PAIRS = ("same_picture", "same_map")  # two maps in one picture, one map in two
+EDGES = ("edges", "other_edges")  # the picture's own, and the other pictures'
 
 
 def recovery(
@@ -33,6 +36,7 @@ def recovery(
     inputs: Inputs,
     *,
     layer: str = "relu5",
+    nonlinearity: Nonlinearity = "deconvnet",
     maps_a_picture: int = 4,
     batch: int = 32,
     seed: int = 0,
@@ -48,6 +52,7 @@ def recovery(
         model: a chain of layers.
         inputs: the pictures, at least two.
         layer: a convolutional one.
+        nonlinearity: how a ReLU is reversed.
         maps_a_picture: so many maps at one position of every picture, at least two.
         batch: images, and projections, at a time.
         seed: of the order in which pictures follow each other.
@@ -55,20 +60,20 @@ def recovery(
     Returns:
         One row per picture: picture, maps (how many could be projected), same_picture (mean over pairs of
         maps at its one position), same_map (mean over maps, against the same map on another picture), edges
-        (mean correlation of a projection's magnitude with the picture's gradient magnitude); NaN where
-        nothing is left.
+        (mean correlation of a projection's magnitude with the picture's gradient magnitude), other_edges (the
+        same with the gradients of all other pictures in the same window); NaN where nothing is left.
 
     Raises:
         ValueError: fewer than two pictures or maps, no such layer, or a fully connected one.
     """
     if len(inputs) < 2 or maps_a_picture < 2:
         raise ValueError(f"pairs need two pictures and two maps, not {len(inputs)} and {maps_a_picture}")
-    deconvnet, pictures = Deconvnet(model), inputs.tensor()
+    deconvnet, pictures = Deconvnet(model, nonlinearity=nonlinearity), inputs.tensor()
     maps, allowed = _maps(deconvnet, inputs, layer, batch)
     units = strongest_units(maps, allowed, maps_a_picture)
     others = _same_maps_elsewhere(maps, allowed, units, seed)
     projected = [deconvnet.project(pictures, layer, which, batch=batch) for which in (units, others)]
-    edges = edge_correlation(projected[0], pictures, units.images)
+    edges = edge_correlations(projected[0], pictures)
     inside, inside_there = (inside_picture(p, pictures.shape[-2:]) for p in projected)
     here, there = (to_host(p.pixels) for p in projected)
     pictured, elsewhere = to_host(units.images), to_host(others.images)
@@ -79,24 +84,32 @@ def recovery(
         pairs = [(i, j) for i in live for j in live if i < j]
         among = [correlation(here[i], here[j], inside[i]) for i, j in pairs]
         same = [correlation(here[i], there[i], inside[i] & inside_there[i]) for i in live]
-        found.append((row, len(live), mean(among), mean(same), mean(edges[live])))
-    return pd.DataFrame(found, columns=["picture", "maps", "same_picture", "same_map", "edges"])
+        own, other = edges[live, picture], np.delete(edges[live], picture, axis=1)
+        found.append((row, len(live), *map(mean, (among, same, own, other))))
+    return pd.DataFrame(found, columns=["picture", "maps", *PAIRS, *EDGES])
 
 
-# ---- intervals
+def by_layer(
+    models: Mapping[str, nn.Module], inputs: Inputs, layers: Sequence[str], *, seed: int = 0
+) -> pd.DataFrame:
+    """How alike projections are by the picture and by the unit, layer by layer, means over pictures.
 
+    Args:
+        models: by name.
+        inputs, seed: as for `recovery`.
+        layers: convolutional ones.
 
-def recovery_interval(table: pd.DataFrame, *, seed: int = 0) -> Interval:
-    """Likeness within a picture minus likeness within a map, paired over pictures that have both."""
-    both = table.dropna(subset=["same_picture", "same_map"])
-    return paired_difference(both["same_picture"], both["same_map"], resampled="pictures", seed=seed)
-
-
-def paired_by_picture(wide: pd.DataFrame, first: str, second: str, seed: int) -> Interval:
-    if missing := {first, second} - set(wide.columns):
-        raise ValueError(f"there is no {', '.join(sorted(missing))}; there are {', '.join(wide.columns)}")
-    both = wide[[first, second]].dropna()
-    return paired_difference(both[first], both[second], resampled="pictures", seed=seed)
+    Returns:
+        Columns network, layer, pair (a column of `recovery`), estimate, low, high, n.
+    """
+    found = []
+    for (network, model), layer in product(models.items(), layers):
+        table = recovery(model, inputs, layer=layer, seed=seed)
+        found += [
+            {"network": network, "layer": layer, "pair": pair} | mean_over_pictures(table[pair], seed=seed)
+            for pair in PAIRS
+        ]
+    return pd.DataFrame(found)
 
 
 # ---- units
@@ -168,7 +181,8 @@ def _maps(
 
 def mean(values: Sequence[float]) -> float:
     """Mean of those that are finite; NaN where none is."""
-    finite = np.asarray(values, dtype=float)[np.isfinite(np.asarray(values, dtype=float))]
+    values = np.asarray(values, dtype=float)
+    finite = values[np.isfinite(values)]
     return float(finite.mean()) if finite.size else np.nan
 
 

@@ -1,0 +1,194 @@
+"""Tables of chapter 14: means with their intervals, and each finding beside the published one."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from zfutils.experiments.trial.comparisons import Compared
+from zfutils.experiments.trial.means import mean_over_pictures
+from zfutils.stats.formatting import ranged, rounded
+
+Of = tuple[str, str]  # network and method
+MAIN = ("trained", "deconvnet")
+METHODS = {"deconvnet": "the deconvnet", "guided": "guided back-propagation", "gradient": "the gradient"}
+
+CHANGES = {  # columns of `switches.lost_with_other_switches` and `lost_by_moving`, in words
+    "random": "random in their windows",
+    "centred": "centred in their windows",
+    "tiles": "the picture's own, its tiles shuffled",
+    "another": "another picture's",
+    "moved": "recorded, the projection moved as a whole",
+}
+FINDINGS = {  # by claim: what was published, and what is compared here
+    "projections-recover-the-picture": (
+        "another neuron gives nearly the same image (Mahendran & Vedaldi 2016)",
+        "correlation: two maps in one picture − one map in two",
+    ),
+    "trial-own-edges": (
+        "deconvnet and guided back-propagation partly recover the picture (Nie et al. 2018)",
+        "correlation with edges: the picture's own − other pictures'",
+    ),
+    "projections-switches-carry-the-projection": (
+        "the switches carry most of the structure (Mahendran & Vedaldi 2016)",
+        "variance lost: random switches − moved as a whole",
+    ),
+    "projections-survive-randomisation": (
+        "guided back-propagation outlives random upper layers, the gradient does not (Adebayo et al. 2018)",
+        "rank correlation, layers 6 to 8 random: the method − the gradient",
+    ),
+    "trial-upper-layers-matter-less": (
+        "deconvnet and guided back-propagation do not depend on later layers (Sixt et al. 2020)",
+        "rank correlation, one layer random: of 6 to 8 − of 1 to 3",
+    ),
+    "trial-signals-converge": (
+        "signals of modified back-propagation converge (Sixt et al. 2020)",
+        "cosine at the pixels, two starts: the method − the gradient",
+    ),
+}
+
+CONCLUSIONS = {  # by claim: what is said where the whole interval lies above 0, and where it does not
+    "projections-recover-the-picture": (
+        "Projections of two units in one picture are more alike than those of one unit in two pictures: a "
+        "projection shows the picture first, the unit second.",
+        "Projections of two units in one picture are no more alike than those of one unit in two pictures.",
+    ),
+    "trial-own-edges": (
+        "A projection follows the edges of its own picture more than those of others.",
+        "A projection follows the edges of its own picture no more than those of others.",
+    ),
+    "projections-switches-carry-the-projection": (
+        "Random switches cost it more than a shift as large: part of its structure is in the switches.",
+        "Random switches cost it no more than a shift as large.",
+    ),
+    "projections-survive-randomisation": (
+        "With random upper layers more is left of a class's map by the deconvnet than by the gradient.",
+        "With random upper layers no more is left of a class's map by the deconvnet than by the gradient: of "
+        "these two it is not the deconvnet that ignores the upper layers.",
+    ),
+    "trial-upper-layers-matter-less": (
+        "It depends less on the weights of one upper layer than on those of one lower layer.",
+        "It depends on the weights of one upper layer as much as on those of one lower layer, or more.",
+    ),
+    "trial-signals-converge": (
+        "Signals that started differently are more alike at the pixels than by the gradient.",
+        "Signals that started differently are no more alike at the pixels than by the gradient.",
+    ),
+}
+
+
+def arms_table(
+    compared: Mapping[Of, Compared | None], recovered: Mapping[Of, pd.DataFrame], arms: Mapping[str, str]
+) -> pd.DataFrame:
+    """Two columns of `faithfulness.recovery` and their difference, one row per network and method.
+
+    Args:
+        compared: the differences.
+        recovered: the tables.
+        arms: the two columns, and what they are called.
+    """
+    rows = []
+    for (network, method), table in recovered.items():
+        row = {"network": network, "method": method}
+        row |= {title: words(table[column]) for column, title in arms.items()}
+        found = compared[network, method]
+        rows.append(row | {"difference": difference(found), "n": found.interval.n if found else len(table)})
+    return pd.DataFrame(rows)
+
+
+def switches_table(lost: Mapping[Of, pd.DataFrame], moving: pd.DataFrame) -> pd.DataFrame:
+    """Share of a projection's variance that is lost, one row per change, one column per network and method.
+
+    Args:
+        lost: as `switches.lost_with_other_switches` gives them.
+        moving: as `switches.lost_by_moving` gives it, for the first of them.
+    """
+    tables = {of: table.merge(moving, on="picture") for of, table in list(lost.items())[:1]}
+    rows = []
+    for change, title in CHANGES.items():
+        row = {"switches": title}
+        for of, table in (lost | tables).items():
+            name = of[1] if of[0] == "trained" else f"{of[1]}, {of[0]} weights"
+            row[name] = words(table[change]) if change in table else "–"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def rules_table(rules: pd.DataFrame) -> pd.DataFrame:
+    """What the rules for a shared switch change, means over pictures, one row per layer and rule.
+
+    Args:
+        rules: as `shared_switches.shared_switches` gives it.
+    """
+    return pd.DataFrame(
+        {
+            "layer": layer[-1],
+            "rule": f"the {rule} alone",
+            "correlation": words(group["correlation"], digits=3),
+            "difference": words(group["difference"]),
+        }
+        for (layer, rule), group in rules.groupby(["layer", "rule"])
+    )
+
+
+def findings_table(found: Mapping[str, Mapping[Of, Compared | None]]) -> pd.DataFrame:
+    """Each published finding beside what came out here, one row per claim.
+
+    Args:
+        found: by claim, then by network and method; where nothing was asked of a pair, it is not there.
+    """
+    rows = []
+    for claim, (published, compares) in FINDINGS.items():
+        main = found[claim][MAIN]
+        arms = main.arms if main else (None, None)
+        row = {"published": published, "here": compares}
+        row |= {"deconvnet": " − ".join(rounded(arm, digits=2) for arm in arms) + f" = {difference(main)}"}
+        for title, of in {
+            "guided": ("trained", "guided"),
+            "gradient": ("trained", "gradient"),
+            "deconvnet, random weights": ("random", "deconvnet"),
+        }.items():
+            row[title] = difference(found[claim][of]) if of in found[claim] else "–"
+        rows.append(row | {"n": main.interval.n if main else 0})
+    return pd.DataFrame(rows)
+
+
+def words(values: pd.Series, *, digits: int = 2) -> str:
+    """Mean over pictures with its interval."""
+    mean = mean_over_pictures(values)
+    return ranged(mean["estimate"], mean["low"], mean["high"], digits=digits)
+
+
+def difference(found: Compared | None) -> str:
+    """The difference of two arms with its interval."""
+    if found is None:
+        return "–"
+    return ranged(found.interval.estimate, found.interval.low, found.interval.high, digits=2)
+
+
+def conclusions(found: Mapping[str, Mapping[Of, Compared | None]]) -> str:
+    """What came out for the deconvnet, and what else shows it as much: a list, one line per claim.
+
+    Args:
+        found: as for `findings_table`.
+    """
+    lines = []
+    for claim, (above, otherwise) in CONCLUSIONS.items():
+        intervals = {of: one.interval for of, one in found[claim].items() if one}
+        if MAIN not in intervals:
+            continue
+        low = intervals.pop(MAIN).low
+        as_much = [_who(of) for of, interval in intervals.items() if interval.high >= low]
+        more = f" As much or more: {', '.join(as_much)}." if as_much else ""
+        lines.append(f"- {above + more if low > 0 else otherwise}")
+    return "\n".join(lines) or "*Too few pictures to say.*"
+
+
+def _who(of: Of) -> str:
+    network, method = of
+    name = METHODS[method]
+    return name if network == "trained" else f"{name} with random weights"
+
+
+def plain(found: Mapping[Of, Compared | None]) -> dict[str, float]:
+    """The differences of several networks and methods as plain data."""
+    return {", ".join(of): one.interval.estimate for of, one in found.items() if one}
