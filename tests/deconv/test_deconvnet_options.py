@@ -189,6 +189,49 @@ def test_every_rule_agrees_with_the_oracle_given_the_switches(tiny, switches, sh
             assert agrees(recording.walk(Units(*(t[[i]] for t in which)))[-1][1][0], expected), (layer, unit)
 
 
+def test_by_hand_an_activation_goes_where_another_pictures_switch_points():
+    model = identity(kernel=2)
+    own, other = (torch.tensor(rows).view(1, 1, 2, 2) for rows in ([7.0, 3, 0, -2], [1.0, 0, 0, 5]))
+    for nonlinearity, expected in (("deconvnet", [0, 0, 0, 7]), ("gradient", [0] * 4), ("guided", [0] * 4)):
+        deconvnet = Deconvnet(
+            model, nonlinearity=nonlinearity
+        )  # the two others remember the ReLU that was off
+        recording = deconvnet.forward(own, "pool1")
+        changed = recording.with_switches(deconvnet.forward(other, "pool1").switches)
+        for which, wanted in ((changed, expected), (recording, [7, 0, 0, 0])):
+            assert which.project(units((0, 0, 0, 0))).pixels.flatten().tolist() == wanted
+            assert which.project_maps(0).flatten().tolist() == wanted
+
+
+def test_switches_of_other_poolings_or_of_more_pictures_are_refused(tiny):
+    recording = Deconvnet(tiny).forward(noise(2, 32), "relu2")
+    for images, layer in ((noise(3, 32), "relu2"), (noise(2, 32), "pool2"), (noise(2, 40), "relu2")):
+        with pytest.raises(ValueError, match="relu2 has switches of"):
+            recording.with_switches(Deconvnet(tiny).forward(images, layer).switches)
+
+
+# ---- signals that are no activations
+
+
+@pytest.mark.parametrize("nonlinearity", REVERSALS)
+@pytest.mark.parametrize("layer", ["relu2", "fc4"])
+def test_any_signal_goes_down_in_the_picture_that_it_is_given(tiny, nonlinearity, layer):
+    images, draw = noise(3, 32), torch.Generator().manual_seed(0)
+    recording = Deconvnet(tiny, nonlinearity=nonlinearity).forward(images, layer)
+    seed = torch.randn(2, *recording.activations.shape[1:], generator=draw)
+    seed = seed.abs() if layer == "relu2" else seed  # the oracle rectifies at the layer itself
+    before, which = seed.clone(), torch.tensor([2, 0])
+    steps = dict(recording.signals(seed, which))
+    assert torch.equal(seed, before)
+    assert list(steps)[-1] == "conv1: filtered"
+    for i, image in enumerate(which):
+        oracle = Oracle(tiny, images[image], layer, nonlinearity=nonlinearity)
+        assert agrees(steps["conv1: filtered"][i], oracle._down(layer, seed[i : i + 1]))
+    for wrong, of in ((seed[:, 1:], which), (seed, which[:1])):
+        with pytest.raises(ValueError, match=f"{layer} takes signals"):
+            next(recording.signals(wrong, of))
+
+
 # ---- refusals
 
 

@@ -1,8 +1,7 @@
-"""Tables of chapter 3: counts, means and orders of small tables made by hand."""
+"""Tables of chapter 3: counts and orders of small tables made by hand."""
 
 import numpy as np
 import pandas as pd
-import pytest
 from small import top_projections
 
 from zfutils.experiments.projections import tables
@@ -57,16 +56,6 @@ def test_detectors_and_the_parts_they_detect_are_counted_by_layer_and_network():
     ]
 
 
-def test_losses_are_means_over_the_pictures_that_have_them():
-    lost = pd.DataFrame(
-        {"random": [0.5, 0.7], "centred": [0.4, np.nan], "moved": [0, 0.5], "shift": [3, 4.5]}
-    )
-    table = tables.lost_table(lost)
-    assert table["variance lost"].tolist() == ["60%", "40%", "25%"]
-    assert table["pictures"].tolist() == [2, 1, 2]
-    assert "3.8 px" in table["change"][2]
-
-
 def test_a_comparison_shows_both_arms_and_the_interval_of_their_difference():
     found = Interval(0.25, 0.125, 0.5, 9, "maps"), (0.75, 0.5)
     table = tables.two_arms({"layer 5": found, "layer 4": None})
@@ -74,30 +63,3 @@ def test_a_comparison_shows_both_arms_and_the_interval_of_their_difference():
         ["layer 5", "0.75", "0.50", "0.25 [0.12, 0.50]"],
         ["layer 4", "–", "–", "not measured"],
     ]
-
-
-def test_recovery_is_the_mean_over_the_pictures_that_have_it():
-    columns = {"same_picture": [0.5, 0.7], "same_map": [0.1, np.nan], "edges": [0.25, 0.35]}
-    (row,) = tables.recovery_table({"random": pd.DataFrame(columns)}).to_dict("records")
-    assert row == {
-        "network": "random",
-        "two maps, one picture": "0.60",
-        "one map, two pictures": "0.10",
-        "with the picture's edges": "0.30",
-        "pictures": 2,
-    }
-
-
-def test_rules_for_shared_switches_are_means_over_pictures():
-    rows = [("relu5", p, "last", 0.9 + 0.01 * p, 0.1 * p) for p in range(3)]
-    rows += [("relu3", 0, "largest", 1, 0)]
-    rules = pd.DataFrame(rows, columns=["layer", "picture", "rule", "correlation", "difference"])
-    assert tables.rules_table(rules).to_numpy().tolist() == [
-        ["3", "the largest alone", "1.000", "0%"],
-        ["5", "the last alone", "0.910", "10%"],
-    ]
-
-
-def test_kinds_are_columns_of_the_recovery():
-    with pytest.raises(KeyError, match="same_map"):
-        tables.recovery_table({"trained": pd.DataFrame({"same_picture": [1.0], "edges": [1.0]})})

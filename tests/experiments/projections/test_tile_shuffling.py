@@ -12,6 +12,7 @@ from torch import nn
 
 from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
+from zfutils.deconv import tiles
 from zfutils.deconv.top_activations import top_activations
 from zfutils.experiments.projections import tile_shuffling
 from zfutils.nets.geometry import Window
@@ -35,42 +36,6 @@ def network(*filters, stride=1, padding=0):
 
 def searched(model, inputs, *, layer="relu1", k=9):
     return top_activations(model, inputs, layers=[layer], k=k)[layer]
-
-
-def test_every_tile_of_the_window_moves_and_nothing_else_changes():
-    before = torch.arange(3 * 40 * 40, dtype=torch.float32).reshape(3, 40, 40)
-    after = before.clone()
-    field = Window(18, 4, 0)  # four tiles of 4 px along a side and a rim of one pixel
-    assert tile_shuffling.shuffle_tiles(after, 2, 3, field, seed=0)
-    window = torch.zeros(40, 40, dtype=torch.bool)
-    window[9:25, 13:29] = True
-    assert torch.equal(after[:, ~window], before[:, ~window])
-
-    def tiles(picture):
-        part = picture[:, 9:25, 13:29]
-        return [part[:, y : y + 4, x : x + 4] for y in range(0, 16, 4) for x in range(0, 16, 4)]
-
-    old, new = tiles(before), tiles(after)
-    came = [[torch.equal(n, o) for o in old].index(True) for n in new]
-    assert sorted(came) == list(range(16))
-    assert all(i != j for i, j in enumerate(came))
-    again, other = before.clone(), before.clone()
-    tile_shuffling.shuffle_tiles(again, 2, 3, field, seed=0)
-    tile_shuffling.shuffle_tiles(other, 2, 3, field, seed=1)
-    assert torch.equal(again, after)
-    assert not torch.equal(other, after)
-
-
-def test_a_window_that_the_border_cuts_is_shuffled_where_it_lies_in_the_picture():
-    before = torch.rand(1, 20, 20, generator=torch.Generator().manual_seed(0))
-    after, field = before.clone(), Window(16, 4, 8)
-    assert tile_shuffling.shuffle_tiles(after, 0, 2, field, seed=0)  # rows -8…8, columns 0…16: 2 × 4 tiles
-    assert (after != before)[0, :8, :16].all()
-    assert torch.equal(after[:, 8:], before[:, 8:])
-    assert torch.equal(after[:, :, 16:], before[:, :, 16:])
-    corner = before.clone()
-    assert not tile_shuffling.shuffle_tiles(corner, 0, 0, Window(16, 4, 12), seed=0)  # one tile alone
-    assert torch.equal(corner, before)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +77,7 @@ def test_a_unit_keeps_what_its_own_shuffled_window_gives_it(steps):
         picture = whole[found.images[row.map, row.rank]].clone()
         place = (int(found.rows[row.map, row.rank]), int(found.columns[row.map, row.rank]))
         seed = tile_shuffling.mixed(5, row.map, row.rank)
-        tile_shuffling.shuffle_tiles(picture, *place, Window(16, 3, 5), seed=seed)
+        tiles.shuffle_tiles(picture, *place, Window(16, 3, 5), seed=seed)
         after = model(picture[None])[0, row.map][place]
         assert row.kept == pytest.approx((after / found.values[row.map, row.rank]).item(), abs=1e-5)
 

@@ -1,7 +1,6 @@
-"""Controls of projections: networks whose answer is known by hand, and a plain gradient from autograd."""
+"""The picture or the unit: networks whose answer is known by hand."""
 
 from collections import OrderedDict
-from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -9,14 +8,13 @@ import pandas as pd
 import pytest
 import small
 import torch
-from scipy import stats
 from torch import nn
 
 from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.units import Projections
-from zfutils.experiments.projections import correlations, faithfulness, randomisation
+from zfutils.experiments.trial import comparisons, correlations, faithfulness
 
 PLAIN = replace(  # without contrast norm, which a gradient would not pass straight through
     small.SPEC, convolutions=tuple(replace(c, norm=False) for c in small.SPEC.convolutions)
@@ -77,16 +75,20 @@ def test_the_gradient_of_a_ramp_is_its_slope_and_a_constant_has_none():
     assert correlations.gradient_magnitude(torch.ones(1, 3, 4, 4)) == pytest.approx(0)
 
 
-def test_a_projection_of_the_pictures_edges_correlates_fully_also_at_the_border():
-    pictures = torch.randn(2, 3, 10, 12, generator=torch.Generator().manual_seed(0))
+def test_a_projection_of_a_pictures_edges_correlates_fully_with_it_also_at_the_border():
+    pictures = torch.randn(3, 3, 10, 12, generator=torch.Generator().manual_seed(0))
+    pictures[2, :, :, 6:] = pictures[1, :, :, 6:]  # alike where they are alike
     edges = nn.functional.pad(correlations.gradient_magnitude(pictures), (4, 4, 4, 4))
-    corners = [(-2, 3), (5, -4), (2, 2)]
-    windows = [edges[i, t + 4 : t + 10, x + 4 : x + 10] for i, (t, x) in zip([0, 1, 1], corners, strict=True)]
+    corners, of = [(-2, 3), (5, -4), (2, 7)], [0, 1, 1]
+    windows = [edges[i, t + 4 : t + 10, x + 4 : x + 10] for i, (t, x) in zip(of, corners, strict=True)]
     pixels = torch.stack(windows)[:, None].expand(-1, 3, -1, -1) * torch.tensor([1.0, -2, 5])[:, None, None]
     tops, lefts = torch.tensor(corners).T
-    projections = Projections(pixels, tops, lefts, torch.ones(3))
-    found = correlations.edge_correlation(projections, pictures, torch.tensor([0, 1, 1]))
-    assert found == pytest.approx(1)
+    found = correlations.edge_correlations(Projections(pixels, tops, lefts, torch.ones(3)), pictures)
+    assert found.shape == (3, 3)
+    assert found[[0, 1, 2], of] == pytest.approx(1)
+    assert found[2, 2] == pytest.approx(1)  # column 6 is another one, which an edge at column 7 reads
+    here, there = edges[0, 4:8, 7:13].numpy().ravel(), edges[1, 4:8, 7:13].numpy().ravel()
+    assert found[0, 1] == pytest.approx(np.corrcoef(here, there)[0, 1], abs=1e-5)
 
 
 # ---- which units
@@ -147,8 +149,8 @@ def test_a_picture_that_nothing_answers_to_is_left_out_of_the_interval(images):
     conv.weight.data.uniform_(0.1, 1, generator=torch.Generator().manual_seed(0))
     table = faithfulness.recovery(only(conv), Inputs.of(dark, **HOW)[:12], layer="relu1")
     assert table.loc[2, "maps"] == 0
-    assert table.loc[2, ["same_picture", "same_map", "edges"]].isna().all()
-    interval = faithfulness.recovery_interval(table)
+    assert table.loc[2, ["same_picture", "same_map", "edges", "other_edges"]].isna().all()
+    interval = comparisons.recovery(table).interval
     assert (interval.n, interval.resampled) == (11, "pictures")
     expected = (table["same_picture"] - table["same_map"]).mean()  # NaN is left out
     assert interval.estimate == pytest.approx(expected)
@@ -158,113 +160,43 @@ def test_recovery_repeats_and_does_not_depend_on_the_batch(inputs):
     tables = [faithfulness.recovery(built(), inputs[:9], layer="relu2", batch=batch) for batch in (32, 32, 4)]
     pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
     pd.testing.assert_frame_equal(tables[0], tables[2], atol=1e-4)
-    assert tables[0][["same_picture", "same_map", "edges"]].abs().max(axis=None) <= 1
+    assert tables[0][["same_picture", "same_map", "edges", "other_edges"]].abs().max(axis=None) <= 1
 
 
-# ---- randomised weights
-
-
-def test_the_gradients_map_is_autograds_whatever_the_sign_of_the_logit(inputs):
-    model, pictures = built(), inputs[:5].tensor()
-    labels = torch.tensor([0, 1, 2, 0, 1])
-    found = randomisation.class_maps(model, pictures, labels, nonlinearity="gradient")
+def test_every_method_is_asked_about_the_same_units_and_reverses_the_relu_its_own_way(inputs):
+    tables = {
+        method: faithfulness.recovery(built(), inputs[:9], layer="relu2", nonlinearity=method)
+        for method in ("deconvnet", "guided", "gradient")
+    }
+    deconvnet, guided, gradient = tables.values()
+    assert deconvnet["picture"].tolist() == guided["picture"].tolist() == gradient["picture"].tolist()
+    assert (deconvnet["edges"] - gradient["edges"]).abs().max() > 0.01
+    pictures, model = inputs[:9].tensor(), built()
+    units = faithfulness.units_of(Deconvnet(model), inputs[:9], "relu2", 4, 32)
     pixels = pictures.clone().requires_grad_()
-    model(pixels).gather(1, labels[:, None]).sum().backward()
-    np.testing.assert_allclose(found, pixels.grad.norm(dim=1).numpy(), rtol=1e-4, atol=1e-7)
-    shifted = deepcopy(model)
-    shifted.fc4.bias.data -= 1000
-    for method in randomisation.METHODS:
-        maps = [randomisation.class_maps(m, pictures, labels, nonlinearity=method) for m in (model, shifted)]
-        np.testing.assert_array_equal(*maps)
-
-
-def test_layers_are_given_initial_weights_one_by_one_from_the_top():
-    trained, initial = built(seed=0), built(seed=1)
-    layers, order = ["conv1", "conv2", "fc3", "fc4"], []
-    for count, (lowest, network) in enumerate(randomisation.cascade(trained, initial), start=1):
-        order.append(lowest)
-        for i, layer in enumerate(layers):
-            wanted = initial if i >= len(layers) - count else trained
-            assert torch.equal(network.get_submodule(layer).weight, wanted.get_submodule(layer).weight)
-    assert order == ["fc4", "fc3", "conv2", "conv1"]
-    with pytest.raises(ValueError, match="do not have the same layers: they differ in fc3"):
-        next(
-            randomisation.cascade(trained, replace(PLAIN, dense=(replace(PLAIN.dense[0], units=25),)).build())
-        )
-
-
-def test_a_batch_norm_goes_with_the_layer_below_it():
-    def network(seed):
-        torch.manual_seed(seed)
-        model = nn.Sequential(OrderedDict(conv1=nn.Conv2d(3, 2, 3), bn1=nn.BatchNorm2d(2), relu1=nn.ReLU()))
-        model.add_module("conv2", nn.Conv2d(2, 2, 3))
-        model.bn1.running_mean += seed
-        return model.eval()
-
-    means = [m.bn1.running_mean.tolist() for _, m in randomisation.cascade(network(0), network(5))]
-    assert means == [[0, 0], [5, 5]]
-
-
-def test_without_randomisation_maps_are_themselves_and_the_networks_are_left_alone(inputs):
-    model, initial = built().train(), built(seed=1)
-    before = [{k: v.clone() for k, v in m.state_dict().items()} for m in (model, initial)]
-    same = randomisation.randomisation(model, model, inputs[:3])
-    assert same["spearman"].to_numpy() == pytest.approx(1)
-    assert same["ssim"].to_numpy() == pytest.approx(1)
-    randomisation.randomisation(model, initial, inputs[:3])
-    for network, state in zip((model, initial), before, strict=True):
-        assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
-    assert model.training
-
-
-def test_rank_correlations_are_scipys_between_the_trained_and_the_randomised_networks_maps(inputs):
-    model, initial = built(small.SPEC), built(small.SPEC, seed=1)
-    some = inputs.at(torch.tensor([7, 2, 11]))
-    table = randomisation.randomisation(model, initial, some, batch=2)
-    assert len(table) == 3 * 3 * 4
-    for method in randomisation.METHODS:
-        maps = [
-            randomisation.class_maps(m, some.tensor(), torch.tensor([1, 2, 2]), nonlinearity=method)
-            for m in (model, initial)
-        ]
-        expected = [stats.spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(*maps, strict=True)]
-        last = table[(table["method"] == method) & (table["lowest"] == "conv1")].set_index("picture")
-        assert last.loc[[7, 2, 11], "spearman"].to_numpy() == pytest.approx(expected, abs=1e-6)
-    assert table["ssim"].dropna().between(-1, 1).all()
-
-
-def test_other_labels_have_other_maps_and_must_be_as_many_as_pictures(inputs):
-    model, initial = built(), built(seed=1)
-    own, other = (
-        randomisation.randomisation(model, initial, inputs[:2], labels=labels, methods=["gradient"])
-        for labels in (None, torch.tensor([2, 2]))
-    )
-    assert (own["spearman"] != other["spearman"]).any()
-    with pytest.raises(ValueError, match="2 pictures need as many labels, got 1"):
-        randomisation.randomisation(model, initial, inputs[:2], labels=torch.tensor([0]))
-
-
-def test_the_claims_interval_is_paired_and_the_curves_have_one_for_every_step():
-    draw = np.random.default_rng(0)
-    rows = [
-        (picture, method, lowest, count, level + 0.01 * picture, draw.random())
-        for picture in range(10)
-        for method, level in (("deconvnet", 0.9), ("gradient", 0.4))
-        for count, lowest in enumerate(("fc8", "fc7", "fc6"), start=1)
+    first = units.images == 0
+    maps = model.relu2(model.conv2(model.pool1(model.relu1(model.conv1(pixels)))))
+    patterns = [
+        torch.autograd.grad(maps[0, unit, row, column], pixels, retain_graph=True)[0][0]
+        for unit, row, column in zip(*(t[first].tolist() for t in units[1:]), strict=True)
     ]
-    columns = ["picture", "method", "lowest", "randomised", "spearman", "ssim"]
-    table = pd.DataFrame(rows, columns=columns)
-    table.loc[(table["picture"] == 3) & (table["method"] == "gradient"), "spearman"] = np.nan
-    interval = randomisation.randomisation_interval(table)
-    assert (interval.estimate, interval.low, interval.high) == pytest.approx((0.5, 0.5, 0.5))
-    assert interval.n == 9
-    curves = randomisation.randomisation_curves(table)
-    assert len(curves) == 2 * 3 * 2
-    first = curves[(curves["method"] == "deconvnet") & (curves["measure"] == "spearman")]
-    assert first["lowest"].tolist() == ["fc8", "fc7", "fc6"]
-    assert first["estimate"].to_numpy() == pytest.approx(0.945)
-    with pytest.raises(ValueError, match="lowest is one of fc8, fc7, fc6, not 'conv9'"):
-        randomisation.randomisation_interval(table, lowest="conv9")
+    windows = Deconvnet(model).window("relu2")
+    top, left = (int(t[first][0]) * windows.stride - windows.padding for t in units[2:])
+    side = windows.kernel
+    cut = [p[:, max(top, 0) : top + side, max(left, 0) : left + side].ravel() for p in patterns]
+    pairs = [np.corrcoef(a, b)[0, 1] for i, a in enumerate(cut) for b in cut[:i]]
+    assert gradient["same_picture"][0] == pytest.approx(np.mean(pairs), abs=1e-4)
+
+
+def test_layer_by_layer_a_row_is_the_mean_of_that_layers_recovery(inputs):
+    models = {"a": built(), "b": built(seed=1)}
+    table = faithfulness.by_layer(models, inputs[:9], ["relu1", "relu2"])
+    assert len(table) == 2 * 2 * 2
+    one = table[(table["network"] == "b") & (table["layer"] == "relu2") & (table["pair"] == "same_map")]
+    expected = faithfulness.recovery(models["b"], inputs[:9], layer="relu2")["same_map"]
+    assert one["estimate"].item() == pytest.approx(expected.mean())
+    assert one["n"].item() == expected.notna().sum()
+    assert (table["low"] <= table["estimate"]).all()
 
 
 # ---- refusals

@@ -11,8 +11,9 @@ from torch import nn
 from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.deconv.deconvnet import Deconvnet
+from zfutils.deconv.tiles import shuffle_tiles
 from zfutils.deconv.units import Units
-from zfutils.experiments.projections import faithfulness, switches
+from zfutils.experiments.trial import faithfulness, shared_switches, switches
 
 
 def only(conv, pool=None):
@@ -109,38 +110,46 @@ def test_a_pattern_moves_within_its_window_and_zeros_move_in():
     assert (switches.moved(pattern, 0, -3) == 0).all()
 
 
+def lost(model, inputs, *, shifts=16, **how):
+    """Both tables as one."""
+    changed = switches.lost_with_other_switches(model, inputs, **how)
+    return changed.merge(switches.lost_by_moving(model, inputs, shifts=shifts, **how), on="picture")
+
+
 def test_without_pooling_nothing_is_lost(inputs):
-    table = switches.lost_without_switches(only(nn.Conv2d(3, 6, 5)), inputs[:6], layer="relu1")
-    assert table[["random", "centred", "moved"]].to_numpy() == pytest.approx(0, abs=1e-9)
+    table = lost(only(nn.Conv2d(3, 6, 5)), inputs[:6], layer="relu1")
+    assert table[[*switches.CHANGES, "moved"]].to_numpy() == pytest.approx(0, abs=1e-9)
     assert (table["shift"] == 0).all()
-    assert (table["maps"] > 0).all()
 
 
 def test_a_projection_of_one_pixel_loses_as_much_by_random_switches_as_by_moving():
     places = np.random.default_rng(0).integers(0, 15, (400, 2))
     model = only(identity(), nn.MaxPool2d(3, 3))
-    table = switches.lost_without_switches(
-        model, dots(*places, side=15), layer="relu2", maps_a_picture=1, shifts=4
-    )
+    table = lost(model, dots(*places, side=15), layer="relu2", maps_a_picture=1, shifts=4)
     apart = 1 - 1 / 26**2  # one of 27 values is not zero: elsewhere it correlates by -1 / 26
     assert set(table["random"].round(6)) == {0, round(apart, 6)}
     assert table["random"].mean() == pytest.approx(8 / 9, abs=0.05)
     assert table["moved"].mean() == pytest.approx(8 / 9, abs=0.05)
     middle = (places % 3 == 1).all(1)
     assert table["centred"].to_numpy() == pytest.approx(np.where(middle, 0, apart))
+    pool, within = np.divmod(places, 3)  # another picture's dot stands in another pooling, or is this one's
+    other = switches.partners(400, seed=0).numpy()
+    there = np.where((pool == pool[other]).all(1)[:, None], within[other], 0)  # of equals, the first place
+    same = (there == within).all(1)
+    assert table["another"].to_numpy() == pytest.approx(np.where(same, 0, apart))
 
 
 def test_losses_are_those_of_numpys_correlations_of_the_same_units(inputs):
     torch.manual_seed(0)
     model, some = small.SPEC.build().eval(), inputs.at(torch.tensor([7, 2, 11, 5]))
-    table = switches.lost_without_switches(model, some, layer="relu2", maps_a_picture=2, shifts=3, seed=4)
+    table = lost(model, some, layer="relu2", maps_a_picture=2, shifts=3, seed=4)
     pictures, deconvnet = some.tensor(), Deconvnet(model)
     units = faithfulness.units_of(deconvnet, some, "relu2", 2, 32)
     whole = deconvnet.project(pictures, "relu2", units).pixels.numpy()
     recording = deconvnet.forward(pictures, "relu2")
     random = Deconvnet(model, switches="random", seed=4).project(pictures, "relu2", units).pixels.numpy()
 
-    def lost(one, other):
+    def share(one, other):
         return 1 - np.corrcoef(one.ravel(), other.ravel())[0, 1] ** 2
 
     of_random, of_moved = np.empty(len(whole)), np.empty(len(whole))
@@ -148,8 +157,8 @@ def test_losses_are_those_of_numpys_correlations_of_the_same_units(inputs):
         generator = np.random.default_rng(switches.mixed(4, i))
         unit = Units(*(t[i : i + 1] for t in units))
         by = switches.switch_shifts(recording, unit, 3, generator=generator).tolist()
-        of_random[i] = lost(one, random[i])
-        of_moved[i] = np.mean([lost(one, switches.moved(one, *shift)) for shift in by])
+        of_random[i] = share(one, random[i])
+        of_moved[i] = np.mean([share(one, switches.moved(one, *shift)) for shift in by])
     assert table["picture"].tolist() == [7, 2, 11, 5]
     for column, expected in (("random", of_random), ("moved", of_moved)):
         means = [expected[units.images.numpy() == place].mean() for place in range(4)]
@@ -159,14 +168,58 @@ def test_losses_are_those_of_numpys_correlations_of_the_same_units(inputs):
 def test_losses_repeat_and_do_not_depend_on_the_batch_but_for_the_random_switches(inputs):
     torch.manual_seed(0)
     model, how = small.SPEC.build().eval(), {"layer": "relu2", "maps_a_picture": 2, "shifts": 2}
-    tables = [switches.lost_without_switches(model, inputs[:7], **how, batch=b) for b in (32, 32, 3)]
+    tables = [lost(model, inputs[:7], **how, batch=b) for b in (32, 32, 3)]
     np.testing.assert_array_equal(tables[0], tables[1])
-    same = ["picture", "centred", "moved", "shift", "maps"]
+    same = ["picture", "centred", "tiles", "another", "moved", "shift"]
     np.testing.assert_allclose(tables[0][same], tables[2][same], atol=1e-4)
     with pytest.raises(ValueError, match="at least 1 shift"):
-        switches.lost_without_switches(model, inputs[:7], **(how | {"shifts": 0}))
+        switches.lost_by_moving(model, inputs[:7], layer="relu2", shifts=0)
     with pytest.raises(ValueError, match="sees the whole image"):
-        switches.lost_without_switches(model, inputs[:7], layer="fc3")
+        switches.lost_with_other_switches(model, inputs[:7], layer="fc3")
+
+
+# ---- another picture's switches
+
+
+def test_every_picture_has_another_one_for_partner_and_is_the_partner_of_one():
+    for n in (2, 3, 40):
+        found = switches.partners(n, seed=3)
+        assert sorted(found.tolist()) == list(range(n))
+        assert (found != torch.arange(n)).all()
+    assert not torch.equal(switches.partners(40, seed=3), switches.partners(40, seed=4))
+
+
+def test_by_the_deconvnet_another_pictures_switches_give_that_pictures_projection_but_for_a_factor(inputs):
+    torch.manual_seed(0)
+    model, pictures = small.SPEC.build().eval(), inputs[:6].tensor()
+    deconvnet = Deconvnet(model)
+    units = faithfulness.units_of(deconvnet, inputs[:6], "relu2", 3, 32)
+    found = switches.with_other_switches(deconvnet, pictures, "relu2", units, seed=1)["another"]
+    there = units._replace(images=switches.partners(6, seed=1)[units.images])
+    own = deconvnet.project(pictures, "relu2", there)
+    alive = own.values > 0
+    assert alive.sum() > 3
+    factor = (found.values / own.values)[alive][:, None, None, None]
+    torch.testing.assert_close(found.pixels[alive], own.pixels[alive] * factor, rtol=1e-4, atol=1e-6)
+    assert (factor != 1).all()
+
+
+def test_tiles_are_shuffled_in_the_units_window_and_the_switches_recorded_anew(inputs):
+    torch.manual_seed(0)
+    model, pictures = small.SPEC.build().eval(), inputs[:2].tensor()
+    deconvnet, before = Deconvnet(model), pictures.clone()
+    units = faithfulness.units_of(deconvnet, inputs[:2], "relu2", 2, 32)
+    found = switches.with_other_switches(deconvnet, pictures, "relu2", units, seed=1)["tiles"]
+    assert torch.equal(pictures, before)
+    for i, (image, row, column) in enumerate(torch.stack([units.images, *units[2:]], 1).tolist()):
+        shuffle_tiles(before[image].copy_(pictures[image]), row, column, deconvnet.window("relu2"),
+                      seed=switches.mixed(1, image))  # fmt: skip
+        unit = Units(*(t[i : i + 1] for t in units))
+        other = deconvnet.forward(before, "relu2")
+        expected = other.project(unit)
+        if expected.values > 0:
+            factor = found.values[i] / expected.values
+            torch.testing.assert_close(found.pixels[i], (expected.pixels * factor)[0], rtol=1e-4, atol=1e-6)
 
 
 # ---- shared switches
@@ -174,11 +227,11 @@ def test_losses_repeat_and_do_not_depend_on_the_batch_but_for_the_random_switche
 
 def test_poolings_that_do_not_overlap_share_nothing(inputs):
     apart = only(nn.Conv2d(3, 6, 5), nn.MaxPool2d(2, 2))
-    table = switches.shared_switches(apart, inputs[:4], layers=["relu2"])
+    table = shared_switches.shared_switches(apart, inputs[:4], layers=["relu2"])
     assert table["rule"].unique().tolist() == ["last", "largest"]
     assert table["correlation"].to_numpy() == pytest.approx(1)
     assert table["difference"].to_numpy() == pytest.approx(0)
-    sharing = switches.switch_sharing(apart, inputs[:4])
+    sharing = shared_switches.switch_sharing(apart, inputs[:4])
     assert sharing["share"].tolist() == [0] * 4
 
 
@@ -186,7 +239,7 @@ def test_a_maximum_that_two_poolings_see_is_shared_by_both():
     pixels = torch.zeros(1, 5, 7, 3, dtype=torch.uint8).expand(-1, -1, -1, -1).clone()[:, :, :5]
     pixels[0, 2, 2], pixels[0, 0, 4] = 200, 250  # the middle is seen by all four poolings of 3 px, stride 2
     one = Pixels(pixels, torch.zeros(1, dtype=torch.int64), torch.zeros(5, 5, 3), ("a",), ("p",), {})
-    sharing = switches.switch_sharing(only(identity(), nn.MaxPool2d(3, 2)), Inputs.of(one))
+    sharing = shared_switches.switch_sharing(only(identity(), nn.MaxPool2d(3, 2)), Inputs.of(one))
     assert sharing["share"].tolist() == [0.75]  # the upper right pooling has the corner's pixel alone
 
 
@@ -200,7 +253,7 @@ def test_where_a_switch_is_shared_the_last_signal_replaces_the_sum():
     model = only(conv, nn.MaxPool2d(3, 2))
     model.conv2 = nn.Conv2d(1, 1, 2, bias=False)
     model.conv2.weight.data = torch.tensor([[[[1.0, 2], [3, 4]]]])
-    table = switches.shared_switches(model, Inputs.of(one), layers=["relu2"], maps_a_picture=1)
+    table = shared_switches.shared_switches(model, Inputs.of(one), layers=["relu2"], maps_a_picture=1)
     table = table.set_index("rule")
     # one pixel holds everything: 1 + 2 + 3 + 4 by adding up, 4 by the last and by the largest
     assert table["difference"].tolist() == pytest.approx([0.6, 0.6])

@@ -129,7 +129,7 @@ def class_maps(
     *,
     methods: Sequence[str] = METHODS,
 ) -> dict[str, Float[np.ndarray, "n h w"]]:
-    """By method: magnitude over colours of each picture's class, projected from the last layer, seeded with 1."""
+    """Each picture's class projected from the last layer, seeded with 1: magnitude over colours."""
     found, last = {}, Deconvnet(model).layers[-1]
     recorded = Deconvnet(model, nonlinearity="guided").forward(pictures, last)  # all that any method reads
     if recorded.activations.ndim != 2:
