@@ -80,8 +80,8 @@ def test_what_is_concluded_depends_on_the_interval_and_names_what_shows_as_much(
     found["trial-signals-converge"] = {TRAINED: None}
     said = dict(zip(list(tables.FINDINGS)[:5], tables.conclusions(found).split("\n"), strict=True))
     above, _ = tables.CONCLUSIONS["trial-own-edges"]
-    also = "guided back-propagation, the deconvnet with random weights"
-    assert said["trial-own-edges"] == f"- {above} As much or more: {also}."
+    also = "guided back-propagation; by the deconvnet with random weights"
+    assert said["trial-own-edges"] == f"- {above} As much or more by {also}."
     for claim in ("trial-upper-layers-matter-less", "projections-survive-randomisation"):
         assert said[claim] == f"- {tables.CONCLUSIONS[claim][1]}"
     assert (
