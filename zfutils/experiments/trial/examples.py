@@ -82,6 +82,6 @@ def _shown(projections: Projections) -> Float[np.ndarray, "n h w channels"]:
 def _windows(inputs: Inputs, projections: Projections, images: Tensor) -> UInt8[np.ndarray, "n h w channels"]:
     """What the pictures show where projections lie; black outside."""
     pixels = torch.from_numpy(inputs.pixels()).permute(0, 3, 1, 2)
-    corners = (t.to("cpu") for t in (projections.tops, projections.lefts))
-    frame = Frame(*corners, *projections.pixels.shape[-2:], (inputs.side, inputs.side))
-    return to_host(frame.cut(pixels, images.to("cpu")).permute(0, 2, 3, 1))
+    tops, lefts, which = (torch.from_numpy(to_host(t)) for t in (projections.tops, projections.lefts, images))
+    frame = Frame(tops, lefts, *projections.pixels.shape[-2:], (inputs.side, inputs.side))
+    return to_host(frame.cut(pixels, which).permute(0, 2, 3, 1))
