@@ -63,3 +63,12 @@ def test_a_comparison_shows_both_arms_and_the_interval_of_their_difference():
         ["layer 5", "0.75", "0.50", "0.25 [0.12, 0.50]"],
         ["layer 4", "–", "–", "not measured"],
     ]
+
+
+def test_the_most_probable_classes_come_first_with_their_probabilities():
+    given = np.array([[0.1, 0.6, 0.3], [0.25, 0.25, 0.5]])
+    found = tables.most_probable(["a", "b"], given, ["x", "y", "z"], k=2)
+    assert found.to_dict("records") == [
+        {"picture": "a", "1": "y 0.60", "2": "z 0.30"},
+        {"picture": "b", "1": "z 0.50", "2": "x 0.25"},
+    ]

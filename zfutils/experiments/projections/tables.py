@@ -1,8 +1,10 @@
-"""Tables of chapter 3: what was searched, maps that hold on to a part, and the claims' arms."""
+"""Tables of chapter 3: what was searched, maps that hold on to a part, the claims' arms, and classes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from zfutils.deconv.top_projections import TopProjections
 from zfutils.experiments.projections.comparisons import Compared
@@ -86,4 +88,28 @@ def two_arms(compared: Mapping[str, Compared | None]) -> pd.DataFrame:
         }
         ends = interval and (interval.estimate, interval.low, interval.high)
         rows.append(row | {"difference": ranged(*ends, digits=2) if ends else "not measured"})
+    return pd.DataFrame(rows)
+
+
+def most_probable(
+    names: Sequence[str],
+    probabilities: Float[np.ndarray, "n classes"],
+    classes: Sequence[str],
+    *,
+    k: int = 5,
+) -> pd.DataFrame:
+    """The most probable classes of single pictures, the first first.
+
+    Args:
+        names: of the pictures.
+        probabilities: of each class, in [0, 1].
+        classes: what they are called.
+        k: how many.
+    """
+    rows = []
+    for name, given in zip(names, probabilities, strict=True):
+        order = np.argsort(-given, kind="stable")[:k]
+        rows.append(
+            {"picture": name} | {f"{i}": f"{classes[c]} {given[c]:.2f}" for i, c in enumerate(order, 1)}
+        )
     return pd.DataFrame(rows)
