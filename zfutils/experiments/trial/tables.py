@@ -178,7 +178,7 @@ def conclusions(found: Mapping[str, Mapping[Of, Compared | None]]) -> str:
             continue
         low = intervals.pop(MAIN).low
         as_much = [_who(of) for of, interval in intervals.items() if interval.high >= low]
-        more = f" As much or more by {'; by '.join(as_much)}." if as_much else ""
+        more = f" The same is shown, to no lesser degree, by {'; by '.join(as_much)}." if as_much else ""
         lines.append(f"- {above + more if low > 0 else otherwise}")
     return "\n".join(lines) or "*Too few pictures to say.*"
 
