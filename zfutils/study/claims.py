@@ -131,7 +131,7 @@ class Claim(_Strict):
     """One statement, how it is measured and by which rule it is judged."""
 
     id: Id
-    chapter: Annotated[int, Field(strict=True, ge=1, le=9)]
+    chapter: Annotated[int, Field(strict=True, ge=1, le=14)]
     kind: Literal["paper", "later-work", "gate"]
     planned: bool = False  # registered, and not measured by any page yet
     run: Literal["published"] | None = None  # measured where its kept networks are, else shown as published

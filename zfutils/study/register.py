@@ -21,7 +21,7 @@ def deviations(study: Study, chapter: int) -> Any:
 
     Args:
         study: the edition, whose register it is.
-        chapter: 1 to 9.
+        chapter: 1 to 14.
     """
     from IPython.display import HTML
 

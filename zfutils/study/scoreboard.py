@@ -38,7 +38,7 @@ def verdict_counts(study: Study) -> pd.DataFrame:
 def verdicts_by_chapter(study: Study, kind: str = "paper") -> pd.DataFrame:
     """How many claims of one kind came out how in each chapter, this run and the published run."""
     records = study.records()
-    chapters = {number: number for number in range(1, 10)}
+    chapters = {number: number for number in range(1, 15)}
     return _counts(records[records["kind"] == kind], "chapter", chapters)
 
 

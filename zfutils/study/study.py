@@ -152,7 +152,7 @@ class Study(Networks):
         Raises:
             ValueError: a chapter that stands in the book left out one of its claims; names them.
         """
-        chosen = set(range(1, 10) if chapters is None else chapters)
+        chosen = set(range(1, 15) if chapters is None else chapters)
         return records.side_by_side(
             (claim for claim in claims.standing(self.claims).values() if claim.chapter in chosen),
             this=records.read(self.claims_folder),
