@@ -2,12 +2,12 @@
 
 Erhan et al. 2009 began it, Simonyan et al. 2014 brought it to convolutional networks; Zeiler & Fergus 2013 do
 none of it. The one idea: three ways of ascent differ in what they ask of the image and in nothing else. Decay
-and blur are Yosinski et al.'s (2015), jitter is Mordvintsev et al.'s (2015). The signal that is followed is the
-one before the ReLU, so that a start to which a unit is silent has a gradient too; what is reported is the
+and blur are Yosinski et al.'s (2015), jitter is Mordvintsev et al.'s (2015). The signal that is followed is
+the one before the ReLU, so that a start to which a unit is silent has a gradient too; what is reported is the
 activation after it, of the image itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,13 +87,15 @@ class Made:
     """The images that ascent ended in, and what they excite."""
 
     goal: Goal
-    images: Float[np.ndarray, "maps starts channels side side"]  # centred and scaled, as the network takes them
+    images: Float[
+        np.ndarray, "maps starts channels side side"
+    ]  # centred and scaled, as the network takes them
     reached: Float[np.ndarray, "maps starts"]  # the layer's activation; of a whole map its mean
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Reads one number of each map from an image: at the unit that sees just this image, or the map's mean."""
+    """Reads one number of each map from an image: of the unit that sees just this image, or the mean."""
 
     model: nn.Module
     layer: str
@@ -114,7 +116,9 @@ class Probe:
         window = Deconvnet(model).window(goal.layer, goal.side)
         if goal.of == "map":
             if goal.side < window.kernel:
-                raise ValueError(f"a map of {goal.layer} needs pictures of {window.kernel} px, not {goal.side}")
+                raise ValueError(
+                    f"a map of {goal.layer} needs pictures of {window.kernel} px, not {goal.side}"
+                )
             return cls(model, goal.layer, "map", goal.side, 0, 0)
         place = -(-window.padding // window.stride)
         margin = place * window.stride - window.padding
@@ -233,3 +237,23 @@ def _trimmed(job: Job) -> Job:
 
 def _made(job: Job) -> Made:
     return maximise(job.model, job.goal, job.way, job.pixels, seed=job.seed)
+
+
+def by_every_way(
+    models: Mapping[str, nn.Module], goals: Mapping[str, Goal], pixels: PixelRange, *, seed: int = 0
+) -> dict[tuple[str, str, str], Made]:
+    """Images for the same goals in several networks, by all ways of ascent; by network, layer and way.
+
+    Args:
+        models: by name.
+        goals: by layer.
+        pixels: the range of the images.
+        seed: of the starts and of the shifts.
+    """
+    jobs = {
+        (network, layer, way): Job(model, goal, settings, pixels, seed)
+        for network, model in models.items()
+        for layer, goal in goals.items()
+        for way, settings in WAYS.items()
+    }
+    return dict(zip(jobs, maximise_all(list(jobs.values())), strict=True))
