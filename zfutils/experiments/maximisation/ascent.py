@@ -113,7 +113,7 @@ class Probe:
         """
         if goal.of not in ("unit", "map"):
             raise ValueError(f"what is maximised is a 'unit' or a 'map', not {goal.of!r}")
-        window = Deconvnet(model).window(goal.layer, goal.side)
+        window = Deconvnet(model).window(goal.layer)
         if goal.of == "map":
             if goal.side < window.kernel:
                 raise ValueError(
@@ -153,6 +153,8 @@ def maximise(
 
     Every step moves each image along its own gradient, scaled to a root mean square of `way.step`, and puts
     every pixel back into the range that a picture can have. A shift is drawn once a step, for all images.
+    Where all units below are silent there is no gradient, and the image is moved by noise as strong as its
+    start.
 
     Args:
         model: a chain of layers (`chains.chain`); used as in evaluation.
@@ -186,7 +188,7 @@ def _ascended(
     probe: Probe, x: Tensor, maps: Int64[Tensor, " n"], way: Way, pixels: PixelRange, seed: int
 ) -> Tensor:
     x = pixels.clip(x)
-    draw = torch.Generator().manual_seed(mixed(seed, 12))
+    draw, fresh = (torch.Generator().manual_seed(mixed(seed, number)) for number in (12, 13))
     reach = int(way.jitter * probe.side)
     size = 2 * round(2 * way.blur) + 1  # of the blur's kernel (pixels)
     for step in range(way.steps):
@@ -198,8 +200,11 @@ def _ascended(
         signal = _chosen(probe(x.roll(shift, (2, 3)), before_relu=True), maps, probe.layer)
         (gradient,) = torch.autograd.grad(signal.sum(), x)
         length = gradient.square().mean((1, 2, 3), keepdim=True).sqrt()
-        move = gradient / length.clamp(min=TINY)
-        x = pixels.clip(x.detach() + way.step * pixels.scale * move)
+        move = way.step * gradient / length.clamp(min=TINY)
+        if (silent := length < TINY).any():
+            noise = torch.randn(x.shape, generator=fresh).to(x)
+            move = torch.where(silent, way.noise * noise, move)
+        x = pixels.clip(x.detach() + pixels.scale * move)
     return x
 
 

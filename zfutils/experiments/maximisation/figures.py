@@ -22,7 +22,7 @@ from zfutils.plotting.tiles import block, colours_and_mask
 DPI = 220  # fine enough for nine windows in one cell
 SMALL = 9  # points
 GAP = 0.05  # inches between cells
-LEFT = 0.62  # inches of room for the names of the rows
+LEFT = 0.76  # inches of room for the names of the rows
 HEAD = 0.17  # inches for a line of the names of the columns
 NINE = 216  # screen pixels of the nine windows together, about
 
@@ -109,7 +109,7 @@ def gallery(
         found = f"{len(cells)} rows of {sorted({len(row) for row in cells})} pictures"
         raise ValueError(f"{found} beside {len(rows)} and {wide} names, groups {list(groups)}")
     side = (WIDTH - LEFT) / wide
-    names = [fill(name, max(6, int(11 * side))) for name in columns]
+    names = [fill(name, int(11 * side), break_long_words=False) for name in columns]
     lines = max(name.count("\n") + 1 for name in names) + bool(groups)
     head = 0.08 + HEAD * lines + 0.06 * bool(groups)
     height = head + side * len(rows)
@@ -126,8 +126,8 @@ def gallery(
         axes.plot([left, right], [0.06 + HEAD] * 2, color=FAINT, linewidth=0.8)
         first += n
     for line, (name, pictures) in enumerate(zip(rows, cells, strict=True)):
-        top = head + line * side
-        axes.text(LEFT - 0.08, top + (side - GAP) / 2, name, ha="right", va="center", fontsize=SMALL)
+        top, wrapped = head + line * side, "\n".join(fill(part, 9) for part in name.split("\n"))
+        axes.text(LEFT - 0.08, top + (side - GAP) / 2, wrapped, ha="right", va="center", fontsize=SMALL)
         for column, picture in enumerate(pictures):
             left = LEFT + column * side
             where = (left, left + side - GAP, top + side - GAP, top)

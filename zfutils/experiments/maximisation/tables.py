@@ -80,18 +80,20 @@ def shares_table(shares: Mapping[str, Shares], *, seed: int = 0) -> pd.DataFrame
     """What images excite, as shares of the strongest real activation: in their own network, and in another.
 
     Args:
-        shares: by what the images are; in that order.
+        shares: by what the images are; in that order, the first with which all others are compared.
         seed: of the resampling.
     """
-    rows = []
+    rows, first = [], next(iter(shares.values()))
     for name, one in shares.items():
         interval = mean_interval(one.other, seed=seed)
+        apart = None if one is first else paired(one.other, first.other, seed=seed).interval
         beyond = None if one.noise is None else paired(one.other, one.noise, seed=seed).interval
         rows.append({
             "image": name,
             "its own unit": words(mean_interval(one.own, seed=seed)),
             "best map of another seed": words(interval),
             "minus noise": words(beyond),
+            "minus the first row": words(apart),
             "n": interval.n if interval else 0,
         })  # fmt: skip
     return pd.DataFrame(rows)
