@@ -53,6 +53,17 @@ def test_every_layer_gives_what_the_networks_first_part_gives_in_the_order_asked
             assert not values.requires_grad
 
 
+def test_a_gradient_with_respect_to_the_images_is_that_of_the_bare_parts_and_stays_off_unless_asked(model):
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    found = []
+    for walk in (lambda x: forward(model, x, ["conv2"], gradient=True)["conv2"], model.eval()[:5]):
+        x = images.clone().requires_grad_()
+        found.append(torch.autograd.grad(walk(x).square().sum(), x)[0])
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-6)
+    assert found[0].abs().max() > 0
+    assert not forward(model, images.requires_grad_(), ["conv2"])["conv2"].requires_grad
+
+
 def test_batches_follow_the_images_and_hold_their_labels_and_rows(model, inputs):
     whole = forward(model, inputs.tensor(), ["relu2", "fc4"])
     seen = list(activations(model, inputs, ["relu2", "fc4"], batch=2))

@@ -57,7 +57,11 @@ def known_layers(model: nn.Module, layers: Sequence[str]) -> nn.Sequential:
 
 
 def forward(
-    model: nn.Module, images: Float[Tensor, "n channels h w"], layers: Sequence[str]
+    model: nn.Module,
+    images: Float[Tensor, "n channels h w"],
+    layers: Sequence[str],
+    *,
+    gradient: bool = False,
 ) -> dict[str, Tensor]:
     """What several layers give for images that are at hand, in one pass.
 
@@ -65,6 +69,7 @@ def forward(
         model: a chain of layers (`chains.chain`).
         images: as the network takes them; sent where its weights are, in their type.
         layers: names in the chain: "relu5" is the paper's layer 5, the last name the logits.
+        gradient: keep what a gradient with respect to the images needs.
 
     Returns:
         By name, in the order asked for; later layers leave them as they are.
@@ -75,7 +80,7 @@ def forward(
     flat = known_layers(model, layers)
     x = images.to(device_of(model), dtype_of(model))
     x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-    with evaluating(model):
+    with evaluating(model), torch.set_grad_enabled(gradient):
         return _walk(flat, x, layers)
 
 

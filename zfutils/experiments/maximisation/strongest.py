@@ -1,0 +1,71 @@
+"""What real pictures reach: the yardstick of every image that is made.
+
+The one idea: an activation means little by itself, so each is given as a share of the strongest that any
+picture of a set causes in the same map, at one unit or as the mean over the whole map.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int64
+from torch import nn
+
+from zfutils.data.inputs import Inputs
+from zfutils.deconv.top_activations import TopActivations
+from zfutils.experiments.maximisation.ascent import Of
+from zfutils.nets.activations import activations
+from zfutils.runtime.devices import to_host
+
+
+@dataclass(frozen=True)
+class Strongest:
+    """The strongest answers of one layer's maps to a set of pictures."""
+
+    unit: Float[np.ndarray, " maps"]  # largest activation
+    map: Float[np.ndarray, " maps"]  # largest mean over the map
+    pictures: Int64[np.ndarray, " maps"]  # row of the picture with the largest mean
+
+    def over(self, of: Of) -> Float[np.ndarray, " maps"]:
+        """What shares are taken of: NaN for a map that no picture excites."""
+        values = {"unit": self.unit, "map": self.map}[of]
+        return np.where(values > 0, values, np.nan)
+
+
+def strongest(
+    model: nn.Module, inputs: Inputs, layers: Sequence[str], *, batch: int = 64
+) -> dict[str, Strongest]:
+    """The strongest activation and the strongest mean of every map of some layers, in one pass.
+
+    Args:
+        model: a chain of layers (`chains.chain`).
+        inputs: the pictures.
+        layers: of convolutions.
+        batch: pictures at a time.
+    """
+    peaks: dict[str, list] = {layer: [] for layer in layers}
+    means: dict[str, list] = {layer: [] for layer in layers}
+    for seen in activations(model, inputs, layers, batch=batch):
+        for layer, x in seen.layers.items():
+            peaks[layer].append(to_host(x.amax((2, 3))))
+            means[layer].append(to_host(x.mean((2, 3))))
+    found, rows = {}, to_host(inputs.rows)
+    for layer in layers:
+        mean = np.concatenate(means[layer])
+        peak = np.concatenate(peaks[layer]).max(0)
+        found[layer] = Strongest(peak, mean.max(0), rows[mean.argmax(0)])
+    return found
+
+
+def maps_shown_first(found: TopActivations, shown: int, measured: int, *, seed: int) -> tuple[int, ...]:
+    """Maps of a layer by chance (`TopActivations.some`), those that figures show first, as in chapter 3.
+
+    Args:
+        found: the strongest activations of the layer.
+        shown: how many the figures show.
+        measured: how many in all, where there are so many.
+        seed: of the choice.
+    """
+    first = found.some(min(shown, measured), seed=seed).tolist()
+    rest = [m for m in found.some(measured, seed=seed).tolist() if m not in first]
+    return tuple((first + rest)[:measured])
