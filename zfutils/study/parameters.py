@@ -58,6 +58,7 @@ PAGES: dict[str, type[Page]] = {
     "07_correspondence": Correspondence,
     "08_ablation": Page,
     "09_transfer": Page,
+    "10_lenet": Page,
     "11_maximisation": Page,
     "14_trial": Page,
 }

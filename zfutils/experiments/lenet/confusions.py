@@ -1,0 +1,66 @@
+"""What a covered digit is taken for, and how much more often than the whole digit.
+
+The one idea: each digit is its own control. How often it is taken for a 3 under the square, minus whether the
+whole digit is, is one number per digit, and digits are what is resampled.
+"""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int64
+
+from zfutils.experiments.lenet.covering import Covered
+from zfutils.stats.intervals import bootstrap_interval, where_enough
+
+PERCENT = 100
+
+
+def counts(covered: Covered) -> Int64[np.ndarray, "classes classes"]:
+    """Covered digits, by their class (rows) and the class they are taken for (columns)."""
+    return _counts(covered, covered.read.reshape(len(covered), -1))
+
+
+def counts_whole(covered: Covered) -> Int64[np.ndarray, "classes classes"]:
+    """The same of the whole digits."""
+    return _counts(covered, covered.read_whole[:, None])
+
+
+def _counts(covered: Covered, read: np.ndarray) -> np.ndarray:
+    classes = covered.whole.shape[1]
+    table = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(table, (covered.labels[:, None], read), 1)
+    return table
+
+
+def increases(covered: Covered, *, seed: int = 0) -> pd.DataFrame:
+    """How much more often each class is taken for each other one under the square, the largest first.
+
+    Args:
+        covered: the digits.
+        seed: of the resampling.
+
+    Returns:
+        One row per pair of classes: `digit`, `taken for`, `covered` and `whole` (% of the pictures),
+        `estimate`, `low` and `high` (points; NaN where the digits are too few), `n` digits.
+    """
+    classes, rows = covered.whole.shape[1], []
+    read = covered.read.reshape(len(covered), -1)
+    for digit in range(classes):
+        own = covered.labels == digit
+        for other in (c for c in range(classes) if c != digit and own.any()):
+            share = (read[own] == other).mean(1)
+            whole = (covered.read_whole[own] == other).astype(float)
+            more = PERCENT * (share - whole)
+            interval = where_enough(bootstrap_interval, more, resampled="digits", seed=seed)
+            rows.append(
+                {
+                    "digit": digit,
+                    "taken for": other,
+                    "covered": PERCENT * share.mean(),
+                    "whole": PERCENT * whole.mean(),
+                    "estimate": more.mean(),
+                    "low": interval.low if interval else np.nan,
+                    "high": interval.high if interval else np.nan,
+                    "n": int(own.sum()),
+                }
+            )
+    return pd.DataFrame(rows).sort_values("estimate", ascending=False, kind="stable", ignore_index=True)

@@ -1,0 +1,332 @@
+"""Figures of chapter 10: every map of every digit, projections, covered digits and confusions.
+
+The one idea: a board has one row per digit, the digit itself first, and all its tiles have the same size, so
+that a map is followed down a column and a digit along a row.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import Bool, Float, Int64, UInt8
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch as Swatch
+from matplotlib.patches import Rectangle
+
+from zfutils.experiments.lenet.covering import Covered
+from zfutils.experiments.lenet.patterns import Patterns
+from zfutils.plotting.style import FAINT, INK, SIGNED, VERMILLION, WIDTH, bare, new, styled
+from zfutils.plotting.tiles import block, eight_bits, in_colour, shades
+
+SMALL = 9  # points
+SIDE, GAP = 140, 6  # of a tile and between tiles (pixels of the drawing); 28, 14, 10 and 5 divide 140
+BETWEEN = 0.35  # tiles between two panels
+HEADING, FOOT = 0.42, 0.55  # inches above a line of panels, and below them all for a colour bar
+FALLS = "magma"
+CLASSES = ListedColormap(mpl.colormaps["tab10"].colors[:10])
+
+Pictures = UInt8[np.ndarray, "n h w 1"]
+Tiles = UInt8[np.ndarray, "n k h w 3"]
+
+
+def _board(
+    pictures: Pictures,
+    lines: Sequence[Mapping[str, Tiles]],
+    *,
+    numbers: bool = True,
+    foot: float = 0.0,
+) -> tuple[Figure, list[Axes]]:
+    """Lines of panels below one another, each panel with one row per digit; the digits stand before each."""
+    widths = [1 + sum(BETWEEN + tiles.shape[1] for tiles in line.values()) for line in lines]
+    inch = (WIDTH - 0.06) / max(widths)  # a tile with its gap
+    tall = HEADING + len(pictures) * inch
+    height = len(lines) * tall + foot
+    figure, panels = new(height=height, layout="none"), []
+    digits = in_colour(pictures)[:, None]
+    for index, line in enumerate(lines):
+        left, bottom = 0.03, height - (index + 1) * tall
+        for title, tiles in {"digit": digits, **line}.items():
+            k = tiles.shape[1]
+            place = (left / WIDTH, bottom / height, k * inch / WIDTH, len(tiles) * inch / height)
+            axes = bare(figure.add_axes(place))
+            _show(axes, tiles)
+            if numbers and title != "digit":
+                middles = (SIDE + GAP) * np.arange(k) + SIDE / 2 - 0.5
+                axes.set_xticks(middles, range(k), fontsize=SMALL)
+                axes.xaxis.tick_top()
+                axes.tick_params(length=0, pad=1)
+            axes.set_title(title, fontsize=SMALL + 0.5, pad=14 if numbers else 4)
+            left += (k + BETWEEN) * inch
+            panels.append(axes)
+    return figure, panels
+
+
+def _show(axes: Axes, tiles: Tiles) -> None:
+    flat = tiles.reshape(-1, *tiles.shape[2:])
+    inside = np.ones(flat.shape[:3], dtype=bool)
+    page = block(flat, inside, tile=SIDE, gap=GAP, columns=tiles.shape[1])
+    axes.imshow(page, aspect="auto", interpolation="antialiased")
+
+
+@styled
+def maps(pictures: Pictures, lines: Sequence[Mapping[str, Float[np.ndarray, "n k h w"]]]) -> Figure:
+    """Every map of a layer for one digit per row: filtered, rectified, pooled, on one scale around zero.
+
+    Args:
+        pictures: the digits, as the network saw them.
+        lines: lines of panels; a panel's maps by its title.
+
+    Raises:
+        ValueError: a panel that is not of these digits.
+    """
+    _as_many(pictures, *(values for line in lines for values in line.values()))
+    most = max(float(np.abs(values).max()) for line in lines for values in line.values()) or 1.0
+    scale = ScalarMappable(Normalize(-most, most), SIGNED)
+    coloured = [
+        {title: scale.to_rgba(values, bytes=True)[..., :3] for title, values in line.items()}
+        for line in lines
+    ]
+    figure, _ = _board(pictures, coloured, foot=FOOT)
+    _bar(figure, scale, "activation, one scale for the layer")
+    return figure
+
+
+def _bar(figure: Figure, scale: ScalarMappable, label: str) -> None:
+    height = figure.get_figheight()
+    axes = figure.add_axes((0.3, 0.36 / height, 0.4, 0.09 / height))
+    bar = figure.colorbar(scale, cax=axes, orientation="horizontal")
+    bar.set_label(label, fontsize=SMALL, labelpad=1)
+    bar.ax.tick_params(labelsize=SMALL, pad=1)
+
+
+@styled
+def units(layers: Mapping[str, Float[np.ndarray, "n units"]], classes: Sequence[str]) -> Figure:
+    """What every unit of the fully connected layers gives for one digit per row, each layer on its own scale.
+
+    Args:
+        layers: by title, in their order; the last is that of the class scores.
+        classes: names of the digits, one per row.
+
+    Raises:
+        ValueError: a layer that is not of these digits.
+    """
+    for values in layers.values():
+        if len(values) != len(classes):
+            raise ValueError(f"{len(classes)} digits beside a layer of {len(values)}")
+    figure = new(height=1.28 * len(layers))
+    longest = max(values.shape[1] for values in layers.values())
+    for axes, (title, values) in zip(figure.subplots(len(layers), 1), layers.items(), strict=True):
+        most = float(np.abs(values).max()) or 1.0
+        n = values.shape[1]
+        wide = (
+            longest if n < longest / 4 else n
+        )  # the class scores are drawn as wide as a layer of many units
+        shown = axes.imshow(
+            values,
+            extent=(-0.5, wide - 0.5, len(classes) - 0.5, -0.5),
+            aspect="auto",
+            cmap=SIGNED,
+            vmin=-most,
+            vmax=most,
+        )
+        axes.set_xlim(-0.5, longest - 0.5)
+        if wide != n:
+            step = wide / n
+            axes.set_xticks(step * (np.arange(n) + 0.5) - 0.5, range(n))
+        axes.set_yticks(range(0, len(classes), 3), classes[::3])
+        axes.tick_params(labelsize=SMALL, length=2)
+        axes.set_title(title, fontsize=SMALL + 0.5)
+        axes.set_ylabel("digit", fontsize=SMALL)
+        axes.spines[:].set_visible(False)
+        bar = figure.colorbar(shown, ax=axes, pad=0.01, aspect=9)
+        bar.ax.tick_params(labelsize=SMALL)
+    axes.set_xlabel("unit", fontsize=SMALL)
+    return figure
+
+
+@styled
+def projected_maps(pictures: Pictures, lines: Sequence[Mapping[str, Float[np.ndarray, "n k h w"]]]) -> Figure:
+    """Projections of every map for one digit per row; each column has one contrast, mid-grey for zero.
+
+    Args:
+        pictures: the digits, as the network saw them.
+        lines: lines of panels; a panel's projections by its title.
+
+    Raises:
+        ValueError: a panel that is not of these digits.
+    """
+    _as_many(pictures, *(values for line in lines for values in line.values()))
+    shown = [{title: _by_column(values) for title, values in line.items()} for line in lines]
+    return _board(pictures, shown)[0]
+
+
+@styled
+def projected_units(pictures: Pictures, layers: Mapping[str, Patterns]) -> Figure:
+    """Projections of a few units for one digit per row, numbered in the corner, each with its own contrast.
+
+    Args:
+        pictures: the digits, as the network saw them.
+        layers: by title.
+
+    Raises:
+        ValueError: a layer that is not of these digits.
+    """
+    _as_many(pictures, *(found.pixels for found in layers.values()))
+    shown = {title: _each(found.pixels) for title, found in layers.items()}
+    figure, panels = _board(pictures, [shown], numbers=False)
+    for axes, found in zip(panels[1:], layers.values(), strict=True):
+        for (row, column), number in np.ndenumerate(found.maps):
+            at = (SIDE + GAP) * np.array([column, row]) + (6, 4)
+            axes.text(*at, number, fontsize=SMALL, va="top", color=INK)
+    return figure
+
+
+@styled
+def columns(pictures: Pictures, rows: Mapping[str, Float[np.ndarray, "n h w"]]) -> Figure:
+    """One digit per column and under it one projection of it per row, each with its own contrast.
+
+    Args:
+        pictures: the digits, as the network saw them.
+        rows: by what each row is called.
+
+    Raises:
+        ValueError: a row that is not of these digits.
+    """
+    _as_many(pictures, *rows.values())
+    wide = 0.19  # of the width, for the rows' names
+    inch = (1 - wide) * WIDTH / len(pictures)
+    figure = new(height=(1 + len(rows)) * inch + 0.04, layout="none")
+    axes = bare(figure.add_axes((wide, 0, 1 - wide, 1)))
+    tiles = np.stack([in_colour(pictures)] + [_each(row[:, None])[:, 0] for row in rows.values()])
+    _show(axes, tiles)
+    for index, name in enumerate(("digit", *rows)):
+        middle = (SIDE + GAP) * index + SIDE / 2
+        axes.text(-0.3 * GAP - 14, middle, name, ha="right", va="center", fontsize=SMALL)
+    return figure
+
+
+@styled
+def by_hand(
+    picture: UInt8[np.ndarray, "h w 1"],
+    written_out: Float[np.ndarray, "h w"],
+    package: Float[np.ndarray, "h w"],
+) -> Figure:
+    """A digit, its projection written out, the package's, and their difference on the scale of either.
+
+    Args:
+        picture: the digit, as the network saw it.
+        written_out, package: the projections.
+    """
+    figure = new(height=2.0)
+    most = float(np.abs(package).max()) or 1.0
+    panels = {"written out": written_out, "the package": package, "difference": written_out - package}
+    first, *rest = figure.subplots(1, 4)
+    bare(first).imshow(picture[..., 0], cmap="gray", vmin=0, vmax=255)
+    first.set_title("digit")
+    for axes, (title, values) in zip(rest, panels.items(), strict=True):
+        bare(axes).imshow(values, cmap="gray", vmin=-most, vmax=most)
+        axes.set_title(title)
+    return figure
+
+
+@styled
+def covered(pictures: Pictures, found: Covered, classes: Sequence[str]) -> Figure:
+    """Digits in columns; below each the fall of its class's probability, and what it is read as, by position.
+
+    Args:
+        pictures: the digits, as the network saw them.
+        found: what was measured on them, in this order.
+        classes: names.
+
+    Raises:
+        ValueError: other pictures than were measured.
+    """
+    _as_many(pictures, found.fall)
+    n, side = len(found), pictures.shape[1]
+    figure = new(height=3.55)
+    grid = figure.subplots(3, n, squeeze=False)
+    for i, (picture, fall, read) in enumerate(zip(pictures, found.fall, found.read, strict=True)):
+        top, middle, below = (bare(axes) for axes in grid[:, i])
+        top.imshow(picture[..., 0], cmap="gray", vmin=0, vmax=255)
+        if i == 0:
+            top.add_patch(
+                Rectangle((0, 0), found.size, found.size, fill=False, edgecolor=VERMILLION, linewidth=1.2)
+            )
+        extent = _extent(found)
+        shown = middle.imshow(fall, extent=extent, cmap=FALLS, vmin=0, vmax=1)
+        below.imshow(read, extent=extent, cmap=CLASSES, vmin=-0.5, vmax=9.5)
+        for axes in (middle, below):
+            axes.contour(picture[..., 0] >= 128, levels=[0.5], colors="white", linewidths=0.7)
+            axes.set(xlim=(-0.5, side - 0.5), ylim=(side - 0.5, -0.5))
+        others, times = np.unique(read[read != found.labels[i]], return_counts=True)
+        named = [classes[c] for c in others[np.argsort(-times, kind="stable")][:3]]
+        below.set_xlabel(", ".join(named) or "–", fontsize=SMALL, labelpad=2)
+    for axes, name in zip(grid[:, 0], ("digit", "fall", "read as"), strict=True):
+        axes.set_ylabel(name, fontsize=SMALL)
+    bar = figure.colorbar(shown, ax=grid[1], pad=0.01, aspect=8)
+    bar.ax.tick_params(labelsize=SMALL)
+    swatches = [Swatch(facecolor=CLASSES(c), label=name) for c, name in enumerate(classes)]
+    figure.legend(
+        handles=swatches,
+        loc="outside lower center",
+        ncols=len(classes),
+        fontsize=SMALL,
+        handlelength=0.9,
+        columnspacing=1.2,
+    )
+    return figure
+
+
+def _extent(found: Covered) -> tuple[float, float, float, float]:
+    half = (found.centres[1] - found.centres[0]) / 2
+    ends = found.centres[0] - half, found.centres[-1] + half
+    return (*ends, *ends[::-1])
+
+
+@styled
+def confusions(panels: Mapping[str, Int64[np.ndarray, "k k"]], classes: Sequence[str]) -> Figure:
+    """Counts of what each class is read as, side by side; the colour is the share of the row that is misread.
+
+    Args:
+        panels: by title; rows are the digits' classes, columns what they are read as.
+        classes: names.
+    """
+    figure, k = new(height=4.1), len(classes)
+    for axes, (title, counts) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        misread = np.where(np.eye(k, dtype=bool), 0, counts) / np.maximum(counts.sum(1, keepdims=True), 1)
+        axes.imshow(misread, cmap="Reds", vmin=0, vmax=max(0.1, float(misread.max())))
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                look = {"color": FAINT} if row == column else {"color": INK}
+                axes.text(column, row, count, ha="center", va="center", fontsize=SMALL, **look)
+        axes.set_xticks(range(k), classes)
+        axes.set_yticks(range(k), classes)
+        axes.set(xlabel="read as", ylabel="digit", title=title)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+    return figure
+
+
+def _each(values: Float[np.ndarray, "n k h w"]) -> Tiles:
+    """Projections in grey, each with a contrast of its own."""
+    flat = values.reshape(-1, 1, *values.shape[2:], 1)
+    grey = np.stack([shades(one, _all(one)) for one in flat])
+    return in_colour(eight_bits(grey)).reshape(*values.shape, 3)
+
+
+def _by_column(values: Float[np.ndarray, "n k h w"]) -> Tiles:
+    """Projections in grey, those of a map on one scale."""
+    grey = [shades(column[..., None], _all(column)) for column in values.swapaxes(0, 1)]
+    return in_colour(eight_bits(np.stack(grey, 1)))
+
+
+def _all(values: np.ndarray) -> Bool[np.ndarray, "n h w"]:
+    return np.ones(values.shape[:3], dtype=bool)
+
+
+def _as_many(pictures: np.ndarray, *panels: np.ndarray) -> None:
+    if wrong := [len(values) for values in panels if len(values) != len(pictures)]:
+        raise ValueError(f"{len(pictures)} digits beside a panel of {wrong[0]}")

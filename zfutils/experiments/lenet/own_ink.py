@@ -1,0 +1,125 @@
+"""Whether something lies on the ink of its own digit, beyond what lies on any digit's ink.
+
+All digits stand in the middle, and whatever prefers the middle lies on ink. The one idea: each digit's
+pattern is laid on its own ink and on that of other digits, so that the difference is due to this digit.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int64, UInt8
+
+from zfutils.stats.intervals import Interval, paired_difference, where_enough
+
+INK = 128  # of 255; pixels from here on are ink
+Others = Literal["other classes", "same class"]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One number of each digit and its control; digits of which either is not known (NaN) do not count."""
+
+    measured: Float[np.ndarray, " n"]
+    control: Float[np.ndarray, " n"]
+
+    @property
+    def difference(self) -> Float[np.ndarray, " n"]:
+        """Measured minus control, digit by digit."""
+        return self.measured - self.control
+
+    @property
+    def interval(self) -> Interval | None:
+        """Mean difference, digits resampled; None where there are too few."""
+        return where_enough(paired_difference, *self._known, resampled="digits")
+
+    @property
+    def arms(self) -> tuple[float, float] | None:
+        """Means of both; None where there are no digits."""
+        measured, control = self._known
+        return (float(measured.mean()), float(control.mean())) if len(measured) else None
+
+    def beyond(self, other: "Compared") -> "Compared":
+        """This difference against another one of the same digits, as of a network with random weights."""
+        return Compared(self.difference, other.difference)
+
+    @property
+    def n(self) -> int:
+        """Digits that count."""
+        return len(self._known[0])
+
+    @property
+    def _known(self) -> tuple[np.ndarray, np.ndarray]:
+        known = np.isfinite(self.difference)
+        return self.measured[known], self.control[known]
+
+
+def ink(pixels: UInt8[np.ndarray, "n h w 1"]) -> Bool[np.ndarray, "n h w"]:
+    """Where a digit's ink is."""
+    return pixels[..., 0] >= INK
+
+
+def energy_on(
+    patterns: Float[np.ndarray, "n k h w"], ink: Bool[np.ndarray, "m h w"]
+) -> Float[np.ndarray, "n m"]:
+    """Share of the energy of each digit's patterns on the ink of each digit.
+
+    Args:
+        patterns: of k units of each digit; energy is the square. The share is the mean over the units whose
+            pattern is not zero.
+        ink: of the digits.
+
+    Returns:
+        Row i of digit i's patterns; NaN where all of them are zero.
+    """
+    energy = np.square(patterns.reshape(*patterns.shape[:2], -1).astype(np.float64))
+    total = energy.sum(2, keepdims=True)
+    energy = np.divide(energy, total, out=np.zeros_like(energy), where=total > 0).sum(1)
+    active = (total > 0).sum((1, 2))[:, None]
+    mean = np.divide(energy, active, out=np.full_like(energy, np.nan), where=active > 0)
+    return mean @ ink.reshape(len(ink), -1).T.astype(np.float64)
+
+
+def fall_on(falls: Float[np.ndarray, "n p q"], ink: Bool[np.ndarray, "m p q"]) -> Float[np.ndarray, "n m"]:
+    """Mean fall at the positions on the ink of each digit, minus that at the other positions.
+
+    Args:
+        falls: of each digit, by position of the square.
+        ink: of each digit, at the centres of the positions.
+
+    Returns:
+        Row i of digit i's falls; NaN in the column of a digit that has ink at every position or at none.
+    """
+    on = ink.reshape(len(ink), -1).astype(np.float64)
+    counts = on.sum(1, keepdims=True), (1 - on).sum(1, keepdims=True)
+    known = (counts[0] > 0) & (counts[1] > 0)
+    weights = np.full_like(on, np.nan)
+    np.subtract(on / np.maximum(counts[0], 1), (1 - on) / np.maximum(counts[1], 1), out=weights, where=known)
+    return falls.reshape(len(falls), -1).astype(np.float64) @ weights.T
+
+
+def own_and_others(
+    table: Float[np.ndarray, "n n"], labels: Int64[np.ndarray, " n"], others: Others = "other classes"
+) -> Compared:
+    """Each digit on its own ink, and as its control the mean over the ink of other digits.
+
+    Args:
+        table: row i is of digit i, column j of digit j's ink; NaN cells are left out.
+        labels: of the digits.
+        others: which digits are the control.
+
+    Raises:
+        ValueError: unknown others, or a table that is not of these digits.
+    """
+    if others not in Others.__args__:
+        raise ValueError(f"others is one of {', '.join(Others.__args__)}, not {others!r}")
+    n = len(labels)
+    if table.shape != (n, n):
+        raise ValueError(f"{n} digits need a table of {n} × {n}, got shape {table.shape}")
+    same = labels[:, None] == labels
+    wanted = same & ~np.eye(n, dtype=bool) if others == "same class" else ~same
+    wanted &= np.isfinite(table)
+    count = wanted.sum(1)
+    sums = np.where(wanted, table, 0).sum(1)
+    means = np.divide(sums, count, out=np.full(n, np.nan), where=count > 0)
+    return Compared(np.diagonal(table).astype(float), means)

@@ -1,0 +1,127 @@
+"""Tables of chapter 10: the network's layers, errors, where projections lie, and confusions."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from zfutils.experiments.lenet.own_ink import Compared
+from zfutils.nets.specs import NetworkSpec
+from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.intervals import Interval, bootstrap_interval, proportion_interval, where_enough
+from zfutils.training.checkpoints import Trained
+from zfutils.training.evaluation import Scores
+
+PERCENT = 100
+WHAT = {"conv": "convolution, rectification", "pool": "pooling", "fc": "fully connected, rectification"}
+
+
+def layers(spec: NetworkSpec) -> pd.DataFrame:
+    """Every layer: what it does, what it gives, how much of the picture one value depends on, its weights."""
+    stages, rows = spec.stages(), []
+    for stage in stages:
+        maps = stage.kind != "fc"
+        rows.append(
+            {
+                "layer": stage.name,
+                "what it does": "fully connected" if stage is stages[-1] else WHAT[stage.kind],
+                "what it gives": f"{stage.maps} maps of {stage.size}×{stage.size}"
+                if maps
+                else f"{stage.maps} units",
+                "one value sees (px)": f"{stage.field.kernel}×{stage.field.kernel}"
+                if maps
+                else "the whole digit",
+                "weights and biases": f"{stage.parameters:,}" if stage.parameters else "–",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def error(scores: Scores) -> Interval:
+    """Error in %, with Wilson's interval over the test digits."""
+    wrong = scores.wrong()
+    return proportion_interval(int(wrong.sum()), len(wrong), resampled="test digits").times(PERCENT)
+
+
+def errors(networks: Mapping[str, tuple[Scores, Trained | None]]) -> pd.DataFrame:
+    """Error of each network on the test digits; of a trained one also how its training ended.
+
+    Args:
+        networks: by name, what each says of the test digits, and the training; None for random weights.
+    """
+    rows = []
+    for name, (scores, trained) in networks.items():
+        interval = error(scores)
+        rows.append(
+            {
+                "network": name,
+                "test error (%)": ranged(interval.estimate, interval.low, interval.high, digits=2),
+                "n": f"{interval.n:,}",
+                "training error (%)": rounded(PERCENT * trained.training_error, digits=2) if trained else "–",
+                "training": trained.ended.why if trained else "none",
+                "seconds": rounded(trained.seconds, digits=0) if trained else "–",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def compared(
+    rows: Mapping[Sequence[str], Compared],
+    names: Sequence[str],
+    *,
+    measured: str,
+    control: str,
+    beside: Mapping[str, Sequence[str]] | None = None,
+    digits: int = 2,
+) -> pd.DataFrame:
+    """Comparisons in words, one per row, with the 95 % interval of the difference.
+
+    Args:
+        rows: by what each is of.
+        names: of the columns that say so.
+        measured, control: what the arms are called.
+        beside: further columns, one text per row.
+        digits: after the point.
+    """
+    table = []
+    for of, one in rows.items():
+        arms, interval = one.arms or (None, None), one.interval
+        table.append(
+            dict(zip(names, of, strict=True))
+            | {
+                measured: rounded(arms[0], digits=digits),
+                control: rounded(arms[1], digits=digits),
+                "difference": ranged(interval.estimate, interval.low, interval.high, digits=digits)
+                if interval
+                else "–",
+            }
+        )
+    return pd.DataFrame(table).assign(**(beside or {}), n=[one.n for one in rows.values()])
+
+
+def mean(values: np.ndarray, *, resampled: str = "digits", digits: int = 2) -> str:
+    """A mean with its 95 % interval in words; values that are not known (NaN) are left out."""
+    known = values[np.isfinite(values)]
+    interval = where_enough(bootstrap_interval, known, resampled=resampled)
+    return ranged(interval.estimate, interval.low, interval.high, digits=digits) if interval else "–"
+
+
+def more_often(increases: pd.DataFrame, most: int = 10) -> pd.DataFrame:
+    """The confusions that are more frequent under the square than without, by intervals above 0.
+
+    Args:
+        increases: as `confusions.increases` gives them.
+        most: rows.
+    """
+    found = increases[increases["low"] > 0].head(most)
+    ends = found[["estimate", "low", "high"]].itertuples(index=False)
+    return pd.DataFrame(
+        {
+            "digit": found["digit"],
+            "taken for": found["taken for"],
+            "covered (%)": [rounded(value) for value in found["covered"]],
+            "whole (%)": [rounded(value) for value in found["whole"]],
+            "difference (points)": [ranged(*one) for one in ends],
+            "n": found["n"],
+        }
+    )
