@@ -9,6 +9,7 @@ import pandas as pd
 from jaxtyping import Int64
 
 from zfutils.experiments.lenet.covering import Covered
+from zfutils.experiments.lenet.own_ink import Compared
 from zfutils.stats.intervals import bootstrap_interval, where_enough
 
 PERCENT = 100
@@ -29,6 +30,12 @@ def _counts(covered: Covered, read: np.ndarray) -> np.ndarray:
     table = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(table, (covered.labels[:, None], read), 1)
     return table
+
+
+def misread(covered: Covered) -> Compared:
+    """Share of a digit's covered pictures that are misread (%), against whether the whole digit is."""
+    read = covered.read.reshape(len(covered), -1) != covered.labels[:, None]
+    return Compared(PERCENT * read.mean(1), PERCENT * (covered.read_whole != covered.labels).astype(float))
 
 
 def increases(covered: Covered, *, seed: int = 0) -> pd.DataFrame:

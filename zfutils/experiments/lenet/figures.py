@@ -25,6 +25,7 @@ SMALL = 9  # points
 SIDE, GAP = 140, 6  # of a tile and between tiles (pixels of the drawing); 28, 14, 10 and 5 divide 140
 BETWEEN = 0.35  # tiles between two panels
 HEADING, FOOT = 0.42, 0.55  # inches above a line of panels, and below them all for a colour bar
+LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 FALLS = "magma"
 CLASSES = ListedColormap(mpl.colormaps["tab10"].colors[:10])
 
@@ -42,7 +43,7 @@ def _board(
     """Lines of panels below one another, each panel with one row per digit; the digits stand before each."""
     widths = [1 + sum(BETWEEN + tiles.shape[1] for tiles in line.values()) for line in lines]
     inch = (WIDTH - 0.06) / max(widths)  # a tile with its gap
-    tall = HEADING + len(pictures) * inch
+    tall = (HEADING if numbers else HEADING / 2) + len(pictures) * inch
     height = len(lines) * tall + foot
     figure, panels = new(height=height, layout="none"), []
     digits = in_colour(pictures)[:, None]
@@ -103,45 +104,36 @@ def _bar(figure: Figure, scale: ScalarMappable, label: str) -> None:
 
 
 @styled
-def units(layers: Mapping[str, Float[np.ndarray, "n units"]], classes: Sequence[str]) -> Figure:
+def units(layers: Mapping[str, Mapping[str, Float[np.ndarray, "n units"]]], classes: Sequence[str]) -> Figure:
     """What every unit of the fully connected layers gives for one digit per row, each layer on its own scale.
 
     Args:
-        layers: by title, in their order; the last is that of the class scores.
+        layers: by title, what each gives, by what was done; the last layer's units are the classes.
         classes: names of the digits, one per row.
 
     Raises:
         ValueError: a layer that is not of these digits.
     """
-    for values in layers.values():
-        if len(values) != len(classes):
-            raise ValueError(f"{len(classes)} digits beside a layer of {len(values)}")
-    figure = new(height=1.28 * len(layers))
-    longest = max(values.shape[1] for values in layers.values())
-    for axes, (title, values) in zip(figure.subplots(len(layers), 1), layers.items(), strict=True):
-        most = float(np.abs(values).max()) or 1.0
-        n = values.shape[1]
-        wide = (
-            longest if n < longest / 4 else n
-        )  # the class scores are drawn as wide as a layer of many units
-        shown = axes.imshow(
-            values,
-            extent=(-0.5, wide - 0.5, len(classes) - 0.5, -0.5),
-            aspect="auto",
-            cmap=SIGNED,
-            vmin=-most,
-            vmax=most,
-        )
+    strips = [(layer, stage, values) for layer, stages in layers.items() for stage, values in stages.items()]
+    _as_many(np.arange(len(classes)), *(values for *_, values in strips))
+    figure = new(height=1.28 * len(strips))
+    longest = max(values.shape[1] for *_, values in strips)
+    for axes, (layer, stage, values) in zip(figure.subplots(len(strips), 1), strips, strict=True):
+        n, most = values.shape[1], max(float(np.abs(v).max()) for v in layers[layer].values()) or 1.0
+        last = layer == strips[-1][0]
+        step = longest / n if last else 1  # a class score is drawn wider than a unit
+        edges = (-0.5, step * n - 0.5, len(classes) - 0.5, -0.5)
+        shown = axes.imshow(values, extent=edges, aspect="auto", cmap=SIGNED, vmin=-most, vmax=most)
         axes.set_xlim(-0.5, longest - 0.5)
-        if wide != n:
-            step = wide / n
-            axes.set_xticks(step * (np.arange(n) + 0.5) - 0.5, range(n))
+        ticks = np.arange(n) if last else np.arange(0, n, 20)
+        axes.set_xticks(step * (ticks + 0.5) - 0.5, ticks)
         axes.set_yticks(range(0, len(classes), 3), classes[::3])
         axes.tick_params(labelsize=SMALL, length=2)
-        axes.set_title(title, fontsize=SMALL + 0.5)
+        axes.set_title(f"{layer}, {stage}", fontsize=SMALL + 0.5)
         axes.set_ylabel("digit", fontsize=SMALL)
         axes.spines[:].set_visible(False)
         bar = figure.colorbar(shown, ax=axes, pad=0.01, aspect=9)
+        bar.set_ticks([-most, 0, most], labels=[f"{value:.3g}" for value in (-most, 0, most)])
         bar.ax.tick_params(labelsize=SMALL)
     axes.set_xlabel("unit", fontsize=SMALL)
     return figure
@@ -179,8 +171,8 @@ def projected_units(pictures: Pictures, layers: Mapping[str, Patterns]) -> Figur
     figure, panels = _board(pictures, [shown], numbers=False)
     for axes, found in zip(panels[1:], layers.values(), strict=True):
         for (row, column), number in np.ndenumerate(found.maps):
-            at = (SIDE + GAP) * np.array([column, row]) + (6, 4)
-            axes.text(*at, number, fontsize=SMALL, va="top", color=INK)
+            at = (SIDE + GAP) * np.array([column, row]) + 4
+            axes.text(*at, number, fontsize=SMALL, va="top", color=INK, bbox=LABEL)
     return figure
 
 
@@ -246,7 +238,7 @@ def covered(pictures: Pictures, found: Covered, classes: Sequence[str]) -> Figur
     """
     _as_many(pictures, found.fall)
     n, side = len(found), pictures.shape[1]
-    figure = new(height=3.55)
+    figure = new(height=2.9)
     grid = figure.subplots(3, n, squeeze=False)
     for i, (picture, fall, read) in enumerate(zip(pictures, found.fall, found.read, strict=True)):
         top, middle, below = (bare(axes) for axes in grid[:, i])

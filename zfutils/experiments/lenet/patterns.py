@@ -4,6 +4,7 @@ The one idea: for every digit a row of maps or units is named, and the strongest
 projected, so that every map of a convolution and the strongest units of a fully connected layer go one way.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from zfutils.deconv.deconvnet import Deconvnet, Units
+from zfutils.nets.activations import forward
 from zfutils.runtime.devices import to_host
 
 FEW = 5  # units of a fully connected layer
@@ -71,18 +73,39 @@ def project(
 
 
 def of_layers(
-    model: nn.Module, images: Float[Tensor, "n 1 h w"], labels: Int64[Tensor, " n"]
+    model: nn.Module,
+    images: Float[Tensor, "n 1 h w"],
+    labels: Int64[Tensor, " n"],
+    names: Sequence[str] = tuple(LAYERS),
 ) -> dict[str, Patterns]:
     """LeNet-5's projections, by the names of `LAYERS`: of every map, of a few units, of the true class.
 
     Args:
         model, images: as for `project`.
         labels: true classes of the images.
+        names: which.
     """
-    return {
-        name: project(model, images, layer, labels[:, None] if maps == "label" else maps)
-        for name, (layer, maps) in LAYERS.items()
-    }
+    found = {}
+    for name in names:
+        layer, maps = LAYERS[name]
+        found[name] = project(model, images, layer, labels[:, None] if maps == "label" else maps)
+    return found
+
+
+def of_pairs(model: nn.Module, images: Float[Tensor, "n 1 h w"], layer: str) -> Float[np.ndarray, "n h w"]:
+    """The projection of one unit for both images of a pair: the unit whose smaller answer is largest.
+
+    Args:
+        model: as for `project`.
+        images: the first pair, the second, and so on.
+        layer: fully connected.
+
+    Raises:
+        ValueError: no such layer, or images of another form.
+    """
+    given = forward(model, images, [layer])[layer]
+    units = given.unflatten(0, (-1, 2)).amin(1).argmax(1).repeat_interleave(2)
+    return project(model, images, layer, units[:, None]).pixels[:, 0]
 
 
 def project_whole_maps(

@@ -1,0 +1,78 @@
+"""What lies on a digit's own ink, beyond any digit's: worked by hand."""
+
+import numpy as np
+import pytest
+
+from zfutils.experiments.lenet.own_ink import Compared, energy_on, fall_on, ink, own_and_others
+
+TOP = [[True, True], [False, False]]
+LEFT = [[True, False], [True, False]]
+
+
+def test_ink_is_at_least_half_black():
+    pixels = np.array([[0, 127], [128, 255]], np.uint8).reshape(1, 2, 2, 1)
+    assert ink(pixels).tolist() == [[[False, False], [True, True]]]
+
+
+def test_energy_is_the_square_and_its_share_a_mean_over_units_that_answer():
+    patterns = np.zeros((2, 3, 2, 2))
+    patterns[0, 0] = [[2, 0], [-4, 0]]  # energies 4 and 16
+    patterns[0, 1] = [[0, 1], [0, 0]]
+    found = energy_on(patterns, np.array([TOP, LEFT]))
+    np.testing.assert_allclose(found[0], [(4 / 20 + 1) / 2, (1 + 0) / 2])
+    assert np.isnan(found[1]).all()  # no unit of this digit answers
+
+
+def test_falls_are_sorted_by_where_the_ink_is():
+    falls = np.array([[[0.4, 0.2], [0.1, 0.0]]])
+    everywhere = np.ones((2, 2), bool)
+    found = fall_on(falls, np.array([TOP, LEFT, everywhere, ~everywhere]))
+    np.testing.assert_allclose(found[0], [0.3 - 0.05, 0.25 - 0.1, np.nan, np.nan])
+
+
+def test_the_control_is_the_mean_over_other_classes_or_over_the_rest_of_the_class():
+    table = np.array([[1.0, 2, 4], [8, 16, 32], [64, 128, 256]])
+    labels = np.array([0, 0, 1])
+    other = own_and_others(table, labels)
+    assert other.measured.tolist() == [1, 16, 256]
+    assert other.control.tolist() == [4, 32, 96]
+    same = own_and_others(table, labels, "same class")
+    np.testing.assert_array_equal(same.control, [2, 8, np.nan])
+    assert same.n == 2
+    assert same.arms == (8.5, 5)
+
+
+def test_cells_that_are_not_known_are_left_out():
+    table = np.array([[1.0, 2, np.nan], [8, np.nan, 32], [np.nan] * 3])
+    found = own_and_others(table, np.array([0, 1, 2]))
+    np.testing.assert_array_equal(found.measured, [1, np.nan, np.nan])
+    np.testing.assert_array_equal(found.control, [2, 20, np.nan])
+    assert found.n == 1
+
+
+def test_what_is_on_any_ink_alike_leaves_no_difference():
+    draw = np.random.default_rng(0)
+    labels = np.repeat(np.arange(10), 4)
+    inks = draw.random((40, 6, 6)) < 0.4
+    blind = np.ones((40, 1, 6, 6))  # the same pattern for every digit
+    found = own_and_others(energy_on(blind, inks), labels)
+    assert found.interval.low < 0 < found.interval.high
+    seeing = own_and_others(energy_on(inks[:, None].astype(float), inks), labels)
+    assert seeing.interval.low > 0.5
+
+
+def test_a_difference_beyond_another_is_paired_by_digit():
+    ones = np.ones(9)
+    first, second = Compared(3 * ones, ones), Compared(ones, 0.5 * ones)
+    beyond = first.beyond(second)
+    assert beyond.arms == (2, 0.5)
+    assert (beyond.interval.estimate, beyond.interval.n) == (1.5, 9)
+    assert Compared(ones[:3], ones[:3]).interval is None
+    assert Compared(np.empty(0), np.empty(0)).arms is None
+
+
+def test_a_table_of_other_digits_and_unknown_others_are_refused():
+    with pytest.raises(ValueError, match="3 × 3"):
+        own_and_others(np.zeros((2, 3)), np.arange(3))
+    with pytest.raises(ValueError, match="neighbours"):
+        own_and_others(np.zeros((3, 3)), np.arange(3), "neighbours")
