@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from legible import assert_readable
 
-from zfutils.experiments.lenet import figures, tables
+from zfutils.experiments.lenet import covering_figures, figures, tables
 from zfutils.experiments.lenet.covering import Covered
 from zfutils.experiments.lenet.own_ink import Compared
 from zfutils.experiments.lenet.patterns import Patterns
@@ -115,7 +115,7 @@ def found(n=10, p=10):
 
 def test_covered_digits_show_falls_and_readings_at_their_positions():
     measured = found()
-    figure = figures.covered(pictures(), measured, CLASSES)
+    figure = covering_figures.covered(pictures(), measured, CLASSES)
     assert_readable(figure)
     grid = np.array(figure.axes[:30]).reshape(3, 10)
     for i in range(10):
@@ -129,7 +129,7 @@ def test_covered_digits_show_falls_and_readings_at_their_positions():
 def test_confusions_are_counted_in_their_cells():
     counts = np.diag(np.arange(10) + 2990)
     counts[4, 9] = 17
-    figure = figures.confusions({"whole": np.eye(10, dtype=int) * 30, "covered": counts}, CLASSES)
+    figure = covering_figures.confusions({"whole": np.eye(10, dtype=int) * 30, "covered": counts}, CLASSES)
     assert_readable(figure)
     cells = {(t.get_position()[1], t.get_position()[0]): t.get_text() for t in figure.axes[1].texts}
     assert cells[4, 9] == "17"
@@ -145,7 +145,7 @@ def test_confusions_are_counted_in_their_cells():
         lambda: figures.projected_maps(pictures(), [{"whole map": normal(9, 6, 28, 28)}]),
         lambda: figures.columns(pictures(), {"max": normal(9, 28, 28)}),
         lambda: figures.units({"layer 3": {"filtered": normal(9, 120)}}, CLASSES),
-        lambda: figures.covered(pictures(), found(9), CLASSES),
+        lambda: covering_figures.covered(pictures(), found(9), CLASSES),
     ],
 )
 def test_other_digits_than_are_shown_are_refused(draw):

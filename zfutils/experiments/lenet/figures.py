@@ -1,4 +1,4 @@
-"""Figures of chapter 10: every map of every digit, projections, covered digits and confusions.
+"""Figures of chapter 10: every map and unit for every digit, and their projections.
 
 The one idea: a board has one row per digit, the digit itself first, and all its tiles have the same size, so
 that a map is followed down a column and a digit along a row.
@@ -6,19 +6,15 @@ that a map is followed down a column and a digit along a row.
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
 import numpy as np
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch as Swatch
-from matplotlib.patches import Rectangle
 
-from zfutils.experiments.lenet.covering import Covered
 from zfutils.experiments.lenet.patterns import Patterns
-from zfutils.plotting.style import FAINT, INK, SIGNED, VERMILLION, WIDTH, bare, new, styled
+from zfutils.plotting.style import INK, SIGNED, WIDTH, bare, new, styled
 from zfutils.plotting.tiles import block, eight_bits, in_colour, shades
 
 SMALL = 9  # points
@@ -26,8 +22,6 @@ SIDE, GAP = 140, 6  # of a tile and between tiles (pixels of the drawing); 28, 1
 BETWEEN = 0.35  # tiles between two panels
 HEADING, FOOT = 0.42, 0.55  # inches above a line of panels, and below them all for a colour bar
 LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-FALLS = "magma"
-CLASSES = ListedColormap(mpl.colormaps["tab10"].colors[:10])
 
 Pictures = UInt8[np.ndarray, "n h w 1"]
 Tiles = UInt8[np.ndarray, "n k h w 3"]
@@ -221,84 +215,6 @@ def by_hand(
     for axes, (title, values) in zip(rest, panels.items(), strict=True):
         bare(axes).imshow(values, cmap="gray", vmin=-most, vmax=most)
         axes.set_title(title)
-    return figure
-
-
-@styled
-def covered(pictures: Pictures, found: Covered, classes: Sequence[str]) -> Figure:
-    """Digits in columns; below each the fall of its class's probability, and what it is read as, by position.
-
-    Args:
-        pictures: the digits, as the network saw them.
-        found: what was measured on them, in this order.
-        classes: names.
-
-    Raises:
-        ValueError: other pictures than were measured.
-    """
-    _as_many(pictures, found.fall)
-    n, side = len(found), pictures.shape[1]
-    figure = new(height=2.9)
-    grid = figure.subplots(3, n, squeeze=False)
-    for i, (picture, fall, read) in enumerate(zip(pictures, found.fall, found.read, strict=True)):
-        top, middle, below = (bare(axes) for axes in grid[:, i])
-        top.imshow(picture[..., 0], cmap="gray", vmin=0, vmax=255)
-        if i == 0:
-            top.add_patch(
-                Rectangle((0, 0), found.size, found.size, fill=False, edgecolor=VERMILLION, linewidth=1.2)
-            )
-        extent = _extent(found)
-        shown = middle.imshow(fall, extent=extent, cmap=FALLS, vmin=0, vmax=1)
-        below.imshow(read, extent=extent, cmap=CLASSES, vmin=-0.5, vmax=9.5)
-        for axes in (middle, below):
-            axes.contour(picture[..., 0] >= 128, levels=[0.5], colors="white", linewidths=0.7)
-            axes.set(xlim=(-0.5, side - 0.5), ylim=(side - 0.5, -0.5))
-        others, times = np.unique(read[read != found.labels[i]], return_counts=True)
-        named = [classes[c] for c in others[np.argsort(-times, kind="stable")][:3]]
-        below.set_xlabel(", ".join(named) or "–", fontsize=SMALL, labelpad=2)
-    for axes, name in zip(grid[:, 0], ("digit", "fall", "read as"), strict=True):
-        axes.set_ylabel(name, fontsize=SMALL)
-    bar = figure.colorbar(shown, ax=grid[1], pad=0.01, aspect=8)
-    bar.ax.tick_params(labelsize=SMALL)
-    swatches = [Swatch(facecolor=CLASSES(c), label=name) for c, name in enumerate(classes)]
-    figure.legend(
-        handles=swatches,
-        loc="outside lower center",
-        ncols=len(classes),
-        fontsize=SMALL,
-        handlelength=0.9,
-        columnspacing=1.2,
-    )
-    return figure
-
-
-def _extent(found: Covered) -> tuple[float, float, float, float]:
-    half = (found.centres[1] - found.centres[0]) / 2
-    ends = found.centres[0] - half, found.centres[-1] + half
-    return (*ends, *ends[::-1])
-
-
-@styled
-def confusions(panels: Mapping[str, Int64[np.ndarray, "k k"]], classes: Sequence[str]) -> Figure:
-    """Counts of what each class is read as, side by side; the colour is the share of the row that is misread.
-
-    Args:
-        panels: by title; rows are the digits' classes, columns what they are read as.
-        classes: names.
-    """
-    figure, k = new(height=4.1), len(classes)
-    for axes, (title, counts) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
-        misread = np.where(np.eye(k, dtype=bool), 0, counts) / np.maximum(counts.sum(1, keepdims=True), 1)
-        axes.imshow(misread, cmap="Reds", vmin=0, vmax=max(0.1, float(misread.max())))
-        for (row, column), count in np.ndenumerate(counts):
-            if count:
-                look = {"color": FAINT} if row == column else {"color": INK}
-                axes.text(column, row, count, ha="center", va="center", fontsize=SMALL, **look)
-        axes.set_xticks(range(k), classes)
-        axes.set_yticks(range(k), classes)
-        axes.set(xlabel="read as", ylabel="digit", title=title)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0)
     return figure
 
 
