@@ -317,12 +317,13 @@ def test_a_rule_outside_the_grammar_names_the_place_and_what_may_stand_there(tex
         ("gap <= 2 and ended_1 >= 1", ["gap is 5.25, must be ≤ 2", "ended_1 is 0.5, must be ≥ 1"]),
         ("gap <= 6 and ended_1 >= 1", ["ended_1 is 0.5, must be ≥ 1"]),
         ("gap > 6 or ended_1 > 0.4", []),
+        ("n >= 10000", ["n is 2,000, must be ≥ 10,000"]),
         ("gap > 6 or ended_1 > 0.6", ["gap is 5.25, must be > 6", "ended_1 is 0.5, must be > 0.6"]),
     ],
 )
 def test_what_a_rule_misses_is_said_with_value_and_bound(text, missed):
-    rule = Condition.parse(text, ("gap", "ended_1"))
-    assert rule.missed({"gap": 5.25, "ended_1": 0.5}) == missed
+    rule = Condition.parse(text, ("gap", "ended_1", "n"))
+    assert rule.missed({"gap": 5.25, "ended_1": 0.5, "n": 2000}) == missed
 
 
 # the file

@@ -38,8 +38,9 @@ class Comparison:
 
     def missed(self, values: Values) -> str:
         """What came and what was asked, in words, for a comparison that does not hold."""
-        asked = f"{SIGNS.get(self.symbol, self.symbol)} {self.number:g}"
-        return f"{self.name} is {self._value(values):.3g}, must be {asked}"
+        value = self._value(values)
+        came = f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
+        return f"{self.name} is {came}, must be {SIGNS.get(self.symbol, self.symbol)} {self.number:,g}"
 
     def _value(self, values: Values) -> float:
         value = values.get(self.name)
