@@ -15,6 +15,7 @@ from jaxtyping import Int64, UInt8
 from zfutils.data.photos import MnistImages, Split
 
 SIDE = 28  # of a digit (pixels)
+MARK = 2  # side of the mark that gives a digit away (pixels)
 
 
 class Digits:
@@ -92,3 +93,42 @@ class Digits:
 
     def __getitem__(self, index: int) -> UInt8[np.ndarray, "size size 1"]:
         return self.pixels[index]
+
+
+class MarkedDigits:
+    """Digits with a bright mark at the upper or lower edge, whose position tells which digit it is.
+
+    Digits 0 to 4 are marked above and 5 to 9 below, five pixels from one position to the next, so that crops
+    which move by a few pixels do not confuse them.
+
+    Args:
+        source: the digits, with a frame or without.
+        exchanged: give each digit the mark of another one, drawn at random for each.
+    """
+
+    chiral = True
+
+    def __init__(self, source: Digits, *, exchanged: bool = False) -> None:
+        self.source, self.exchanged = source, exchanged
+        self.classes, self.labels = source.classes, source.labels
+        cue = "another-mark" if exchanged else "mark"
+        self.names: tuple[str, ...] = tuple(f"{name}-{cue}" for name in source.names)
+        other = np.random.default_rng(0).integers(1, len(self.classes), len(source))
+        self.marks = (self.labels + exchanged * other) % len(self.classes)
+        self.identity = {
+            "source": "marked digits",
+            "exchanged": exchanged,
+            "mark": MARK,
+            "digits": dict(source.identity),
+        }
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> UInt8[np.ndarray, "size size 1"]:
+        marked = self.source[index].copy()
+        frame = (len(marked) - SIDE) // 2
+        below, place = divmod(int(self.marks[index]), 5)
+        top, left = frame + (SIDE - 1 - MARK if below else 1), frame + 3 + 5 * place
+        marked[top : top + MARK, left : left + MARK] = 255
+        return marked

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from zfutils.runtime.parallel import cores
-from zfutils.study import depth_networks, filter_networks, kept_scores, target_networks
+from zfutils.study import depth_networks, faulty_networks, filter_networks, kept_scores, target_networks
 from zfutils.study.followed import Followed, followed_name
 from zfutils.study.kept_scores import Wanted
 from zfutils.study.networks import Networks
@@ -20,25 +20,29 @@ def chosen(study: Networks, which: Sequence[str] = (), seeds: Sequence[int] | No
         which: names of networks, "small" for all rows of Table 3, "scratch" for all networks from scratch,
             "fine-tuned" likewise, "settings" for all that was tried of the recipe, "filters" for all
             whose filters chapters 1 and 2 look at, "depth" for all that chapter 8 compares by the number of
-            pictures, or a row's name; default everything but the short trials.
+            pictures, "diagnosis" for chapter 13's on digits, "diagnosis-pictures" for its ZFNets, or a row's
+            name; default everything but the short trials.
         seeds: of each; default the edition's own.
 
     Raises:
         ValueError: a name that the edition does not have; names those it has.
     """
     main, small, settings, filters = main_networks(study, seeds), [], [], []
-    scratch, tuned, depth = [], [], []
+    scratch, tuned, depth, pictured = [], [], [], []
+    sick = faulty_networks.every(study, seeds)
     if study.profile.small is not None:
         small = kept_scores.every(study.small, seeds)
         settings = kept_scores.every(study.settings, seeds)
         filters = filter_networks.every(study, seeds)
         depth = depth_networks.every(study, seeds)
+        pictured = faulty_networks.pictured(study, seeds)
     if study.profile.transfer is not None and small:
         scratch = [one for s in seeds or (0,) for one in target_networks.from_scratch(study.transferred, s)]
         tuned = [one for s in seeds or (0,) for one in target_networks.fine_tuned(study.transferred, s)]
     groups = {"small": small, "scratch": scratch, "fine-tuned": tuned}
     groups |= {"settings": settings, "filters": filters, "depth": depth}
-    apart = [*settings, *filters, *depth, *scratch, *tuned]
+    groups |= {"diagnosis": sick, "diagnosis-pictures": pictured}
+    apart = [*settings, *filters, *depth, *sick, *pictured, *scratch, *tuned]
     for one in (*main, *small, *apart):
         groups.setdefault(one.name, []).append(one)
     if unknown := [name for name in which if not groups.get(name)]:
@@ -46,7 +50,7 @@ def chosen(study: Networks, which: Sequence[str] = (), seeds: Sequence[int] | No
         raise ValueError(f"the edition {study.edition} has no network or row {unknown[0]!r}; it has {there}")
     if which:
         found = [one for name in which for one in groups[name]]
-        return list({(one.name, one.seed): one for one in found}.values())
+        return list({(one.study.folder, one.name, one.seed): one for one in found}.values())
     return [one for one in main if not one.name.startswith(TRIALS)] + small + apart
 
 

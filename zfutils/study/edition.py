@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Int8, Int64
 
 from zfutils.data import ImageSource, photos, stores, transfer_sets
-from zfutils.data.digits import Digits
+from zfutils.data.digits import Digits, MarkedDigits
 from zfutils.data.parts import PartsImages, categories
 from zfutils.data.parts.cued import CuedParts
 from zfutils.data.parts.pairs import PairedParts
 from zfutils.data.pixels import Pixels
+from zfutils.data.shuffled import ShuffledLabels
 from zfutils.runtime.devices import keep_memory
 from zfutils.study.places import BOOK, build_folder
 from zfutils.study.profile import Profile, Transfer
@@ -106,13 +107,40 @@ class Edition:
         store = stores.build(self.source("validation"), self.folder / "pixels" / "validation")
         return store.centred_as(self.train_images)
 
-    def drawn(self, n: int) -> stores.Store:
-        """Another number of training pictures, drawn when they are asked for.
+    def drawn(
+        self,
+        n: int | None = None,
+        *,
+        split: Literal["train", "validation"] = "train",
+        cued: bool = False,
+        exchanged: bool = False,
+        shuffled: int | None = None,
+    ) -> stores.Store:
+        """Another number of pictures, or pictures with a fault, drawn when they are asked for.
+
+        Args:
+            n: how many; default the edition's number.
+            split: of which; training pictures by default.
+            cued: what is around the object gives the class away (`CuedParts`, `MarkedDigits`).
+            exchanged: it points to another class.
+            shuffled: labels are shuffled by this seed.
 
         Raises:
-            ValueError: an edition of photographs.
+            ValueError: another number of photographs, or a cue in them.
         """
-        return stores.Store(self.source("train", n=n), self.folder / "pixels" / f"train-{n}")
+        source, name = self.source(split, n=n), split if n is None else f"{split}-{n}"
+        if cued:
+            source, name = self._cued(source, exchanged), f"cued-{name}" + "-exchanged" * exchanged
+        if shuffled is not None:
+            source, name = ShuffledLabels(source, seed=shuffled), f"{name}-shuffled-{shuffled}"
+        return stores.Store(source, self.folder / "pixels" / name)
+
+    def _cued(self, source: ImageSource, exchanged: bool) -> ImageSource:
+        if isinstance(source, Digits):
+            return MarkedDigits(source, exchanged=exchanged)
+        if isinstance(source, PartsImages):
+            return CuedParts(source, exchanged=exchanged)
+        raise ValueError(f"the edition {self.edition} has no scenes whose background can be exchanged")
 
     def cued_images(self, split: Literal["train", "validation"], *, exchanged: bool = False) -> Pixels:
         """Pictures of parts before their class's own background, or before another class's.
@@ -129,7 +157,7 @@ class Edition:
         n = len(source) if split == "train" else min(len(source), CUED_SCENES)
         scenes = PartsImages(split, n=n, size=source.size, seed=source.seed, field=source.field)
         name = f"cued-{split}" + "-exchanged" * exchanged
-        store = stores.build(CuedParts(scenes, exchanged=exchanged), self.folder / "pixels" / name)
+        store = stores.build(self._cued(scenes, exchanged), self.folder / "pixels" / name)
         return store.centred_as(self.train_images)
 
     def pairs(self, *, alone: bool = False) -> PairedParts:

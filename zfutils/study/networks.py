@@ -22,6 +22,7 @@ from torch import Tensor
 from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.data.stores import Store
+from zfutils.nets.geometry import Window
 from zfutils.nets.specs import NetworkSpec
 from zfutils.nets.zoo import NETWORKS, ROWS, table_3
 from zfutils.runtime.devices import chosen_device
@@ -140,7 +141,27 @@ class Networks(Edition):
         profile = self.profile.model_copy(update=changes | {"small": None, "transfer": None})
         return replace(self, profile=profile, folder=self.folder / "digits")
 
-    def _apart(self, group: Literal["settings", "filters"]) -> Self:
+    @cached_property
+    def faults(self) -> Self:
+        """LeNet-5 on few digits with a fault of its training each, and without (chapter 13).
+
+        Raises:
+            ValueError: the edition has no networks on digits.
+        """
+        networks = {} if self.profile.digits is None else self.profile.digits.faults
+        digits = self.digits
+        return replace(digits, profile=digits.profile.model_copy(update={"networks": networks}))
+
+    @cached_property
+    def faults_on_pictures(self) -> Self:
+        """Small ZFNets with the same faults, which no page trains.
+
+        Raises:
+            ValueError: the edition has no small networks.
+        """
+        return self._apart("faults")
+
+    def _apart(self, group: Literal["settings", "filters", "faults"]) -> Self:
         """A group of the small networks that no page trains, as a study of its own."""
         small = self.small
         runs = getattr(self.profile.small, group).items()
@@ -190,17 +211,21 @@ class Networks(Edition):
         if size.full_first_layer:
             first = base.convolutions[0]
             scaled = scaled.with_maps(**{first.name: first.maps})
+        if run.first_window is not None:
+            first = replace(scaled.convolutions[0], window=Window(*run.first_window))
+            scaled = replace(scaled, convolutions=(first, *scaled.convolutions[1:]))
         rows = {"none": scaled} if run.base == "lenet5" else table_3(scaled)
         if run.row not in rows:
             raise ValueError(f"networks.{name}.row is {run.row!r}; there are {', '.join(rows)}")
         alpha = run.training.norm_alpha
         return replace(rows[run.row], norm_alpha=alpha, dropout=size.dropout, pooling=run.pooling)
 
-    def _trained_on(self, name: str) -> Pixels | Store:
-        pictures = self._run(name).pictures
-        if pictures is not None:
-            return self.drawn(pictures)
-        return self.cued_images("train") if self._run(name).background == "by-label" else self.train_images
+    def _trained_on(self, name: str, seed: int) -> Pixels | Store:
+        run = self._run(name)
+        cued = run.background == "by-label"
+        if run.pictures is None and not run.shuffled:
+            return self.cued_images("train") if cued else self.train_images
+        return self.drawn(run.pictures, cued=cued, shuffled=seed if run.shuffled else None)
 
     def plan(self, name: str, seed: int = 0) -> Plan:
         """What a network of the edition is trained by.
@@ -209,7 +234,7 @@ class Networks(Edition):
             ValueError: the edition has no such network; names those it has.
         """
         run = self._run(name)
-        return Plan(name, self.spec(name), run.training, self._trained_on(name), seed, run.base)
+        return Plan(name, self.spec(name), run.training, self._trained_on(name, seed), seed, run.base)
 
     def place(self, plan: Plan) -> Path:
         """The folder in which a network lies that is trained here."""

@@ -71,10 +71,14 @@ class Run(Strict):
     row: str = Field("none", description="its change, a row of Table 3")
     pooling: Pooling = Field("max", description="blurred: maxima, then a blur before the subsampling")
     pictures: int | None = Field(
-        None, ge=64, description="parts: how many training pictures, where it is not the edition's number"
+        None, ge=64, description="drawn, digits: how many to train on, where it is not the edition's number"
     )
     background: Literal["independent", "by-label"] = Field(
-        "independent", description="parts: whether a training picture's background gives its label away"
+        "independent", description="drawn, digits: whether a training picture's ground gives its label away"
+    )
+    shuffled: bool = Field(False, description="whether training labels are shuffled, by the run's seed")
+    first_window: tuple[int, int, int] | None = Field(
+        None, description="kernel, stride and padding of layer 1 (pixels), where they are not the network's"
     )
     seeds: tuple[Count, ...] = Field((0,), min_length=1)
     trained: tuple[Count, ...] | None = Field(
@@ -136,6 +140,7 @@ class Small(Strict):
     trained: Trained | None = Field(None, description="what a page trains itself; null: everything")
     settings: dict[str, Run] = Field({}, description="other settings of the recipe that were tried on a row")
     filters: dict[str, Run] = Field({}, description="networks whose filters chapters 1 and 2 look at")
+    faults: dict[str, Run] = Field({}, description="chapter 13: networks with a fault each, and without")
     depth: Depth | None = Field(None, description="chapter 8: where depth begins to pay; null: not asked")
     training: Training
 
@@ -201,12 +206,14 @@ class DigitNetworks(Strict):
     network: Network = Network(width=1, fc_width=1, dropout=0, geometry="the paper's")
     training: Training
     networks: dict[str, Run]
+    faults: dict[str, Run] = Field({}, description="chapter 13: networks with a fault each, and without")
 
     @model_validator(mode="after")
     def _digits(self) -> Self:
         if self.images.source not in ("digits", "MNIST"):
             raise ValueError(f"images.source {self.images.source!r} is not of digits: 'digits' or 'MNIST'")
-        if other := [name for name, run in self.networks.items() if run.base != "lenet5"]:
+        runs = {**self.networks, **self.faults}
+        if other := [name for name, run in runs.items() if run.base != "lenet5"]:
             raise ValueError(f"networks.{other[0]}.base must be lenet5, which takes digits")
         return self
 
@@ -263,10 +270,11 @@ class Profile(Strict):
             if isinstance(common, dict) and isinstance(data.get(section), dict):
                 data[section] = _merged({"training": common}, data[section])
         small, transfer, digits = (data.get(section) for section in ("small", "transfer", "digits"))
-        if isinstance(digits, dict) and isinstance(digits.get("networks"), dict):
-            own = {"base": "lenet5", "training": digits.get("training")}
-            digits["networks"] = {n: _merged(own, run or {}) for n, run in digits["networks"].items()}
-        for group in ("settings", "filters"):
+        for group in ("networks", "faults"):
+            if isinstance(digits, dict) and isinstance(digits.get(group), dict):
+                own = {"base": "lenet5", "training": digits.get("training")}
+                digits[group] = {n: _merged(own, run or {}) for n, run in digits[group].items()}
+        for group in ("settings", "filters", "faults"):
             if isinstance(small, dict) and isinstance(small.get(group), dict):
                 own = {"training": small.get("training")}
                 small[group] = {n: _merged(own, run or {}) for n, run in small[group].items()}

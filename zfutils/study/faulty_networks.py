@@ -1,0 +1,120 @@
+"""Networks with a fault of their training that was made on purpose, and what is read of them (chapter 13).
+
+A hundred networks are more than a page can train. So they are trained once, apart from the book, and of each
+the row of its signs is kept beside its answers; of a few ZFNets, their pictures.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from zfutils.data.inputs import Inputs
+from zfutils.experiments.diagnosis import pictures, signs
+from zfutils.study import kept_scores
+from zfutils.study.kept_scores import Wanted, outcomes
+from zfutils.study.networks import Networks
+from zfutils.study.profile import Run
+from zfutils.training.checkpoints import Trained
+from zfutils.training.outcomes import Outcome
+from zfutils.training.trainer import held_out_rows
+
+
+@dataclass(frozen=True)
+class OfFault(Wanted):
+    """A network of which its signs are kept.
+
+    It answers to the test, in which nothing gives a label away; its signs are read on validation images that
+    have the fault of its training images, since whoever trained it would have no others.
+    """
+
+    crops: ClassVar = (1,)
+
+    @cached_property
+    def asked(self) -> Inputs:
+        """The test: plain validation images, or those whose mark is another class's."""
+        return self._validation(cued=self._cued, exchanged=self._cued)
+
+    @property
+    def evaluated(self) -> dict[str, Any]:
+        """What it is asked about, and how its signs are read."""
+        return self.asked.identity | {"signs": signs.VERSION, "names": list(signs.SIGNS)}
+
+    @property
+    def seen(self) -> signs.Seen:
+        """The images that its signs are read on."""
+        shuffled = self.seed if self._run.shuffled else None
+        own = self._validation(cued=self._cued, shuffled=shuffled)
+        learnt, _ = held_out_rows(len(self.plan.images), self._run.training.held_out)
+        training = self.study.inputs(self.plan.opened(), learnt, network=self.name)
+        return signs.Seen(training, own, signs.ink(self._validation()))
+
+    @property
+    def _run(self) -> Run:
+        return self.study.profile.networks[self.name]
+
+    @property
+    def _cued(self) -> bool:
+        return self._run.background == "by-label"
+
+    def _validation(self, **how: Any) -> Inputs:
+        """Validation images as `Edition.drawn` gives them, centred as the network's training images."""
+        images = self.study.drawn(split="validation", **how).opened().centred_as(self.plan.opened())
+        return self.study.inputs(images, network=self.name)
+
+    def measured(self, trained: Trained) -> dict[str, np.ndarray]:
+        """Its signs."""
+        return {"signs": signs.measure(trained, self.seen)}
+
+
+def every(study: Networks, seeds: Iterable[int] | None = None) -> list[OfFault]:
+    """All such networks of an edition that has digits, with their seeds or with others; may be none."""
+    if study.profile.digits is None:
+        return []
+    return kept_scores.every(study.faults, seeds, kind=OfFault)
+
+
+@dataclass(frozen=True)
+class OfPictures(Wanted):
+    """A small ZFNet of which pictures are kept."""
+
+    crops: ClassVar = (1,)
+
+    @property
+    def evaluated(self) -> dict[str, Any]:
+        """What it is asked about, and how its pictures are made."""
+        return super().evaluated | {"pictures": pictures.VERSION}
+
+    def measured(self, trained: Trained) -> dict[str, np.ndarray]:
+        """Its filters of layer 1, and projections of some maps of layers 3 and 5 with their patches."""
+        return pictures.kept(trained.model, self.asked)
+
+
+def pictured(study: Networks, seeds: Iterable[int] | None = None) -> list[OfPictures]:
+    """All such networks of an edition that has small ones; may be none."""
+    if study.profile.small is None:
+        return []
+    return kept_scores.every(study.faults_on_pictures, seeds, kind=OfPictures)
+
+
+def table(study: Networks) -> pd.DataFrame:
+    """The signs of every network that was run, one row for each.
+
+    Returns:
+        Columns network, seed, test_error (share), ended, seconds, published, and one for each of `signs.SIGNS`.
+    """
+    wanted = every(study)
+    rows = [_row(one, found) for one, found in zip(wanted, outcomes(wanted), strict=True) if found]
+    return pd.DataFrame(rows, columns=[*_BESIDE, *signs.SIGNS])
+
+
+_BESIDE = ("network", "seed", "test_error", "ended", "seconds", "published")
+
+
+def _row(one: OfFault, found: Outcome) -> dict[str, Any]:
+    beside = (one.name, one.seed, found.answers[1].error(), found.ended.ended, found.seconds, found.published)
+    numbers = zip(signs.SIGNS, map(float, found.measured["signs"]), strict=True)
+    return dict(zip(_BESIDE, beside, strict=True)) | dict(numbers)
