@@ -4,7 +4,7 @@ A hundred networks are more than a page can train. So they are trained once, apa
 the row of its signs is kept beside its answers; of a few ZFNets, their pictures.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -100,21 +100,47 @@ def pictured(study: Networks, seeds: Iterable[int] | None = None) -> list[OfPict
     return kept_scores.every(study.faults_on_pictures, seeds, kind=OfPictures)
 
 
-def table(study: Networks) -> pd.DataFrame:
+def table(networks: Mapping[str, Mapping[int, Outcome]]) -> pd.DataFrame:
     """The signs of every network that was run, one row for each.
 
+    Args:
+        networks: outcomes of `every`, by name and seed (`kept_scores.by_name`).
+
     Returns:
-        Columns network, seed, test_error (share), ended, seconds, published, and one for each of `signs.SIGNS`.
+        Columns network, seed, test_error (share), ended, and one for each of `signs.SIGNS`.
     """
-    wanted = every(study)
-    rows = [_row(one, found) for one, found in zip(wanted, outcomes(wanted), strict=True) if found]
-    return pd.DataFrame(rows, columns=[*_BESIDE, *signs.SIGNS])
+    rows = []
+    for name, by_seed in networks.items():
+        for seed, one in sorted(by_seed.items()):
+            row = {"network": name, "seed": seed, "test_error": one.answers[1].error()}
+            numbers = zip(signs.SIGNS, map(float, one.measured["signs"]), strict=True)
+            rows.append(row | {"ended": one.ended.ended} | dict(numbers))
+    return pd.DataFrame(rows, columns=["network", "seed", "test_error", "ended", *signs.SIGNS])
 
 
-_BESIDE = ("network", "seed", "test_error", "ended", "seconds", "published")
+def shown(
+    study: Networks, names: Sequence[str], seed: int, *, digits: int = 2
+) -> dict[str, pictures.Pictures]:
+    """Pictures of some of the networks, which are trained now where they are not there.
+
+    Args:
+        study: the edition.
+        names: which.
+        seed: of each.
+        digits: how many are covered.
+    """
+    study.faults.train(names, [seed])
+    found = {}
+    for name in names:
+        one = OfFault(study.faults, name, seed)
+        trained = study.faults.made(one.plan)
+        found[name] = pictures.of_digits(
+            trained.model, one.seen.validation, slice(digits), logits=trained.spec.classifier
+        )
+    return found
 
 
-def _row(one: OfFault, found: Outcome) -> dict[str, Any]:
-    beside = (one.name, one.seed, found.answers[1].error(), found.ended.ended, found.seconds, found.published)
-    numbers = zip(signs.SIGNS, map(float, found.measured["signs"]), strict=True)
-    return dict(zip(_BESIDE, beside, strict=True)) | dict(numbers)
+def kept_pictures(study: Networks) -> dict[str, Mapping[str, np.ndarray]]:
+    """What is kept of the small ZFNets that were run, by name; may be nothing."""
+    wanted = pictured(study)
+    return {one.name: found.measured for one, found in zip(wanted, outcomes(wanted), strict=True) if found}

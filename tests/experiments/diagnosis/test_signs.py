@@ -105,7 +105,7 @@ def test_what_of_a_projection_is_off_the_object():
 
 
 def test_falls_are_those_of_the_log_odds_of_the_named_class():
-    """A network whose first logit is the picture's sum: log-odds of two classes are the logits' difference."""
+    """The first logit is the picture's sum, and log-odds of two classes are the logits' difference."""
     model = nn.Sequential()
     model.add_module("flatten", nn.Flatten())
     model.add_module("fc1", nn.Linear(81, 2, bias=False))

@@ -1,1 +1,1 @@
-"""Chapter 13: faults of training that are made on purpose, and what tells them (beyond Zeiler & Fergus 2013)."""
+"""Chapter 13, beyond Zeiler & Fergus 2013: faults that are made on purpose, and what tells them."""

@@ -1,4 +1,4 @@
-"""What filters and projections look like, as numbers: how rough, how alike, how much of them is off the object.
+"""What filters and projections look like, as numbers: how rough, how alike, how much off the object.
 
 A practitioner looks at a first layer for noise and for filters that repeat each other (Zeiler & Fergus 2013,
 §4.1), and at projections for what excites a map (§4). The one idea: each of these looks is one number.
@@ -31,7 +31,7 @@ def roughness(weight: Float[Tensor, "maps channels k k"]) -> float:
 
 
 def alikeness(rows: Float[np.ndarray, "n values"]) -> float:
-    """Mean absolute cosine between pairs of rows; rows of zeros are left out, 0 where fewer than two are left."""
+    """Mean absolute cosine between pairs of rows other than zeros; 0 where there are fewer than two."""
     rows = rows[np.linalg.norm(rows, axis=1) > 0]
     if len(rows) < 2:
         return 0.0

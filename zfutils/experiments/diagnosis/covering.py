@@ -43,9 +43,7 @@ def falls(model: nn.Module, inputs: Inputs, logits: str) -> Float[np.ndarray, "n
     return to_host(_log_odds(whole, named)[:, None, None] - found)
 
 
-def beside(
-    covered: Float[np.ndarray, "n rows columns"], objects: Bool[np.ndarray, "n side side"]
-) -> float:
+def beside(covered: Float[np.ndarray, "n rows columns"], objects: Bool[np.ndarray, "n side side"]) -> float:
     """Share of all falls that is at positions where the square does not touch the object.
 
     Args:
@@ -57,10 +55,7 @@ def beside(
     """
     starts = corners(objects.shape[1])
     off = np.stack(
-        [
-            [~objects[:, y : y + SIZE, x : x + SIZE].any((1, 2)) for x in starts]
-            for y in starts
-        ]
+        [[~objects[:, y : y + SIZE, x : x + SIZE].any((1, 2)) for x in starts] for y in starts]
     ).transpose(2, 0, 1)
     fallen = covered.clip(min=0)
     return float(fallen[off].sum() / fallen.sum()) if fallen.any() else 0.0

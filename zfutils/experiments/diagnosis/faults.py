@@ -32,5 +32,8 @@ FAULTS = {
         "a mark at the edge whose position gives the digit away, in validation digits too",
         "cover or remove what is beside the object, and test on pictures from elsewhere",
     ),
-    COARSE: Fault("a first layer of 7×7 at stride 2 in place of 5×5 at stride 1", "a smaller kernel and stride"),
+    COARSE: Fault(
+        "a first layer of 7×7 at stride 2 in place of 5×5 at stride 1", "a smaller kernel and stride"
+    ),
 }
+KINDS = (HEALTHY, WITH_DROPOUT, *FAULTS)

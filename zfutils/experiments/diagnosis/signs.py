@@ -1,8 +1,8 @@
 """Everything that is read of one network, in one row of numbers: the signs by which it may be told sick.
 
 Zeiler & Fergus 2013 judge a first layer by its filters (§4.1), and nothing else is diagnosed there. Here the
-same is asked of errors, maps and pictures together. The one idea: each sign is a single number, defined before
-any was computed, so that signs can be compared by what they tell.
+same is asked of errors, maps and pictures together. The one idea: each sign is a single number, defined
+before any was computed, so that signs can be compared by what they tell.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """Blind: which sign tells a fault, chosen on half of the seeds and scored on the other half.
 
 Among many numbers one always happens to separate two small groups. So sign, direction and threshold are
-fixed on the first half of the seeds, what they tell is scored on the second, and the same choice is made again
-with the kinds shuffled.
+fixed on the first half of the seeds, what they tell is scored on the second, and the same choice is made
+again with the kinds shuffled.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,22 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from sklearn.ensemble import RandomForestClassifier
 
-from zfutils.experiments.diagnosis.faults import HEALTHY
+from zfutils.experiments.diagnosis.faults import (
+    FAULTS,
+    HEALTHY,
+    KINDS,
+    LEAK,
+    NO_DROPOUT,
+    WITH_DROPOUT,
+)
 from zfutils.experiments.diagnosis.signs import INSIDE, OUTSIDE, SIGNS
-from zfutils.stats.intervals import Interval, auc_interval, bootstrap_interval, t_interval
+from zfutils.stats.intervals import (
+    Interval,
+    auc_interval,
+    bootstrap_interval,
+    paired_difference,
+    t_interval,
+)
 
 SHUFFLES = 999
 TREES = 500
@@ -51,6 +64,11 @@ class Told:
     auc: Interval
     wrong: int  # of the networks, at the threshold
     networks: int
+
+
+def enough(table: pd.DataFrame) -> bool:
+    """Whether there are networks of every kind from two seeds or more, so that one can be scored."""
+    return set(KINDS) <= set(table["network"]) and all(halves(table))
 
 
 def halves(table: pd.DataFrame) -> tuple[list[int], list[int]]:
@@ -146,7 +164,7 @@ def by_chance(
     return fixed, scored
 
 
-def over_errors(table: pd.DataFrame, faults: Sequence[str], *, seed: int = 0) -> Compared:
+def over_errors(table: pd.DataFrame, *, seed: int = 0) -> Compared:
     """AUC of the best sign inside minus that of the best of errors, or of shuffled kinds; mean over faults.
 
     Raises:
@@ -154,12 +172,10 @@ def over_errors(table: pd.DataFrame, faults: Sequence[str], *, seed: int = 0) ->
     """
     _, scoring = halves(table)
     parts, floors = [], []
-    for fault in faults:
+    for fault in FAULTS:
         for chosen in (told(table, fault, signs).choice for signs in (INSIDE, OUTSIDE)):
             sign = 1 if chosen.larger else -1
-            parts.append(
-                [sign * values(table, name, scoring, [chosen.sign])[0] for name in (fault, HEALTHY)]
-            )
+            parts.append([sign * values(table, name, scoring, [chosen.sign])[0] for name in (fault, HEALTHY)])
         floors.append(by_chance(table, fault, INSIDE, seed=seed)[1].mean())
 
     def both(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -170,7 +186,7 @@ def over_errors(table: pd.DataFrame, faults: Sequence[str], *, seed: int = 0) ->
     return _over_seeds(both, len(scoring), "scoring seeds, each with its networks of every kind", seed)
 
 
-def leak_over_gap(table: pd.DataFrame, fault: str, *, seed: int = 0) -> Compared:
+def leak_over_gap(table: pd.DataFrame, *, seed: int = 0) -> Compared:
     """AUC of the share of the fall beside the digit minus that of the gap, or a coin; directions are given.
 
     Raises:
@@ -178,7 +194,7 @@ def leak_over_gap(table: pd.DataFrame, fault: str, *, seed: int = 0) -> Compared
     """
     seeds = sorted(s for half in halves(table) for s in half)
     beside, gap = (
-        [values(table, name, seeds, [sign])[0] for name in (fault, HEALTHY)]
+        [values(table, name, seeds, [sign])[0] for name in (LEAK, HEALTHY)]
         for sign in ("falls_beside", "gap")
     )
 
@@ -206,9 +222,7 @@ def harm(table: pd.DataFrame, fault: str) -> Interval:
     return t_interval(100 * (sick - healthy), resampled="seeds")
 
 
-def named(
-    table: pd.DataFrame, signs: Sequence[str] = tuple(SIGNS), *, seed: int = 0
-) -> pd.DataFrame:
+def named(table: pd.DataFrame, signs: Sequence[str] = tuple(SIGNS), *, seed: int = 0) -> pd.DataFrame:
     """Which kind a random forest says that each network is of, grown on half of the seeds.
 
     Returns:
@@ -224,6 +238,24 @@ def named(
 def share_named(found: pd.DataFrame) -> Float[np.ndarray, " seeds"]:
     """Share of rightly named networks, for each seed."""
     return (found["network"] == found["said"]).groupby(found["seed"]).mean().to_numpy()
+
+
+def co_adaptation(table: pd.DataFrame, *, seed: int = 0) -> Compared:
+    """Correlation between fully connected units, without dropout minus with it; seeds paired.
+
+    Raises:
+        TooFew: fewer than eight seeds.
+    """
+    seeds = sorted(s for half in halves(table) for s in half)
+    without, with_it = (values(table, n, seeds, ["correlation_fc"])[0] for n in (NO_DROPOUT, WITH_DROPOUT))
+    interval = paired_difference(without, with_it, resampled="seeds, each with its two networks", seed=seed)
+    return Compared(interval, (float(without.mean()), float(with_it.mean())))
+
+
+def left_to_learn(table: pd.DataFrame) -> float:
+    """Mean training error of the networks on few digits, with dropout and without, in points."""
+    own = table[table["network"].isin((NO_DROPOUT, WITH_DROPOUT))]
+    return float(100 * own["training_error"].mean())
 
 
 def naming(table: pd.DataFrame, *, seed: int = 0) -> Compared:

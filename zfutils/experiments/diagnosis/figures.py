@@ -1,0 +1,175 @@
+"""Figures of chapter 13: how sick networks look, which sign tells what, and the signs that were chosen."""
+
+from collections.abc import Mapping
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from zfutils.experiments.diagnosis.faults import HEALTHY
+from zfutils.experiments.diagnosis.pictures import KEPT, Pictures
+from zfutils.experiments.diagnosis.signs import SIGNS
+from zfutils.experiments.diagnosis.telling import Told, halves
+from zfutils.plotting.style import BLUE, FAINT, INK, ORDERED, VERMILLION, bare, new, styled
+from zfutils.plotting.tiles import block, colours_and_mask, in_colour, words
+
+TILE, GAP = 70, 6  # screen pixels; a multiple of filters of 5 and 7 px and of windows of 14
+SHOWN_MAPS = 8
+ROW = 0.98  # inches
+
+
+@styled
+def look(shown: Mapping[str, Pictures]) -> Figure:
+    """A network in each row: filters, projections over their patches, digits and what falls under the square.
+
+    Args:
+        shown: by kind of network.
+    """
+    digits = len(next(iter(shown.values())).shown)
+    figure = new(height=0.45 + ROW * len(shown))
+    widths = [1.5, 4.1, *[1.0] * (2 * digits)]
+    panels = figure.subplots(len(shown), len(widths), width_ratios=widths, squeeze=False)
+    for row, (name, one) in zip(panels, shown.items(), strict=True):
+        row[0].imshow(_tiles(in_colour(one.filters), columns=3))
+        row[1].imshow(_over_patches(*_of_maps(one, SHOWN_MAPS)))
+        for k in range(digits):
+            row[2 + 2 * k].imshow(one.shown[k], cmap="gray", vmin=0, vmax=255)
+            row[3 + 2 * k].imshow(one.falls[k], cmap=ORDERED, vmin=0, vmax=max(1e-6, one.falls[k].max()))
+        _name(row[0], name)
+        for axes in row:
+            bare(axes)
+    titles = ["filters", "layer 2: projections, and their patches below", *["digit", "fall"] * digits]
+    for axes, title in zip(panels[0], titles, strict=True):
+        axes.set_title(title, fontsize=9.5)
+    return figure
+
+
+def _of_maps(one: Pictures, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The strongest projection of some maps, its patch, and what of them is shown."""
+    every = [colours_and_mask(one.projections, i) for i in range(min(most, len(one.projections.maps)))]
+    return tuple(np.stack([parts[k][0] for parts in every]) for k in range(3))
+
+
+def _over_patches(projections: np.ndarray, patches: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    both = np.concatenate([projections, patches]), np.concatenate([inside, inside])
+    return block(*both, tile=TILE, gap=GAP, columns=len(projections))
+
+
+def _tiles(colours: np.ndarray, *, columns: int) -> np.ndarray:
+    inside = np.ones(colours.shape[:3], dtype=bool)
+    return block(colours, inside, tile=TILE, gap=GAP, columns=columns)
+
+
+def _name(axes: Axes, name: str) -> None:
+    axes.set_ylabel(fill(name, 12), rotation=0, ha="right", va="center", labelpad=8, fontsize=9.5)
+
+
+@styled
+def areas(table: pd.DataFrame) -> Figure:
+    """What each sign tells of each fault: AUC on seeds that had no part in the choice of its direction.
+
+    Args:
+        table: as `tables.areas` gives it: one row for each sign, one column for each fault.
+    """
+    figure = new(height=0.9 + 0.27 * len(table))
+    axes = figure.subplots()
+    cells = table.to_numpy()
+    axes.imshow(np.abs(cells - 0.5), cmap="Blues", vmin=0, vmax=0.7, aspect="auto")
+    for (i, j), value in np.ndenumerate(cells):
+        axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=9.5)
+    axes.set_xticks(range(len(table.columns)), [fill(name, 14) for name in table.columns])
+    axes.set_yticks(range(len(table)), [SIGNS[name][0] for name in table.index])
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    where = [SIGNS[name][1] for name in table.index]
+    for i in range(1, len(where)):
+        if where[i] != where[i - 1]:
+            axes.axhline(i - 0.5, color="white", lw=5)
+    return figure
+
+
+@styled
+def chosen(table: pd.DataFrame, found: Mapping[str, Told]) -> Figure:
+    """For each fault the sign that was chosen, in every network, and the threshold.
+
+    Args:
+        table: one row for each network.
+        found: by fault.
+    """
+    columns = 3
+    lines = -(-len(found) // columns)
+    figure = new(height=0.5 + 2.2 * lines)
+    panels = figure.subplots(lines, columns, squeeze=False).flatten()
+    fixing, _ = halves(table)
+    for axes, (fault, one) in zip(panels, found.items(), strict=False):
+        for place, (name, colour) in enumerate(((HEALTHY, BLUE), (fault, VERMILLION))):
+            own = table[table["network"] == name].sort_values("seed")
+            at = place + np.linspace(-0.25, 0.25, len(own))
+            fixed = own["seed"].isin(fixing).to_numpy()
+            for part, filling in ((fixed, "white"), (~fixed, colour)):
+                axes.plot(at[part], own[one.choice.sign][part], "o", color=colour, mfc=filling, ms=4.5)
+        axes.axhline(one.choice.threshold, color=INK, lw=0.8, ls="--")
+        axes.set_xticks([0, 1], [HEALTHY, fill(fault, 16)])
+        axes.set_xlim(-0.5, 1.5)
+        axes.set_title(fill(SIGNS[one.choice.sign][0], 28), fontsize=9.5)
+    for axes in panels[len(found) :]:
+        axes.set_visible(False)
+    look = {"color": FAINT, "marker": "o", "ls": ""}
+    handles = [
+        Line2D([], [], mfc="white", label="seeds of the choice", **look),
+        Line2D([], [], label="other seeds", **look),
+        Line2D([], [], color=INK, lw=0.8, ls="--", label="threshold"),
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=3)
+    return figure
+
+
+@styled
+def confusion(counts: pd.DataFrame) -> Figure:
+    """How often networks of each kind (rows) are named as each kind (columns).
+
+    Args:
+        counts: as `tables.confusion` gives it.
+    """
+    figure = new(height=3.6, width=6.2)
+    axes = figure.subplots()
+    axes.imshow(counts, cmap="Blues", vmin=0, vmax=1.3 * counts.to_numpy().max())
+    for (i, j), value in np.ndenumerate(counts.to_numpy()):
+        if value:
+            axes.text(j, i, str(value), ha="center", va="center")
+        if i == j:
+            axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, ec=INK, lw=0.8))
+    axes.set_xticks(range(len(counts)), [fill(name, 10) for name in counts.columns])
+    axes.set_yticks(range(len(counts)), counts.index)
+    axes.set(xlabel="named", ylabel="is")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+@styled
+def on_pictures(kept: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """A small ZFNet in each row: filters, and projections of layers 3 and 5 over their patches.
+
+    Args:
+        kept: by kind of network, what `pictures.kept` gives.
+    """
+    figure = new(height=0.45 + 1.25 * len(kept))
+    widths = [1.45, *(1.1 * maps / 2 if layer == "relu3" else 1.3 * maps / 2 for layer, maps in KEPT.items())]
+    panels = figure.subplots(len(kept), len(widths), width_ratios=widths, squeeze=False)
+    for row, (name, one) in zip(panels, kept.items(), strict=True):
+        row[0].imshow(_tiles(one["filters"], columns=5))
+        for axes, layer in zip(row[1:], KEPT, strict=True):
+            shown, patches = (one[f"{kind}_{layer}"] for kind in ("projections", "patches"))
+            axes.imshow(_over_patches(shown, patches, np.ones(shown.shape[:3], dtype=bool)))
+        _name(row[0], name)
+        for axes in row:
+            bare(axes)
+    for axes, title in zip(panels[0], ["filters", *(f"{words(layer)}" for layer in KEPT)], strict=True):
+        axes.set_title(title, fontsize=9.5)
+    return figure

@@ -1,0 +1,142 @@
+"""Tables of chapter 13: what the faults do, what tells them, and where to look."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from zfutils.experiments.diagnosis import telling
+from zfutils.experiments.diagnosis.faults import FAULTS, KINDS
+from zfutils.experiments.diagnosis.signs import INSIDE, SIGNS
+from zfutils.experiments.diagnosis.telling import Told
+from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.intervals import Interval, TooFew, t_interval, where_enough
+
+PERCENT = ("error", "gap", "dead", "duplicates", "beside")  # in names of signs that are shares
+
+
+def mean(values: pd.Series, *, scale: float = 1.0, digits: int = 1) -> str:
+    """Mean over seeds and half of its t interval; the mean alone of one seed."""
+    try:
+        found = t_interval(scale * values, resampled="seeds")
+    except TooFew:
+        return rounded(scale * values.mean(), digits=digits)
+    return f"{rounded(found.estimate, digits=digits)} ± {rounded(found.high - found.estimate, digits=digits)}"
+
+
+def kinds(table: pd.DataFrame) -> pd.DataFrame:
+    """What was done to each kind of network, and what its errors are, in % and points."""
+    rows = []
+    for name in KINDS:
+        own = table[table["network"] == name]
+        if not len(own):
+            continue
+        row = {"network": name, "seeds": len(own)}
+        for sign, head in (
+            ("training_error", "training"),
+            ("validation_error", "validation"),
+            ("gap", "gap"),
+        ):
+            row[head] = mean(own[sign], scale=100)
+        row["test"] = mean(own["test_error"], scale=100)
+        row["ended"] = f"{own['ended'].sum()} of {len(own)}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def inside(table: pd.DataFrame, signs: Sequence[str]) -> pd.DataFrame:
+    """Some signs, one row for each, means over seeds, one column for each kind of network."""
+    rows = []
+    for sign in signs:
+        share = any(word in sign for word in PERCENT) and sign != "loss_gap"
+        how = {"scale": 100, "digits": 1} if share else {"digits": 2}
+        row = {"sign": SIGNS[sign][0] + " (%)" * share}
+        for name in KINDS:
+            own = table[table["network"] == name]
+            row |= {name: mean(own[sign], **how)} if len(own) else {}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def areas(table: pd.DataFrame) -> pd.DataFrame:
+    """AUC of every sign for every fault, on seeds that had no part in the choice of its direction."""
+    found = {fault: [telling.told(table, fault, [sign]).auc.estimate for sign in SIGNS] for fault in FAULTS}
+    return pd.DataFrame(found, index=list(SIGNS))
+
+
+def told(found: Mapping[str, Mapping[str, Told]]) -> pd.DataFrame:
+    """The chosen sign of each fault, and what it tells on the other seeds.
+
+    Args:
+        found: by what was chosen among, then by fault.
+    """
+    rows = []
+    for fault in FAULTS:
+        for among, by_fault in found.items():
+            one = by_fault[fault]
+            area = one.auc
+            row = {"fault": fault, "chosen among": among, "sign": in_words(one)}
+            row["AUC"] = ranged(area.estimate, area.low, area.high, digits=2)
+            row["wrong at the threshold"] = f"{one.wrong} of {one.networks}"
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def in_words(one: Told) -> str:
+    """A chosen sign with its direction."""
+    return f"{'more' if one.choice.larger else 'less'}: {SIGNS[one.choice.sign][0]}"
+
+
+def chance(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """What the best of all signs inside reaches where kinds are shuffled, on its own seeds and on others."""
+    rows = []
+    for fault in FAULTS:
+        row = {"fault": fault}
+        fixed, scored = telling.by_chance(table, fault, INSIDE, seed=seed)
+        for head, draws in (("on the seeds of the choice", fixed), ("on other seeds", scored)):
+            low, high = np.quantile(draws, [0.025, 0.975])
+            row[head] = ranged(draws.mean(), low, high, digits=2)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def confusion(named: pd.DataFrame) -> pd.DataFrame:
+    """How many networks of each kind (rows) were named as each kind (columns)."""
+    there = [name for name in KINDS if name in set(named["network"])]
+    counts = pd.crosstab(named["network"], named["said"])
+    return counts.reindex(index=there, columns=there, fill_value=0)
+
+
+def rightly_named(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Share of networks whose kind is named rightly, in %.
+
+    Args:
+        found: as `telling.named` gives it, by what it was read from.
+    """
+    shares = {words: 100 * telling.share_named(one) for words, one in found.items()}
+    rows = []
+    for words, share in shares.items():
+        interval = where_enough(t_interval, share, resampled="seeds")
+        ends = (interval.low, interval.high) if interval else (np.nan, np.nan)
+        rows.append({"read from": words, "seeds": len(share), "right": ranged(share.mean(), *ends)})
+    return pd.DataFrame(rows)
+
+
+def look_there(found: Mapping[str, Mapping[str, Told]], harm: Mapping[str, Interval | None]) -> pd.DataFrame:
+    """If you see this, look there: for each fault the sign that tells it outside and inside, and what to do.
+
+    Args:
+        found: as for `told`, with errors first.
+        harm: rise of the test error, in points.
+    """
+    rows = []
+    for fault, words in FAULTS.items():
+        row = {"what was done": words.done}
+        for among, by_fault in found.items():
+            one = by_fault[fault]
+            row[f"among {among}"] = f"{in_words(one)} (AUC {one.auc.estimate:.2f})"
+        rise = harm[fault]
+        row["test error rises by (points)"] = ranged(rise.estimate, rise.low, rise.high) if rise else "–"
+        row["what to do"] = words.remedy
+        rows.append(row)
+    return pd.DataFrame(rows)
