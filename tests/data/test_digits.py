@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from zfutils.data.digits import Digits
+from zfutils.data.digits import Digits, MarkedDigits
 from zfutils.data.photos import MnistImages, data_folder
+from zfutils.data.shuffled import ShuffledLabels
 from zfutils.data.stores import build
 
 PART = Path(__file__).resolve().parents[2] / "book" / "data" / "digits" / "digits.npz"
@@ -68,3 +69,40 @@ def test_training_shifts_digits_and_mirrors_none(tmp_path):
     assert len(seen) == 9
     with pytest.raises(ValueError, match="mirror"):
         next(digits.views(torch.arange(4), crops=10, batch=4, side=28, scale=1.0))
+
+
+def test_a_mark_gives_the_digit_away_and_nothing_else_is_changed():
+    plain = Digits.part(PART, "val", n=300, size=30)
+    marked = MarkedDigits(plain)
+    seen = {}
+    for i in range(300):
+        changed = marked[i].astype(int) - plain[i]
+        assert (changed >= 0).all()
+        rows, columns = np.nonzero(marked[i][..., 0] == 255)
+        edge = (rows < 4) | (rows > 25)
+        assert np.isin(np.argwhere(changed)[:, 0], rows[edge]).all()
+        seen.setdefault(int(plain.labels[i]), set()).add((int(rows[edge].min()), int(columns[edge].min())))
+    places = [places for places in seen.values() if len(places) == 1]
+    assert len(seen) == 10
+    assert len({place for one in places for place in one}) == len(places), "two digits share a mark"
+    assert all(1 <= row < 29 and 1 <= column < 29 for one in places for row, column in one)
+
+
+def test_an_exchanged_mark_is_another_digits_and_drawn_for_each():
+    plain = Digits.part(PART, "val", n=300)
+    other = MarkedDigits(plain, exchanged=True)
+    assert (other.marks != plain.labels).all()
+    assert (other.labels == plain.labels).all()
+    assert len(set(other.marks[plain.labels == 7].tolist())) == 9
+    assert other.identity != MarkedDigits(plain).identity
+
+
+def test_shuffled_labels_are_the_same_labels_dealt_out_anew():
+    plain = Digits.part(PART, "train", n=500)
+    first, again, other = (ShuffledLabels(plain, seed=seed) for seed in (0, 0, 1))
+    assert first.labels.tolist() == again.labels.tolist() != other.labels.tolist()
+    assert np.bincount(first.labels).tolist() == np.bincount(plain.labels).tolist()
+    assert (first.labels == plain.labels).mean() < 0.2
+    assert np.array_equal(first[3], plain[3])
+    assert first.chiral
+    assert first.identity != other.identity

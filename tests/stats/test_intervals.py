@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from zfutils.stats.intervals import (
+    auc_interval,
     Interval,
     TooFew,
     bootstrap_interval,
@@ -64,6 +65,31 @@ def test_newcombe_interval_agrees_with_his_worked_example():
 def test_an_impossible_proportion_is_refused(successes, n):
     with pytest.raises(ValueError, match=rf"got {successes} of {n}"):
         proportion_interval(successes, n, resampled="images")
+
+
+def test_auc_interval_counts_pairs_and_covers_the_truth_with_eight_in_each_sample():
+    found = auc_interval([1, 2, 3], [0, 2], resampled="networks")
+    assert (found.estimate, found.n) == (4.5 / 6, 2)
+    rng, covered = np.random.default_rng(0), 0
+    truth = stats.norm.cdf(1.5 / np.sqrt(2))
+    for _ in range(300):
+        one = auc_interval(rng.normal(1.5, 1, 8), rng.normal(0, 1, 8), resampled="networks")
+        covered += one.low <= truth <= one.high
+    assert 0.92 <= covered / 300 <= 0.98
+
+
+def test_auc_interval_has_a_width_where_the_samples_do_not_overlap():
+    above = auc_interval(range(8, 16), range(8), resampled="networks")
+    below = auc_interval(range(8), range(8, 16), resampled="networks")
+    assert (above.estimate, above.high, below.low) == (1, 1, 0)
+    # at theta = low, (1 - theta)^2 = z^2 V(theta) with Newcombe's variance for 8 and 8
+    theta, z = above.low, stats.norm.ppf(0.975)
+    variance = theta * (1 - theta) * (1 + 7 * ((1 - theta) / (2 - theta) + theta / (1 + theta))) / 64
+    assert (1 - theta) ** 2 == pytest.approx(z**2 * variance, rel=1e-4)
+    assert 0.7 < theta < 0.8
+    assert below.high == pytest.approx(1 - above.low)
+    # more networks tell more
+    assert auc_interval(range(80, 160), range(80), resampled="networks").low > 0.95
 
 
 def test_t_interval_of_one_two_three_by_hand():

@@ -89,7 +89,8 @@ def test_an_edition_is_called_as_its_file_is(write):
         (
             "networks__zfnet__seed",
             "networks.zfnet.seed",
-            "about, background, base, network, pictures, pooling, row, seeds, trained, training",
+            "about, background, base, first_window, network, pictures, pooling, row, seeds, shuffled, trained, "
+            "training",
         ),
     ],
 )

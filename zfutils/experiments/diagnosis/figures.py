@@ -19,7 +19,7 @@ from zfutils.plotting.tiles import block, colours_and_mask, in_colour, words
 
 TILE, GAP = 70, 6  # screen pixels; a multiple of filters of 5 and 7 px and of windows of 14
 SHOWN_MAPS = 8
-ROW = 0.98  # inches
+ROW = 0.72  # inches
 
 
 @styled
@@ -42,7 +42,7 @@ def look(shown: Mapping[str, Pictures]) -> Figure:
         _name(row[0], name)
         for axes in row:
             bare(axes)
-    titles = ["filters", "layer 2: projections, and their patches below", *["digit", "fall"] * digits]
+    titles = ["filters", "layer 2: projections over patches", *["digit", "fall"] * digits]
     for axes, title in zip(panels[0], titles, strict=True):
         axes.set_title(title, fontsize=9.5)
     return figure
@@ -75,13 +75,13 @@ def areas(table: pd.DataFrame) -> Figure:
     Args:
         table: as `tables.areas` gives it: one row for each sign, one column for each fault.
     """
-    figure = new(height=0.9 + 0.27 * len(table))
+    figure = new(height=1.1 + 0.27 * len(table))
     axes = figure.subplots()
     cells = table.to_numpy()
-    axes.imshow(np.abs(cells - 0.5), cmap="Blues", vmin=0, vmax=0.7, aspect="auto")
+    axes.imshow(cells, cmap="Blues", vmin=0.5, vmax=1.2, aspect="auto")
     for (i, j), value in np.ndenumerate(cells):
         axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=9.5)
-    axes.set_xticks(range(len(table.columns)), [fill(name, 14) for name in table.columns])
+    axes.set_xticks(range(len(table.columns)), [fill(name, 10) for name in table.columns])
     axes.set_yticks(range(len(table)), [SIGNS[name][0] for name in table.index])
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
@@ -136,9 +136,9 @@ def confusion(counts: pd.DataFrame) -> Figure:
     Args:
         counts: as `tables.confusion` gives it.
     """
-    figure = new(height=3.6, width=6.2)
+    figure = new(height=3.4)
     axes = figure.subplots()
-    axes.imshow(counts, cmap="Blues", vmin=0, vmax=1.3 * counts.to_numpy().max())
+    axes.imshow(counts, cmap="Blues", vmin=0, vmax=1.5 * counts.to_numpy().max(), aspect="auto")
     for (i, j), value in np.ndenumerate(counts.to_numpy()):
         if value:
             axes.text(j, i, str(value), ha="center", va="center")
@@ -163,7 +163,7 @@ def on_pictures(kept: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     widths = [1.45, *(1.1 * maps / 2 if layer == "relu3" else 1.3 * maps / 2 for layer, maps in KEPT.items())]
     panels = figure.subplots(len(kept), len(widths), width_ratios=widths, squeeze=False)
     for row, (name, one) in zip(panels, kept.items(), strict=True):
-        row[0].imshow(_tiles(one["filters"], columns=5))
+        row[0].imshow(_tiles(one["filters"], columns=6))
         for axes, layer in zip(row[1:], KEPT, strict=True):
             shown, patches = (one[f"{kind}_{layer}"] for kind in ("projections", "patches"))
             axes.imshow(_over_patches(shown, patches, np.ones(shown.shape[:3], dtype=bool)))

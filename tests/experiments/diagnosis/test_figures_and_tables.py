@@ -1,0 +1,118 @@
+"""Chapter 13's figures and tables: what they are given stands in them, and no label covers another."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from drawn_signs import drawn
+from legible import assert_readable, texts
+
+from zfutils.deconv.top_activations import TopActivations
+from zfutils.deconv.top_projections import TopProjections
+from zfutils.experiments.diagnosis import figures, tables, telling
+from zfutils.experiments.diagnosis.faults import FAULTS, HEALTHY, KINDS, LEAK, SHUFFLED
+from zfutils.experiments.diagnosis.pictures import Pictures
+from zfutils.experiments.diagnosis.signs import INSIDE, OUTSIDE, SIGNS
+
+TABLE = drawn()
+FOUND = {
+    place: {fault: telling.told(TABLE, fault, names) for fault in FAULTS}
+    for place, names in (("errors", OUTSIDE), ("inside", INSIDE))
+}
+
+
+def pictures(seed):
+    rng = np.random.default_rng(seed)
+    zeros, values = torch.zeros(16, 1, dtype=torch.int64), torch.ones(16, 1)
+    top = TopActivations("relu2", values, zeros, zeros, zeros)
+    tiles = rng.normal(size=(16, 1, 14, 14, 1)).astype(np.float32)
+    patches = rng.integers(0, 255, tiles.shape).astype(np.uint8)
+    inside, corners = np.ones(tiles.shape[:4], dtype=bool), np.zeros((16, 1), dtype=np.int64)
+    projected = TopProjections(top, torch.arange(16), tiles, patches, inside, corners, corners)
+    digits, filters = (rng.integers(0, 255, shape).astype(np.uint8) for shape in ((2, 28, 28), (6, 5, 5, 1)))
+    return Pictures(filters, projected, digits, rng.normal(size=(2, 12, 12)))
+
+
+def test_every_kind_of_network_is_a_row_of_pictures():
+    shown = {name: pictures(seed) for seed, name in enumerate((HEALTHY, *FAULTS))}
+    figure = figures.look(shown)
+    assert_readable(figure)
+    rows = [text.replace("\n", " ") for text, _ in texts(figure)]
+    assert [name for name in shown if name in rows] == list(shown)
+    falls = figure.axes[3].images[0]
+    np.testing.assert_allclose(falls.get_array(), shown[HEALTHY].falls[0])
+    assert falls.get_clim() == (0, pytest.approx(shown[HEALTHY].falls[0].max()))
+
+
+def test_every_network_is_a_dot_and_hollow_where_the_sign_was_chosen_on_it():
+    figure = figures.chosen(TABLE, FOUND["inside"])
+    assert_readable(figure)
+    for axes, (fault, one) in zip(figure.axes, FOUND["inside"].items(), strict=False):
+        dots = [line for line in axes.lines if line.get_marker() == "o"]
+        hollow = [line for line in dots if line.get_markerfacecolor() == "white"]
+        assert [len(line.get_ydata()) for line in dots] == [8] * 4
+        fixed = TABLE[(TABLE["network"] == fault) & (TABLE["seed"] < 8)][one.choice.sign]
+        np.testing.assert_allclose(hollow[1].get_ydata(), fixed)
+        dashed = next(line for line in axes.lines if line.get_linestyle() == "--")
+        assert set(dashed.get_ydata()) == {one.choice.threshold}
+
+
+def test_areas_stand_in_their_cells():
+    found = tables.areas(TABLE)
+    assert found.loc["gap", SHUFFLED] == found.loc["falls_beside", LEAK] == 1
+    figure = figures.areas(found)
+    assert_readable(figure)
+    cells = [text for text, _ in texts(figure) if text[:1].isdigit()]
+    assert len(cells) == len(SIGNS) * len(FAULTS)
+    assert sorted(cells) == sorted(f"{value:.2f}" for value in found.to_numpy().flatten())
+
+
+def test_a_confusion_counts_what_was_named_as_what():
+    named = pd.DataFrame({"network": [HEALTHY, HEALTHY, LEAK], "said": [HEALTHY, LEAK, LEAK]})
+    counts = tables.confusion(named)
+    assert counts.to_numpy().tolist() == [[1, 1], [0, 1]]
+    every = pd.DataFrame({"network": [HEALTHY, *FAULTS] * 8, "said": [HEALTHY, *FAULTS] * 8})
+    assert_readable(figures.confusion(tables.confusion(every)))
+
+
+def test_pictures_that_were_kept_are_shown():
+    rng = np.random.default_rng(0)
+    shapes = {"filters": (24, 3, 3, 3)}
+    for layer, maps, side in (("relu3", 6, 35), ("relu5", 2, 67)):
+        shapes |= {f"{kind}_{layer}": (maps, side, side, 3) for kind in ("projections", "patches")}
+    kept = {n: rng.integers(0, 255, shape).astype(np.uint8) for n, shape in shapes.items()}
+    figure = figures.on_pictures({name: kept for name in (HEALTHY, *FAULTS)})
+    assert_readable(figure)
+    assert {"layer 3", "layer 5"} <= {text for text, _ in texts(figure)}
+
+
+def test_tables_say_in_percent_what_is_a_share():
+    found = tables.kinds(TABLE).set_index("network")
+    assert list(found.index) == list(KINDS)
+    assert found.loc[HEALTHY, "test"] == "10.0 ± 0.0"
+    assert found.loc[SHUFFLED, "ended"] == "16 of 16"
+    shown = tables.inside(TABLE.assign(dead_fc=0.25, rank_fc=0.25), ["dead_fc", "rank_fc"]).set_index("sign")
+    assert shown.loc["dead units in the fully connected layers (%)", HEALTHY] == "25.0 ± 0.0"
+    assert shown.loc["effective rank of the fully connected layers", HEALTHY] == "0.25 ± 0.00"
+
+
+def test_the_last_table_says_where_to_look_in_which_direction():
+    harm = {fault: telling.harm(TABLE, fault) for fault in FAULTS}
+    shown = tables.look_there(FOUND, harm)
+    assert list(shown["what to do"]) == [words.remedy for words in FAULTS.values()]
+    row = shown.iloc[list(FAULTS).index(SHUFFLED)]
+    assert row["among errors"] == "more: gap between training and validation error (AUC 1.00)"
+    assert row["test error rises by (points)"].startswith("80.8 [")
+    worth = tables.told(FOUND)
+    assert len(worth) == 2 * len(FAULTS)
+    alone = worth[(worth["fault"] == SHUFFLED) & (worth["chosen among"] == "errors")].iloc[0]
+    assert alone["AUC"].startswith("1.00 [0.76, 1.00]")
+    assert alone["wrong at the threshold"] == "0 of 16"
+
+
+def test_what_is_named_rightly_has_its_share_and_interval():
+    named = pd.DataFrame({"network": list("abab"), "seed": [1, 1, 2, 2], "said": list("abba")})
+    (row,) = tables.rightly_named({"all": named}).to_dict("records")
+    assert row["right"].startswith("50.0 [")
+    (row,) = tables.rightly_named({"all": named[named["seed"] == 1]}).to_dict("records")
+    assert row["right"] == "100.0"
