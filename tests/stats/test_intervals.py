@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from zfutils.stats.intervals import (
-    auc_interval,
     Interval,
     TooFew,
+    auc_interval,
     bootstrap_interval,
     hierarchical_interval,
     paired_difference,

@@ -20,7 +20,7 @@ from zfutils.experiments.diagnosis.faults import (
 )
 from zfutils.study import faulty_networks, kept_scores
 from zfutils.study.earn import chosen
-from zfutils.study.faulty_networks import OfFault
+from zfutils.study.faulty_networks import ZFNET, OfFault
 from zfutils.study.places import BOOK
 from zfutils.study.profile import Profile
 
@@ -50,12 +50,13 @@ def test_a_fault_differs_from_the_healthy_network_in_nothing_else(edition):
 
 def test_the_zfnets_have_the_same_faults_and_no_page_trains_them(study):
     runs = Profile.load(BOOK / "profiles" / "quick.yaml").small.faults
-    assert set(runs) == {HEALTHY, *FAULTS}
+    names = {name.removeprefix(ZFNET) for name in runs}
+    assert names == {HEALTHY, "few pictures, no dropout", SHUFFLED, FAST, "leaking background", COARSE}
     assert not any(one.on_the_spot for one in faulty_networks.pictured(study))
-    assert runs[NO_DROPOUT].network.dropout == 0 < study.small.profile.network.dropout
+    assert runs[f"{ZFNET}few pictures, no dropout"].network.dropout == 0 < study.small.profile.network.dropout
     spec = {one.name: one.plan.spec for one in faulty_networks.pictured(study)}
-    assert spec[COARSE].convolutions[0].window != spec[HEALTHY].convolutions[0].window
-    assert spec[COARSE].convolutions[1:] == spec[HEALTHY].convolutions[1:]
+    assert spec[ZFNET + COARSE].convolutions[0].window != spec[ZFNET + HEALTHY].convolutions[0].window
+    assert spec[ZFNET + COARSE].convolutions[1:] == spec[ZFNET + HEALTHY].convolutions[1:]
 
 
 def test_labels_are_shuffled_by_the_seed_in_training_and_validation_and_not_in_the_test(study):
@@ -64,8 +65,9 @@ def test_labels_are_shuffled_by_the_seed_in_training_and_validation_and_not_in_t
     assert torch.equal(labels[0].bincount(), labels[2].bincount())
     assert not torch.equal(labels[0], labels[2])
     assert not torch.equal(labels[0], labels[1])
-    assert torch.equal(first.asked.labels, study.digits.validation_images.labels)
-    assert not torch.equal(first.seen.validation.labels, first.asked.labels)
+    test = study.digits.validation_images.labels[: len(first.asked)]
+    assert torch.equal(first.asked.labels, test)
+    assert not torch.equal(first.seen.validation.labels[: len(test)], test)
 
 
 def test_the_leak_is_in_training_and_validation_and_another_digits_in_the_test(study):
@@ -96,8 +98,8 @@ def test_what_is_read_is_read_from_what_was_learnt_and_from_pictures_with_the_sa
         said = trained.model(one.seen.validation.tensor()).argmax(1)
     wrong = (said != one.seen.validation.labels).double().mean()
     assert row["validation_error"] == pytest.approx(float(wrong), abs=0.011)
-    kept = networks[LEAK][1].answers[1].error()
-    assert row["test_error"] == kept
+    kept = networks[LEAK][1]
+    assert row["test_error"] == pytest.approx(kept.answers[1].error()), "the test has fewer digits here"
 
 
 def test_pictures_are_shown_of_every_kind_with_the_same_digits(study):
@@ -112,9 +114,10 @@ def test_pictures_are_shown_of_every_kind_with_the_same_digits(study):
 
 def test_nothing_is_kept_of_zfnets_that_were_not_run_and_all_of_one_that_was(study):
     assert faulty_networks.kept_pictures(study) == {}
-    one = next(one for one in faulty_networks.pictured(study) if one.name == COARSE)
+    one = next(one for one in faulty_networks.pictured(study) if one.name == ZFNET + COARSE)
     one.earn()
-    (found,) = faulty_networks.kept_pictures(study).values()
+    ((name, found),) = faulty_networks.kept_pictures(study).items()
+    assert name == COARSE
     assert found["filters"].dtype == np.uint8
     assert found["projections_relu3"].shape == found["patches_relu3"].shape
     assert len(found["projections_relu3"]) == 6

@@ -89,8 +89,8 @@ def test_an_edition_is_called_as_its_file_is(write):
         (
             "networks__zfnet__seed",
             "networks.zfnet.seed",
-            "about, background, base, first_window, network, pictures, pooling, row, seeds, shuffled, trained, "
-            "training",
+            "about, background, base, first_window, network, pictures, pooling, row, seeds, shuffled, "
+            "trained, training",
         ),
     ],
 )
@@ -256,7 +256,10 @@ def test_the_source_starts_from_the_small_networks_recipe_and_fine_tuning_from_t
         ({"transfer": TRANSFER | {"scratch": {"per_class": [2], "folds": 2}}}, "2, which per_class lacks"),
         ({"transfer": TRANSFER | {"scratch": {"per_class": [4], "folds": 4}}}, "more than the 3 there are"),
         ({"transfer": TRANSFER | {"target": "caltech101"}}, "'caltech101' does not go with source 'parts'"),
-        ({"small": SMALL | {"imagse": 1}}, "small.imagse: unknown key; allowed are depth, filters, images"),
+        (
+            {"small": SMALL | {"imagse": 1}},
+            "small.imagse: unknown key; allowed are depth, faults, filters",
+        ),
         ({"small": SMALL | {"depth": DEPTH | {"train": [84, 64]}}}, "train must grow"),
         (
             {"small": SMALL | {"filters": {"training": {"training": {"radus": 0.1}}}}},

@@ -19,8 +19,12 @@ from zfutils.study.kept_scores import Wanted, outcomes
 from zfutils.study.networks import Networks
 from zfutils.study.profile import Run
 from zfutils.training.checkpoints import Trained
+from zfutils.training.evaluation import evaluate
 from zfutils.training.outcomes import Outcome
 from zfutils.training.trainer import held_out_rows
+
+ANSWERS = 200  # images to which a network's answers are kept
+ZFNET = "zfnet, "  # so the names of the small ZFNets begin
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,13 @@ class OfFault(Wanted):
 
     @cached_property
     def asked(self) -> Inputs:
-        """The test: plain validation images, or those whose mark is another class's."""
-        return self._validation(cued=self._cued, exchanged=self._cued)
+        """The first images of the test, so that a file is small; its error on the whole test is kept too."""
+        return self._test[:ANSWERS]
 
     @property
     def evaluated(self) -> dict[str, Any]:
         """What it is asked about, and how its signs are read."""
-        return self.asked.identity | {"signs": signs.VERSION, "names": list(signs.SIGNS)}
+        return self.asked.identity | {"signs": signs.VERSION}
 
     @property
     def seen(self) -> signs.Seen:
@@ -51,6 +55,11 @@ class OfFault(Wanted):
         learnt, _ = held_out_rows(len(self.plan.images), self._run.training.held_out)
         training = self.study.inputs(self.plan.opened(), learnt, network=self.name)
         return signs.Seen(training, own, signs.ink(self._validation()))
+
+    @property
+    def _test(self) -> Inputs:
+        """Plain validation images, or those whose mark is another class's."""
+        return self._validation(cued=self._cued, exchanged=self._cued)
 
     @property
     def _run(self) -> Run:
@@ -66,8 +75,9 @@ class OfFault(Wanted):
         return self.study.inputs(images, network=self.name)
 
     def measured(self, trained: Trained) -> dict[str, np.ndarray]:
-        """Its signs."""
-        return {"signs": signs.measure(trained, self.seen)}
+        """Its signs, and its error in the test (share)."""
+        error = evaluate(trained.model, self._test, precision=self._run.training.precision).error()
+        return {"signs": signs.measure(trained, self.seen), "test_error": np.array(error)}
 
 
 def every(study: Networks, seeds: Iterable[int] | None = None) -> list[OfFault]:
@@ -112,7 +122,7 @@ def table(networks: Mapping[str, Mapping[int, Outcome]]) -> pd.DataFrame:
     rows = []
     for name, by_seed in networks.items():
         for seed, one in sorted(by_seed.items()):
-            row = {"network": name, "seed": seed, "test_error": one.answers[1].error()}
+            row = {"network": name, "seed": seed, "test_error": float(one.measured["test_error"])}
             numbers = zip(signs.SIGNS, map(float, one.measured["signs"]), strict=True)
             rows.append(row | {"ended": one.ended.ended} | dict(numbers))
     return pd.DataFrame(rows, columns=["network", "seed", "test_error", "ended", *signs.SIGNS])
@@ -141,6 +151,7 @@ def shown(
 
 
 def kept_pictures(study: Networks) -> dict[str, Mapping[str, np.ndarray]]:
-    """What is kept of the small ZFNets that were run, by name; may be nothing."""
+    """What is kept of the small ZFNets that were run, by kind; may be nothing."""
     wanted = pictured(study)
-    return {one.name: found.measured for one, found in zip(wanted, outcomes(wanted), strict=True) if found}
+    found = zip(wanted, outcomes(wanted), strict=True)
+    return {one.name.removeprefix(ZFNET): outcome.measured for one, outcome in found if outcome}

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_signs import drawn
 from sklearn.metrics import roc_auc_score
 
-from drawn_signs import drawn
 from zfutils.experiments.diagnosis import telling
 from zfutils.experiments.diagnosis.faults import COARSE, FAULTS, HEALTHY, KINDS, LEAK, NO_DROPOUT, SHUFFLED
 from zfutils.experiments.diagnosis.signs import INSIDE, OUTSIDE, SIGNS
