@@ -6,6 +6,7 @@ training does not mirror them, and a dark frame is put around them, within which
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,14 @@ from zfutils.data.photos import MnistImages, Split
 
 SIDE = 28  # of a digit (pixels)
 MARK = 2  # side of the mark that gives a digit away (pixels)
+
+
+@cache
+def _read(path: Path, split: Split) -> tuple[np.ndarray, np.ndarray, str]:
+    """Pixels and labels of a split, and a digest of both; a hundred networks ask for them."""
+    with np.load(path) as file:
+        pixels, labels = file[f"{split}_images"], file[f"{split}_labels"]
+    return pixels, labels, hashlib.blake2b(pixels.tobytes() + labels.tobytes(), digest_size=16).hexdigest()
 
 
 class Digits:
@@ -67,9 +76,7 @@ class Digits:
             split: "train" (12,000) or "val" (2,000).
             n, size: as for the class.
         """
-        with np.load(path) as file:
-            pixels, labels = file[f"{split}_images"], file[f"{split}_labels"]
-        content = hashlib.blake2b(pixels.tobytes() + labels.tobytes(), digest_size=16).hexdigest()
+        pixels, labels, content = _read(path, split)
         identity = {"source": "every fifth of MNIST", "split": split, "digits": content}
         names = tuple(f"MNIST/{split}/{5 * i}" for i in range(len(labels)))
         return cls(pixels, labels, names, identity, n=n, size=size)

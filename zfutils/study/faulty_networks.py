@@ -44,8 +44,9 @@ class OfFault(Wanted):
 
     @property
     def evaluated(self) -> dict[str, Any]:
-        """What it is asked about, and how its signs are read."""
-        return self.asked.identity | {"signs": signs.VERSION}
+        """What it is asked about, whatever centres it, and how its signs are read."""
+        test = self.study.drawn(split="validation", cued=self._cued, exchanged=self._cued)
+        return test.identity | {"answers": ANSWERS, "signs": signs.VERSION}
 
     @property
     def seen(self) -> signs.Seen:
