@@ -116,8 +116,8 @@ def parser() -> argparse.ArgumentParser:
         "which",
         nargs="*",
         metavar="WHICH",
-        help="networks or rows of Table 3; small, scratch, fine-tuned, settings, filters, depth, diagnosis "
-        "or diagnosis-pictures: all of these (default: all)",
+        help="networks or rows of Table 3; small, scratch, fine-tuned, settings, filters, depth, pooling, "
+        "diagnosis or diagnosis-pictures: all of these (default: all)",
     )
     command.add_argument("--seed", type=int, nargs="+", help="of each (default: the edition's own)")
     command.set_defaults(run=scores)

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 
 from zfutils.runtime.parallel import cores
-from zfutils.study import depth_networks, faulty_networks, filter_networks, kept_scores, target_networks
+from zfutils.study import (
+    depth_networks,
+    faulty_networks,
+    filter_networks,
+    kept_scores,
+    pooling_networks,
+    target_networks,
+)
 from zfutils.study.followed import Followed, followed_name
 from zfutils.study.kept_scores import Wanted
 from zfutils.study.networks import Networks
@@ -20,29 +27,30 @@ def chosen(study: Networks, which: Sequence[str] = (), seeds: Sequence[int] | No
         which: names of networks, "small" for all rows of Table 3, "scratch" for all networks from scratch,
             "fine-tuned" likewise, "settings" for all that was tried of the recipe, "filters" for all
             whose filters chapters 1 and 2 look at, "depth" for all that chapter 8 compares by the number of
-            pictures, "diagnosis" for chapter 13's on digits, "diagnosis-pictures" for its ZFNets, or a row's
-            name; default everything but the short trials.
+            pictures, "pooling" for all that chapter 12 compares, "diagnosis" for chapter 13's on digits,
+            "diagnosis-pictures" for its ZFNets, or a row's name; default everything but the short trials.
         seeds: of each; default the edition's own.
 
     Raises:
         ValueError: a name that the edition does not have; names those it has.
     """
     main, small, settings, filters = main_networks(study, seeds), [], [], []
-    scratch, tuned, depth, pictured = [], [], [], []
+    scratch, tuned, depth, pooling, pictured = [], [], [], [], []
     sick = faulty_networks.every(study, seeds)
     if study.profile.small is not None:
         small = kept_scores.every(study.small, seeds)
         settings = kept_scores.every(study.settings, seeds)
         filters = filter_networks.every(study, seeds)
         depth = depth_networks.every(study, seeds)
+        pooling = pooling_networks.every(study, seeds)
         pictured = faulty_networks.pictured(study, seeds)
     if study.profile.transfer is not None and small:
         scratch = [one for s in seeds or (0,) for one in target_networks.from_scratch(study.transferred, s)]
         tuned = [one for s in seeds or (0,) for one in target_networks.fine_tuned(study.transferred, s)]
     groups = {"small": small, "scratch": scratch, "fine-tuned": tuned}
-    groups |= {"settings": settings, "filters": filters, "depth": depth}
+    groups |= {"settings": settings, "filters": filters, "depth": depth, "pooling": pooling}
     groups |= {"diagnosis": sick, "diagnosis-pictures": pictured}
-    apart = [*settings, *filters, *depth, *sick, *pictured, *scratch, *tuned]
+    apart = [*settings, *filters, *depth, *pooling, *sick, *pictured, *scratch, *tuned]
     for one in (*main, *small, *apart):
         groups.setdefault(one.name, []).append(one)
     if unknown := [name for name in which if not groups.get(name)]:

@@ -105,6 +105,15 @@ class Networks(Edition):
         return self._apart("filters")
 
     @cached_property
+    def pooling(self) -> Self:
+        """Small networks that chapter 12 compares under shifts: coarse, fine, and fine with blurred pooling.
+
+        Raises:
+            ValueError: the edition has no small networks.
+        """
+        return self._apart("pooling")
+
+    @cached_property
     def depth(self) -> Self:
         """Four layers against eight, by the number of pictures and in a wider network; no page trains these.
 
@@ -161,7 +170,7 @@ class Networks(Edition):
         """
         return self._apart("faults")
 
-    def _apart(self, group: Literal["settings", "filters", "faults"]) -> Self:
+    def _apart(self, group: Literal["settings", "filters", "pooling", "faults"]) -> Self:
         """A group of the small networks that no page trains, as a study of its own."""
         small = self.small
         runs = getattr(self.profile.small, group).items()

@@ -140,6 +140,7 @@ class Small(Strict):
     trained: Trained | None = Field(None, description="what a page trains itself; null: everything")
     settings: dict[str, Run] = Field({}, description="other settings of the recipe that were tried on a row")
     filters: dict[str, Run] = Field({}, description="networks whose filters chapters 1 and 2 look at")
+    pooling: dict[str, Run] = Field({}, description="networks that chapter 12 compares under shifts")
     faults: dict[str, Run] = Field({}, description="chapter 13: networks with a fault each, and without")
     depth: Depth | None = Field(None, description="chapter 8: where depth begins to pay; null: not asked")
     training: Training
@@ -274,7 +275,7 @@ class Profile(Strict):
             if isinstance(digits, dict) and isinstance(digits.get(group), dict):
                 own = {"base": "lenet5", "training": digits.get("training")}
                 digits[group] = {n: _merged(own, run or {}) for n, run in digits[group].items()}
-        for group in ("settings", "filters", "faults"):
+        for group in ("settings", "filters", "pooling", "faults"):
             if isinstance(small, dict) and isinstance(small.get(group), dict):
                 own = {"training": small.get("training")}
                 small[group] = {n: _merged(own, run or {}) for n, run in small[group].items()}

@@ -12,9 +12,9 @@ from tests.small import pictures
 from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages
 from zfutils.data.stores import build
+from zfutils.data.transformations import disc, possible_scale, rotated, scaled, translated
 from zfutils.experiments.invariance import transformed_images
 from zfutils.experiments.invariance.tables import range_table
-from zfutils.experiments.invariance.transformations import disc, possible_scale, rotated, scaled, translated
 
 NUMBERED = torch.arange(64.0).reshape(1, 1, 8, 8)  # row r, column c holds 8 r + c
 

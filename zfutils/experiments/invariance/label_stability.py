@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Batch
-from zfutils.experiments.invariance.transformations import Border, translated
+from zfutils.data.transformations import Border, translated
 from zfutils.nets.activations import evaluating
 from zfutils.runtime.devices import device_of, dtype_of, to_host
 from zfutils.runtime.seeds import mixed

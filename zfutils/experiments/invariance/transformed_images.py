@@ -16,10 +16,10 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
+from zfutils.data import transformations
 from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages, Scene, catalogue
-from zfutils.experiments.invariance import transformations
-from zfutils.experiments.invariance.transformations import Border
+from zfutils.data.transformations import Border
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.parallel import side_by_side
 
