@@ -60,6 +60,7 @@ PAGES: dict[str, type[Page]] = {
     "09_transfer": Page,
     "10_lenet": Page,
     "11_maximisation": Page,
+    "12_pooling": Page,
     "13_diagnosis": Page,
     "14_trial": Page,
 }

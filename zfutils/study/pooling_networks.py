@@ -14,6 +14,7 @@ import numpy as np
 from zfutils.deconv.top_projections import top_projections
 from zfutils.experiments.pooling.aliasing import energy_beyond_nyquist, subsamplings
 from zfutils.experiments.pooling.steadiness import SHIFTS, labels_under_shifts
+from zfutils.nets.specs import NetworkSpec
 from zfutils.plotting.tiles import colours_and_mask
 from zfutils.study import kept_scores
 from zfutils.study.kept_scores import Wanted
@@ -68,6 +69,13 @@ class OfPooling(Wanted):
 def every(study: Networks, seeds: Iterable[int] | None = None) -> list[OfPooling]:
     """All such networks of an edition that has small ones, with their seeds or with others; may be none."""
     return kept_scores.every(study.pooling, seeds, kind=OfPooling)
+
+
+def specs(study: Networks) -> dict[str, NetworkSpec]:
+    """These networks as data, by name; none in an edition that lacks them."""
+    if study.profile.small is None:
+        return {}
+    return {name: study.pooling.spec(name) for name in study.pooling.profile.networks}
 
 
 def found(study: Networks) -> dict[str, dict[int, Outcome]]:

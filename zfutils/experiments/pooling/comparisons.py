@@ -1,0 +1,116 @@
+"""What chapter 12 claims: what is measured minus its control, picture by picture or seed by seed.
+
+Pooling's gain in tolerance is asked of random weights too, since the window and its stride act whatever was
+learnt. Networks are compared by seed: those of one seed saw the pictures in the same order.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from zfutils.experiments.pooling.tolerance import POOLED, Tolerance
+from zfutils.stats.intervals import (
+    Interval,
+    paired_difference,
+    smallest_detectable_difference,
+    t_interval,
+)
+
+PICTURES, SEEDS = "pictures never trained on", "seeds (t)"
+TRAINED, RANDOM = "trained", "random weights"
+POINTS = 100
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Means of what is measured and of its control, and the interval of their difference."""
+
+    measured: float
+    control: float
+    interval: Interval
+    detectable: float | None = None  # smallest difference, where seeds are compared
+
+    @property
+    def arms(self) -> tuple[float, float]:
+        """What is measured, and its control."""
+        return self.measured, self.control
+
+
+def gain(
+    found: Tolerance, pairs: Sequence[tuple[str, str]] = POOLED, *, of: str = "distances"
+) -> Float[np.ndarray, " n"]:
+    """How much more tolerant each picture's maps are after pooling, mean over poolings and amounts.
+
+    Args:
+        found: under one kind of change.
+        pairs: layers before and after each pooling.
+        of: "distances", before minus after, or "stayed", after minus before.
+    """
+    values, place = getattr(found, of), found.layers.index
+    each = [values[..., place(before)] - values[..., place(after)] for before, after in pairs]
+    return np.mean(each, axis=(0, 2)) * (1 if of == "distances" else -1)
+
+
+def gain_learnt(trained: Tolerance, random: Tolerance, *, seed: int = 0, **how) -> Comparison:
+    """`gain` of the trained network minus that of random weights, on the same pictures.
+
+    Args:
+        trained, random: under the same kind of change.
+        seed: of the bootstrap.
+        how: as for `gain`.
+
+    Raises:
+        ValueError: other pictures.
+        TooFew: too few pictures for an interval.
+    """
+    if not np.array_equal(trained.pictures, random.pictures):
+        raise ValueError("the two networks were not shown the same pictures")
+    arms = [gain(one, **how) for one in (trained, random)]
+    known = np.isfinite(arms[0]) & np.isfinite(arms[1])
+    interval = paired_difference(*(one[known] for one in arms), resampled=PICTURES, seed=seed)
+    return Comparison(*(float(one[known].mean()) for one in arms), interval)
+
+
+def over_seeds(measured: Mapping[int, float], control: Mapping[int, float]) -> Comparison:
+    """One network against another, on the seeds that both have.
+
+    Args:
+        measured, control: a number of each, by seed.
+
+    Raises:
+        TooFew: fewer than two seeds in common.
+    """
+    seeds = sorted(measured.keys() & control.keys())
+    arms = [np.array([one[seed] for seed in seeds], dtype=float) for one in (measured, control)]
+    difference = arms[0] - arms[1]
+    interval = t_interval(difference, resampled=SEEDS)
+    detectable = smallest_detectable_difference(difference.std(ddof=1), len(seeds))
+    return Comparison(*(float(one.mean()) for one in arms), interval, detectable)
+
+
+def curve_table(found: Mapping[tuple[str, str], Tolerance]) -> pd.DataFrame:
+    """Mean distances and shares of maxima that stay, with 95 % t intervals over pictures.
+
+    Args:
+        found: by network and kind of change.
+
+    Returns:
+        One row for each network, kind, amount, layer and measure: network, kind, amount, layer, measure,
+        estimate, low, high.
+
+    Raises:
+        TooFew: of one picture.
+    """
+    rows = []
+    for (network, kind), one in found.items():
+        for measure in ("distances", "stayed"):
+            for layer, by_amount in zip(one.layers, getattr(one, measure).T, strict=True):
+                for amount, values in zip(one.amounts, by_amount, strict=True):
+                    mean = t_interval(values[np.isfinite(values)], resampled=PICTURES)
+                    ends = mean.estimate, mean.low, mean.high
+                    rows.append((network, kind, amount, layer, measure, *ends))
+    columns = ["network", "kind", "amount", "layer", "measure", "estimate", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,149 @@
+"""Tables of chapter 12; numbers in words, as they are read."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from zfutils.experiments.pooling.comparisons import (
+    PICTURES,
+    POINTS,
+    RANDOM,
+    SEEDS,
+    TRAINED,
+    Comparison,
+    gain,
+    gain_learnt,
+)
+from zfutils.experiments.pooling.networks import Runs, errors
+from zfutils.experiments.pooling.steadiness import DIRECTIONS, SHIFTS
+from zfutils.experiments.pooling.tolerance import POOLED, Tolerance
+from zfutils.nets.specs import NetworkSpec
+from zfutils.plotting.tiles import words
+from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.intervals import Interval, bootstrap_interval, t_interval, where_enough
+from zfutils.training.outcomes import NOT_RUN, origin
+
+
+def gains(found: Mapping[tuple[str, str], Tolerance], *, seed: int = 0) -> pd.DataFrame:
+    """What each pooling adds in tolerance under each kind of change, trained and with random weights.
+
+    Args:
+        found: by network and kind of change.
+        seed: of the bootstrap.
+    """
+    rows = []
+    for kind in dict.fromkeys(kind for _, kind in found):
+        trained, random = found[TRAINED, kind], found[RANDOM, kind]
+        for pair in POOLED:
+            row = {"change": kind, "pooling of": words(pair[0])}
+            for name, one in ((TRAINED, trained), (RANDOM, random)):
+                values = gain(one, [pair])
+                row[name] = _said(where_enough(bootstrap_interval, values, resampled=PICTURES, seed=seed), 3)
+            learnt = where_enough(gain_learnt, trained, random, seed=seed, pairs=[pair])
+            rows.append(row | {"difference": _said(learnt and learnt.interval, 3)})
+    return pd.DataFrame(rows)
+
+
+def first_layers(specs: Mapping[str, NetworkSpec]) -> pd.DataFrame:
+    """What the networks do to a picture before layer 3: kernel/stride, and the size of what comes out."""
+    rows = []
+    for name, spec in specs.items():
+        row = {"network": name}
+        for stage in (s for s in spec.stages() if s.window and s.name[-1] in "12"):
+            place = stage.name.replace("pool", "maxima ").replace("conv", "convolution ")
+            place = place.replace("blur", "blur ")
+            row[place] = f"{stage.window.kernel}/{stage.window.stride}"
+        rows.append(row)
+    order = ["network"] + [f"{word} {n}" for n in (1, 2) for word in ("convolution", "maxima", "blur")]
+    table = pd.DataFrame(rows)
+    return table[[column for column in order if column in table]].fillna("–")
+
+
+def outcomes(networks: Mapping[str, Runs]) -> pd.DataFrame:
+    """Errors, labels kept and whether the trainings ended, means over seeds with 95 % t intervals."""
+    rows = []
+    for name, runs in networks.items():
+        row = {"network": name, "seeds": len(runs)}
+        row["training error, %"] = _mean({s: POINTS * one.training_error for s, one in runs.items()})
+        row["error, %"] = _mean(errors(runs))
+        for place in (0, len(SHIFTS) - 1):
+            kept = {
+                s: POINTS * one.measured["kept"][:, place].mean() / len(DIRECTIONS) for s, one in runs.items()
+            }
+            row[f"label kept at {SHIFTS[place]} px, %"] = _mean(kept)
+        row["ended"] = f"{sum(one.ended.ended for one in runs.values())} of {len(runs)}" if runs else "–"
+        row["loss falls by, %"] = ", ".join(
+            rounded(POINTS * one.ended.fall) for _, one in sorted(runs.items())
+        )
+        rows.append(row | {"scores": origin(one.published for one in runs.values()) if runs else NOT_RUN})
+    return pd.DataFrame(rows)
+
+
+def arms(compared: Mapping[str, Comparison | None], *, digits: int = 1) -> pd.DataFrame:
+    """Comparisons in words: both arms, their difference with its interval, and what could be detected."""
+    rows = []
+    for name, one in compared.items():
+        row = {"quantity": name}
+        for arm, value in zip(("measured", "control"), one.arms if one else (None, None), strict=True):
+            row[arm] = rounded(value, digits=digits)
+        row["difference"] = _said(one and one.interval, digits)
+        row["detectable"] = rounded(one.detectable if one else None, digits=digits)
+        rows.append(row | {"n": str(one.interval.n) if one else "–"})
+    return pd.DataFrame(rows)
+
+
+def answer(
+    tolerance: Comparison | None,
+    energy: Comparison | None,
+    label: Comparison | None,
+    error: Comparison | None,
+) -> str:
+    """What came out, in a few sentences that follow the intervals.
+
+    Args:
+        tolerance: to shifts, trained minus random weights.
+        energy, label, error: blurred minus plain maxima: share beyond Nyquist, labels kept, errors.
+    """
+    said = ["Too few pictures were measured to say whether the tolerance of pooled maps is learnt."]
+    if tolerance:
+        gained = "adds tolerance to small shifts" if tolerance.measured > 0 else "adds no tolerance to shifts"
+        than = {
+            1: "more of it to learnt maps than to those of random filters",
+            0: "as far as these pictures can tell as much of it to the maps of random filters",
+            -1: "less of it to learnt maps than to those of random filters, so that the window and its "
+            "stride do it, whatever was learnt",
+        }
+        said = [f"Pooling {gained}, and {than[_sign(tolerance)]}."]
+    if not (energy and label and error):
+        return " ".join([*said, "The networks with and without a blur are not all trained yet."])
+    less = {-1: "takes away energy beyond Nyquist", 0: "does not clearly take away energy beyond Nyquist"}
+    said.append(f"The blur {less.get(_sign(energy), 'leaves more energy beyond Nyquist')},")
+    steadier = {
+        1: "steadies the label",
+        0: "does not clearly steady the label",
+        -1: "makes the label less steady",
+    }
+    said.append(f"{steadier[_sign(label)]} under shifts,")
+    costs = {1: "costs accuracy", 0: "changes the error by no more than seeds do", -1: "lowers the error"}
+    return " ".join([*said, f"and {costs[_sign(error)]}."])
+
+
+def _sign(one: Comparison) -> int:
+    """Whether an interval lies above 0, below it, or holds it."""
+    return int(one.interval.low > 0) - int(one.interval.high < 0)
+
+
+def _mean(values: Mapping[int, float]) -> str:
+    """A mean of percentages over seeds, with its t interval where there are two or more."""
+    numbers = [value for value in values.values() if np.isfinite(value)]
+    interval = where_enough(t_interval, numbers, resampled=SEEDS)
+    if interval is None:
+        return rounded(numbers[0] if numbers else None)
+    return ranged(interval.estimate, max(interval.low, 0), min(interval.high, POINTS))
+
+
+def _said(interval: Interval | None, digits: int) -> str:
+    if interval is None:
+        return "–"
+    return ranged(interval.estimate, interval.low, interval.high, digits=digits)
