@@ -120,8 +120,9 @@ def energy(table: pd.DataFrame) -> Figure:
             look = {"marker": MARKERS[number], "facecolors": face, "edgecolors": CYCLE[number]}
             axes.scatter(at + (0.045 if weights == TRAINED else -0.045), own["share"], s=22, **look)
     axes.set_xticks(range(len(layers)), layers)
-    axes.set(xlim=(-0.5, len(layers) - 0.5), ylim=(0, None), ylabel="energy beyond Nyquist")
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    top = 1.08 * table["share"].max()
+    axes.set(xlim=(-0.5, len(layers) - 0.5), ylim=(0, top), ylabel="energy beyond Nyquist")
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     hollow = {"linestyle": "none", "markerfacecolor": "none", "markeredgecolor": INK, "marker": "o"}
     _key(figure, names, [Line2D([], [], label="random weights", **hollow)])
     return figure
