@@ -11,6 +11,7 @@ from tests.small import SPEC
 from zfutils.experiments.pooling import figures, networks, tables
 from zfutils.experiments.pooling.comparisons import RANDOM, TRAINED, Comparison, curve_table
 from zfutils.experiments.pooling.tolerance import KINDS, LAYERS, Tolerance
+from zfutils.nets.geometry import Window
 from zfutils.stats.intervals import Interval
 from zfutils.training.outcomes import NOT_RUN, Answers, Outcome
 
@@ -45,8 +46,14 @@ BOTH = {"fine": FINE, "blurred": BLUR}
 
 def test_errors_and_energy_are_those_of_each_seed():
     assert networks.errors(FINE) == {0: 25, 1: 50}
-    found = networks.beyond(BLUR)  # conv1 is left out
-    assert found == pytest.approx({0: 0.2, 1: 0.3})
+    assert networks.beyond(BLUR) == pytest.approx({0: 0.2, 1: 0.3})  # conv1 is left out
+    assert networks.beyond(BLUR, first=True) == pytest.approx({0: 0.5, 1: 0.5})
+    whole = replace(SPEC.convolutions[0], window=Window(5, 1, 0))
+    unstrided = replace(SPEC, convolutions=(whole, *SPEC.convolutions[1:]))
+    other = {0: outcome([4] * 4, FIRST, beyond=(0.4, 0.2, 0), spec=unstrided)}
+    other[0].measured["beyond"] = other[0].measured["beyond"][:, :2]
+    assert networks.beyond(other) == pytest.approx({0: 0.3})
+    assert networks.beyond(other, first=True) == {}
 
 
 def test_labels_are_compared_where_both_networks_of_a_seed_are_right():

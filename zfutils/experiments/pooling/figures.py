@@ -94,7 +94,10 @@ def labels(table: pd.DataFrame) -> Figure:
             axes.scatter(at, own["share"], s=14, alpha=0.45, linewidths=0, **look)
             means = own.groupby("shift")["share"].mean()
             axes.plot(means.index, means, markersize=0, label=name, **look)
-        axes.set(title=pictures, xlabel="shift (px)", xlim=(min(SHIFTS) - 0.3, max(SHIFTS) + 0.3))
+        counts = table.loc[table["pictures"] == pictures, "n"]
+        ends = dict.fromkeys((counts.min(), counts.max()))  # over seeds
+        axes.set_title(f"{pictures}\nn = {' to '.join(f'{n:,}' for n in ends)}")
+        axes.set(xlabel="shift (px)", xlim=(min(SHIFTS) - 0.3, max(SHIFTS) + 0.3))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].set_ylabel("label kept (% of shifts)")
     _key(figure, names)

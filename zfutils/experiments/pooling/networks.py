@@ -22,12 +22,19 @@ def errors(runs: Runs) -> dict[int, float]:
     return {seed: POINTS * one.answers[1].error() for seed, one in runs.items()}
 
 
-def beyond(runs: Runs) -> dict[int, float]:
-    """Share of energy beyond Nyquist, mean over all subsamplings but the first convolution's, by seed."""
+def beyond(runs: Runs, *, first: bool = False) -> dict[int, float]:
+    """Share of energy beyond Nyquist of the trained network, by seed.
+
+    Args:
+        runs: of which network.
+        first: before the first convolution's subsampling, where it has a stride; otherwise the mean over all
+            other subsamplings.
+    """
     found = {}
     for seed, one in runs.items():
-        later = [name != "conv1" for name in subsamplings(one.spec)]
-        found[seed] = float(one.measured["beyond"][1, later].mean())
+        chosen = [(name == "conv1") == first for name in subsamplings(one.spec)]
+        if any(chosen):
+            found[seed] = float(one.measured["beyond"][1, chosen].mean())
     return found
 
 
