@@ -25,6 +25,8 @@ from zfutils.deconv.units import Units
 from zfutils.deconv.unpooling import Frame
 from zfutils.experiments.occlusion.incremental import Incremental
 from zfutils.experiments.occlusion.sliding_patch import Patch
+from zfutils.experiments.pooling.aliasing import share_beyond
+from zfutils.experiments.pooling.steadiness import labels_under_shifts
 from zfutils.experiments.transfer.features import features
 from zfutils.nets.activations import activations, forward
 from zfutils.runtime.devices import chosen_device, device_name, device_of, dtype_of, image_type, to_host
@@ -81,6 +83,14 @@ def featured(model: nn.Module, inputs: Inputs) -> list[np.ndarray]:
     return list(features(model, inputs, ["relu1", "relu3"], at_most=32, batch=4).values())
 
 
+def shifted(model: nn.Module, inputs: Inputs) -> list[np.ndarray]:
+    return [labels_under_shifts(model, inputs, shifts=(1, 4), batch=4).kept]
+
+
+def aliased(model: nn.Module, inputs: Inputs) -> list[Tensor]:
+    return [share_beyond(forward(model, inputs.tensor(), ["relu2"])["relu2"], 2)]
+
+
 # Worked out by hand: a convolution of 5×5 at every second of 32 px gives 14, its pooling 7, the next layer 7.
 SHAPES: dict[Callable, list[tuple[int, ...]]] = {
     walk: [(N, 8, 14, 14), (N, 3), (N,)],
@@ -90,6 +100,8 @@ SHAPES: dict[Callable, list[tuple[int, ...]]] = {
     occluded: [(16, 3), (16, 12), (3,), (12,)],
     evaluated: [(N, 3), (N, 3)],
     featured: [(N, 32), (N, 24)],
+    shifted: [(N, 2)],
+    aliased: [(N,)],
 }
 
 # ---- a GPU that is not there
@@ -132,7 +144,7 @@ def door(monkeypatch):
         assert values.device == GPU, f"results of shape {tuple(values.shape)} are on {values.device}"
         return np.zeros(tuple(values.shape), np.float32)
 
-    for room in ("training.evaluation", "experiments.transfer.features"):
+    for room in ("training.evaluation", "experiments.transfer.features", "experiments.pooling.steadiness"):
         monkeypatch.setattr(f"zfutils.{room}.to_host", left)
 
 
