@@ -9,7 +9,7 @@ from PIL import Image
 
 from zfutils.runtime.files import write_json
 from zfutils.stats.intervals import Interval
-from zfutils.study import networks, places, provenance, publish, records
+from zfutils.study import groups, networks, places, provenance, publish, records
 from zfutils.study.study import Study
 from zfutils.training import checkpoints
 
@@ -88,7 +88,7 @@ def test_the_source_of_the_transfer_is_published_by_itself_and_found_again(smoke
     publish.publish_source(smoke)
     folder = reference.with_name("smoke-source-0")
     assert [path.name for path in reference.parent.iterdir()] == [folder.name]
-    assert Study.open("smoke").transferred.network(networks.SMALL).folder == folder
+    assert Study.open("smoke").transferred.network(groups.SMALL).folder == folder
 
 
 def test_the_published_numbers_say_by_which_recipe_their_networks_were_made():

@@ -29,7 +29,7 @@ from zfutils.runtime.devices import chosen_device
 from zfutils.runtime.files import write_json
 from zfutils.stats import intervals
 from zfutils.study import records
-from zfutils.study.networks import SMALL
+from zfutils.study.groups import SMALL
 from zfutils.study.places import REFERENCE
 from zfutils.study.study import Study
 from zfutils.training import checkpoints

@@ -11,8 +11,9 @@ from zfutils.data.pixels import Pixels
 from zfutils.experiments.transfer.average_precision import by_label
 from zfutils.experiments.transfer.folds import Fold, folds
 from zfutils.study.edition import SEVERAL
+from zfutils.study.groups import SMALL
 from zfutils.study.kept_scores import Wanted
-from zfutils.study.networks import SMALL, Networks
+from zfutils.study.networks import Networks
 from zfutils.study.plans import Plan
 from zfutils.training.recipe import Training
 

@@ -1,0 +1,155 @@
+"""The parts of an edition that are studies of their own: other pictures, other networks, another folder.
+
+The rows of Table 3, what was tried of their recipe, networks for single chapters, digits, and the source of
+the transfer: each is the edition again with some of its profile exchanged, and trains and is found likewise.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, Self
+
+from zfutils.nets.zoo import ROWS
+from zfutils.study.edition import Edition
+from zfutils.study.plans import DEPTHS, deep_name
+from zfutils.study.profile import Run
+
+SMALL = "zfnet: none"  # among the small networks, the one that chapter 9 transfers
+
+
+@dataclass(frozen=True)
+class Groups(Edition):
+    """An edition with its parts; `Networks` adds what trains and finds them."""
+
+    @cached_property
+    def small(self) -> Self:
+        """The edition's many small networks, as a study of its own, with images of their size.
+
+        Its networks are the rows that Table 3 has for either network, such as "krizhevsky: without layer 7".
+
+        Raises:
+            ValueError: the edition has no small networks.
+        """
+        small = self.profile.small
+        if small is None:
+            raise ValueError(f"the edition {self.edition} has no section 'small'")
+        images = self.profile.images.model_copy(update=small.images.model_dump(exclude_unset=True))
+        networks = {}
+        for base, row in ((base, row) for base, rows in ROWS.items() for row in rows):
+            name, seeds = f"{base}: {row}", small.seeds_of.get(row, small.seeds)
+            run = Run(base=base, row=row, seeds=seeds, training=small.training)
+            if small.trained is not None:
+                run = run.model_copy(update={"trained": small.trained.seeds_of(name)})
+            networks[name] = run
+        changes = {"images": images, "network": small.network, "training": small.training}
+        profile = self.profile.model_copy(update=changes | {"networks": networks, "small": None})
+        return replace(self, profile=profile, folder=self.folder / "small")
+
+    @cached_property
+    def settings(self) -> Self:
+        """The small networks by other settings of their recipe, of which it was chosen.
+
+        Raises:
+            ValueError: the edition has no small networks.
+        """
+        return self._apart("settings")
+
+    @cached_property
+    def filters(self) -> Self:
+        """Small networks whose filters chapters 1 and 2 look at: under several radii, with a full layer 1.
+
+        Raises:
+            ValueError: the edition has no small networks.
+        """
+        return self._apart("filters")
+
+    @cached_property
+    def pooling(self) -> Self:
+        """Small networks that chapter 12 compares under shifts: coarse, fine, and fine with blurred pooling.
+
+        Raises:
+            ValueError: the edition has no small networks.
+        """
+        return self._apart("pooling")
+
+    @cached_property
+    def depth(self) -> Self:
+        """Four layers against eight, by the number of pictures and in a wider network; no page trains these.
+
+        Raises:
+            ValueError: the edition has no such networks.
+        """
+        small = self.small
+        depth = self.profile.small.depth
+        if depth is None:
+            raise ValueError(f"the edition {self.edition} has no section 'small.depth'")
+        recipe = small.profile.training
+        how = {"base": "krizhevsky", "seeds": depth.seeds, "trained": (), "training": recipe}
+        networks = {}
+        for layers, row in DEPTHS.items():
+            for n in depth.train:
+                networks[deep_name(layers, n)] = Run(row=row, pictures=n, **how)
+            most = depth.train[-1]
+            networks[deep_name(layers, most, wider=True)] = Run(
+                row=row, pictures=most, network=depth.wider, **how
+            )
+        return replace(small, profile=small.profile.model_copy(update={"networks": networks}))
+
+    @cached_property
+    def digits(self) -> Self:
+        """The edition's networks on handwritten digits, as a study of its own.
+
+        Raises:
+            ValueError: the edition has none.
+        """
+        digits = self.profile.digits
+        if digits is None:
+            raise ValueError(f"the edition {self.edition} has no section 'digits'")
+        changes = {name: getattr(digits, name) for name in ("images", "network", "training", "networks")}
+        profile = self.profile.model_copy(update=changes | {"small": None, "transfer": None})
+        return replace(self, profile=profile, folder=self.folder / "digits")
+
+    @cached_property
+    def faults(self) -> Self:
+        """LeNet-5 on few digits with a fault of its training each, and without (chapter 13).
+
+        Raises:
+            ValueError: the edition has no networks on digits.
+        """
+        networks = {} if self.profile.digits is None else self.profile.digits.faults
+        digits = self.digits
+        return replace(digits, profile=digits.profile.model_copy(update={"networks": networks}))
+
+    @cached_property
+    def faults_on_pictures(self) -> Self:
+        """Small ZFNets with the same faults, which no page trains.
+
+        Raises:
+            ValueError: the edition has no small networks.
+        """
+        return self._apart("faults")
+
+    def _apart(self, group: Literal["settings", "filters", "pooling", "faults"]) -> Self:
+        """A group of the small networks that no page trains, as a study of its own."""
+        small = self.small
+        runs = getattr(self.profile.small, group).items()
+        networks = {name: run.model_copy(update={"trained": ()}) for name, run in runs}
+        return replace(small, profile=small.profile.model_copy(update={"networks": networks}))
+
+    @cached_property
+    def transferred(self) -> Self:
+        """The study of the network whose features chapter 9 tries elsewhere, `SMALL`, and of its target.
+
+        It is that of the small networks, with the network alone and with the source's own pictures where the
+        edition names such.
+
+        Raises:
+            ValueError: the edition has no small networks, or no transfer.
+        """
+        small, source = self.small, self._transfer.source
+        if source is None:
+            return small
+        own = source.model_dump(exclude_unset=True, exclude={"training"})
+        images = small.profile.images.model_copy(update=own)
+        networks = {SMALL: Run(training=source.training)}
+        profile = small.profile.model_copy(update={"images": images, "networks": networks})
+        return replace(small, profile=profile, folder=self.folder / "source")
