@@ -72,7 +72,9 @@ def test_a_confusion_counts_what_was_named_as_what():
     counts = tables.confusion(named)
     assert counts.to_numpy().tolist() == [[1, 1], [0, 1]]
     every = pd.DataFrame({"network": [HEALTHY, *FAULTS] * 8, "said": [HEALTHY, *FAULTS] * 8})
-    assert_readable(figures.confusion(tables.confusion(every)))
+    figure = figures.confusion({"errors": tables.confusion(every), "all": tables.confusion(every)})
+    assert_readable(figure)
+    assert [text for text, _ in texts(figure)].count("8") == 2 * (1 + len(FAULTS))
 
 
 def test_pictures_that_were_kept_are_shown():
@@ -110,9 +112,14 @@ def test_the_last_table_says_where_to_look_in_which_direction():
     assert alone["wrong at the threshold"] == "0 of 16"
 
 
-def test_what_is_named_rightly_has_its_share_and_interval():
+def test_what_is_named_rightly_has_its_share_and_wilsons_interval():
     named = pd.DataFrame({"network": list("abab"), "seed": [1, 1, 2, 2], "said": list("abba")})
     (row,) = tables.rightly_named({"all": named}).to_dict("records")
-    assert row["right"].startswith("50.0 [")
-    (row,) = tables.rightly_named({"all": named[named["seed"] == 1]}).to_dict("records")
-    assert row["right"] == "100.0"
+    assert row == {"read from": "all", "networks": 4, "named rightly": "50.0 [15.0, 85.0]"}
+
+
+def test_what_chance_reaches_is_its_mean_and_central_95_percent():
+    draws = np.linspace(0.1, 0.9, 81)
+    (row,) = tables.chance({LEAK: telling.Shuffled(np.ones(81), draws)}).to_dict("records")
+    assert row["on the seeds of the choice"] == "1.00 [1.00, 1.00]"
+    assert row["on other seeds"] == "0.50 [0.12, 0.88]"

@@ -65,24 +65,25 @@ def test_what_tells_is_found_and_what_does_not_tell_is_at_chance():
     leak = telling.told(table, LEAK, INSIDE)
     assert leak.choice.sign in ("falls_beside", "rank_conv")
     assert (leak.auc.estimate, leak.wrong) == (1, 0)
-    fixed, scored = telling.by_chance(table, COARSE, INSIDE)
-    assert fixed.mean() > 0.75, "the best of many looks good where it was found"
-    assert scored.mean() == pytest.approx(0.5, abs=0.05)
+    shuffled = telling.by_chance(table, COARSE, INSIDE)
+    assert shuffled.own.mean() > 0.75, "the best of many looks good where it was found"
+    assert shuffled.others.mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_inside_over_errors_counts_no_sign_that_shuffled_kinds_reach_as_well():
     table = drawn()
-    found = telling.over_errors(table)
+    shuffled = {fault: telling.by_chance(table, fault, INSIDE) for fault in FAULTS}
+    found = telling.over_errors(table, shuffled)
     # the leak is told inside alone (1 against about a half), shuffled labels by errors alone
     assert found.arms[0] - found.arms[1] == pytest.approx(found.interval.estimate)
     inside = [telling.told(table, fault, INSIDE).auc.estimate for fault in FAULTS]
     assert found.arms[0] == pytest.approx(np.mean(inside))
     errors = [telling.told(table, fault, OUTSIDE).auc.estimate for fault in FAULTS]
-    floors = [telling.by_chance(table, fault, INSIDE)[1].mean() for fault in FAULTS]
+    floors = [one.others.mean() for one in shuffled.values()]
     assert found.arms[1] == pytest.approx(np.mean(np.maximum(errors, floors)))
     assert found.interval.n == 8
     with pytest.raises(TooFew):
-        telling.over_errors(drawn(14))
+        telling.over_errors(drawn(14), shuffled)
 
 
 def test_a_leak_that_the_gap_does_not_show_is_half_an_auc_ahead_and_no_more():

@@ -130,25 +130,27 @@ def chosen(table: pd.DataFrame, found: Mapping[str, Told]) -> Figure:
 
 
 @styled
-def confusion(counts: pd.DataFrame) -> Figure:
+def confusion(counts: Mapping[str, pd.DataFrame]) -> Figure:
     """How often networks of each kind (rows) are named as each kind (columns).
 
     Args:
-        counts: as `tables.confusion` gives it.
+        counts: as `tables.confusion` gives them, by what was read.
     """
-    figure = new(height=3.4)
-    axes = figure.subplots()
-    axes.imshow(counts, cmap="Blues", vmin=0, vmax=1.5 * counts.to_numpy().max(), aspect="auto")
-    for (i, j), value in np.ndenumerate(counts.to_numpy()):
-        if value:
-            axes.text(j, i, str(value), ha="center", va="center")
-        if i == j:
-            axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, ec=INK, lw=0.8))
-    axes.set_xticks(range(len(counts)), [fill(name, 10) for name in counts.columns])
-    axes.set_yticks(range(len(counts)), counts.index)
-    axes.set(xlabel="named", ylabel="is")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    figure = new(height=3.6)
+    panels = figure.subplots(1, len(counts), sharey=True, squeeze=False)[0]
+    for axes, (title, table) in zip(panels, counts.items(), strict=True):
+        axes.imshow(table, cmap="Blues", vmin=0, vmax=1.5 * table.to_numpy().max(), aspect="auto")
+        for (i, j), value in np.ndenumerate(table.to_numpy()):
+            if value:
+                axes.text(j, i, str(value), ha="center", va="center")
+            if i == j:
+                axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, ec=INK, lw=0.8))
+        axes.set_xticks(range(len(table)), [fill(name, 14) for name in table.columns], rotation=90)
+        axes.set(xlabel="named", title=f"from {title}")
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+    panels[0].set_yticks(range(len(table)), table.index)
+    panels[0].set_ylabel("is")
     return figure
 
 

@@ -7,10 +7,10 @@ import pandas as pd
 
 from zfutils.experiments.diagnosis import telling
 from zfutils.experiments.diagnosis.faults import FAULTS, KINDS
-from zfutils.experiments.diagnosis.signs import INSIDE, SIGNS
-from zfutils.experiments.diagnosis.telling import Told
+from zfutils.experiments.diagnosis.signs import SIGNS
+from zfutils.experiments.diagnosis.telling import Shuffled, Told
 from zfutils.stats.formatting import ranged, rounded
-from zfutils.stats.intervals import Interval, TooFew, t_interval, where_enough
+from zfutils.stats.intervals import Interval, TooFew, proportion_interval, t_interval
 
 PERCENT = ("error", "gap", "dead", "duplicates", "beside")  # in names of signs that are shares
 
@@ -87,13 +87,16 @@ def in_words(one: Told) -> str:
     return f"{'more' if one.choice.larger else 'less'}: {SIGNS[one.choice.sign][0]}"
 
 
-def chance(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
-    """What the best of all signs inside reaches where kinds are shuffled, on its own seeds and on others."""
+def chance(shuffled: Mapping[str, Shuffled]) -> pd.DataFrame:
+    """What the best sign reaches where kinds are shuffled, on its own seeds and on others.
+
+    Args:
+        shuffled: by fault, as `telling.by_chance` gives it.
+    """
     rows = []
-    for fault in FAULTS:
+    for fault, draws_of in shuffled.items():
         row = {"fault": fault}
-        fixed, scored = telling.by_chance(table, fault, INSIDE, seed=seed)
-        for head, draws in (("on the seeds of the choice", fixed), ("on other seeds", scored)):
+        for head, draws in zip(("on the seeds of the choice", "on other seeds"), draws_of, strict=True):
             low, high = np.quantile(draws, [0.025, 0.975])
             row[head] = ranged(draws.mean(), low, high, digits=2)
         rows.append(row)
@@ -113,12 +116,12 @@ def rightly_named(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Args:
         found: as `telling.named` gives it, by what it was read from.
     """
-    shares = {words: 100 * telling.share_named(one) for words, one in found.items()}
     rows = []
-    for words, share in shares.items():
-        interval = where_enough(t_interval, share, resampled="seeds")
-        ends = (interval.low, interval.high) if interval else (np.nan, np.nan)
-        rows.append({"read from": words, "seeds": len(share), "right": ranged(share.mean(), *ends)})
+    for words, one in found.items():
+        right = int((one["network"] == one["said"]).sum())
+        share = proportion_interval(right, len(one), resampled="networks").times(100)
+        words_of = ranged(share.estimate, share.low, share.high)
+        rows.append({"read from": words, "networks": len(one), "named rightly": words_of})
     return pd.DataFrame(rows)
 
 

@@ -5,7 +5,7 @@ fixed on the first half of the seeds, what they tell is scored on the second, an
 again with the kinds shuffled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -41,6 +41,13 @@ class Compared(NamedTuple):
 
     interval: Interval
     arms: tuple[float, float]
+
+
+class Shuffled(NamedTuple):
+    """AUC of a choice that was made with kinds shuffled, draw by draw."""
+
+    own: Float[np.ndarray, " draws"]  # on the seeds of the choice
+    others: Float[np.ndarray, " draws"]
 
 
 @dataclass(frozen=True)
@@ -144,10 +151,8 @@ def told(table: pd.DataFrame, fault: str, signs: Sequence[str]) -> Told:
     return Told(choice, area, int(wrong), len(sick) + len(healthy))
 
 
-def by_chance(
-    table: pd.DataFrame, fault: str, signs: Sequence[str], *, seed: int = 0
-) -> tuple[Float[np.ndarray, " draws"], Float[np.ndarray, " draws"]]:
-    """AUC of the best of some signs where kinds are shuffled: on the seeds of the choice, and on the others.
+def by_chance(table: pd.DataFrame, fault: str, signs: Sequence[str], *, seed: int = 0) -> Shuffled:
+    """AUC of the best of some signs where kinds are shuffled.
 
     In each draw a seed's two networks exchange their kinds, or do not.
     """
@@ -160,12 +165,16 @@ def by_chance(
         choice = choose(*swapped[0], signs)
         at, sign = list(signs).index(choice.sign), 1 if choice.larger else -1
         both.append([auc(*(sign * part[:, at])) for part in swapped])
-    fixed, scored = np.array(both).T
-    return fixed, scored
+    return Shuffled(*np.array(both).T)
 
 
-def over_errors(table: pd.DataFrame, *, seed: int = 0) -> Compared:
+def over_errors(table: pd.DataFrame, shuffled: Mapping[str, Shuffled], *, seed: int = 0) -> Compared:
     """AUC of the best sign inside minus that of the best of errors, or of shuffled kinds; mean over faults.
+
+    Args:
+        table: one row for each network.
+        shuffled: by fault, what `by_chance` gives for the signs inside.
+        seed: of the resampling.
 
     Raises:
         TooFew: fewer than eight seeds on which it is scored.
@@ -176,7 +185,7 @@ def over_errors(table: pd.DataFrame, *, seed: int = 0) -> Compared:
         for chosen in (told(table, fault, signs).choice for signs in (INSIDE, OUTSIDE)):
             sign = 1 if chosen.larger else -1
             parts.append([sign * values(table, name, scoring, [chosen.sign])[0] for name in (fault, HEALTHY)])
-        floors.append(by_chance(table, fault, INSIDE, seed=seed)[1].mean())
+        floors.append(shuffled[fault].others.mean())
 
     def both(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         found = np.stack([auc(sick[rows], healthy[rows]) for sick, healthy in parts])
@@ -204,7 +213,9 @@ def leak_over_gap(table: pd.DataFrame, *, seed: int = 0) -> Compared:
     return _over_seeds(both, len(seeds), "seeds, each with its two networks", seed)
 
 
-def _over_seeds(both, n: int, resampled: str, seed: int) -> Compared:
+def _over_seeds(
+    both: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], n: int, resampled: str, seed: int
+) -> Compared:
     """The difference of two numbers that are made from the same seeds, which are resampled."""
 
     def difference(rows: np.ndarray, axis: int = -1) -> np.ndarray:
