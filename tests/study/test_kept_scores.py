@@ -295,8 +295,9 @@ def test_by_default_all_that_the_chapters_need_is_earned(small):
         for one in every(study.transferred)
     ]
     tried = [(name, 0) for one in (study.settings, study.filters) for name in one.profile.networks]
-    for one in (study.depth, study.pooling):
+    for one in (study.depth, study.pooling, study.faults):
         tried += [(name, s) for name, run in one.profile.networks.items() for s in run.seeds]
+    tried += [(name, 0) for name in study.faults_on_pictures.profile.networks]
     main_networks = [*(("zfnet", seed) for seed in range(3)), ("krizhevsky", 0), ("cheat", 0)]
     assert wanted == [*main_networks, *rows, *tried, *on_target]
     assert len(earn.chosen(study, ["small", "krizhevsky: none"])) == len(rows), "none twice"
