@@ -114,8 +114,8 @@ def test_the_last_table_says_where_to_look_in_which_direction():
 
 def test_what_is_named_rightly_has_its_share_and_wilsons_interval():
     named = pd.DataFrame({"network": list("abab"), "seed": [1, 1, 2, 2], "said": list("abba")})
-    (row,) = tables.rightly_named({"all": named}).to_dict("records")
-    assert row == {"read from": "all", "networks": 4, "named rightly": "50.0 [15.0, 85.0]"}
+    (row,) = tables.correctly_named({"all": named}).to_dict("records")
+    assert row == {"read from": "all", "networks": 4, "correctly named": "50.0 [15.0, 85.0]"}
 
 
 def test_what_chance_reaches_is_its_mean_and_central_95_percent():

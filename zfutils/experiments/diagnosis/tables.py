@@ -110,8 +110,8 @@ def confusion(named: pd.DataFrame) -> pd.DataFrame:
     return counts.reindex(index=there, columns=there, fill_value=0)
 
 
-def rightly_named(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Share of networks whose kind is named rightly, in %.
+def correctly_named(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Share of networks whose kind is correctly named, in %.
 
     Args:
         found: as `telling.named` gives it, by what it was read from.
@@ -121,7 +121,7 @@ def rightly_named(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         right = int((one["network"] == one["said"]).sum())
         share = proportion_interval(right, len(one), resampled="networks").times(100)
         words_of = ranged(share.estimate, share.low, share.high)
-        rows.append({"read from": words, "networks": len(one), "named rightly": words_of})
+        rows.append({"read from": words, "networks": len(one), "correctly named": words_of})
     return pd.DataFrame(rows)
 
 

@@ -247,7 +247,7 @@ def named(table: pd.DataFrame, signs: Sequence[str] = tuple(SIGNS), *, seed: int
 
 
 def share_named(found: pd.DataFrame) -> Float[np.ndarray, " seeds"]:
-    """Share of rightly named networks, for each seed."""
+    """Share of correctly named networks, for each seed."""
     return (found["network"] == found["said"]).groupby(found["seed"]).mean().to_numpy()
 
 
@@ -270,7 +270,7 @@ def left_to_learn(table: pd.DataFrame) -> float:
 
 
 def naming(table: pd.DataFrame, *, seed: int = 0) -> Compared:
-    """Share of networks named rightly from all signs, minus that from errors and losses alone.
+    """Share of networks correctly named from all signs, minus that from errors and losses alone.
 
     Raises:
         TooFew: fewer than two seeds on which it is scored.
