@@ -234,8 +234,9 @@ def test_pages_that_read_what_all_recorded_run_last_wherever_they_stand(tree):
 
 
 def test_new_scores_make_again_the_pages_that_show_them(tree):
-    edit(tree / "book" / "_toc.yml", "02_two", "08_two")
-    (tree / "book" / "02_two.ipynb").rename(tree / "book" / "08_two.ipynb")
+    for page, other in (("01_one", "03_one"), ("02_two", "08_two")):
+        edit(tree / "book" / "_toc.yml", page, other)
+        (tree / "book" / f"{page}.ipynb").rename(tree / "book" / f"{other}.ipynb")
     make(tree, "book")
     (tree / "book" / "reference" / "scores" / "quick").mkdir(parents=True)
     (tree / "book" / "reference" / "scores" / "quick" / "zfnet-0.npz").write_text("")
