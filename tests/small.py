@@ -1,7 +1,10 @@
 """A world of three classes, and a network for it, small enough to be trained within a test."""
 
+from collections import OrderedDict
+
 import numpy as np
 import torch
+from torch import nn
 
 from zfutils.data.pixels import Pixels
 from zfutils.deconv.top_activations import TopActivations
@@ -71,3 +74,12 @@ def top_projections(maps=2, k=9, side=7, *, layer="relu1", numbers=None, channel
         zero.numpy(),
         zero.numpy(),
     )
+
+
+def only(conv: nn.Conv2d, pool: nn.Module | None = None) -> nn.Sequential:
+    """A network of one convolution, with its ReLU and perhaps a pooling that a second one reads."""
+    layers = OrderedDict(conv1=conv, relu1=nn.ReLU())
+    if pool is not None:
+        layers |= {"pool1": pool, "conv2": nn.Conv2d(len(conv.weight), 2, 1, bias=False), "relu2": nn.ReLU()}
+        layers["conv2"].weight.data.fill_(1)
+    return nn.Sequential(layers)

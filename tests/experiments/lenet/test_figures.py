@@ -6,7 +6,6 @@ from legible import assert_readable
 
 from zfutils.experiments.lenet import covering_figures, figures, tables
 from zfutils.experiments.lenet.covering import Covered
-from zfutils.experiments.lenet.own_ink import Compared
 from zfutils.experiments.lenet.patterns import Patterns
 from zfutils.nets import zoo
 from zfutils.training.evaluation import Scores
@@ -172,16 +171,6 @@ def test_an_error_has_its_interval_and_random_weights_no_training():
     row = tables.errors({"random": (scores, None)}).iloc[0]
     assert row["test error (%)"] == "3.00 [1.03, 8.45]"
     assert (row["n"], row["training"], row["seconds"]) == ("100", "none", "–")
-
-
-def test_comparisons_are_in_words_with_what_stands_beside():
-    one = Compared(np.full(9, 0.75), np.full(9, 0.5))
-    none = Compared(np.array([np.nan]), np.array([1.0]))
-    table = tables.compared(
-        {("a",): one, ("b",): none}, ["of"], measured="own", control="others", beside={"x": ["y", "z"]}
-    )
-    assert table.iloc[0].tolist() == ["a", "0.75", "0.50", "0.25 [0.25, 0.25]", "y", 9]
-    assert table.iloc[1].tolist() == ["b", "–", "–", "–", "z", 0]
 
 
 def test_a_mean_leaves_out_what_is_not_known():

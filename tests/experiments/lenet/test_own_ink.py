@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zfutils.experiments.lenet.own_ink import Compared, energy_on, fall_on, ink, own_and_others
+from zfutils.experiments.lenet.own_ink import energy_on, fall_on, ink, own_and_others
 
 TOP = [[True, True], [False, False]]
 LEFT = [[True, False], [True, False]]
@@ -59,16 +59,6 @@ def test_what_is_on_any_ink_alike_leaves_no_difference():
     assert found.interval.low < 0 < found.interval.high
     seeing = own_and_others(energy_on(inks[:, None].astype(float), inks), labels)
     assert seeing.interval.low > 0.5
-
-
-def test_a_difference_beyond_another_is_paired_by_digit():
-    ones = np.ones(9)
-    first, second = Compared(3 * ones, ones), Compared(ones, 0.5 * ones)
-    beyond = first.beyond(second)
-    assert beyond.arms == (2, 0.5)
-    assert (beyond.interval.estimate, beyond.interval.n) == (1.5, 9)
-    assert Compared(ones[:3], ones[:3]).interval is None
-    assert Compared(np.empty(0), np.empty(0)).arms is None
 
 
 def test_a_table_of_other_digits_and_unknown_others_are_refused():

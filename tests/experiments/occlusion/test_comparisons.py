@@ -1,9 +1,9 @@
-"""Two arms of the same pictures, worked out by hand."""
+"""Each picture with its own against all others, worked out by hand."""
 
 import numpy as np
 import pytest
 
-from zfutils.experiments.occlusion.comparisons import NOTHING, Comparison, comparison_table, with_others
+from zfutils.experiments.occlusion.comparisons import with_others
 
 
 def test_a_picture_is_compared_with_the_mean_over_all_others():
@@ -21,29 +21,3 @@ def test_what_is_not_known_is_left_out_of_both_arms():
     alone = with_others(np.array([[1.0]]))
     assert np.isnan(alone.control).all()
     assert (alone.arms, alone.interval) == (None, None)
-
-
-def test_the_interval_is_of_the_difference_picture_by_picture():
-    draw = np.random.default_rng(0)
-    control = draw.normal(size=30)
-    found = Comparison(control + 2, control, "scenes")
-    interval = found.interval
-    assert (interval.estimate, interval.low, interval.high) == pytest.approx((2, 2, 2))
-    assert (interval.n, interval.resampled) == (30, "scenes")
-    assert interval.estimate == pytest.approx(found.arms[0] - found.arms[1])
-
-
-def test_one_difference_beyond_another():
-    first = Comparison(np.array([5.0, 6]), np.array([1.0, np.nan]))
-    second = Comparison(np.array([3.0, 3]), np.array([2.0, 1]))
-    beyond = first.beyond(second)
-    assert beyond.arms == (4, 1)
-    assert beyond.interval is None  # of one picture
-
-
-def test_the_table_holds_both_arms_and_the_difference():
-    rows = {("trained", "a"): Comparison(np.full(9, 0.5), np.full(9, 0.2)), ("random", "a"): NOTHING}
-    table = comparison_table(rows, ("network", "map"), measured="own", control="other")
-    assert list(table) == ["network", "map", "own", "other", "difference", "n"]
-    assert table.iloc[0].tolist() == ["trained", "a", "0.50", "0.20", "0.30 [0.30, 0.30]", 9]
-    assert table.iloc[1].tolist() == ["random", "a", "–", "–", "–", 0]

@@ -1,6 +1,5 @@
 """The picture or the unit: networks whose answer is known by hand."""
 
-from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 import pytest
 import small
 import torch
+from small import only
 from torch import nn
 
 from zfutils.data.inputs import Inputs
@@ -25,15 +25,6 @@ HOW = {"side": 32, "scale": 1 / 64}
 def built(spec=PLAIN, *, seed=0):
     torch.manual_seed(seed)
     return spec.build().eval()
-
-
-def only(conv, pool=None):
-    """A network of one convolution, with its ReLU and perhaps a pooling."""
-    layers = OrderedDict(conv1=conv, relu1=nn.ReLU())
-    if pool is not None:
-        layers |= {"pool1": pool, "conv2": nn.Conv2d(len(conv.weight), 2, 1, bias=False), "relu2": nn.ReLU()}
-        layers["conv2"].weight.data.fill_(1)
-    return nn.Sequential(layers)
 
 
 def filters(*kernels):

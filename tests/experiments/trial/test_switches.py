@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import small
 import torch
+from small import only
 from torch import nn
 
 from zfutils.data.inputs import Inputs
@@ -14,15 +15,6 @@ from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.tiles import shuffle_tiles
 from zfutils.deconv.units import Units
 from zfutils.experiments.trial import faithfulness, shared_switches, switches
-
-
-def only(conv, pool=None):
-    """A network of one convolution, with its ReLU and perhaps a pooling that a second one reads."""
-    layers = OrderedDict(conv1=conv, relu1=nn.ReLU())
-    if pool is not None:
-        layers |= {"pool1": pool, "conv2": nn.Conv2d(len(conv.weight), 2, 1, bias=False), "relu2": nn.ReLU()}
-        layers["conv2"].weight.data.fill_(1)
-    return nn.Sequential(layers)
 
 
 def identity(*, stride=1):

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Int64
 
 from zfutils.experiments.lenet.covering import Covered
-from zfutils.experiments.lenet.own_ink import Compared
+from zfutils.stats.comparisons import Comparison
 from zfutils.stats.intervals import bootstrap_interval, where_enough
 
 PERCENT = 100
@@ -32,10 +32,11 @@ def _counts(covered: Covered, read: np.ndarray) -> np.ndarray:
     return table
 
 
-def misread(covered: Covered) -> Compared:
+def misread(covered: Covered) -> Comparison:
     """Share of a digit's covered pictures that are misread (%), against whether the whole digit is."""
     read = covered.read.reshape(len(covered), -1) != covered.labels[:, None]
-    return Compared(PERCENT * read.mean(1), PERCENT * (covered.read_whole != covered.labels).astype(float))
+    whole = covered.read_whole != covered.labels
+    return Comparison(PERCENT * read.mean(1), PERCENT * whole.astype(float), "digits")
 
 
 def increases(covered: Covered, *, seed: int = 0) -> pd.DataFrame:

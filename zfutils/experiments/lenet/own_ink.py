@@ -4,54 +4,15 @@ All digits stand in the middle, and whatever prefers the middle lies on ink. The
 pattern is laid on its own ink and on that of other digits, so that the difference is due to this digit.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt8
 
-from zfutils.stats.intervals import Interval, paired_difference, where_enough
+from zfutils.stats.comparisons import Comparison
 
 INK = 128  # of 255; pixels from here on are ink
 Others = Literal["other classes", "same class"]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One number of each digit and its control; digits of which either is not known (NaN) do not count."""
-
-    measured: Float[np.ndarray, " n"]
-    control: Float[np.ndarray, " n"]
-
-    @property
-    def difference(self) -> Float[np.ndarray, " n"]:
-        """Measured minus control, digit by digit."""
-        return self.measured - self.control
-
-    @property
-    def interval(self) -> Interval | None:
-        """Mean difference, digits resampled; None where there are too few."""
-        return where_enough(paired_difference, *self._known, resampled="digits")
-
-    @property
-    def arms(self) -> tuple[float, float] | None:
-        """Means of both; None where there are no digits."""
-        measured, control = self._known
-        return (float(measured.mean()), float(control.mean())) if len(measured) else None
-
-    def beyond(self, other: "Compared") -> "Compared":
-        """This difference against another one of the same digits, as of a network with random weights."""
-        return Compared(self.difference, other.difference)
-
-    @property
-    def n(self) -> int:
-        """Digits that count."""
-        return len(self._known[0])
-
-    @property
-    def _known(self) -> tuple[np.ndarray, np.ndarray]:
-        known = np.isfinite(self.difference)
-        return self.measured[known], self.control[known]
 
 
 def ink(pixels: UInt8[np.ndarray, "n h w 1"]) -> Bool[np.ndarray, "n h w"]:
@@ -100,7 +61,7 @@ def fall_on(falls: Float[np.ndarray, "n p q"], ink: Bool[np.ndarray, "m p q"]) -
 
 def own_and_others(
     table: Float[np.ndarray, "n n"], labels: Int64[np.ndarray, " n"], others: Others = "other classes"
-) -> Compared:
+) -> Comparison:
     """Each digit on its own ink, and as its control the mean over the ink of other digits.
 
     Args:
@@ -122,4 +83,4 @@ def own_and_others(
     count = wanted.sum(1)
     sums = np.where(wanted, table, 0).sum(1)
     means = np.divide(sums, count, out=np.full(n, np.nan), where=count > 0)
-    return Compared(np.diagonal(table).astype(float), means)
+    return Comparison(np.diagonal(table).astype(float), means, "digits")

@@ -1,11 +1,10 @@
-"""Tables of chapter 10: the network's layers, errors, where projections lie, and confusions."""
+"""Tables of chapter 10: the network's layers, errors and confusions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from zfutils.experiments.lenet.own_ink import Compared
 from zfutils.nets.specs import NetworkSpec
 from zfutils.stats.formatting import ranged, rounded
 from zfutils.stats.intervals import Interval, bootstrap_interval, proportion_interval, where_enough
@@ -63,40 +62,6 @@ def errors(networks: Mapping[str, tuple[Scores, Trained | None]]) -> pd.DataFram
             }
         )
     return pd.DataFrame(rows)
-
-
-def compared(
-    rows: Mapping[Sequence[str], Compared],
-    names: Sequence[str],
-    *,
-    measured: str,
-    control: str,
-    beside: Mapping[str, Sequence[str]] | None = None,
-    digits: int = 2,
-) -> pd.DataFrame:
-    """Comparisons in words, one per row, with the 95 % interval of the difference.
-
-    Args:
-        rows: by what each is of.
-        names: of the columns that say so.
-        measured, control: what the arms are called.
-        beside: further columns, one text per row.
-        digits: after the point.
-    """
-    table = []
-    for of, one in rows.items():
-        arms, interval = one.arms or (None, None), one.interval
-        table.append(
-            dict(zip(names, of, strict=True))
-            | {
-                measured: rounded(arms[0], digits=digits),
-                control: rounded(arms[1], digits=digits),
-                "difference": ranged(interval.estimate, interval.low, interval.high, digits=digits)
-                if interval
-                else "–",
-            }
-        )
-    return pd.DataFrame(table).assign(**(beside or {}), n=[one.n for one in rows.values()])
 
 
 def mean(values: np.ndarray, *, resampled: str = "digits", digits: int = 2) -> str:

@@ -12,9 +12,9 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from scipy.stats import rankdata
 
-from zfutils.experiments.occlusion.comparisons import Comparison
 from zfutils.experiments.occlusion.localisation import means_on_and_off, on_object
 from zfutils.experiments.occlusion.sliding_patch import Occlusion
+from zfutils.stats.comparisons import Comparison
 from zfutils.stats.formatting import ranged, rounded
 from zfutils.stats.intervals import Interval, bootstrap_interval
 

@@ -5,57 +5,10 @@ the middle whatever it is shown does as well on another picture's object, so tha
 picture itself.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 
-from zfutils.stats.formatting import ranged, rounded
-from zfutils.stats.intervals import Interval, paired_difference, where_enough
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One number of each picture and its control; pictures of which either is not known (NaN) do not count.
-
-    Args:
-        measured, control: of the same pictures, in the same order.
-        resampled: what the pictures are called.
-    """
-
-    measured: Float[np.ndarray, " n"]
-    control: Float[np.ndarray, " n"]
-    resampled: str = "pictures"
-
-    @property
-    def difference(self) -> Float[np.ndarray, " n"]:
-        """Measured minus control, picture by picture; NaN where either is not known."""
-        return self.measured - self.control
-
-    @property
-    def interval(self) -> Interval | None:
-        """Mean difference, pictures resampled; None where there are too few."""
-        return where_enough(paired_difference, *self._known, resampled=self.resampled)
-
-    @property
-    def arms(self) -> tuple[float, float] | None:
-        """Means of what was measured and of the control; None where there are no pictures."""
-        measured, control = self._known
-        return (float(measured.mean()), float(control.mean())) if len(measured) else None
-
-    def beyond(self, other: "Comparison") -> "Comparison":
-        """This difference against another one of the same pictures, as of a network with random weights."""
-        return Comparison(self.difference, other.difference, self.resampled)
-
-    @property
-    def _known(self) -> tuple[np.ndarray, np.ndarray]:
-        known = np.isfinite(self.difference)
-        return self.measured[known], self.control[known]
-
-
-NOTHING = Comparison(np.empty(0), np.empty(0))  # where an edition has nothing to measure
+from zfutils.stats.comparisons import Comparison
 
 
 def with_others(table: Float[np.ndarray, "n n"], resampled: str = "pictures") -> Comparison:
@@ -71,33 +24,3 @@ def with_others(table: Float[np.ndarray, "n n"], resampled: str = "pictures") ->
     known = np.isfinite(others).sum(1)
     means = np.where(known > 0, np.nansum(others, axis=1) / np.maximum(known, 1), np.nan)
     return Comparison(np.diagonal(table).astype(float), means, resampled)
-
-
-def comparison_table(
-    compared: Mapping[tuple[str, ...], Comparison],
-    names: Sequence[str],
-    *,
-    measured: str = "measured",
-    control: str = "control",
-    digits: int = 2,
-) -> pd.DataFrame:
-    """Comparisons in words, one per row, with the interval of the difference.
-
-    Args:
-        compared: by what each is of.
-        names: of the columns that say so.
-        measured, control: what the arms are called.
-        digits: after the point.
-    """
-    rows = []
-    for of, one in compared.items():
-        arms, interval = one.arms or (None, None), one.interval
-        row = dict(zip(names, of, strict=True)) | {
-            measured: rounded(arms[0], digits=digits),
-            control: rounded(arms[1], digits=digits),
-            "difference": ranged(interval.estimate, interval.low, interval.high, digits=digits)
-            if interval
-            else "–",
-        }
-        rows.append(row | {"n": int(np.isfinite(one.difference).sum())})
-    return pd.DataFrame(rows)

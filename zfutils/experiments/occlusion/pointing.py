@@ -8,7 +8,8 @@ often than maps of other scenes do, and of two objects at the one that the netwo
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-from zfutils.experiments.occlusion.comparisons import Comparison, with_others
+from zfutils.experiments.occlusion.comparisons import with_others
+from zfutils.stats.comparisons import Comparison
 
 
 def off_centre(masks: Bool[np.ndarray, "n side side"]) -> Bool[np.ndarray, " n"]:
