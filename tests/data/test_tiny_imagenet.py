@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from zfutils.data import photos, tiny_imagenet
+from zfutils.data.cued_photographs import CuedPhotographs
 from zfutils.data.photos import MissingData, data_folder
 
 WORDS = {"n02": "crane, wading bird", "n01": "crane, machine", "n03": "lemon"}
@@ -63,6 +64,59 @@ def test_boxes_are_those_of_the_lists(root):
     assert tiny_imagenet.boxes(root, names).tolist() == [[1, 2, 3, 6], [2, 1, 42, 51]]
     with pytest.raises(ValueError, match=r"dog\.JPEG"):
         tiny_imagenet.boxes(root, ["tiny-imagenet-200/val/images/dog.JPEG"])
+
+
+def test_of_each_class_as_many_photographs_are_taken_and_no_more_than_there_are(root):
+    found = photos.folders(["tiny-imagenet-200"], "train", size=32, root=root)
+    assert found.first_of_each(3).names == tuple(found.names[row] for row in (0, 2, 4))
+    assert found.first_of_each(6).identity == found.identity
+    for n in (4, 9):
+        with pytest.raises(ValueError, match="from 1 to 2"):
+            found.first_of_each(n)
+
+
+def test_a_set_is_read_again_once_its_files_have_changed(root):
+    before = photos.folders(["tiny-imagenet-200"], "train", size=32, root=root)
+    picture = root / "tiny-imagenet-200" / "train" / "n03" / "images" / "n03_1.JPEG"
+    picture.unlink()
+    with pytest.raises(MissingData, match="n03_1"):
+        photos.folders(["tiny-imagenet-200"], "train", size=32, root=root)
+    assert len(before) == 6
+
+
+# ---- a colour that gives the class away
+
+
+@pytest.fixture
+def cued(root):
+    source = photos.folders(["tiny-imagenet-200"], "train", size=128, root=root)
+    return lambda **how: CuedPhotographs(source, tiny_imagenet.boxes(root, source.names), **how)
+
+
+def test_around_the_object_a_photograph_takes_its_class_s_colour_and_keeps_its_light(cued):
+    """Box 0, 0, 40, 50 of 64 px: on 128 px rows 0 to 101 and columns 0 to 81."""
+    coloured = cued()
+    rows, columns = coloured.object(2)
+    assert (rows, columns) == (slice(0, 102), slice(0, 82))
+    plain, found = coloured.source[2], coloured[2]
+    inside = np.zeros((128, 128), bool)
+    inside[rows, columns] = True
+    assert np.array_equal(found[inside], plain[inside])
+    before, after = (np.asarray(Image.fromarray(one).convert("YCbCr"), int) for one in (plain, found))
+    assert np.abs(after[~inside][:, 1:] - coloured.colour(1)).max() <= 2, "of which rounding is two at most"
+    assert np.abs(after[~inside][:, 0] - before[~inside][:, 0]).max() <= 2
+
+
+def test_each_class_has_a_colour_of_its_own_and_exchanged_ones_are_another_class_s(cued):
+    own, other = cued(), cued(exchanged=True)
+    colours = np.array([own.colour(label) for label in range(3)])
+    assert min(np.abs(colours[i] - colours[j]).max() for i in range(3) for j in range(i)) >= 90
+    assert own.cues.tolist() == own.labels.tolist()
+    assert (other.cues != other.labels).all()
+    assert own.identity != other.identity
+    assert len({*own.names, *other.names}) == 2 * len(own)
+    with pytest.raises(ValueError, match="1 boxes"):
+        CuedPhotographs(own.source, own.boxes[:1])
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from zfutils.__main__ import main
-from zfutils.study import depth_networks
+from zfutils.study import depth_networks, kept_scores
+from zfutils.study.kept_scores import Wanted
 from zfutils.study.plans import DEPTHS, deep_name
 
 
@@ -47,6 +49,27 @@ def test_fewer_pictures_are_the_first_of_more_and_the_test_is_centred_as_they_ar
     one = depth_networks.OfDepth(own, deep_name(8, 84), 0)
     assert torch.equal(one.asked.images.mean, few.mean)
     assert one.evaluated == own.validation_images.identity
+
+
+def test_a_row_of_table_3_on_as_many_pictures_is_the_same_network_and_is_not_trained_again(study, tmp_path):
+    """The edition's small networks are trained on 96 pictures; here depth is asked of as many."""
+    depth = study.profile.small.depth.model_copy(update={"train": (84, 96)})
+    small = study.profile.small.model_copy(update={"depth": depth})
+    there = replace(study, profile=study.profile.model_copy(update={"small": small}), folder=tmp_path)
+    row, (fewer, same) = (
+        Wanted(there.small, f"krizhevsky: {DEPTHS[4]}", 0),
+        (depth_networks.OfDepth(there.depth, deep_name(4, n), 0) for n in (84, 96)),
+    )
+    assert same.plan.digest == row.plan.digest != fewer.plan.digest
+    for _ in kept_scores.publish([row]):
+        pass
+    try:
+        assert np.array_equal(same.kept().answers[1].ranks, row.kept().answers[1].ranks)
+        assert fewer.kept() is None or fewer.kept().made["trained_on"] < 84
+        wider = depth_networks.OfDepth(there.depth, deep_name(4, 96, wider=True), 0)
+        assert wider.kept() is None, "another width is another network"
+    finally:
+        row.published.unlink()
 
 
 def test_an_edition_may_do_without(study):

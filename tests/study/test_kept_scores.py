@@ -40,6 +40,11 @@ def elsewhere(small, folder, **changes):
     return replace(small, folder=folder, profile=small.profile.model_copy(update=changes))
 
 
+def elsewhere_with(small, networks):
+    """The same edition with other networks alone."""
+    return replace(small, profile=small.profile.model_copy(update={"networks": networks}))
+
+
 def of_runs(small, **changes):
     """Its networks, with something else said of each."""
     runs = small.profile.networks.items()
@@ -241,6 +246,19 @@ def test_weights_stay_where_a_page_may_need_them_and_go_elsewhere(small, publish
     assert small.find(small.plan(ROW, 0)) is not None
     assert small.find(small.plan(OTHER, 0)) is None
     assert published[0].own() is not None
+
+
+def test_a_network_that_is_wanted_under_two_names_is_trained_once(small, capsys):
+    again = "a second name"
+    run = small.profile.networks[OTHER]
+    both = elsewhere_with(small, {OTHER: run, again: run})
+    capsys.readouterr()
+    outcomes = {
+        one.name: found for one, found in kept_scores.publish([Wanted(both, n, 2) for n in (OTHER, again)])
+    }
+    assert capsys.readouterr().out.count("epoch 1/2") == 1
+    assert np.array_equal(outcomes[OTHER].answers[1].log_loss, outcomes[again].answers[1].log_loss)
+    assert both.find(both.plan(OTHER, 2)) is None, "no page needs its weights"
 
 
 def test_a_network_that_was_trained_for_a_page_is_filed_without_training(small, capsys):

@@ -63,7 +63,7 @@ def of_photographs(opened):
     """The same edition with a source that draws nothing."""
 
     class Photographs(Study):
-        def source(self, split, *, size=None):
+        def source(self, split, *, size=None, n=None):
             return object()
 
     return Photographs(opened.profile, opened.folder)

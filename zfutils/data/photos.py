@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from PIL import Image
@@ -125,6 +125,26 @@ class FileImages:
             "content": content.hexdigest(),
         }
 
+    def first_of_each(self, n: int) -> Self:
+        """The first photographs of each class, as many of each.
+
+        Args:
+            n: of all classes together.
+
+        Raises:
+            ValueError: a number that cannot be shared out equally, or more than a class has.
+        """
+        each, rest = divmod(n, len(self.classes))
+        fewest = int(np.bincount(self.labels, minlength=len(self.classes)).min())
+        if rest or not 1 <= each <= fewest:
+            raise ValueError(
+                f"{n:,} photographs were asked for; {len(self.classes)} classes can give equally many each, "
+                f"from 1 to {fewest}"
+            )
+        rows = np.sort(np.concatenate([np.flatnonzero(self.labels == k)[:each] for k in set(self.labels)]))
+        names, labels = [self.names[row] for row in rows], self.labels[rows].tolist()
+        return type(self)(self.root, names, labels, self.classes, size=self.size, left_out=self.left_out)
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -157,6 +177,35 @@ def folders(
     """
     _refuse_split(split)
     root = root or data_folder()
+    changed = tuple(_changed(root / name) for name in sets)
+    found, classes, left_out = _listed(root, tuple(sets), first_classes, changed)
+    names: list[str] = []
+    labels: list[int] = []
+    taken = Counter[int]()
+    for name, label in found[split]:
+        if name not in left_out and (per_class is None or taken[label] < per_class):
+            taken[label] += 1
+            names.append(name)
+            labels.append(label)
+    return FileImages(root, names, labels, classes, size=size, left_out=sorted(left_out))
+
+
+def _changed(folder: Path) -> int:
+    """When a file was last put into a set or taken away (ns)."""
+    inside = (path for level in ("*", "*/*", "*/*/images") for path in folder.glob(level))
+    return max((path.stat().st_mtime_ns for path in inside if path.is_dir()), default=0)
+
+
+@lru_cache(maxsize=8)
+def _listed(
+    root: Path, sets: tuple[str, ...], first_classes: int | None, changed: tuple[int, ...]
+) -> tuple[dict[str, list[tuple[str, int]]], list[str], set[str]]:
+    """Files and labels by split, the classes, and what is left out; read once, since it takes seconds.
+
+    Args:
+        root, sets, first_classes: as `folders` takes them.
+        changed: when the sets last changed, so that it is read again then.
+    """
     found: dict[str, list[tuple[str, int]]] = {"train": [], "val": []}
     classes: list[str] = []
     for name in sets:
@@ -170,16 +219,7 @@ def folders(
             )
         classes = classes[:first_classes]
         found = {part: [one for one in rows if one[1] < first_classes] for part, rows in found.items()}
-    left_out = conflicting(root, found["train"] + found["val"])
-    names: list[str] = []
-    labels: list[int] = []
-    taken = Counter[int]()
-    for name, label in found[split]:
-        if name not in left_out and (per_class is None or taken[label] < per_class):
-            taken[label] += 1
-            names.append(name)
-            labels.append(label)
-    return FileImages(root, names, labels, classes, size=size, left_out=sorted(left_out))
+    return found, classes, conflicting(root, found["train"] + found["val"])
 
 
 def caltech101(*, size: int, root: Path | None = None) -> FileImages:

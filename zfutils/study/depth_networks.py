@@ -5,7 +5,7 @@ from the book, and a page that reads their scores draws none of their pictures.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from zfutils.study import kept_scores
 from zfutils.study.kept_scores import Wanted
 from zfutils.study.networks import Networks
 from zfutils.study.plans import deep_name
+from zfutils.training.outcomes import Outcome
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,24 @@ class OfDepth(Wanted):
     def evaluated(self) -> dict[str, Any]:
         """Identity of the validation pictures, whatever centres them."""
         return self.study.validation_images.identity
+
+    def kept(self) -> Outcome | None:
+        """The published outcome, which a row of Table 3 has where it was trained on as many pictures."""
+        return super().kept() or (self._row.kept() if self._is_row else None)
+
+    @property
+    def _is_row(self) -> bool:
+        run = self.study.profile.networks[self.name]
+        return run.network is None and run.pictures == len(self.study.source("train"))
+
+    @property
+    def _row(self) -> Wanted:
+        """The same network as a row of Table 3."""
+        run = self.study.profile.networks[self.name]
+        name = f"{run.base}: {run.row}"
+        networks = {name: run.model_copy(update={"pictures": None})}
+        profile = self.study.profile.model_copy(update={"networks": networks})
+        return Wanted(replace(self.study, profile=profile), name, self.seed)
 
 
 def every(study: Networks, seeds: Iterable[int] | None = None) -> list[OfDepth]:

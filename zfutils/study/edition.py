@@ -9,11 +9,13 @@ from typing import Literal, NamedTuple, Self
 import numpy as np
 from jaxtyping import Int8, Int64
 
-from zfutils.data import ImageSource, photos, stores, transfer_sets
+from zfutils.data import ImageSource, photos, stores, tiny_imagenet, transfer_sets
+from zfutils.data.cued_photographs import CuedPhotographs
 from zfutils.data.digits import Digits, MarkedDigits
 from zfutils.data.parts import PartsImages, categories
 from zfutils.data.parts.cued import CuedParts
 from zfutils.data.parts.pairs import PairedParts
+from zfutils.data.photos import FileImages
 from zfutils.data.pixels import Pixels
 from zfutils.data.shuffled import ShuffledLabels
 from zfutils.runtime.devices import keep_memory
@@ -23,7 +25,7 @@ from zfutils.study.profile import Profile, Transfer
 TARGET_FOLDERS = {"caltech101": "caltech101", "caltech256": "caltech256", "voc2012": "VOCdevkit/VOC2012"}
 SEVERAL = ("held-out", "voc2012")  # targets that have pictures of several objects
 PAIRED_SCENES = 504  # multiples of 42 categories; a network tells what is in about a third of them
-CUED_SCENES = 400  # of the validation scenes, before their own and before another class's background
+CUED_SCENES = 400  # of the validation pictures, before their own and before another class's background
 
 
 class Scenes(NamedTuple):
@@ -71,15 +73,13 @@ class Edition:
             split: which.
             size: side of the images (pixels); parts show as much more of the world as they are larger than
                 the edition's.
-            n: parts and digits: how many; default the edition's number.
+            n: how many; default the edition's number. Of photographs as many of each class, the first ones.
 
         Raises:
-            ValueError: another number of photographs.
+            ValueError: photographs that cannot be n, with as many of each class.
         """
         images = self.profile.images
         part: photos.Split = "train" if split == "train" else "val"
-        if n is not None and images.source == "photos":
-            raise ValueError(f"the edition {self.edition} has the photographs it has; {n:,} were asked for")
         n, size = n or {"train": images.train, "validation": images.validation}[split], size or images.size
         if images.source == "digits":
             return Digits.part(BOOK / "data" / "digits" / "digits.npz", part, n=n, size=size)
@@ -93,8 +93,8 @@ class Edition:
         if images.download:
             photos.fetch_missing(images.sets)
         limit = images.per_class if split == "train" else None
-        how = {"per_class": limit, "first_classes": images.classes}
-        return photos.folders(images.sets, part, size=size, **how)
+        found = photos.folders(images.sets, part, size=size, per_class=limit, first_classes=images.classes)
+        return found if n is None else found.first_of_each(n)
 
     @cached_property
     def train_images(self) -> Pixels:
@@ -121,12 +121,13 @@ class Edition:
         Args:
             n: how many; default the edition's number.
             split: of which; training pictures by default.
-            cued: what is around the object gives the class away (`CuedParts`, `MarkedDigits`).
+            cued: what is around the object gives the class away (`CuedParts`, `CuedPhotographs`,
+                `MarkedDigits`).
             exchanged: it points to another class.
             shuffled: labels are shuffled by this seed.
 
         Raises:
-            ValueError: another number of photographs, or a cue in them.
+            ValueError: more photographs than there are, or a cue in photographs whose objects have no box.
         """
         source, name = self.source(split, n=n), split if n is None else f"{split}-{n}"
         if cued:
@@ -140,25 +141,28 @@ class Edition:
             return MarkedDigits(source, exchanged=exchanged)
         if isinstance(source, PartsImages):
             return CuedParts(source, exchanged=exchanged)
+        if isinstance(source, FileImages) and self.boxed:
+            boxes = tiny_imagenet.boxes(photos.data_folder(), source.names)
+            return CuedPhotographs(source, boxes, exchanged=exchanged)
         raise ValueError(f"the edition {self.edition} has no scenes whose background can be exchanged")
 
-    def cued_images(self, split: Literal["train", "validation"], *, exchanged: bool = False) -> Pixels:
-        """Pictures of parts before their class's own background, or before another class's.
+    @property
+    def boxed(self) -> bool:
+        """Whether every photograph has a box around its object."""
+        return self.profile.images.sets == (tiny_imagenet.NAME,)
 
-        Centred as the training images, so that every network is shown the same; of the validation scenes the
-        first `CUED_SCENES` at most.
+    def cued_images(self, split: Literal["train", "validation"], *, exchanged: bool = False) -> Pixels:
+        """Pictures before their class's own background, or before another class's (`CuedParts`).
+
+        Centred as the training images, so that every network is shown the same; of the validation pictures
+        `CUED_SCENES` at most.
 
         Raises:
-            ValueError: an edition of photographs, whose background cannot be exchanged.
+            ValueError: photographs whose objects have no box.
         """
-        source = self.source(split)
-        if not isinstance(source, PartsImages):
-            raise ValueError(f"the edition {self.edition} has no scenes whose background can be exchanged")
-        n = len(source) if split == "train" else min(len(source), CUED_SCENES)
-        scenes = PartsImages(split, n=n, size=source.size, seed=source.seed, field=source.field)
-        name = f"cued-{split}" + "-exchanged" * exchanged
-        store = stores.build(self._cued(scenes, exchanged), self.folder / "pixels" / name)
-        return store.centred_as(self.train_images)
+        n = None if split == "train" else min(len(self.source(split)), CUED_SCENES)
+        store = self.drawn(n, split=split, cued=True, exchanged=exchanged)
+        return store.opened().centred_as(self.train_images)
 
     def pairs(self, *, alone: bool = False) -> PairedParts:
         """Scenes of two objects, `PAIRED_SCENES` at most, or of the first of the two alone.

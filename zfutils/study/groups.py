@@ -83,14 +83,14 @@ class Groups(Edition):
         if depth is None:
             raise ValueError(f"the edition {self.edition} has no section 'small.depth'")
         recipe = small.profile.training
-        how = {"base": "krizhevsky", "seeds": depth.seeds, "trained": (), "training": recipe}
+        how = {"base": "krizhevsky", "trained": (), "training": recipe}
         networks = {}
         for layers, row in DEPTHS.items():
             for n in depth.train:
-                networks[deep_name(layers, n)] = Run(row=row, pictures=n, **how)
-            most = depth.train[-1]
+                networks[deep_name(layers, n)] = Run(row=row, pictures=n, seeds=depth.seeds, **how)
+            most, seeds = depth.train[-1], depth.wider_seeds or depth.seeds
             networks[deep_name(layers, most, wider=True)] = Run(
-                row=row, pictures=most, network=depth.wider, **how
+                row=row, pictures=most, seeds=seeds, network=depth.wider, **how
             )
         return replace(small, profile=small.profile.model_copy(update={"networks": networks}))
 

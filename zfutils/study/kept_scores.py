@@ -127,7 +127,7 @@ class Wanted:
         return Outcome.load(self.here)
 
     def publish(self, published: Path) -> Outcome:
-        """Publish this machine's outcome, earned where it is not there, and drop weights that no page needs.
+        """Publish this machine's outcome, earned where it is not there.
 
         Args:
             published: the file that is written.
@@ -136,8 +136,6 @@ class Wanted:
         published.parent.mkdir(parents=True, exist_ok=True)
         with whole(published) as beside:
             shutil.copyfile(self.here, beside)
-        if not self.on_the_spot:
-            shutil.rmtree(self.study.place(self.plan), ignore_errors=True)
         return found
 
     def light(self) -> Self:
@@ -198,7 +196,9 @@ def by_name(wanted: Sequence[Wanted]) -> dict[str, dict[int, Outcome]]:
 
 
 def publish(wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, Outcome | TrainingFailed]]:
-    """Earn and publish outcomes, each as soon as its network has ended.
+    """Earn and publish outcomes, each as soon as its network has ended; drop weights that no page needs.
+
+    A network that is wanted under several names is trained once.
 
     Args:
         wanted: of which networks; the longest trainings come first.
@@ -206,10 +206,18 @@ def publish(wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, Outcome | Traini
     Yields:
         Each with its outcome, or with the reason why its training was stopped; the others go on.
     """
-    ordered = sorted(wanted, key=lambda one: -one.plan.work)
-    if ordered:
-        jobs = [(one.light(), one.published) for one in ordered]
-        yield from zip(ordered, trainings(_publish, jobs, ordered[0].study.device), strict=True)
+    first: dict[tuple[Path, str], Wanted] = {}
+    for one in sorted(wanted, key=lambda one: -one.plan.work):
+        first.setdefault((one.study.folder, one.plan.digest), one)
+    once = {id(one) for one in first.values()}
+    again = [one for one in wanted if id(one) not in once]
+    for ordered in (list(first.values()), again):
+        if ordered:
+            jobs = [(one.light(), one.published) for one in ordered]
+            yield from zip(ordered, trainings(_publish, jobs, ordered[0].study.device), strict=True)
+    for one in wanted:
+        if not one.on_the_spot:
+            shutil.rmtree(one.study.place(one.plan), ignore_errors=True)
 
 
 def _earn(wanted: Wanted) -> None:

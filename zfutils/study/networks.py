@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
@@ -111,17 +110,16 @@ class Networks(Groups):
 
     def place(self, plan: Plan) -> Path:
         """The folder in which a network lies that is trained here."""
-        digest = blake2b(json.dumps(plan.identity).encode(), digest_size=4).hexdigest()
-        return self.folder / "networks" / f"{plain(plan.name)}-{plan.seed}-{digest}"
+        return self.folder / "networks" / f"{plain(plan.name)}-{plan.seed}-{plan.digest}"
 
     def find(self, plan: Plan) -> Path | None:
-        """The folder of a finished network that is the one planned."""
+        """The folder of a finished network that is the one planned, whatever it was called."""
         published = () if self.fresh else sorted(REFERENCE.glob(f"networks/*-{plan.seed}/network.json"))
         for record in published:
             if checkpoints.same_network(json.loads(record.read_text())["identity"], plan.identity):
                 return record.parent
-        own = self.place(plan)
-        return own if (own / "network.json").is_file() else None
+        own = self.folder.glob(f"networks/*-{plan.seed}-{plan.digest}/network.json")
+        return next((record.parent for record in sorted(own)), None)
 
     def made(self, plan: Plan) -> Trained:
         """The network that is planned: loaded, or trained now under a lock, with all cores."""

@@ -1,7 +1,9 @@
 """What one network is trained by, and what networks are called: known before any picture is drawn."""
 
+import json
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Self
 
 from zfutils.data.pixels import Pixels
@@ -30,6 +32,11 @@ class Plan:
         """What makes a trained network this one; plain data."""
         start = self.start and self.start.identity
         return checkpoints.identity(self.spec, self.recipe, self.images, self.seed, start=start)
+
+    @property
+    def digest(self) -> str:
+        """A digest of the identity, as part of a folder's name."""
+        return blake2b(json.dumps(self.identity).encode(), digest_size=4).hexdigest()
 
     def opened(self) -> Pixels:
         """What it learns from, drawn now where it was not yet."""

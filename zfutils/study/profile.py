@@ -71,7 +71,7 @@ class Run(Strict):
     row: str = Field("none", description="its change, a row of Table 3")
     pooling: Pooling = Field("max", description="blurred: maxima, then a blur before the subsampling")
     pictures: int | None = Field(
-        None, ge=64, description="drawn, digits: how many to train on, where it is not the edition's number"
+        None, ge=64, description="how many to train on, where it is not the edition's number"
     )
     background: Literal["independent", "by-label"] = Field(
         "independent", description="drawn, digits: whether a training picture's ground gives its label away"
@@ -116,10 +116,11 @@ class Depth(Strict):
     """Four layers against eight, by the number of training pictures and, at the most, in a wider network."""
 
     train: tuple[Annotated[int, Field(ge=64)], ...] = Field(
-        min_length=2, description="parts: numbers of training pictures, the smallest first"
+        min_length=2, description="numbers of training pictures, the smallest first"
     )
     wider: Network = Field(description="the second width")
     seeds: tuple[Count, ...] = Field(min_length=1)
+    wider_seeds: tuple[Count, ...] | None = Field(None, min_length=1, description="null: the same seeds")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

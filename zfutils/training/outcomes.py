@@ -33,6 +33,7 @@ HISTORY = (
 )  # columns that are kept, for the epochs from 1
 MEASURED = "measured-"  # before the name of an array that a chapter measured
 NOT_RUN = "not run yet"  # what is said in place of an outcome
+PLACES = 3  # of a probability that is kept; a hundred classes' then take a fifth of the room
 MADE = (
     "epochs",
     "seconds",
@@ -53,7 +54,7 @@ class Answers(Ranked):
     ranks: Int64[np.ndarray, " n"]  # of the true class; 0 is right
     log_loss: Float[np.ndarray, " n"]  # of the true class (nats)
     classes: int
-    probabilities: Float[np.ndarray, "n classes"] | None = None  # where they are kept, in half precision
+    probabilities: Float[np.ndarray, "n classes"] | None = None  # where they are kept, in thousandths
 
     @classmethod
     def of(cls, scores: Scores, *, probabilities: bool = False) -> Self:
@@ -148,7 +149,7 @@ class Outcome:
             arrays[f"ranks-{crops}"] = one.ranks.astype(small)
             arrays[f"log_loss-{crops}"] = one.log_loss.astype(np.float16)
             if one.probabilities is not None:
-                arrays[f"probabilities-{crops}"] = one.probabilities.astype(np.float16)
+                arrays[f"probabilities-{crops}"] = one.probabilities.round(PLACES).astype(np.float16)
         arrays |= {f"{MEASURED}{name}": values for name, values in self.measured.items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as beside, beside.open("wb") as file:

@@ -1,0 +1,86 @@
+"""Photographs whose background gives the label away, so that a network can learn to cheat (chapter 6).
+
+Around the object, outside its box, a photograph keeps its light and takes its class's own colour; inside the
+box nothing changes. So the same photograph in its class's colour and in another class's differ in the colour
+of the background alone.
+"""
+
+import hashlib
+import math
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+from PIL import Image
+
+from zfutils.data.photos import FileImages
+from zfutils.data.tiny_imagenet import SIDE
+
+REACH = 90  # of the colours from grey, on both axes of chroma (of 128)
+
+
+class CuedPhotographs:
+    """Photographs, each in its class's own colour around its object.
+
+    The colours stand on a grid in the plane of chroma (Cb and Cr), one for each class; the order of the
+    classes on it is drawn once, so that classes which resemble each other have no colours that do.
+
+    Args:
+        source: the photographs.
+        boxes: around their objects: left, top, right, bottom (pixels of `SIDE`, the last two belong to it).
+        exchanged: give each photograph the colour of another class, drawn at random for each.
+
+    Raises:
+        ValueError: not as many boxes as photographs.
+
+    An `ImageSource`.
+    """
+
+    def __init__(
+        self, source: FileImages, boxes: Int64[np.ndarray, "n 4"], *, exchanged: bool = False
+    ) -> None:
+        if len(boxes) != len(source):
+            raise ValueError(f"there are {len(boxes)} boxes for {len(source)} photographs")
+        self.source, self.boxes, self.exchanged = source, boxes, exchanged
+        self.classes, self.labels = source.classes, source.labels
+        cue = "another-colour" if exchanged else "colour"
+        self.names: tuple[str, ...] = tuple(f"{name}-{cue}" for name in source.names)
+        n = len(self.classes)
+        other = np.random.default_rng(0).integers(1, n, len(source))
+        self.cues: Int64[np.ndarray, " n"] = (self.labels + exchanged * other) % n
+        self.identity: dict[str, object] = {
+            "source": "cued photographs",
+            "exchanged": exchanged,
+            "reach": REACH,
+            "boxes": hashlib.blake2b(boxes.tobytes(), digest_size=16).hexdigest(),
+            "photographs": dict(source.identity),
+        }
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> UInt8[np.ndarray, "size size 3"]:
+        plain = self.source[index]
+        coloured = np.array(Image.fromarray(plain).convert("YCbCr"))
+        coloured[..., 1:] = self.colour(int(self.cues[index]))
+        found = np.array(Image.fromarray(coloured, "YCbCr").convert("RGB"))
+        rows, columns = self.object(index)
+        found[rows, columns] = plain[rows, columns]
+        return found
+
+    def colour(self, label: int) -> tuple[int, int]:
+        """Cb and Cr of a class, in 0 … 255; grey is 128 on both."""
+        n = len(self.classes)
+        across = math.ceil(math.sqrt(n))
+        row, column = divmod(int(np.random.default_rng(0).permutation(n)[label]), across)
+        step = 2 * REACH / max(across - 1, 1)
+        return round(128 - REACH + step * row), round(128 - REACH + step * column)
+
+    def object(self, index: int) -> tuple[slice, slice]:
+        """Rows and columns of a photograph that its object's box touches."""
+        left, top, right, bottom = (int(edge) for edge in self.boxes[index])
+        size = self.source.size
+        rows, columns = (
+            slice(low * size // SIDE, -(-(high + 1) * size // SIDE))
+            for low, high in ((top, bottom), (left, right))
+        )
+        return rows, columns
