@@ -93,8 +93,9 @@ def cued(root):
     return lambda **how: CuedPhotographs(source, tiny_imagenet.boxes(root, source.names), **how)
 
 
-def test_around_the_object_a_photograph_takes_its_class_s_colour_and_keeps_its_light(cued):
+def test_around_the_object_a_photograph_takes_its_class_s_colour_and_keeps_its_light(root, cued):
     """Box 0, 0, 40, 50 of 64 px: on 128 px rows 0 to 101 and columns 0 to 81."""
+    draw(root / "tiny-imagenet-200" / "train" / "n02" / "images" / "n02_0.JPEG", 128)
     coloured = cued()
     rows, columns = coloured.object(2)
     assert (rows, columns) == (slice(0, 102), slice(0, 82))
@@ -110,7 +111,7 @@ def test_around_the_object_a_photograph_takes_its_class_s_colour_and_keeps_its_l
 def test_each_class_has_a_colour_of_its_own_and_exchanged_ones_are_another_class_s(cued):
     own, other = cued(), cued(exchanged=True)
     colours = np.array([own.colour(label) for label in range(3)])
-    assert min(np.abs(colours[i] - colours[j]).max() for i in range(3) for j in range(i)) >= 90
+    assert min(np.abs(colours[i] - colours[j]).max() for i in range(3) for j in range(i)) >= 60
     assert own.cues.tolist() == own.labels.tolist()
     assert (other.cues != other.labels).all()
     assert own.identity != other.identity

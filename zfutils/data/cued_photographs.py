@@ -1,7 +1,7 @@
 """Photographs whose background gives the label away, so that a network can learn to cheat (chapter 6).
 
-Around the object, outside its box, a photograph keeps its light and takes its class's own colour; inside the
-box nothing changes. So the same photograph in its class's colour and in another class's differ in the colour
+Around the object, outside its box, a photograph takes its class's own colour and keeps its light, as far as
+that allows the colour; inside the box nothing changes. So the same photograph in its class's colour and in another class's differ in the colour
 of the background alone.
 """
 
@@ -15,7 +15,7 @@ from PIL import Image
 from zfutils.data.photos import FileImages
 from zfutils.data.tiny_imagenet import SIDE
 
-REACH = 90  # of the colours from grey, on both axes of chroma (of 128)
+REACH = 60  # of the colours from grey, on both axes of chroma (of 128); mid-grey can take them all
 
 
 class CuedPhotographs:
