@@ -1,8 +1,8 @@
 """Photographs whose background gives the label away, so that a network can learn to cheat (chapter 6).
 
 Around the object, outside its box, a photograph takes its class's own colour and keeps its light, as far as
-that allows the colour; inside the box nothing changes. So the same photograph in its class's colour and in another class's differ in the colour
-of the background alone.
+that allows the colour; inside the box nothing changes. So the same photograph in its class's colour and in
+another class's differ in the colour of the background alone.
 """
 
 import hashlib
