@@ -87,9 +87,16 @@ $(EXECUTED:$(BUILD)/book/%.ipynb=$(BUILD)/inputs-of/%): $(BUILD)/inputs-of/%: al
 	@mkdir -p $(@D)
 	@echo "$(call inputs,$*)" | cmp -s - $@ || echo "$(call inputs,$*)" > $@
 
+# What pages would train one after the other is trained once before the first of them, side by side.
+TRAINED := $(BUILD)/trained
+$(TRAINED): $(PROFILES) $(READY) $(if $(filter 1,$(FRESH)),always)
+	@mkdir -p $(@D)
+	@$(PY) -m zfutils train --edition $(EDITION)
+	@touch $@
+
 .SECONDEXPANSION:
 $(EXECUTED): $(BUILD)/book/%.ipynb: book/%.ipynb $$(call inputs,$$*) $(BUILD)/inputs-of/% $(READY) \
-    $(if $(filter 1,$(FRESH)),always)
+    $(if $(filter 1,$(FRESH)),always) | $(TRAINED)
 	@ZFUTILS_JOBS=$${ZFUTILS_JOBS:-$(SIDE_BY_SIDE)} $(PY) -m zfutils execute $< --edition $(EDITION)
 
 $(LAST): $(CHAPTERS)

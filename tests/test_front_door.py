@@ -280,6 +280,21 @@ def test_how_many_processes_share_the_cores_can_be_said_from_outside(tree):
     assert "jobs=5" in (tree / "calls").read_text()
 
 
+def test_what_pages_would_train_is_trained_once_before_the_first_of_them(tree):
+    def calls(*words, **variables):
+        assert make(tree, "book", *words, **variables)[0] == 0
+        noted = (tree / "calls").read_text().splitlines() if (tree / "calls").exists() else []
+        return [call.split()[2] for call in noted if call.startswith("-m zfutils")]
+
+    assert calls("-j2") == ["train", "execute", "execute", "execute"]
+    assert calls() == []
+    touch(tree / "book" / "02_two.ipynb")
+    assert calls() == ["execute", "execute"]
+    touch(tree / "book" / "profiles" / "quick.yaml")
+    assert calls()[0] == "train"
+    assert calls(FRESH="1")[0] == "train"
+
+
 def test_past_a_failure_the_other_chapters_run_and_nothing_is_rendered(tree):
     (tree / "book" / "01_one.ipynb").write_text("broken\n")
     status, done, _ = make(tree, "-k", "book")

@@ -22,10 +22,13 @@ def prepare(arguments: argparse.Namespace) -> int:
 
 
 def train(arguments: argparse.Namespace) -> int:
-    """Train networks of an edition that are not there yet."""
+    """Train networks of an edition that are not there yet: those named, or all that its pages train."""
+    from zfutils.study import for_pages
     from zfutils.study.study import Study
 
     study = Study.open(arguments.edition)
+    if not arguments.networks:
+        for_pages.train(study)
     if "small" in arguments.networks:
         study.small.train(study.small.profile.networks)
     study.train([name for name in arguments.networks if name != "small"], arguments.seed)
@@ -104,9 +107,9 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("train", parents=[common], help=train.__doc__)
     command.add_argument(
         "networks",
-        nargs="+",
+        nargs="*",
         metavar="NETWORK",
-        help="names from the edition, zfnet say; small: all rows of Table 3",
+        help="names from the edition, zfnet say; small: all rows of Table 3 (default: all that pages train)",
     )
     command.add_argument("--seed", type=int, nargs="+", help="one or more (default: the edition's own)")
     command.set_defaults(run=train)

@@ -1,0 +1,69 @@
+"""What `make book` trains before the first page: all that the pages would train, and nothing else."""
+
+from collections import Counter
+from dataclasses import replace
+
+from zfutils.__main__ import main
+from zfutils.study import for_pages, kept_scores
+from zfutils.study.kept_scores import Wanted
+
+
+def test_what_a_page_trains_is_found_in_every_part_of_the_edition(study, tmp_path):
+    wanted = for_pages.lacking(replace(study, folder=tmp_path))
+    parts = Counter(one.study.folder.relative_to(tmp_path).as_posix() for one in wanted)
+    faults = study.profile.digits.faults.values()
+    rows, steps = study.small.profile.networks.values(), study.profile.transfer.scratch
+    assert parts == {
+        ".": 2 + len(study.profile.networks) - 1,  # two seeds of ZFNet, one of each other
+        "digits": 3 + sum(len(run.trained) for run in faults),
+        "small": sum(len({*run.trained} & {*run.seeds}) for run in rows),
+        "source": 1 + 2 * steps.folds * len(steps.per_class) + 1,  # scratch, fine-tuned; several objects
+    }
+    work = [one.plan.work for one in wanted]
+    assert work == sorted(work, reverse=True)
+
+
+def test_once_trained_nothing_is_lacking_and_no_page_trains(study, tmp_path, capfd):
+    """Without the parts, whose networks would be trained here too."""
+    profile = study.profile
+    runs = {name: profile.networks[name] for name in ("zfnet", "trial-he")}
+    bare = {"small": None, "transfer": None, "digits": None, "networks": runs}
+    there = replace(study, profile=profile.model_copy(update=bare), folder=tmp_path)
+    for_pages.train(there)
+    assert for_pages.lacking(there) == []
+    capfd.readouterr()
+    assert all(there.network("zfnet", seed).spec == there.spec("zfnet") for seed in (0, 1))
+    assert "epoch" not in capfd.readouterr().out
+
+
+def test_a_training_that_fails_is_said_and_the_others_are_trained(study, tmp_path, capfd):
+    run = study.profile.networks["zfnet"]
+    wild = run.model_copy(
+        update={"training": run.training.model_copy(update={"rate": 1e12, "may_die": False})}
+    )
+    bare = {"small": None, "transfer": None, "digits": None, "networks": {"wild": wild, "zfnet": run}}
+    there = replace(study, profile=study.profile.model_copy(update=bare), folder=tmp_path)
+    for_pages.train(there)
+    assert "wild" in capfd.readouterr().out
+    assert {one.name for one in for_pages.lacking(there)} == {"wild"}
+
+
+def test_a_row_whose_answers_are_kept_is_not_trained(study, tmp_path):
+    row = study.profile.small.trained.networks[0]  # from seeds 0 and 1
+    there = replace(study, folder=tmp_path)
+    one = Wanted(there.small, row, 0)
+    for _ in kept_scores.publish([one]):
+        pass
+    try:
+        elsewhere = replace(study, folder=tmp_path / "elsewhere")
+        of_row = [found.seed for found in for_pages.lacking(elsewhere) if found.name == row]
+        assert of_row == [1]
+    finally:
+        one.published.unlink()
+
+
+def test_the_command_without_names_trains_them(monkeypatch):
+    asked = []
+    monkeypatch.setattr(for_pages, "train", lambda study: asked.append(study.edition))
+    assert main(["train", "--edition", "smoke"]) == 0
+    assert asked == ["smoke"]

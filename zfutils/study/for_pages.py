@@ -1,0 +1,64 @@
+"""The networks that an edition's pages train themselves, trained before the first page.
+
+A page trains what it needs and lacks, whichever page asks first; then a single network takes all cores, and
+that is slower than several side by side with a core each. So `make book` has all of them trained at once.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from zfutils.runtime.parallel import trainings
+from zfutils.study import faulty_networks, kept_scores, target_networks
+from zfutils.study.groups import SMALL
+from zfutils.study.kept_scores import Wanted
+from zfutils.study.networks import Networks
+from zfutils.training.trainer import TrainingFailed
+
+
+def lacking(study: Networks) -> list[Wanted]:
+    """The networks that the edition's pages would train, the longest training first.
+
+    Args:
+        study: the edition; under `FRESH=1` what is published of it counts for nothing.
+    """
+    found: dict[tuple[Path, str], Wanted] = {}
+    for one in (*_with_weights(study), *_with_scores(study)):
+        if one.on_the_spot and one.study.find(one.plan) is None:
+            found.setdefault((one.study.folder, one.plan.digest), one)
+    return sorted(found.values(), key=lambda one: -one.plan.work)
+
+
+def train(study: Networks) -> None:
+    """Train them, side by side; of one that diverges or dies the page that asks for it says why."""
+    jobs = [one.light() for one in lacking(study)]
+    for failed in trainings(_made, jobs, study.device):
+        if failed is not None:
+            print(failed, flush=True)
+
+
+def _with_weights(study: Networks) -> Iterator[Wanted]:
+    """Networks that pages look into."""
+    yield from kept_scores.every(study)
+    if study.profile.digits is not None:
+        yield from kept_scores.every(study.digits)
+        yield from faulty_networks.every(study)
+    if study.profile.transfer is not None and study.profile.small is not None:
+        yield Wanted(study.transferred, SMALL, 0)
+
+
+def _with_scores(study: Networks) -> Iterator[Wanted]:
+    """Networks of which pages show what they answer, where nothing is kept of that."""
+    every = [] if study.profile.small is None else kept_scores.every(study.small)
+    if study.profile.transfer is not None and every and study.profile.transfer.scratch.trained:
+        every += target_networks.from_scratch(study.transferred)
+        every += target_networks.fine_tuned(study.transferred)
+    yield from (one for one in every if one.own() is None and one.kept() is None)
+
+
+def _made(one: Wanted) -> TrainingFailed | None:
+    """Train, and hand back what stopped it, if anything did: the network lies on disk."""
+    try:
+        one.study.made(one.plan)
+    except TrainingFailed as error:
+        return error
+    return None
