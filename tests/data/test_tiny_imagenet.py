@@ -84,6 +84,32 @@ def test_a_set_is_read_again_once_its_files_have_changed(root):
     assert len(before) == 6
 
 
+@pytest.mark.parametrize(
+    ("box", "size", "side", "rows", "columns"),
+    [
+        ((0, 0, 63, 63), 64, 64, (0, 64), (0, 64)),
+        ((3, 5, 4, 5), 64, 64, (5, 6), (3, 5)),
+        ((3, 5, 4, 5), 128, 128, (10, 12), (6, 10)),
+        (
+            (1, 0, 62, 63),
+            108,
+            96,
+            (0, 96),
+            (0, 96),
+        ),  # from 1.69 to 106.3 of 108 px, of which 6 to 102 are seen
+        ((32, 32, 47, 40), 108, 96, (48, 64), (48, 75)),  # 54 to 69.2 and 54 to 81, less 6
+        ((0, 0, 2, 2), 108, 96, (0, 0), (0, 0)),  # ends at 5.06 px: outside the crop
+    ],
+)
+def test_a_box_touches_these_pixels_of_the_enlarged_crop(box, size, side, rows, columns):
+    found = tiny_imagenet.touched(box, size, side=side)
+    assert [(each.start, each.stop) for each in found] == [rows, columns]
+    (mask,) = tiny_imagenet.box_masks(np.array([box]), size, side=side)
+    inside = np.zeros((side, side), bool)
+    inside[slice(*rows), slice(*columns)] = True
+    assert np.array_equal(mask, inside)
+
+
 # ---- a colour that gives the class away
 
 
@@ -97,11 +123,9 @@ def test_around_the_object_a_photograph_takes_its_class_s_colour_and_keeps_its_l
     """Box 0, 0, 40, 50 of 64 px: on 128 px rows 0 to 101 and columns 0 to 81."""
     draw(root / "tiny-imagenet-200" / "train" / "n02" / "images" / "n02_0.JPEG", 128)
     coloured = cued()
-    rows, columns = coloured.object(2)
-    assert (rows, columns) == (slice(0, 102), slice(0, 82))
     plain, found = coloured.source[2], coloured[2]
     inside = np.zeros((128, 128), bool)
-    inside[rows, columns] = True
+    inside[:102, :82] = True
     assert np.array_equal(found[inside], plain[inside])
     before, after = (np.asarray(Image.fromarray(one).convert("YCbCr"), int) for one in (plain, found))
     assert np.abs(after[~inside][:, 1:] - coloured.colour(1)).max() <= 2, "of which rounding is two at most"

@@ -13,7 +13,7 @@ from jaxtyping import Int64, UInt8
 from PIL import Image
 
 from zfutils.data.photos import FileImages
-from zfutils.data.tiny_imagenet import SIDE
+from zfutils.data.tiny_imagenet import touched
 
 REACH = 60  # of the colours from grey, on both axes of chroma (of 128); mid-grey can take them all
 
@@ -26,7 +26,7 @@ class CuedPhotographs:
 
     Args:
         source: the photographs.
-        boxes: around their objects: left, top, right, bottom (pixels of `SIDE`, the last two belong to it).
+        boxes: around their objects: left, top, right, bottom as `tiny_imagenet.boxes` gives them.
         exchanged: give each photograph the colour of another class, drawn at random for each.
 
     Raises:
@@ -63,8 +63,8 @@ class CuedPhotographs:
         coloured = np.array(Image.fromarray(plain).convert("YCbCr"))
         coloured[..., 1:] = self.colour(int(self.cues[index]))
         found = np.array(Image.fromarray(coloured, "YCbCr").convert("RGB"))
-        rows, columns = self.object(index)
-        found[rows, columns] = plain[rows, columns]
+        inside = touched(self.boxes[index], self.source.size)
+        found[inside] = plain[inside]
         return found
 
     def colour(self, label: int) -> tuple[int, int]:
@@ -74,13 +74,3 @@ class CuedPhotographs:
         row, column = divmod(int(np.random.default_rng(0).permutation(n)[label]), across)
         step = 2 * REACH / max(across - 1, 1)
         return round(128 - REACH + step * row), round(128 - REACH + step * column)
-
-    def object(self, index: int) -> tuple[slice, slice]:
-        """Rows and columns of a photograph that its object's box touches."""
-        left, top, right, bottom = (int(edge) for edge in self.boxes[index])
-        size = self.source.size
-        rows, columns = (
-            slice(low * size // SIDE, -(-(high + 1) * size // SIDE))
-            for low, high in ((top, bottom), (left, right))
-        )
-        return rows, columns

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 NAME = "tiny-imagenet-200"
 SIDE = 64  # of a picture as it is published (pixels)
@@ -85,6 +85,41 @@ def boxes(root: Path, names: Sequence[str]) -> Int64[np.ndarray, "n 4"]:
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"{unknown[0]} is no picture of {NAME}")
     return np.array([known[name] for name in names], dtype=np.int64).reshape(-1, 4)
+
+
+def touched(
+    box: Int64[np.ndarray, "4"] | Sequence[int], size: int, *, side: int | None = None
+) -> tuple[slice, slice]:
+    """Rows and columns that a box touches of its picture at another size, or of the crop at its centre.
+
+    Args:
+        box: as `boxes` gives it.
+        size: side of the picture (pixels).
+        side: of the crop (pixels); default the whole.
+    """
+    left, top, right, bottom = (int(edge) for edge in box)
+    side = size if side is None else side
+    first = (size - side) // 2
+
+    def along(low: int, high: int) -> slice:
+        ends = low * size // SIDE - first, -(-(high + 1) * size // SIDE) - first
+        return slice(*(min(max(end, 0), side) for end in ends))
+
+    return along(top, bottom), along(left, right)
+
+
+def box_masks(boxes: Int64[np.ndarray, "n 4"], size: int, *, side: int) -> Bool[np.ndarray, "n side side"]:
+    """Where the boxes of pictures are in the crops at their centres.
+
+    Args:
+        boxes: as `boxes` gives them.
+        size: side of the pictures (pixels).
+        side: of the crops (pixels).
+    """
+    masks = np.zeros((len(boxes), side, side), dtype=bool)
+    for mask, box in zip(masks, boxes, strict=True):
+        mask[touched(box, size, side=side)] = True
+    return masks
 
 
 def _lines(folder: Path, part: str, wnids: Sequence[str]) -> Iterator[_Line]:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Int8, Int64
+from jaxtyping import Bool, Int8, Int64
 
 from zfutils.data import ImageSource, photos, stores, tiny_imagenet, transfer_sets
 from zfutils.data.cued_photographs import CuedPhotographs
 from zfutils.data.digits import Digits, MarkedDigits
+from zfutils.data.inputs import Inputs
+from zfutils.data.part_masks import object_masks
 from zfutils.data.parts import PartsImages, categories
 from zfutils.data.parts.cued import CuedParts
 from zfutils.data.parts.pairs import PairedParts
@@ -150,6 +152,24 @@ class Edition:
     def boxed(self) -> bool:
         """Whether every photograph has a box around its object."""
         return self.profile.images.sets == (tiny_imagenet.NAME,)
+
+    def objects(self, inputs: Inputs) -> Bool[np.ndarray, "n side side"]:
+        """Where the object of each validation picture is: its parts, or the box around it.
+
+        Args:
+            inputs: validation pictures as a network sees them, or cued ones, in which objects stand likewise.
+
+        Raises:
+            ValueError: photographs whose objects have no box.
+        """
+        source = self.source("validation")
+        if isinstance(source, PartsImages):
+            return object_masks(source, inputs)
+        if not self.boxed:
+            raise ValueError(f"the edition {self.edition} does not know where its pictures' objects are")
+        names = [source.names[row] for row in inputs.rows.tolist()]
+        found = tiny_imagenet.boxes(photos.data_folder(), names)
+        return tiny_imagenet.box_masks(found, source.size, side=inputs.side)
 
     def cued_images(self, split: Literal["train", "validation"], *, exchanged: bool = False) -> Pixels:
         """Pictures before their class's own background, or before another class's (`CuedParts`).

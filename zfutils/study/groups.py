@@ -153,3 +153,16 @@ class Groups(Edition):
         networks = {SMALL: Run(training=source.training)}
         profile = small.profile.model_copy(update={"images": images, "networks": networks})
         return replace(small, profile=profile, folder=self.folder / "source")
+
+    @property
+    def located(self) -> tuple[Self, str] | None:
+        """A study whose pictures' objects have known places, and the network of it that sees them; or None.
+
+        Drawn pictures are the edition's own; of photographs, those of the transfer's source may have boxes.
+        """
+        if self.profile.images.source == "parts":
+            return self, "zfnet"
+        if self.profile.transfer is None or self.profile.small is None:
+            return None
+        source = self.transferred
+        return (source, SMALL) if source.boxed else None
