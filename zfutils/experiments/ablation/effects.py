@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy.typing import ArrayLike
 from scipy import stats
 
 from zfutils.stats.intervals import (
@@ -94,7 +93,7 @@ def log_odds(networks: Mapping[str, Runs], weights: Mapping[str, float]) -> Floa
     return np.asarray(total)
 
 
-def over_seeds_and_pictures(values: Float[ArrayLike, "seeds pictures"], *, seed: int = 0) -> Effect:
+def over_seeds_and_pictures(values: Float[np.ndarray, "seeds pictures"], *, seed: int = 0) -> Effect:
     """An effect with seeds and pictures resampled.
 
     The detectable difference belongs to that interval: what the t interval over seeds could tell from none
@@ -117,7 +116,7 @@ def over_seeds_and_pictures(values: Float[ArrayLike, "seeds pictures"], *, seed:
     return Effect(interval, detectable)
 
 
-def over_seeds(values: Float[ArrayLike, " seeds"]) -> Effect:
+def over_seeds(values: Float[np.ndarray, " seeds"]) -> Effect:
     """An effect with seeds alone resampled, by Student's t.
 
     Args:
