@@ -71,6 +71,7 @@ room = $(patsubst $(firstword $(subst _, ,$1))_%,%,$1)
 # These pages show networks that were trained before, by what is kept of them.
 SCORES := $(wildcard book/reference/scores/$(EDITION)/*.npz)
 inputs = $(SHARED) $(filter zfutils/experiments/$(call room,$1)/%,$(ROOMS)) \
+    $(wildcard book/reference/figures/$1-*) \
     $(if $(filter 01_% 02_% 04_% 08_% 09_% 12_% 13_% provenance,$1),$(SCORES))
 
 # How many pages share the cores: N of -jN, all chapters with -j alone. Known within a recipe only.

@@ -55,11 +55,18 @@ def measure(arguments: argparse.Namespace) -> int:
 
 
 def publish(arguments: argparse.Namespace) -> int:
-    """Keep an edition's networks and numbers as the published run, in book/reference/."""
+    """Keep an edition's networks, numbers and figures as the published run, in book/reference/."""
+    from zfutils.study import kept_figures
     from zfutils.study.publish import publish, publish_source
     from zfutils.study.study import Study
 
-    (publish_source if arguments.source else publish)(Study.open(arguments.edition))
+    study = Study.open(arguments.edition)
+    if arguments.source:
+        publish_source(study)
+    elif not arguments.figures:
+        publish(study)
+    if not arguments.source:
+        kept_figures.publish(study)
     return 0
 
 
@@ -129,7 +136,9 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(run=measure)
 
     command = commands.add_parser("publish", parents=[common], help=publish.__doc__)
-    command.add_argument("--source", action="store_true", help="chapter 9's source network alone")
+    alone = command.add_mutually_exclusive_group()
+    alone.add_argument("--source", action="store_true", help="chapter 9's source network alone")
+    alone.add_argument("--figures", action="store_true", help="the figures that its pages kept alone")
     command.set_defaults(run=publish)
 
     command = commands.add_parser("execute", parents=[common], help=execute.__doc__)

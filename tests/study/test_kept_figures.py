@@ -1,0 +1,104 @@
+"""Figures of the published run: kept by a page, published, and shown by the same page of any edition."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from IPython.display import Image, Markdown
+from PIL import Image as Picture
+
+from zfutils.plotting.style import bare, new
+from zfutils.study import kept_figures
+from zfutils.study.study import Study
+
+PAGE = "03_projections"
+
+
+@pytest.fixture
+def reference(tmp_path, monkeypatch):
+    """Nothing is published, and the working copy is a commit."""
+    monkeypatch.setattr(kept_figures, "FOLDER", tmp_path / "figures")
+    monkeypatch.setattr(kept_figures, "commit", lambda: "abc")
+    return tmp_path / "figures"
+
+
+@pytest.fixture
+def page(tmp_path):
+    """The page of an edition of photographs in a build folder of its own, with parameters."""
+    smoke = Study.open("smoke").profile
+    images = smoke.images.model_copy(update={"source": "photos", "sets": ("apples", "pears")})
+
+    of_photographs = smoke.model_copy(update={"images": images})
+
+    def opened(profile=of_photographs, **given):
+        return replace(Study.open("smoke", PAGE, **given), folder=tmp_path / "build", profile=profile)
+
+    return opened
+
+
+def drawn(level=0.5):
+    figure = new(width=2, height=1)
+    bare(figure.subplots()).imshow(np.full((4, 8), level), vmin=0, vmax=1)
+    return figure
+
+
+def keep(study, name="one", **how):
+    figure = drawn(**how)
+    assert kept_figures.keep(study, name, figure, n=1234, resampled="validation photographs") is figure
+
+
+def test_a_figure_that_a_page_kept_is_shown_once_it_is_published(page, reference):
+    assert isinstance(kept_figures.shown(PAGE, "one"), Markdown)
+    assert kept_figures.origin(PAGE, "one") == ""
+    keep(page())
+    (path,) = kept_figures.publish(page())
+    assert path == reference / f"{PAGE}-one.png"
+    found = kept_figures.shown(PAGE, "one")
+    assert isinstance(found, Image)
+    assert found.data == path.read_bytes()
+    assert kept_figures.origin(PAGE, "one") == "apples and pears, 1,234 validation photographs, seed 0"
+    with Picture.open(path) as opened:
+        assert opened.mode == "P", "a palette takes a third of the room"
+
+
+def test_of_a_trial_and_of_drawn_pictures_nothing_is_kept(page, reference):
+    keep(page(seed=1))
+    keep(page(Study.open("smoke").profile))
+    assert kept_figures.publish(page()) == []
+
+
+def test_what_other_pages_published_stays_and_what_is_kept_anew_replaces_its_own(page, reference):
+    keep(page())
+    keep(page(), "other")
+    kept_figures.publish(page())
+    other = (reference / f"{PAGE}-other.png").read_bytes()
+    before = (reference / f"{PAGE}-one.png").read_bytes()
+    for path in (page().folder / "results" / "figures").glob("*other*"):
+        path.unlink()
+    keep(page(), level=0.9)
+    kept_figures.publish(page())
+    assert (reference / f"{PAGE}-other.png").read_bytes() == other
+    assert (reference / f"{PAGE}-one.png").read_bytes() != before
+
+
+def test_figures_of_a_changed_working_copy_and_too_many_are_refused(page, reference, monkeypatch):
+    keep(page())
+    monkeypatch.setattr(kept_figures, "LARGEST", 100)
+    with pytest.raises(ValueError, match="MB"):
+        kept_figures.publish(page())
+    monkeypatch.undo()
+    monkeypatch.setattr(kept_figures, "FOLDER", reference)
+    about = page().folder / "results" / "figures" / f"{PAGE}-one.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "commit": "abc+"}))
+    with pytest.raises(ValueError, match=r"abc\+"):
+        kept_figures.publish(page())
+    assert not reference.exists()
+
+
+def test_the_published_figures_are_small_and_say_where_they_come_from():
+    there = sorted(kept_figures.FOLDER.glob("*.png"))
+    assert sum(path.stat().st_size for path in there) < kept_figures.LARGEST
+    for path in there:
+        page, name = path.stem.split("-", 1)
+        assert kept_figures.origin(page, name).count(",") >= 2

@@ -1,0 +1,111 @@
+"""Figures of the published run that hold no photograph, kept so that every edition's pages can show them.
+
+Photographs must not be handed on, but projections, maps and curves may. A page of the published edition keeps
+such a figure; it is published into `book/reference/figures/`, and the same page of any edition shows it.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from IPython.display import Image, Markdown
+from matplotlib.figure import Figure
+from PIL import Image as Picture
+
+from zfutils.runtime.files import whole
+from zfutils.study.places import REFERENCE
+from zfutils.study.records import commit
+from zfutils.study.study import Study
+
+FOLDER = REFERENCE / "figures"
+LARGEST = 15_000_000  # bytes, all of them together
+COLOURS = 256
+
+
+def keep(
+    study: Study, name: str, figure: Figure, *, n: int, resampled: str, sets: Sequence[str] | None = None
+) -> Figure:
+    """Keep a figure of this page with what it was made of, and hand it on to be shown.
+
+    Of a trial and of an edition that is drawn nothing is kept.
+
+    Args:
+        study: the edition, opened by a page.
+        name: of the figure, once on its page.
+        figure: one that holds no photograph and no patch of one.
+        n: how many things it was made from.
+        resampled: what these are, "validation photographs" say.
+        sets: which data sets it is of; default those of the edition's main networks.
+    """
+    if not study.official or study.profile.images.source != "photos":
+        return figure
+    page = BytesIO()
+    figure.savefig(page, format="png")
+    colours = Picture.open(page).convert("RGB").quantize(COLOURS, dither=Picture.Dither.NONE)
+    about = {
+        "edition": study.edition,
+        "sets": list(study.profile.images.sets if sets is None else sets),
+        "n": n,
+        "of": resampled,
+        "seed": study.parameters.seed,
+        "commit": commit(),
+    }
+    path = _own(study) / f"{study.page}-{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as beside:
+        colours.save(beside, format="png", optimize=True)
+    with whole(path.with_suffix(".json")) as beside:
+        beside.write_text(json.dumps(about, indent=1) + "\n")
+    return figure
+
+
+def publish(study: Study) -> list[Path]:
+    """Publish the figures that an edition's pages kept; those of other pages stay.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ValueError: a figure of a working copy that is no commit; figures that together are too large.
+    """
+    kept = sorted(_own(study).glob("*.png"))
+    for path in kept:
+        made = str(_about(path)["commit"])
+        if made == "None" or made.endswith("+"):
+            raise ValueError(f"{path.name} comes from a working copy that is no commit ({made})")
+    there = {path.name: path for path in [*FOLDER.glob("*.png"), *kept]}
+    size = sum(path.stat().st_size for path in there.values())
+    if size > LARGEST:
+        raise ValueError(f"the published figures take {size / 1e6:.1f} MB, more than {LARGEST / 1e6:.0f} MB")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for path in kept:
+        for one in (path, path.with_suffix(".json")):
+            with whole(FOLDER / one.name) as beside:
+                shutil.copyfile(one, beside)
+    return [FOLDER / path.name for path in kept]
+
+
+def shown(page: str, name: str) -> Image | Markdown:
+    """A published figure, or a sentence where there is none yet."""
+    path = FOLDER / f"{page}-{name}.png"
+    return Image(path.read_bytes()) if path.is_file() else Markdown("*Not published yet.*")
+
+
+def origin(page: str, name: str) -> str:
+    """Where a published figure comes from, in words: sets, number and seed; nothing where there is none."""
+    path = FOLDER / f"{page}-{name}.png"
+    if not path.is_file():
+        return ""
+    about = _about(path)
+    return f"{' and '.join(about['sets'])}, {about['n']:,} {about['of']}, seed {about['seed']}"
+
+
+def _own(study: Study) -> Path:
+    return study.folder / "results" / "figures"
+
+
+def _about(path: Path) -> dict[str, Any]:
+    return json.loads(path.with_suffix(".json").read_text())
