@@ -3,38 +3,16 @@
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_tree import draw, written
 
 from zfutils.data import photos, tiny_imagenet
 from zfutils.data.cued_photographs import CuedPhotographs
 from zfutils.data.photos import MissingData, data_folder
 
-WORDS = {"n02": "crane, wading bird", "n01": "crane, machine", "n03": "lemon"}
-
-
-def draw(path, level):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((64, 64, 3), level, np.uint8)).save(path)
-
 
 @pytest.fixture
 def root(tmp_path):
-    """Three classes of two training pictures and a validation picture each."""
-    folder = tmp_path / "tiny-imagenet-200"
-    folder.mkdir()
-    (folder / "wnids.txt").write_text("n02\nn01\nn03\n")
-    words = {**WORDS, "n09": "something else"}
-    (folder / "words.txt").write_text("".join(f"{wnid}\t{text}\n" for wnid, text in words.items()))
-    annotations = ""
-    for k, wnid in enumerate(WORDS):
-        listed = ""
-        for i in range(2):
-            draw(folder / "train" / wnid / "images" / f"{wnid}_{i}.JPEG", 20 * k + 7 * i)
-            listed += f"{wnid}_{i}.JPEG\t{k}\t{i}\t{40 + k}\t{50 + i}\n"
-        (folder / "train" / wnid / f"{wnid}_boxes.txt").write_text(listed)
-        draw(folder / "val" / "images" / f"val_{k}.JPEG", 130 + 20 * k)
-        annotations += f"val_{k}.JPEG\t{wnid}\t1\t2\t3\t{4 + k}\n"
-    (folder / "val" / "val_annotations.txt").write_text(annotations)
-    return tmp_path
+    return written(tmp_path)
 
 
 def test_both_splits_have_the_same_classes_in_words(root):
