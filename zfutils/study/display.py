@@ -5,10 +5,14 @@ Each takes data and returns a DataFrame whose column names are read as they stan
 """
 
 import pandas as pd
+from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
 from zfutils.stats.formatting import ranged, rounded
 from zfutils.stats.intervals import Interval
+from zfutils.training.outcomes import NOT_RUN
+
+NOTHING_YET = Markdown(f"*{NOT_RUN.capitalize()}.*")  # in place of a figure or a table
 
 
 def show(table: pd.DataFrame, *, caption: str = "") -> Styler:
