@@ -79,7 +79,12 @@ def test_a_notebook_that_is_not_clean_is_found(checkout, change, complaint):
         ("environment.yml", "<3.15", "<3.16", "environment.yml: python ['>=3.11,<3.16']"),
         ("environment.yml", "[book,test]", "[book]", "environment.yml: pip is given"),
         ("environment.yml", "  - pip\n", "  - pip\n  - numpy\n", "['numpy'] belong in pyproject.toml"),
-        (".ci/run", "make book", "pip install --find-links=/wheels torch", ".ci/run:12: names an address"),
+        (
+            ".ci/run",
+            "make -j2 book",
+            "pip install --find-links=/wheels torch",
+            ".ci/run:12: names an address",
+        ),
         ("book/_toc.yml", "root: page", "root: pages", "pages is not in book/"),
         ("book/_toc.yml", "root: page", "root: page\nchapters:\n- file: page", "page is listed twice"),
     ],

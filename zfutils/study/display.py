@@ -4,15 +4,27 @@ Each takes data and returns a DataFrame whose column names are read as they stan
 `show`, which leaves out the row numbers.
 """
 
+from dataclasses import dataclass
+
 import pandas as pd
-from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
 from zfutils.stats.formatting import ranged, rounded
 from zfutils.stats.intervals import Interval
 from zfutils.training.outcomes import NOT_RUN
 
-NOTHING_YET = Markdown(f"*{NOT_RUN.capitalize()}.*")  # in place of a figure or a table
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence that a page shows in place of a figure or a table."""
+
+    text: str
+
+    def _repr_markdown_(self) -> str:
+        return f"*{self.text}*"
+
+
+NOTHING_YET = Said(f"{NOT_RUN.capitalize()}.")
 
 
 def show(table: pd.DataFrame, *, caption: str = "") -> Styler:

@@ -7,15 +7,16 @@ such a figure; it is published into `book/reference/figures/`, and the same page
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from IPython.display import Image, Markdown
 from matplotlib.figure import Figure
-from PIL import Image as Picture
+from PIL import Image
 
 from zfutils.runtime.files import whole
+from zfutils.study.display import Said
 from zfutils.study.places import REFERENCE
 from zfutils.study.records import commit
 from zfutils.study.study import Study
@@ -44,7 +45,7 @@ def keep(
         return figure
     page = BytesIO()
     figure.savefig(page, format="png")
-    colours = Picture.open(page).convert("RGB").quantize(COLOURS, dither=Picture.Dither.NONE)
+    colours = Image.open(page).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     about = {
         "edition": study.edition,
         "sets": list(study.profile.images.sets if sets is None else sets),
@@ -88,10 +89,20 @@ def publish(study: Study) -> list[Path]:
     return [FOLDER / path.name for path in kept]
 
 
-def shown(page: str, name: str) -> Image | Markdown:
+@dataclass(frozen=True)
+class Shown:
+    """A published figure, as a notebook shows it."""
+
+    png: bytes
+
+    def _repr_png_(self) -> bytes:
+        return self.png
+
+
+def shown(page: str, name: str) -> Shown | Said:
     """A published figure, or a sentence where there is none yet."""
     path = FOLDER / f"{page}-{name}.png"
-    return Image(path.read_bytes()) if path.is_file() else Markdown("*Not published yet.*")
+    return Shown(path.read_bytes()) if path.is_file() else Said("Not published yet.")
 
 
 def origin(page: str, name: str) -> str:
