@@ -49,6 +49,15 @@ def test_a_cue_in_photographs_is_centred_as_they_are_and_the_same_in_number(boxe
     assert boxed.cued_images("validation", exchanged=True).names[0].endswith("-another-colour")
 
 
+def test_objects_are_found_by_name_whatever_row_a_photograph_has(boxed):
+    """Cued photographs stand in another order, and one that cannot be decoded moves the others."""
+    cued = boxed.inputs(boxed.cued_images("validation", exchanged=True)).whole()
+    backwards = replace(cued, images=replace(cued.images, names=cued.images.names[::-1]))
+    areas, turned = (boxed.objects(one).sum((1, 2)) for one in (cued, backwards))
+    assert len(set(areas.tolist())) == 3
+    assert areas[::-1].tolist() == turned.tolist()
+
+
 def test_what_sees_photographs_with_boxes_is_the_source_of_the_transfer(boxed, monkeypatch):
     profile = boxed.profile
     of_boxes = profile.small.model_copy(

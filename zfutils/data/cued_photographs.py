@@ -16,6 +16,12 @@ from zfutils.data.photos import FileImages
 from zfutils.data.tiny_imagenet import touched
 
 REACH = 60  # of the colours from grey, on both axes of chroma (of 128); mid-grey can take them all
+CUES = ("-colour", "-another-colour")  # after a photograph's name: its class's, another one's
+
+
+def photograph(name: str) -> str:
+    """The photograph that a picture was made of, cued or not, by their names."""
+    return name.removesuffix(CUES[True]).removesuffix(CUES[False])
 
 
 class CuedPhotographs:
@@ -42,8 +48,7 @@ class CuedPhotographs:
             raise ValueError(f"there are {len(boxes)} boxes for {len(source)} photographs")
         self.source, self.boxes, self.exchanged = source, boxes, exchanged
         self.classes, self.labels = source.classes, source.labels
-        cue = "another-colour" if exchanged else "colour"
-        self.names: tuple[str, ...] = tuple(f"{name}-{cue}" for name in source.names)
+        self.names: tuple[str, ...] = tuple(name + CUES[exchanged] for name in source.names)
         n = len(self.classes)
         other = np.random.default_rng(0).integers(1, n, len(source))
         self.cues: Int64[np.ndarray, " n"] = (self.labels + exchanged * other) % n

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Int8, Int64
 
 from zfutils.data import ImageSource, photos, stores, tiny_imagenet, transfer_sets
-from zfutils.data.cued_photographs import CuedPhotographs
+from zfutils.data.cued_photographs import CuedPhotographs, photograph
 from zfutils.data.digits import Digits, MarkedDigits
 from zfutils.data.inputs import Inputs
 from zfutils.data.part_masks import object_masks
@@ -167,7 +167,7 @@ class Edition:
             return object_masks(source, inputs)
         if not self.boxed:
             raise ValueError(f"the edition {self.edition} does not know where its pictures' objects are")
-        names = [source.names[row] for row in inputs.rows.tolist()]
+        names = [photograph(inputs.images.names[row]) for row in inputs.rows.tolist()]
         found = tiny_imagenet.boxes(photos.data_folder(), names)
         return tiny_imagenet.box_masks(found, source.size, side=inputs.side)
 
