@@ -44,13 +44,13 @@ def loop(model, images, corners, *, mirrors):
 
 
 def test_one_crop_is_the_centre_of_every_image(model, images, inputs):
-    found = evaluate(model, inputs, batch=7)
+    found = evaluate(model, inputs, batch=7, precision="float32")
     np.testing.assert_allclose(found.probabilities, loop(model, images, [(4, 4)], mirrors=False), atol=1e-5)
     assert found.labels.tolist() == images.labels.tolist()
 
 
 def test_ten_crops_are_the_mean_probability_over_them(model, images, inputs):
-    found = evaluate(model, inputs, crops=10, batch=7)
+    found = evaluate(model, inputs, crops=10, batch=7, precision="float32")
     corners = [(0, 0), (0, 8), (8, 0), (8, 8), (4, 4)]
     expected = loop(model, images, corners, mirrors=True)
     np.testing.assert_allclose(found.probabilities, expected, atol=1e-5)
