@@ -71,17 +71,26 @@ def test_publishing_writes_the_recipe_beside_the_numbers(smoke, reference):
     assert [numbers["recipe"] for numbers in data["networks"].values()] == [checkpoints.RECIPE] * 2
 
 
-def test_publishing_keeps_the_records_of_superseded_claims_alone(smoke, reference):
-    old = next(claim.id for claim in smoke.claims.values() if claim.superseded)
-    standing = next(claim.id for claim in smoke.claims.values() if not claim.superseded)
+def test_publishing_keeps_superseded_records_and_those_of_chapters_that_were_not_executed(smoke, reference):
+    by_chapter = {c.chapter: c.id for c in smoke.claims.values() if not c.superseded}
+    old = next(c.id for c in smoke.claims.values() if c.superseded and c.chapter == 6)
+    not_measured = next(
+        c.id for c in smoke.claims.values() if not c.superseded and c.chapter == 6 and c.id != by_chapter[6]
+    )
     path = reference.parents[1] / "smoke.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    before = {"claims": [{"claim": standing, "estimate": 1.0}, {"claim": old, "estimate": 2.0}]}
-    path.write_text(json.dumps(before))
-    publish.publish(smoke)
-    claims = json.loads(path.read_text())["claims"]
-    assert {"claim": old, "estimate": 2.0} in claims
-    assert {"claim": standing, "estimate": 1.0} not in claims
+    before = (old, by_chapter[6], not_measured, by_chapter[7])
+    path.write_text(json.dumps({"claims": [{"claim": claim, "estimate": 1.0} for claim in before]}))
+    made = {"claim": by_chapter[6], "chapter": 6, "estimate": 2.0, "official": True, "commit": "0123abc"}
+    record = smoke.claims_folder / f"{by_chapter[6]}.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    write_json(made, record)
+    try:
+        publish.publish(smoke)
+    finally:
+        record.unlink()
+    claims = {row["claim"]: row["estimate"] for row in json.loads(path.read_text())["claims"]}
+    assert claims == {old: 1.0, by_chapter[6]: 2.0, by_chapter[7]: 1.0}
 
 
 def test_the_source_of_the_transfer_is_published_by_itself_and_found_again(smoke, reference):

@@ -143,7 +143,8 @@ def publish(study: Study, main: str = "zfnet") -> None:
     """Publish what an edition trained and measured, in `book/reference/`.
 
     Networks that are already published are left as they are; the numbers are those of the pages that were
-    executed last. Of superseded claims, which no page measures any more, the published records stay.
+    executed last. Published records of other chapters stay, with their own commit and date, and so do those of
+    superseded claims, which no page measures any more.
 
     Raises:
         ValueError: the networks together are larger than what is committed; records of trials, of several
@@ -163,7 +164,9 @@ def publish(study: Study, main: str = "zfnet") -> None:
     gone = {claim.id for claim in study.claims.values() if claim.superseded} - here
     path = REFERENCE / f"{study.edition}.json"
     before = json.loads(path.read_text())["claims"] if path.is_file() else []
-    stay = [row for row in before if row["claim"] in gone]
+    executed = {row["chapter"] for row in rows}
+    elsewhere = {claim.id for claim in study.claims.values() if claim.chapter not in executed}
+    stay = [row for row in before if row["claim"] in gone | elsewhere]
     claims = sorted(rows + stay, key=operator.itemgetter("claim"))
     data = {"edition": study.edition, "networks": networks, "claims": claims}
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
