@@ -13,10 +13,14 @@ BOOK = "test_book.py"
 
 @pytest.fixture(scope="session", autouse=True)
 def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The session's `ZFUTILS_BUILD`, which notebooks' kernels inherit; thrown away with pytest's folders."""
+    """The session's `ZFUTILS_BUILD`, which notebooks' kernels inherit; thrown away with pytest's folders.
+
+    The cores are shared out among pytest's processes, so that none of them starts more.
+    """
     folder = tmp_path_factory.mktemp("build")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZFUTILS_BUILD", os.fspath(folder))
+        patch.setenv("ZFUTILS_JOBS", os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
         patch.delenv("FRESH", raising=False)
         yield folder
 

@@ -56,7 +56,6 @@ def together(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "pages"
     folder.mkdir(exist_ok=True)
     monkeypatch.setenv("ZFUTILS_BUILD", os.fspath(folder))
-    monkeypatch.setenv("ZFUTILS_JOBS", os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     return folder
 
 

@@ -1,6 +1,8 @@
 """An edition apart from all others, for tests that train and publish."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +23,19 @@ def study(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -
     patch.setenv("ZFUTILS_BUILD", str(tmp_path_factory.mktemp("build")))
     patch.setattr(kept_scores, "REFERENCE", tmp_path_factory.mktemp("reference"))
     return Study.open("smoke")
+
+
+@pytest.fixture
+def elsewhere(study: Study, tmp_path: Path) -> Callable[..., Study]:
+    """The edition on another machine, where nothing is but the pixels that are drawn here already."""
+
+    def opened(**changes: object) -> Study:
+        folder = tmp_path / "elsewhere"
+        for part in (study, study.small, study.digits, study.transferred):
+            own = folder / part.folder.relative_to(study.folder)
+            own.mkdir(parents=True, exist_ok=True)
+            (part.folder / "pixels").mkdir(parents=True, exist_ok=True)
+            (own / "pixels").symlink_to(part.folder / "pixels")
+        return replace(study, folder=folder, **changes)
+
+    return opened

@@ -42,16 +42,16 @@ def test_objects_of_drawn_scenes_are_their_parts(build_folder):
 
 
 def test_a_cue_in_photographs_is_centred_as_they_are_and_the_same_in_number(boxed):
-    cued = boxed.cued_images("train")
+    cued = boxed.cued("train").opened()
     assert len(cued) == len(boxed.train_images)
     assert torch.equal(cued.mean, boxed.train_images.mean)
     assert not torch.equal(cued.pixels, boxed.train_images.pixels)
-    assert boxed.cued_images("validation", exchanged=True).names[0].endswith("-another-colour")
+    assert boxed.cued("validation", exchanged=True).opened().names[0].endswith("-another-colour")
 
 
 def test_objects_are_found_by_name_whatever_row_a_photograph_has(boxed):
     """Cued photographs stand in another order, and one that cannot be decoded moves the others."""
-    cued = boxed.inputs(boxed.cued_images("validation", exchanged=True)).whole()
+    cued = boxed.inputs(boxed.cued("validation", exchanged=True).opened()).whole()
     backwards = replace(cued, images=replace(cued.images, names=cued.images.names[::-1]))
     areas, turned = (boxed.objects(one).sum((1, 2)) for one in (cued, backwards))
     assert len(set(areas.tolist())) == 3

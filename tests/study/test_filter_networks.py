@@ -33,11 +33,8 @@ def test_one_command_earns_all_and_no_page_trains_any(study, earned):
         assert study.filters.find(one.plan) is None, "no weights are needed"
 
 
-def test_on_another_machine_what_is_kept_is_read_and_nothing_trained(study, earned, tmp_path):
-    (tmp_path / "small").mkdir()
-    (tmp_path / "small" / "pixels").symlink_to(study.small.folder / "pixels")
-    there = replace(study, folder=tmp_path)
-    sweep = filter_networks.sweep(there)
+def test_on_another_machine_what_is_kept_is_read_and_nothing_trained(elsewhere, earned):
+    sweep = filter_networks.sweep(elsewhere())
     assert all(one.published for one in sweep.values())
     for radius, one in earned[1][0].items():
         for name in ("rms", "response", "largest_rms"):

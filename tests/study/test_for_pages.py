@@ -1,16 +1,16 @@
 """What `make book` trains before the first page: all that the pages would train, and nothing else."""
 
 from collections import Counter
-from dataclasses import replace
 
 from zfutils.__main__ import main
 from zfutils.study import for_pages, kept_scores
 from zfutils.study.kept_scores import Wanted
 
 
-def test_what_a_page_trains_is_found_in_every_part_of_the_edition(study, tmp_path):
-    wanted = for_pages.lacking(replace(study, folder=tmp_path))
-    parts = Counter(one.study.folder.relative_to(tmp_path).as_posix() for one in wanted)
+def test_what_a_page_trains_is_found_in_every_part_of_the_edition(study, elsewhere):
+    there = elsewhere()
+    wanted = for_pages.lacking(there)
+    parts = Counter(one.study.folder.relative_to(there.folder).as_posix() for one in wanted)
     faults = study.profile.digits.faults.values()
     rows, steps = study.small.profile.networks.values(), study.profile.transfer.scratch
     assert parts == {
@@ -23,12 +23,12 @@ def test_what_a_page_trains_is_found_in_every_part_of_the_edition(study, tmp_pat
     assert work == sorted(work, reverse=True)
 
 
-def test_once_trained_nothing_is_lacking_and_no_page_trains(study, tmp_path, capfd):
+def test_once_trained_nothing_is_lacking_and_no_page_trains(study, elsewhere, capfd):
     """Without the parts, whose networks would be trained here too."""
     profile = study.profile
     runs = {name: profile.networks[name] for name in ("zfnet", "trial-he")}
     bare = {"small": None, "transfer": None, "digits": None, "networks": runs}
-    there = replace(study, profile=profile.model_copy(update=bare), folder=tmp_path)
+    there = elsewhere(profile=profile.model_copy(update=bare))
     for_pages.train(there)
     assert for_pages.lacking(there) == []
     capfd.readouterr()
@@ -36,27 +36,25 @@ def test_once_trained_nothing_is_lacking_and_no_page_trains(study, tmp_path, cap
     assert "epoch" not in capfd.readouterr().out
 
 
-def test_a_training_that_fails_is_said_and_the_others_are_trained(study, tmp_path, capfd):
+def test_a_training_that_fails_is_said_and_the_others_are_trained(study, elsewhere, capfd):
     run = study.profile.networks["zfnet"]
     wild = run.model_copy(
         update={"training": run.training.model_copy(update={"rate": 1e12, "may_die": False})}
     )
     bare = {"small": None, "transfer": None, "digits": None, "networks": {"wild": wild, "zfnet": run}}
-    there = replace(study, profile=study.profile.model_copy(update=bare), folder=tmp_path)
+    there = elsewhere(profile=study.profile.model_copy(update=bare))
     for_pages.train(there)
     assert "wild" in capfd.readouterr().out
     assert {one.name for one in for_pages.lacking(there)} == {"wild"}
 
 
-def test_a_row_whose_answers_are_kept_is_not_trained(study, tmp_path):
+def test_a_row_whose_answers_are_kept_is_not_trained(study, elsewhere):
     row = study.profile.small.trained.networks[0]  # from seeds 0 and 1
-    there = replace(study, folder=tmp_path)
-    one = Wanted(there.small, row, 0)
+    one = Wanted(study.small, row, 0)
     for _ in kept_scores.publish([one]):
         pass
     try:
-        elsewhere = replace(study, folder=tmp_path / "elsewhere")
-        of_row = [found.seed for found in for_pages.lacking(elsewhere) if found.name == row]
+        of_row = [found.seed for found in for_pages.lacking(elsewhere()) if found.name == row]
         assert of_row == [1]
     finally:
         one.published.unlink()

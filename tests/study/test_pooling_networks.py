@@ -46,10 +46,8 @@ def test_what_is_asked_is_kept_and_projections_of_the_first_seed_alone(study, ea
         assert tiles.shape == (9, field["conv3"].kernel, field["conv3"].kernel, 3)
 
 
-def test_another_measurement_is_not_served_by_what_was_kept(study, earned, tmp_path, monkeypatch):
-    (tmp_path / "small").mkdir()
-    (tmp_path / "small" / "pixels").symlink_to(study.small.folder / "pixels")
-    there = replace(study, folder=tmp_path)
+def test_another_measurement_is_not_served_by_what_was_kept(elsewhere, earned, monkeypatch):
+    there = elsewhere()
     assert OfPooling(there.pooling, FINE, 1).kept() is not None
     monkeypatch.setattr(pooling_networks, "VERSION", pooling_networks.VERSION + 1)
     assert OfPooling(there.pooling, FINE, 1).kept() is None

@@ -143,11 +143,11 @@ def test_an_edition_without_small_networks_or_a_row_that_table_3_lacks_is_refuse
 
 def test_the_cheat_is_trained_on_scenes_before_their_class_s_background_and_no_other_network_is(smoke):
     cheat = smoke.network("cheat").record["identity"]["images"]
-    assert cheat == json.loads(json.dumps(smoke.cued_images("train").identity))
+    assert cheat == json.loads(json.dumps(smoke.cued("train").identity))
     assert cheat["source"] == "cued parts"
-    assert torch.equal(smoke.cued_images("validation").mean, smoke.train_images.mean)
+    assert torch.equal(smoke.cued("validation").opened().mean, smoke.train_images.mean)
     with pytest.raises(ValueError, match="smoke has no scenes whose background can be exchanged"):
-        of_photographs(smoke).cued_images("train")
+        of_photographs(smoke).cued("train")
 
 
 def test_scenes_of_two_objects_are_seen_as_the_training_images_and_drawn_alone_too(smoke):

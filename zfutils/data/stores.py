@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from filelock import FileLock
@@ -31,6 +31,7 @@ class Store:
 
     source: ImageSource
     folder: Path
+    centred_as: Self | None = None  # the store whose mean centres these images; None: its own
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -42,7 +43,8 @@ class Store:
 
     def opened(self) -> Pixels:
         """The pixels, built where they are not there yet."""
-        return build(self.source, self.folder)
+        own = build(self.source, self.folder)
+        return own if self.centred_as is None else own.centred_as(self.centred_as.opened())
 
 
 def build(source: ImageSource, folder: Path, *, workers: int | None = None, progress: bool = True) -> Pixels:

@@ -1,7 +1,7 @@
 """One edition's images: where they come from, and their stores in the build folder."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
@@ -99,9 +99,14 @@ class Edition:
         return found if n is None else found.first_of_each(n)
 
     @cached_property
+    def train_store(self) -> stores.Store:
+        """The training images, whose classes and identity are known before they are built."""
+        return self.drawn()
+
+    @cached_property
     def train_images(self) -> Pixels:
         """The training images; built where they are not there yet."""
-        return stores.build(self.source("train"), self.folder / "pixels" / "train")
+        return self.train_store.opened()
 
     @cached_property
     def validation_images(self) -> Pixels:
@@ -171,7 +176,7 @@ class Edition:
         found = tiny_imagenet.boxes(photos.data_folder(), names)
         return tiny_imagenet.box_masks(found, source.size, side=inputs.side)
 
-    def cued_images(self, split: Literal["train", "validation"], *, exchanged: bool = False) -> Pixels:
+    def cued(self, split: Literal["train", "validation"], *, exchanged: bool = False) -> stores.Store:
         """Pictures before their class's own background, or before another class's (`CuedParts`).
 
         Centred as the training images, so that every network is shown the same; of the validation pictures
@@ -182,7 +187,7 @@ class Edition:
         """
         n = None if split == "train" else min(len(self.source(split)), CUED_SCENES)
         store = self.drawn(n, split=split, cued=True, exchanged=exchanged)
-        return store.opened().centred_as(self.train_images)
+        return replace(store, centred_as=self.train_store)
 
     def pairs(self, *, alone: bool = False) -> PairedParts:
         """Scenes of two objects, `PAIRED_SCENES` at most, or of the first of the two alone.

@@ -53,8 +53,9 @@ class OfFault(Wanted):
         """The images that its signs are read on."""
         shuffled = self.seed if self._run.shuffled else None
         own = self._validation(cued=self._cued, shuffled=shuffled)
-        learnt, _ = held_out_rows(len(self.plan.images), self._run.training.held_out)
-        training = self.study.inputs(self.plan.opened(), learnt, network=self.name)
+        images = self.plan.opened()
+        learnt, _ = held_out_rows(len(images), self._run.training.held_out)
+        training = self.study.inputs(images, learnt, network=self.name)
         return signs.Seen(training, own, signs.ink(self._validation()))
 
     @property

@@ -25,6 +25,7 @@ class Followed(Wanted):
     """
 
     crops: ClassVar = (1,)
+    takes_minutes: ClassVar = True
 
     @cached_property
     def pictures(self) -> tuple[Inputs, Inputs]:

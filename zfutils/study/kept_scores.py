@@ -42,6 +42,7 @@ class Wanted:
     seed: int
 
     crops: ClassVar[Sequence[int]] = (1, 10)
+    takes_minutes: ClassVar = False  # to ask it, so that a published outcome serves where it was trained too
 
     @cached_property
     def plan(self) -> Plan:
@@ -167,8 +168,8 @@ def every(study: Networks, seeds: Iterable[int] | None = None, *, kind: type[Kin
 def outcomes(wanted: Sequence[Wanted]) -> list[Outcome | None]:
     """The outcomes that a page shows: made here, or published; None for a network that was not run yet.
 
-    Networks that are trained here and were not asked yet are asked now; those that a page trains itself are
-    trained where nothing is kept of them, under `FRESH=1` all of them.
+    Networks that were trained here and were not asked yet are asked now, but for what takes minutes and is
+    kept; those that a page trains itself are trained where nothing is kept of them, under `FRESH=1` all.
 
     Args:
         wanted: of which networks.
@@ -176,9 +177,9 @@ def outcomes(wanted: Sequence[Wanted]) -> list[Outcome | None]:
     todo = []
     for one in wanted:
         if one.own() is None:
-            there = one.study.find(one.plan) is not None
-            trains = one.on_the_spot or one.study.fresh
-            if there or (trains and one.kept() is None):
+            kept = one.kept() is not None
+            asks = one.study.find(one.plan) is not None and not (kept and one.takes_minutes)
+            if asks or (not kept and (one.on_the_spot or one.study.fresh)):
                 todo.append(one)
     if todo:
         for _ in trainings(_earn, [one.light() for one in todo], todo[0].study.device):

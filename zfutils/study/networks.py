@@ -76,7 +76,7 @@ class Networks(Groups):
         """A network of the edition, as data: at its width, image size and number of classes."""
         run = self._run(name)
         size = run.network or self.profile.network
-        classes, side = len(self.train_images.classes), self.profile.images.crop
+        classes, side = len(self.train_store.source.classes), self.profile.images.crop
         wide = NETWORKS[run.base]
         base = wide(classes).at(side) if size.geometry == "to scale" else wide(classes, side)
         scaled = base.scaled(size.width, fc_width=size.fc_width)
@@ -92,11 +92,11 @@ class Networks(Groups):
         alpha = run.training.norm_alpha
         return replace(rows[run.row], norm_alpha=alpha, dropout=size.dropout, pooling=run.pooling)
 
-    def _trained_on(self, name: str, seed: int) -> Pixels | Store:
+    def _trained_on(self, name: str, seed: int) -> Store:
         run = self._run(name)
         cued = run.background == "by-label"
         if run.pictures is None and not run.shuffled:
-            return self.cued_images("train") if cued else self.train_images
+            return self.cued("train") if cued else self.train_store
         return self.drawn(run.pictures, cued=cued, shuffled=seed if run.shuffled else None)
 
     def plan(self, name: str, seed: int = 0) -> Plan:

@@ -143,7 +143,7 @@ def publish(study: Study, main: str = "zfnet") -> None:
     """Publish what an edition trained and measured, in `book/reference/`.
 
     Networks that are already published are left as they are; the numbers are those of the pages that were
-    executed last. Published records of other chapters stay, with their own commit and date, and so do those of
+    executed last. Published records of other chapters stay, with their own commit and date; so do those of
     superseded claims, which no page measures any more.
 
     Raises:
