@@ -44,7 +44,7 @@ def drawn(level=0.5):
 
 def keep(study, name="one", **how):
     figure = drawn(**how)
-    assert kept_figures.keep(study, name, figure, n=1234, resampled="validation photographs") is figure
+    assert kept_figures.keep(study, name, figure, n=1234, of="validation photographs") is figure
 
 
 def test_a_figure_that_a_page_kept_is_shown_once_it_is_published(page, reference):

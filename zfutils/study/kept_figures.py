@@ -27,7 +27,7 @@ COLOURS = 256
 
 
 def keep(
-    study: Study, name: str, figure: Figure, *, n: int, resampled: str, sets: Sequence[str] | None = None
+    study: Study, name: str, figure: Figure, *, n: int, of: str, sets: Sequence[str] | None = None
 ) -> Figure:
     """Keep a figure of this page with what it was made of, and hand it on to be shown.
 
@@ -38,7 +38,7 @@ def keep(
         name: of the figure, once on its page.
         figure: one that holds no photograph and no patch of one.
         n: how many things it was made from.
-        resampled: what these are, "validation photographs" say.
+        of: what these are, "validation photographs" say.
         sets: which data sets it is of; default those of the edition's main networks.
     """
     if not study.official or study.profile.images.source != "photos":
@@ -50,7 +50,7 @@ def keep(
         "edition": study.edition,
         "sets": list(study.profile.images.sets if sets is None else sets),
         "n": n,
-        "of": resampled,
+        "of": of,
         "seed": study.parameters.seed,
         "commit": commit(),
     }
