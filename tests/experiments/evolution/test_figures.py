@@ -53,6 +53,27 @@ def test_fig_4_is_readable_and_names_its_maps_and_epochs(epochs):
     assert {f"{epoch:g}" for epoch in epochs} | {"map\n0", "map\n17", "map\n255"} <= set(written)
 
 
+def test_without_patches_every_projection_stands_in_its_column_in_the_row_of_its_map():
+    wide, narrow = evolving(2, 3)[0], evolving(1, 3, side=5)[0]
+    maps = {"relu3": [4, 90], "relu1": [7]}
+    figure = figures.without_patches({"relu3": wide, "relu1": narrow}, epochs=[1, 15, 60], maps=maps)
+    assert_readable(figure)
+    written = [text for text, _ in texts(figure)]
+    assert {"1", "15", "60", "layer 3\nmap 4", "layer 3\nmap 90", "layer 1\nmap 7"} <= set(written)
+    images = sorted(figure.axes[0].images, key=lambda one: (one.get_extent()[3], one.get_extent()[0]))
+    assert len(images) == 9
+    for image, projection in zip(images, [*wide.reshape(6, 12, 12, 3), *narrow[0]], strict=True):
+        values = np.asarray(image.get_array())
+        assert np.corrcoef(values.ravel(), projection.ravel())[0, 1] > 0.99
+        assert values.shape == projection.shape
+
+
+@pytest.mark.parametrize("maps", [{}, {"relu3": [1, 2, 3]}, {"relu4": [1, 2]}])
+def test_without_patches_refuses_arrays_that_do_not_match(maps):
+    with pytest.raises(ValueError, match="snapshots"):
+        figures.without_patches({"relu3": evolving(2, 3)[0]}, epochs=[1, 2, 3], maps=maps)
+
+
 def test_every_projection_stands_in_its_column_above_its_patch():
     projections, patches, images = evolving(2, 3)
     figure = figures.fig_4(projections, patches, images, epochs=[1, 2, 5], maps=[4, 9])

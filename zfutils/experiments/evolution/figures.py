@@ -88,6 +88,50 @@ def fig_4(
     return figure
 
 
+@styled
+def without_patches(
+    projections: Mapping[str, Float[np.ndarray, "maps epochs s s 3"]],
+    *,
+    epochs: Sequence[float],
+    maps: Mapping[str, Sequence[int]],
+) -> Figure:
+    """Maps of several layers while they form, for pictures that must not be handed on: no patch is in it.
+
+    A row is a map, a column a snapshot. Mid-grey is a projection of 0; the contrast is each projection's own.
+
+    Args:
+        projections: of each map's strongest activation, by layer, on its unit's window.
+        epochs: of the snapshots.
+        maps: their numbers, by layer.
+
+    Raises:
+        ValueError: no layer, or shapes that do not match.
+    """
+    rows = [(layer, row) for layer, numbers in maps.items() for row in range(len(numbers))]
+    came = {layer: np.shape(own)[:2] for layer, own in projections.items()}
+    if not rows or came != {layer: (len(numbers), len(epochs)) for layer, numbers in maps.items()}:
+        raise ValueError(f"{len(epochs)} snapshots of the maps {dict(maps)} need such arrays, got {came}")
+    left_edge = 2 * LABELS
+    side = (WIDTH - left_edge) / max(len(epochs), 5)
+    height = HEADER + len(rows) * side
+    figure = new(height=height, layout="none")
+    axes = bare(figure.add_axes((0, 0, 1, 1)))
+    axes.text(left_edge - 0.08, HEADER - 0.1, "epoch", ha="right", va="baseline")
+    shown = {layer: 0.5 + 0.5 * _contrast(np.asarray(own), "own") for layer, own in projections.items()}
+    for column, epoch in enumerate(epochs):
+        left = left_edge + column * side
+        axes.text(left + side / 2, HEADER - 0.1, f"{epoch:g}", ha="center", va="baseline")
+        for line, (layer, row) in enumerate(rows):
+            top = HEADER + line * side
+            where = (left + GAP / 2, left + side - GAP / 2, top + side - GAP / 2, top + GAP / 2)
+            axes.imshow(shown[layer][row, column], extent=where, interpolation="nearest", aspect="auto")
+    for line, (layer, row) in enumerate(rows):
+        said = f"{_named(layer)}\nmap {maps[layer][row]}"
+        axes.text(left_edge - 0.08, HEADER + (line + 0.5) * side, said, ha="right", va="center")
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    return figure
+
+
 def _contrast(projections: np.ndarray, scale: Scale) -> np.ndarray:
     """Values in -1…1 by the contrast rule of `fig_4`."""
     if scale not in ("row", "own"):
