@@ -48,6 +48,17 @@ def test_kept_curves_are_served_on_another_machine_without_training(study, publi
     assert study.find(wanted.plan) is None, "no page needs the weights"
 
 
+def test_kept_curves_serve_where_the_network_was_trained_too_and_are_not_measured_again(
+    study, published, tmp_path, monkeypatch
+):
+    wanted = Followed(elsewhere(study, tmp_path), published[0].name, published[0].seed)
+    wanted.study.made(wanted.plan)
+    monkeypatch.delattr(trajectories, "measure")
+    (found,) = kept_scores.outcomes([wanted])
+    assert found.published
+    assert wanted.own() is None
+
+
 @pytest.mark.parametrize("changed", ["version", "layers", "pictures"])
 def test_curves_of_another_kind_or_of_other_pictures_are_not_served(
     study, published, tmp_path, changed, monkeypatch

@@ -113,8 +113,7 @@ def without_patches(
         raise ValueError(f"{len(epochs)} snapshots of the maps {dict(maps)} need such arrays, got {came}")
     left_edge = 2 * LABELS
     side = (WIDTH - left_edge) / max(len(epochs), 5)
-    height = HEADER + len(rows) * side
-    figure = new(height=height, layout="none")
+    figure = new(height=HEADER + len(rows) * side, layout="none")
     axes = bare(figure.add_axes((0, 0, 1, 1)))
     axes.text(left_edge - 0.08, HEADER - 0.1, "epoch", ha="right", va="baseline")
     shown = {layer: 0.5 + 0.5 * _contrast(np.asarray(own), "own") for layer, own in projections.items()}
@@ -128,7 +127,7 @@ def without_patches(
     for line, (layer, row) in enumerate(rows):
         said = f"{_named(layer)}\nmap {maps[layer][row]}"
         axes.text(left_edge - 0.08, HEADER + (line + 0.5) * side, said, ha="right", va="center")
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    axes.set(xlim=(0, WIDTH), ylim=(HEADER + len(rows) * side, 0))
     return figure
 
 
