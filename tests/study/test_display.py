@@ -1,11 +1,12 @@
-"""Tables as a page shows them."""
+"""Tables, and lines of code, as a page shows them."""
 
+import inspect
 import math
 
 import pandas as pd
 
 from zfutils.stats.intervals import Interval
-from zfutils.study.display import between, in_words
+from zfutils.study.display import between, in_words, source
 
 
 def test_an_interval_is_its_estimate_and_its_ends():
@@ -33,3 +34,11 @@ def test_estimate_and_ends_become_one_column_and_other_fractions_are_rounded_ali
         "difference": ["0.500 [0.250, 0.750]", "0.000"],
         "n": [12, 3],
     }
+
+
+def test_a_function_is_shown_as_it_stands_in_the_package_without_its_docstring():
+    shown = source(in_words)._repr_markdown_()
+    assert shown.startswith("```python\ndef in_words(") and shown.endswith("\n```")
+    assert '"""' not in shown
+    body = inspect.getsource(in_words).split('"""')[2].strip("\n")
+    assert body in shown

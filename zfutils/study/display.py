@@ -1,9 +1,13 @@
-"""The tables of the book's chapters.
+"""The tables of the book's chapters, and the lines of the package that a page shows.
 
 Each takes data and returns a DataFrame whose column names are read as they stand; a page shows it with
 `show`, which leaves out the row numbers.
 """
 
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -22,6 +26,27 @@ class Said:
 
     def _repr_markdown_(self) -> str:
         return f"*{self.text}*"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Lines of Python that a page shows as it shows a code cell."""
+
+    lines: str
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self.lines}\n```"
+
+
+def source(function: Callable) -> Source:
+    """A function of the package as it stands there, without its docstring."""
+    text = textwrap.dedent(inspect.getsource(function))
+    (definition,) = ast.parse(text).body
+    lines = text.splitlines()
+    if ast.get_docstring(definition) is not None:
+        docstring = definition.body[0]
+        del lines[docstring.lineno - 1 : docstring.end_lineno]
+    return Source("\n".join(lines))
 
 
 NOTHING_YET = Said(f"{NOT_RUN.capitalize()}.")
