@@ -78,7 +78,7 @@ inputs = $(SHARED) $(filter zfutils/experiments/$(call room,$1)/%,$(ROOMS)) \
 ASKED = $(filter -j%,$(MAKEFLAGS))
 SIDE_BY_SIDE = $(words $(wordlist 1,$(if $(ASKED),$(or $(ASKED:-j%=%),$(words $(CHAPTERS))),1),$(CHAPTERS)))
 
-.PHONY: always book test check lab bench lock clean clean-all help
+.PHONY: always book test test-slow check lab bench lock clean clean-all help
 
 book: $(HTML) ## set up, execute every notebook, build the HTML (EDITION=quick)
 	@echo "The book: file://$(abspath $(HTML))"
@@ -126,8 +126,12 @@ book/profiles/%.yaml:
 
 # Pages and files are shared out (tests/conftest.py) among processes of one thread each: networks of two threads
 # that compete are slower than one after the other.
+test: MARKED := not slow
+test-slow: MARKED := slow
 test: $(READY) ## run the tests, side by side
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --no-loadscope-reorder
+test-slow: $(READY) ## run those that take too long for that
+test test-slow:
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --no-loadscope-reorder -m "$(MARKED)"
 
 check: $(READY) ## format, lint; notebooks without outputs; environment, metadata and lock agree
 	@$(PY) -m ruff format --check

@@ -38,7 +38,8 @@ def test_estimate_and_ends_become_one_column_and_other_fractions_are_rounded_ali
 
 def test_a_function_is_shown_as_it_stands_in_the_package_without_its_docstring():
     shown = source(in_words)._repr_markdown_()
-    assert shown.startswith("```python\ndef in_words(") and shown.endswith("\n```")
+    assert shown.startswith("```python\ndef in_words(")
+    assert shown.endswith("\n```")
     assert '"""' not in shown
     body = inspect.getsource(in_words).split('"""')[2].strip("\n")
     assert body in shown
