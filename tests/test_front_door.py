@@ -83,7 +83,7 @@ def test_a_notebook_that_is_not_clean_is_found(checkout, change, complaint):
             ".ci/run",
             "make -j2 book",
             "pip install --find-links=/wheels torch",
-            ".ci/run:12: names an address",
+            ".ci/run:13: names an address",
         ),
         ("book/_toc.yml", "root: page", "root: pages", "pages is not in book/"),
         ("book/_toc.yml", "root: page", "root: page\nchapters:\n- file: page", "page is listed twice"),
