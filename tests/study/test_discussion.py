@@ -179,7 +179,7 @@ def test_the_groups_of_later_work_hold_its_claims_alone_each_once(standing):
     assert {standing[name].kind for name in discussed} == {"later-work"}
 
 
-@pytest.mark.parametrize("kind", ["paper", "later"])
+@pytest.mark.parametrize("kind", ["paper", "later", "further"])
 def test_a_group_says_where_its_statement_is_made_and_one_clause_for_each_claim(kind):
     for group in discussion.groups(kind):
         assert group.title

@@ -29,6 +29,16 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Paragraph:
+    """Markdown that a page shows as it shows its own text."""
+
+    text: str
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
 class Source:
     """Lines of Python that a page shows as it shows a code cell."""
 
