@@ -12,11 +12,11 @@ from pathlib import Path
 
 def prepare(arguments: argparse.Namespace) -> int:
     """Fetch data sets where asked, and build the pixels of an edition."""
-    from zfutils.data import photos
+    from zfutils.data import downloads
     from zfutils.study.study import Study
 
     for name in arguments.download:
-        photos.download(name)
+        downloads.download(name)
     Study.open(arguments.edition).prepare()
     return 0
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from zfutils.data.digits import Digits, MarkedDigits
-from zfutils.data.photos import MnistImages, data_folder
+from zfutils.data.photos import MnistImages
 from zfutils.data.shuffled import ShuffledLabels
 from zfutils.data.stores import build
+from zfutils.runtime.folders import data_folder
 
 PART = Path(__file__).resolve().parents[2] / "book" / "data" / "digits" / "digits.npz"
 

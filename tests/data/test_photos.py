@@ -16,8 +16,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from zfutils.__main__ import parser
-from zfutils.data import UndecodableImage, photos, stores
-from zfutils.data.photos import MissingData, MnistImages, caltech101, decode, folders
+from zfutils.data import UndecodableImage, downloads, stores
+from zfutils.data.decoding import decode
+from zfutils.data.downloads import MissingData
+from zfutils.data.photos import WORDNET, MnistImages, caltech101, folders
+from zfutils.runtime.folders import data_folder
 
 
 def paint(path, seed, *, width=20, height=12):
@@ -162,7 +165,7 @@ def test_a_missing_set_is_refused_with_folder_layout_and_remedy(data):
     assert "ZFUTILS_DATA" in message
 
 
-@pytest.mark.parametrize("name", photos.DOWNLOADS)
+@pytest.mark.parametrize("name", downloads.DOWNLOADS)
 def test_the_command_that_a_missing_set_names_is_one_that_there_is(name, tmp_path):
     command = str(MissingData(name, tmp_path, "anything")).split("fetch it with: ")[1]
     python, option, package, *words = shlex.split(command)
@@ -173,12 +176,12 @@ def test_the_command_that_a_missing_set_names_is_one_that_there_is(name, tmp_pat
 def test_fetching_goes_to_the_data_folder_and_for_missing_sets_alone(data, monkeypatch):
     asked = []
     for name in ("imagenette2-160", "imagewoof2-160"):
-        monkeypatch.setitem(photos.DOWNLOADS, name, lambda root, name=name: asked.append((name, root)))
+        monkeypatch.setitem(downloads.DOWNLOADS, name, lambda root, name=name: asked.append((name, root)))
     (data / "imagewoof2-160").mkdir()
-    photos.fetch_missing(("imagenette2-160", "imagewoof2-160", "beasts", "holidays"), data)
+    downloads.fetch_missing(("imagenette2-160", "imagewoof2-160", "beasts", "holidays"), data)
     assert asked == [("imagenette2-160", str(data))]
     monkeypatch.setenv("ZFUTILS_DATA", str(data / "new"))
-    photos.download("imagewoof2-160")
+    downloads.download("imagewoof2-160")
     assert asked[1:] == [("imagewoof2-160", str(data / "new"))]
     assert (data / "new").is_dir()
 
@@ -187,11 +190,11 @@ def test_a_download_that_fails_is_refused_with_folder_layout_and_command(data, m
     def unreachable(root):
         raise OSError("no route to host")
 
-    monkeypatch.setitem(photos.DOWNLOADS, "imagenette2-160", unreachable)
+    monkeypatch.setitem(downloads.DOWNLOADS, "imagenette2-160", unreachable)
     with pytest.raises(
         MissingData, match=r"imagenette2-160 is not complete in .*no route to host.*--download"
     ):
-        photos.fetch_missing(("imagenette2-160",), data)
+        downloads.fetch_missing(("imagenette2-160",), data)
 
 
 def test_missing_data_is_told_the_same_way_from_another_process(tmp_path):
@@ -234,14 +237,14 @@ def test_another_split_is_refused(data):
 
 def test_a_set_that_cannot_be_downloaded_is_refused_with_those_that_can(data):
     with pytest.raises(ValueError, match=r"'holidays' cannot be downloaded; .*: imagenette2-160, .*MNIST"):
-        photos.download("holidays", data)
+        downloads.download("holidays", data)
 
 
 def test_the_data_folder_is_the_environments_or_the_working_copys(monkeypatch, tmp_path):
     monkeypatch.setenv("ZFUTILS_DATA", str(tmp_path))
-    assert photos.data_folder() == tmp_path
+    assert data_folder() == tmp_path
     monkeypatch.delenv("ZFUTILS_DATA")
-    assert photos.data_folder() == Path(__file__).parents[2] / "data"
+    assert data_folder() == Path(__file__).parents[2] / "data"
 
 
 # ---- what cannot be decoded
@@ -256,11 +259,20 @@ def test_a_truncated_picture_is_refused_by_name_and_the_others_are_not(data):
     assert found[0].shape == found[2].shape == (8, 8, 3)
 
 
-def test_a_truncated_picture_among_few_fails_the_preparation_by_name(data):
+def test_a_truncated_picture_among_few_is_set_aside_by_name(data):
     path = data / "things/train/cup/2.jpeg"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match=r"1 of 12 images cannot be decoded.*: things/train/cup/2\.jpeg: "):
-        stores.build(both(data), data / "store", workers=2, progress=False)
+    found = stores.build(both(data), data / "store", workers=2, progress=False)
+    assert len(found) == 11
+    (said,) = found.undecodable
+    assert said.startswith("things/train/cup/2.jpeg: ")
+
+
+def test_a_class_that_loses_more_than_one_of_three_pictures_is_refused_by_name(data):
+    for name in ("1.jpeg", "2.jpeg"):
+        (data / "things/train/cup" / name).write_bytes(b"broken")
+    with pytest.raises(ValueError, match=r"2 of 3 images of the class cup.*more than 1: things/train/cup/1"):
+        stores.build(both(data), data / "store", workers=1, progress=False)
 
 
 def test_a_store_of_photographs_lists_what_was_left_out(data):
@@ -388,7 +400,7 @@ def test_imagenette_and_imagewoof_are_twenty_classes_and_their_known_counts(real
     train, val = real_splits["train"], real_splits["val"]
     assert len(train.classes) == len(set(train.classes)) == 20
     assert train.classes == val.classes
-    assert set(train.classes) == set(photos.WORDNET.values())
+    assert set(train.classes) == set(WORDNET.values())
     left_out = [sum(f"/{split}/" in name for name in train.left_out) for split in ("train", "val")]
     assert (len(train) + left_out[0], len(val) + left_out[1]) == (9_469 + 9_025, 3_925 + 3_929)
     assert len(train) == 18_492

@@ -223,14 +223,29 @@ def test_an_undecodable_image_is_named_and_set_aside_and_the_rest_goes_on(tmp_pa
     np.testing.assert_allclose(found.mean.numpy(), expected, rtol=1e-6)
 
 
-def test_more_than_one_undecodable_image_in_a_thousand_fails_and_names_them(tmp_path):
+def test_more_than_twenty_undecodable_images_fail_and_name_the_first(tmp_path):
     with pytest.raises(
-        ValueError, match=r"2 of 1,030 images cannot be decoded, more than 0\.1%: noise-7: broken"
+        ValueError, match=r"21 of 1,230 images cannot be decoded, more than 20: noise-7: broken"
     ):
-        stored(Noise(1030, size=4, bad=(7, 900)), tmp_path / "train")
+        stored(Noise(1230, size=4, bad=range(7, 28)), tmp_path / "train")
     with pytest.raises(FileNotFoundError):
         Pixels.open(tmp_path / "train")
-    assert len(stored(Noise(1030, size=4, bad=(7,)), tmp_path / "train")) == 1029
+    assert len(stored(Noise(1230, size=4, bad=range(7, 27)), tmp_path / "train")) == 1210
+
+
+def test_of_many_images_one_in_a_thousand_may_be_undecodable(tmp_path):
+    assert len(stored(Noise(22_000, size=1, bad=range(22)), tmp_path / "train")) == 21_978
+
+
+@pytest.mark.parametrize(("n", "bad", "fits"), [(60, 1, True), (60, 2, False), (120, 2, True), (3, 1, False)])
+def test_a_class_loses_one_image_or_a_twentieth_and_never_all(tmp_path, n, bad, fits):
+    """Each class has a third of the images; those of the first are broken."""
+    source = Noise(n, size=4, bad=range(0, 3 * bad, 3))
+    if fits:
+        assert len(stored(source, tmp_path / "train")) == n - bad
+    else:
+        with pytest.raises(ValueError, match=f"{bad} of {n // 3} images of the class a"):
+            stored(source, tmp_path / "train")
 
 
 def test_a_source_without_one_decodable_image_is_refused(tmp_path):

@@ -7,7 +7,8 @@ from tiny_tree import draw, written
 
 from zfutils.data import photos, tiny_imagenet
 from zfutils.data.cued_photographs import CuedPhotographs
-from zfutils.data.photos import MissingData, data_folder
+from zfutils.data.downloads import MissingData
+from zfutils.runtime.folders import data_folder
 
 
 @pytest.fixture

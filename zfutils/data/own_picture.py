@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from zfutils.data.photos import decode
+from zfutils.data.decoding import decode
 from zfutils.data.pixels import Pixels
 
 

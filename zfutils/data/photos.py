@@ -1,24 +1,25 @@
 """Photographs, in the layouts that torchvision's own data set classes read.
 
-Everything lies below the folder that `ZFUTILS_DATA` names. A set that is missing is downloaded through
-torchvision where that is allowed, and otherwise refused with the folder, the layout and the command.
-Every image is squashed to one square before anything else, so that neither shape nor aspect can give a
-data set away; byte-identical files with different labels are left out and listed.
+Everything lies below the folder that `ZFUTILS_DATA` names. Every image is squashed to one square before
+anything else, so that neither shape nor aspect can give a data set away; byte-identical files with different
+labels are left out and listed.
 """
 
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
-from PIL import Image
 
-from zfutils.data import UndecodableImage, tiny_imagenet
+from zfutils.data.decoding import decode, printable
+from zfutils.data.digests import digests
+from zfutils.data.downloads import MissingData, datasets
+from zfutils.data.listings import class_folders, splits
+from zfutils.runtime.folders import data_folder
 
 WORDNET = {
     "n01440764": "tench", "n02102040": "English springer", "n02979186": "cassette player",
@@ -31,63 +32,7 @@ WORDNET = {
 }  # fmt: skip
 
 Split = Literal["train", "val"]
-
-
-def data_folder() -> Path:
-    """The folder that holds the photographs: `ZFUTILS_DATA`, or `data/` of the working copy."""
-    return Path(os.environ.get("ZFUTILS_DATA") or Path(__file__).parents[2] / "data")
-
-
-class MissingData(FileNotFoundError):
-    """A data set that is not where it is looked for."""
-
-    def __init__(self, name: str, folder: Path, layout: str) -> None:
-        fetch = f", or fetch it with: python -m zfutils prepare --download {name}" * (name in DOWNLOADS)
-        super().__init__(
-            f"the data set {name} is not complete in {folder}: expected {layout}. "
-            f"Set ZFUTILS_DATA to the folder that holds it{fetch}"
-        )
-        self.asked = name, folder, layout
-
-    def __reduce__(self) -> tuple[type["MissingData"], tuple[str, Path, str]]:
-        """So that it also reaches the caller from another process."""
-        return MissingData, self.asked
-
-
-def _digest(path: Path) -> str:
-    """A digest of a file's bytes."""
-    status = path.stat()
-    return _digest_of(str(path), status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=1 << 17)
-def _digest_of(path: str, size: int, changed: int) -> str:
-    return hashlib.blake2b(Path(path).read_bytes(), digest_size=16).hexdigest()
-
-
-def decode(path: Path, size: int, *, name: str | None = None) -> np.ndarray:
-    """An image file, squashed to a square.
-
-    Args:
-        path: any file that Pillow reads.
-        size: side (pixels).
-
-    Returns:
-        uint8 (size, size, 3), RGB.
-
-    Raises:
-        UndecodableImage: the file is broken, truncated or no image.
-    """
-    try:
-        with Image.open(path) as image:
-            return squashed(image, size)
-    except Exception as error:  # what a decoder raises on broken bytes is not listed anywhere
-        raise UndecodableImage(name or str(path), str(error)) from None
-
-
-def squashed(image: Image.Image, size: int) -> np.ndarray:
-    """An opened image, squashed to a square; uint8 (size, size, 3), RGB."""
-    return np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC))
+EMPTY = hashlib.blake2b(b"", digest_size=16).hexdigest()
 
 
 class FileImages:
@@ -95,33 +40,36 @@ class FileImages:
 
     Args:
         root: the data folder.
-        names: paths from `root`.
+        paths: of the files, from `root`; `names` are the same, as text that can be printed.
         labels: int64 (n,), index into `classes`.
         classes: what the labels are called.
         size: side of the squashed square (pixels).
-        left_out: names of files that are not used because their bytes stand under two classes.
+        left_out: paths of files that are not used because their bytes stand under two classes.
+        passed_over: how many files beside them are no pictures, by ending.
     """
 
     def __init__(
         self,
         root: Path,
-        names: Sequence[str],
+        paths: Sequence[str],
         labels: Sequence[int],
         classes: Sequence[str],
         *,
         size: int,
         left_out: Sequence[str] = (),
+        passed_over: Mapping[str, int] | None = None,
     ) -> None:
-        self.root, self.size = root, size
-        self.names, self.classes, self.left_out = tuple(names), tuple(classes), tuple(left_out)
+        self.root, self.size, self.paths, self.classes = root, size, tuple(paths), tuple(classes)
+        self.names, self.left_out = tuple(map(printable, paths)), tuple(map(printable, left_out))
+        self.passed_over = dict(passed_over or {})
         self.labels = np.array(labels, dtype=np.int64)
         content = hashlib.blake2b(digest_size=16)
-        for name in self.names:
-            content.update(_digest(root / name).encode())
+        for digest in digests(root, self.paths):
+            content.update(digest.encode(errors="surrogateescape"))
         self.identity: dict[str, Any] = {
             "source": "photos",
             "size": size,
-            "names": hashlib.blake2b("\n".join(self.names).encode(), digest_size=16).hexdigest(),
+            "names": hashlib.blake2b(os.fsencode("\n".join(self.paths)), digest_size=16).hexdigest(),
             "content": content.hexdigest(),
         }
 
@@ -142,14 +90,15 @@ class FileImages:
                 f"from 1 to {fewest}"
             )
         rows = np.sort(np.concatenate([np.flatnonzero(self.labels == k)[:each] for k in set(self.labels)]))
-        names, labels = [self.names[row] for row in rows], self.labels[rows].tolist()
-        return type(self)(self.root, names, labels, self.classes, size=self.size, left_out=self.left_out)
+        paths, labels = [self.paths[row] for row in rows], self.labels[rows].tolist()
+        beside = {"left_out": self.left_out, "passed_over": self.passed_over}
+        return type(self)(self.root, paths, labels, self.classes, size=self.size, **beside)
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return decode(self.root / self.names[index], self.size, name=self.names[index])
+        return decode(self.root / self.paths[index], self.size, name=self.names[index])
 
 
 def folders(
@@ -164,7 +113,8 @@ def folders(
     """One split of one or more sets in ImageFolder's layout or in Tiny-ImageNet's, as one set of classes.
 
     Args:
-        sets: folder names below the data folder, each with `train/` and `val/`.
+        sets: different folders below the data folder, each with `train/` and `val/`, or with classes alone
+            (`listings`). Classes of the same name are one class.
         split: "train" or "val".
         size: side of the squashed square (pixels).
         root: the data folder; default as `data_folder`.
@@ -172,54 +122,73 @@ def folders(
         first_classes: take this many classes alone, the first in the order of the sets.
 
     Raises:
-        ValueError: more classes than there are.
+        ValueError: more classes than there are, or all pictures of one stand under another class too.
         MissingData: a set or split is not there, or a class is empty or stands in one split alone.
     """
     _refuse_split(split)
     root = root or data_folder()
     changed = tuple(_changed(root / name) for name in sets)
-    found, classes, left_out = _listed(root, tuple(sets), first_classes, changed)
-    names: list[str] = []
+    listed = _listed(root, tuple(sets), first_classes, changed)
+    paths: list[str] = []
     labels: list[int] = []
     taken = Counter[int]()
-    for name, label in found[split]:
-        if name not in left_out and (per_class is None or taken[label] < per_class):
+    for path, label in listed.samples[split]:
+        if path not in listed.left_out and (per_class is None or taken[label] < per_class):
             taken[label] += 1
-            names.append(name)
+            paths.append(path)
             labels.append(label)
-    return FileImages(root, names, labels, classes, size=size, left_out=sorted(left_out))
+    if gone := [kind for label, kind in enumerate(listed.classes) if not taken[label]]:
+        raise ValueError(f"every picture of {gone[0]} in {split} stands under another class too")
+    beside = {"left_out": sorted(listed.left_out), "passed_over": listed.passed_over[split]}
+    return FileImages(root, paths, labels, listed.classes, size=size, **beside)
 
 
-def _changed(folder: Path) -> int:
-    """When a file was last put into a set or taken away (ns)."""
-    inside = (path for level in ("*", "*/*", "*/*/images") for path in folder.glob(level))
-    return max((path.stat().st_mtime_ns for path in inside if path.is_dir()), default=0)
+def _changed(folder: Path, below: int = 3) -> int:
+    """When a file was last put into a set or taken away (ns); pictures lie three levels below at most."""
+    if not folder.is_dir():
+        return 0
+    inner = [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir()] if below else []
+    return max([folder.stat().st_mtime_ns, *(_changed(path, below - 1) for path in inner)])
+
+
+class _Listed(NamedTuple):
+    """The files of some sets together."""
+
+    samples: Mapping[str, list[tuple[str, int]]]  # by split: path from the data folder, label
+    classes: list[str]
+    left_out: set[str]  # of both splits
+    passed_over: Mapping[str, Mapping[str, int]]  # by split
 
 
 @lru_cache(maxsize=8)
 def _listed(
     root: Path, sets: tuple[str, ...], first_classes: int | None, changed: tuple[int, ...]
-) -> tuple[dict[str, list[tuple[str, int]]], list[str], set[str]]:
-    """Files and labels by split, the classes, and what is left out; read once, since it takes seconds.
+) -> _Listed:
+    """What is in some sets; read once, since it takes seconds.
 
     Args:
         root, sets, first_classes: as `folders` takes them.
         changed: when the sets last changed, so that it is read again then.
     """
-    found: dict[str, list[tuple[str, int]]] = {"train": [], "val": []}
+    samples: dict[str, list[tuple[str, int]]] = {"train": [], "val": []}
+    passed_over = {part: Counter[str]() for part in samples}
     classes: list[str] = []
     for name in sets:
-        for part, listing in _splits(root / name).items():
-            found[part] += [(f"{name}/{part}/{file}", k + len(classes)) for file, k in listing.samples]
-        classes += [WORDNET.get(c, c) for c in listing.classes]
+        for part, listing in splits(root, name).items():
+            called = [WORDNET.get(kind, kind) for kind in listing.classes]
+            classes += [kind for kind in dict.fromkeys(called) if kind not in classes]
+            labels = [classes.index(kind) for kind in called]
+            samples[part] += [(f"{name}/{path}", labels[k]) for path, k in listing.samples]
+            passed_over[part] += Counter(listing.passed_over)
     if first_classes is not None:
         if not 2 <= first_classes <= len(classes):
             raise ValueError(
                 f"first_classes is {first_classes}; {', '.join(sets)} have {len(classes)} classes"
             )
         classes = classes[:first_classes]
-        found = {part: [one for one in rows if one[1] < first_classes] for part, rows in found.items()}
-    return found, classes, conflicting(root, found["train"] + found["val"])
+        samples = {part: [one for one in rows if one[1] < first_classes] for part, rows in samples.items()}
+    left_out = conflicting(root, samples["train"] + samples["val"])
+    return _Listed(samples, classes, left_out, passed_over)
 
 
 def caltech101(*, size: int, root: Path | None = None) -> FileImages:
@@ -234,11 +203,12 @@ def caltech101(*, size: int, root: Path | None = None) -> FileImages:
     if not (root / inside).is_dir():
         raise MissingData("caltech101", root / "caltech101", layout)
     try:
-        found = _Listing(root / inside)
+        found = class_folders(root / inside)
     except FileNotFoundError as error:
         raise MissingData("caltech101", root / "caltech101", f"{layout}; {error}") from None
-    names = [f"{inside}/{path}" for path, _ in found.samples]
-    return FileImages(root, names, [label for _, label in found.samples], found.classes, size=size)
+    paths = [f"{inside}/{path}" for path, _ in found.samples]
+    labels = [label for _, label in found.samples]
+    return FileImages(root, paths, labels, found.classes, size=size, passed_over=found.passed_over)
 
 
 class MnistImages:
@@ -252,7 +222,7 @@ class MnistImages:
         _refuse_split(split)
         root = root or data_folder()
         try:
-            listing = _datasets().MNIST(str(root), train=split == "train")
+            listing = datasets().MNIST(str(root), train=split == "train")
         except (RuntimeError, OSError, ValueError, TypeError, LookupError, AssertionError) as error:
             raise MissingData("MNIST", root / "MNIST", f"MNIST/raw/*-ubyte; {error}") from None
         self.pixels = listing.data.numpy()[..., None]
@@ -269,110 +239,16 @@ class MnistImages:
         return self.pixels[index]
 
 
-def _datasets() -> ModuleType:
-    """torchvision's; importing it takes as long as importing PyTorch, and drawn pictures do without."""
-    from torchvision import datasets
-
-    return datasets
-
-
-def download(name: str, root: Path | None = None) -> None:
-    """Fetch a set through torchvision into the data folder; what is already there is left as it is.
-
-    Args:
-        name: one of `DOWNLOADS`.
-        root: the data folder; default as `data_folder`.
-
-    Raises:
-        ValueError: no such set.
-    """
-    if name not in DOWNLOADS:
-        raise ValueError(f"{name!r} cannot be downloaded; these can: {', '.join(DOWNLOADS)}")
-    root = root or data_folder()
-    root.mkdir(parents=True, exist_ok=True)
-    DOWNLOADS[name](str(root))
-
-
-def fetch_missing(sets: Sequence[str], root: Path | None = None) -> None:
-    """Download those sets that are not there at all and can be downloaded.
-
-    Raises:
-        MissingData: the download failed; names the folder, the layout and the command.
-    """
-    root = root or data_folder()
-    for name in sets:
-        if name in DOWNLOADS and not (root / name).exists():
-            try:
-                download(name, root)
-            except (OSError, RuntimeError) as error:
-                raise MissingData(name, root / name, f"{name}/; the download failed: {error}") from None
-
-
-def _imagewoof(root: str) -> None:
-    """Imagewoof has no class in torchvision; its archive is fast.ai's, like Imagenette's."""
-    _datasets().utils.download_and_extract_archive(
-        "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-160.tgz",
-        root,
-        md5="3d200a7be99704a0d7509be2a9fbfe15",
-    )
-
-
-def _tiny_imagenet(root: str) -> None:
-    """Tiny-ImageNet has no class in torchvision; its archive is that of Stanford's course CS231n."""
-    _datasets().utils.download_and_extract_archive(
-        "http://cs231n.stanford.edu/tiny-imagenet-200.zip", root, md5="90528d7ca1a48142e341f4ef8d21d0de"
-    )
-
-
-DOWNLOADS: dict[str, Callable[[str], object]] = {
-    "imagenette2-160": lambda root: _datasets().Imagenette(root, size="160px", download=True),
-    "imagewoof2-160": _imagewoof,
-    "tiny-imagenet-200": _tiny_imagenet,
-    "caltech101": lambda root: _datasets().Caltech101(root, download=True),
-    "MNIST": lambda root: _datasets().MNIST(root, download=True),
-    "caltech256": lambda root: _datasets().Caltech256(root, download=True),
-    "VOCdevkit/VOC2012": lambda root: _datasets().VOCDetection(root, year="2012", download=True),
-}
-
-
-class _Listing:
-    """What an ImageFolder lists, with paths from its own folder."""
-
-    def __init__(self, folder: Path) -> None:
-        listing = _datasets().ImageFolder(str(folder))
-        self.classes = listing.classes
-        self.samples = [(str(Path(path).relative_to(folder)), label) for path, label in listing.samples]
-
-
 def _refuse_split(split: str) -> None:
     if split not in ("train", "val"):
         raise ValueError(f"split {split!r} is not one of a set's; it is 'train' or 'val'")
 
 
-def _splits(folder: Path) -> dict[str, Any]:
-    """Both splits of a set in ImageFolder layout, with the same classes."""
-    layout = f"{folder.name}/train/CLASS/*.JPEG and {folder.name}/val/CLASS/*.JPEG"
-    if tiny_imagenet.is_layout(folder):
-        try:
-            return tiny_imagenet.splits(folder)
-        except (OSError, ValueError) as error:
-            raise MissingData(folder.name, folder, f"the layout of its archive; {error}") from None
-    if not (folder / "train").is_dir() or not (folder / "val").is_dir():
-        raise MissingData(folder.name, folder, layout)
-    try:
-        listings = {part: _Listing(folder / part) for part in ("train", "val")}
-    except FileNotFoundError as error:  # an empty class folder: a copy that broke off
-        raise MissingData(folder.name, folder, f"{layout}; {error}") from None
-    lacking = sorted(set(listings["train"].classes) ^ set(listings["val"].classes))
-    if lacking:
-        raise MissingData(folder.name, folder, f"{layout}; the class {lacking[0]} stands in one split alone")
-    return listings
-
-
 def conflicting(root: Path, samples: Sequence[tuple[str, int]]) -> set[str]:
-    """Names of files with the same bytes and different labels."""
+    """Paths of files with the same bytes and different labels; empty ones are no pictures of anything."""
     groups: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for name, label in samples:
-        groups[_digest(root / name)].append((name, label))
+    for sample, digest in zip(samples, digests(root, [path for path, _ in samples]), strict=True):
+        groups[digest].append(sample)
+    groups.pop(EMPTY, None)
     conflicts = [group for group in groups.values() if len({label for _, label in group}) > 1]
-    return {name for group in conflicts for name, _ in group}
+    return {path for group in conflicts for path, _ in group}

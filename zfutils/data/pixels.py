@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,6 +55,7 @@ class Pixels:
     identity: dict[str, Any]
     undecodable: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    passed_over: dict[str, int] = field(default_factory=dict)  # files beside them, by ending
     chiral: bool = False  # mirror images show something else, as of digits; training then mirrors none
 
     @classmethod
@@ -78,6 +79,7 @@ class Pixels:
             record["identity"],
             tuple(record["undecodable"]),
             tuple(record["left_out"]),
+            record.get("passed_over", {}),
             record.get("chiral", False),
         )
 

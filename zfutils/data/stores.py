@@ -7,6 +7,7 @@ stopped.
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,12 +18,15 @@ import numpy as np
 from filelock import FileLock
 
 from zfutils.data import ImageSource, UndecodableImage
+from zfutils.data.listings import counted
 from zfutils.data.pixels import Pixels
 from zfutils.runtime.files import write_json
 from zfutils.runtime.parallel import cores, side_by_side
 
 CHUNK = 256  # images that are built, or set right after an interruption, together
-UNDECODABLE_ALLOWED = 0.001  # of all images
+# Images that cannot be decoded are set aside, up to the larger of these many and of this share of all; of a
+# class up to one, or this share, and never all.
+FEW, SHARE, CLASS_SHARE = 20, 0.001, 0.05
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def build(source: ImageSource, folder: Path, *, workers: int | None = None, prog
         progress: print a line now and then.
 
     Raises:
-        ValueError: more than 0.1 % of the images cannot be decoded; names them.
+        ValueError: too many images cannot be decoded, of all or of a class; names them.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
@@ -88,13 +92,16 @@ def _build(source: ImageSource, folder: Path, workers: int, progress: bool) -> P
             print(f"{folder.name}: {min(done * CHUNK, len(source)):,} of {len(source):,} images", flush=True)
     bad = {i: r for c in chunks for i, r in json.loads((folder / f"chunk-{c}.json").read_text()).items()}
     unreadable = [f"{source.names[int(i)]}: {reason}" for i, reason in bad.items()]
-    if len(bad) > UNDECODABLE_ALLOWED * len(source):
+    if excess := _too_many(source, [int(i) for i in bad]):
         shutil.rmtree(folder)
         raise ValueError(
-            f"{len(bad)} of {len(source):,} images cannot be decoded, more than {UNDECODABLE_ALLOWED:.1%}: "
-            + "; ".join(unreadable[:5])
-            + (" …" if len(bad) > 5 else "")
+            f"{excess}: {'; '.join(unreadable[:5])}{' …' * (len(bad) > 5)}. Replace or remove them"
         )
+    passed_over = getattr(source, "passed_over", {})
+    if progress and unreadable:
+        print(f"{folder.name}: {len(bad)} images set aside that cannot be decoded: {'; '.join(unreadable)}")
+    if progress and passed_over:
+        print(f"{folder.name}: files passed over because of their ending: {counted(passed_over)}")
     rows = _closed_up(len(source), sorted(int(i) for i in bad))
     np.save(folder / "rows.npy", rows)
     pixels = np.load(folder / "pixels.npy", mmap_mode="r+")
@@ -110,12 +117,27 @@ def _build(source: ImageSource, folder: Path, workers: int, progress: bool) -> P
         "names": [source.names[i] for i in rows],
         "undecodable": unreadable,
         "left_out": list(getattr(source, "left_out", ())),
+        "passed_over": dict(passed_over),
         "chiral": getattr(source, "chiral", False),
     }
     write_json(record, folder / "store.json")
     for chunk in chunks:
         (folder / f"chunk-{chunk}.json").unlink()
     return Pixels.open(folder)
+
+
+def _too_many(source: ImageSource, bad: Sequence[int]) -> str | None:
+    """Why so many images are more than can be set aside; None where they are not."""
+    allowed = max(FEW, int(SHARE * len(source)))
+    if len(bad) > allowed:
+        return f"{len(bad)} of {len(source):,} images cannot be decoded, more than {allowed}"
+    sizes = np.bincount(source.labels, minlength=len(source.classes))
+    for label, n in Counter(source.labels[bad].tolist()).items():
+        size = int(sizes[label])
+        if n > (allowed := min(max(1, int(CLASS_SHARE * size)), size - 1)):
+            kind = source.classes[label]
+            return f"{n} of {size:,} images of the class {kind} cannot be decoded, more than {allowed}"
+    return None
 
 
 def _plain(source: ImageSource) -> dict[str, Any]:

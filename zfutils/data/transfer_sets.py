@@ -18,9 +18,11 @@ import numpy as np
 from jaxtyping import Int8
 
 from zfutils.data import photos
+from zfutils.data.downloads import MissingData
 from zfutils.data.parts import PartsImages
 from zfutils.data.parts.several import SeveralParts
-from zfutils.data.photos import FileImages, MissingData, Split, data_folder
+from zfutils.data.photos import FileImages, Split
+from zfutils.runtime.folders import data_folder
 
 LEFT_OUT = ("BACKGROUND_Google", "257.clutter")  # folders of pictures of no class
 VOC = "VOCdevkit/VOC2012"
@@ -72,7 +74,7 @@ def caltech101(*, size: int, root: Path | None = None) -> FileImages:
         MissingData: it is not there, or one of its classes is empty.
     """
     whole = photos.caltech101(size=size, root=root)
-    samples = [(name, whole.classes[k]) for name, k in zip(whole.names, whole.labels, strict=True)]
+    samples = [(name, whole.classes[k]) for name, k in zip(whole.paths, whole.labels, strict=True)]
     kept = [sample for sample in samples if sample[1] not in LEFT_OUT]
     return _of_one_class(whole.root, kept, [c for c in whole.classes if c not in LEFT_OUT], size=size)
 
@@ -149,15 +151,15 @@ def voc2012_whole(*, size: int, root: Path | None = None) -> MultiLabelImages:
     present = np.concatenate([train.present, val.present])
     left_out = (*train.left_out, *val.left_out)
     return MultiLabelImages(
-        train.root, (*train.names, *val.names), present, train.classes, size=size, left_out=left_out
+        train.root, (*train.paths, *val.paths), present, train.classes, size=size, left_out=left_out
     )
 
 
 def of_one_class(source: MultiLabelImages) -> FileImages:
     """Those pictures of a set of several classes that show one alone, labelled by it; none is difficult."""
     alone = ((source.present != ABSENT).sum(1) == 1) & (source.present == PRESENT).any(1)
-    names = [name for name, one in zip(source.names, alone, strict=True) if one]
-    return FileImages(source.root, names, source.labels[alone], source.classes, size=source.size)
+    paths = [path for path, one in zip(source.paths, alone, strict=True) if one]
+    return FileImages(source.root, paths, source.labels[alone], source.classes, size=source.size)
 
 
 def held_out(split: str, *, n: int, size: int, seed: int = 0, field: float = 1.0) -> PartsImages:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Self
 import numpy as np
 from jaxtyping import Bool, Int8, Int64
 
-from zfutils.data import ImageSource, photos, stores, tiny_imagenet, transfer_sets
+from zfutils.data import ImageSource, downloads, photos, stores, tiny_imagenet, transfer_sets
 from zfutils.data.cued_photographs import CuedPhotographs, photograph
 from zfutils.data.digits import Digits, MarkedDigits
 from zfutils.data.inputs import Inputs
@@ -21,7 +21,8 @@ from zfutils.data.photos import FileImages
 from zfutils.data.pixels import Pixels
 from zfutils.data.shuffled import ShuffledLabels
 from zfutils.runtime.devices import keep_memory
-from zfutils.study.places import BOOK, build_folder
+from zfutils.runtime.folders import build_folder, data_folder
+from zfutils.study.places import BOOK
 from zfutils.study.profile import Profile, Transfer
 
 TARGET_FOLDERS = {"caltech101": "caltech101", "caltech256": "caltech256", "voc2012": "VOCdevkit/VOC2012"}
@@ -87,13 +88,13 @@ class Edition:
             return Digits.part(BOOK / "data" / "digits" / "digits.npz", part, n=n, size=size)
         if images.source == "MNIST":
             if images.download:
-                photos.fetch_missing(["MNIST"])
+                downloads.fetch_missing(["MNIST"])
             return Digits.whole(part, n=n, size=size)
         if images.source == "parts":
             field = size / images.crop  # a crop shows as much as a picture of its size would
             return PartsImages(split, n=n, size=size, seed=images.seed, field=field)
         if images.download:
-            photos.fetch_missing(images.sets)
+            downloads.fetch_missing(images.sets)
         limit = images.per_class if split == "train" else None
         found = photos.folders(images.sets, part, size=size, per_class=limit, first_classes=images.classes)
         return found if n is None else found.first_of_each(n)
@@ -149,7 +150,7 @@ class Edition:
         if isinstance(source, PartsImages):
             return CuedParts(source, exchanged=exchanged)
         if isinstance(source, FileImages) and self.boxed:
-            boxes = tiny_imagenet.boxes(photos.data_folder(), source.names)
+            boxes = tiny_imagenet.boxes(data_folder(), source.names)
             return CuedPhotographs(source, boxes, exchanged=exchanged)
         raise ValueError(f"the edition {self.edition} has no scenes whose background can be exchanged")
 
@@ -173,7 +174,7 @@ class Edition:
         if not self.boxed:
             raise ValueError(f"the edition {self.edition} does not know where its pictures' objects are")
         names = [photograph(inputs.images.names[row]) for row in inputs.rows.tolist()]
-        found = tiny_imagenet.boxes(photos.data_folder(), names)
+        found = tiny_imagenet.boxes(data_folder(), names)
         return tiny_imagenet.box_masks(found, source.size, side=inputs.side)
 
     def cued(self, split: Literal["train", "validation"], *, exchanged: bool = False) -> stores.Store:
@@ -224,7 +225,7 @@ class Edition:
         """
         images, target = self.profile.images, self._transfer.target
         if images.download:
-            photos.fetch_missing([TARGET_FOLDERS[target]])
+            downloads.fetch_missing([TARGET_FOLDERS[target]])
         source: ImageSource
         if target == "held-out":
             each = max(self._transfer.per_class) + self._transfer.test_per_class

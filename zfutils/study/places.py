@@ -1,16 +1,11 @@
-"""Where things lie: the book, the published run, and everything generated."""
+"""Where the book lies, its published run and its executed pages."""
 
-import os
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from zfutils.runtime.folders import ROOT, build_folder
+
 BOOK = ROOT / "book"
 REFERENCE = BOOK / "reference"
-
-
-def build_folder() -> Path:
-    """Where everything generated lies: `ZFUTILS_BUILD`, or `_build/` of the working copy."""
-    return Path(os.environ.get("ZFUTILS_BUILD") or ROOT / "_build").resolve()
 
 
 def executed_path(notebook: Path, edition: str, *, trial: bool = False) -> Path:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from zfutils.data.listings import counted
 from zfutils.study.earn import chosen
 from zfutils.study.places import REFERENCE
 from zfutils.study.study import Study
@@ -22,12 +23,15 @@ def images_table(study: Study) -> pd.DataFrame:
         }
         row |= {"stored (px)": images.size, "seen (px)": study.profile.images.crop}
         row["same bytes, two classes"] = ", ".join(n for n in images.left_out if _of(n, split)) or "none"
-        rows.append(row | {"could not be decoded": ", ".join(images.undecodable) or "none"})
+        bad = images.undecodable
+        row["could not be decoded"] = f"{len(bad)}: {'; '.join(bad)}" if bad else "none"
+        rows.append(row | {"passed over by ending": counted(images.passed_over) or "none"})
     return pd.DataFrame(rows)
 
 
 def _of(name: str, split: str) -> bool:
-    return name.split("/")[1] == {"training": "train", "validation": "val"}[split]
+    """Whether a file is of a split, or of a set without splits of its own."""
+    return name.split("/")[1] != {"training": "val", "validation": "train"}[split]
 
 
 def networks_table(study: Study) -> pd.DataFrame:

@@ -21,8 +21,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from zfutils.data.decoding import decode, squashed
 from zfutils.data.inputs import Inputs
-from zfutils.data.photos import decode, squashed
 from zfutils.data.pixels import Pixels
 from zfutils.nets.filters import high_share_over_noise
 from zfutils.runtime.devices import chosen_device

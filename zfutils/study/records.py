@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 
 from zfutils.runtime.files import write_json
+from zfutils.runtime.folders import ROOT
 from zfutils.stats.intervals import Interval
 from zfutils.study.claims import Claim, Measurement
-from zfutils.study.places import ROOT
 
 TOO_FEW = "too few were measured for an interval"
 ROUNDING = 1e-3  # of the larger number; sums in another order, in single precision

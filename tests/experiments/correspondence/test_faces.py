@@ -13,6 +13,7 @@ from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages
 from zfutils.data.pixels import Pixels
 from zfutils.experiments.correspondence import drawn_faces, faces, occluders
+from zfutils.runtime.folders import data_folder
 
 DATA = Path(__file__).parents[3] / "book" / "data"
 HEADER = "file," + ",".join(faces.POINTS + faces.BOX)
@@ -293,7 +294,7 @@ def test_ten_dogs_were_marked_twice_within_a_quarter_of_a_square():
 
 @pytest.mark.data
 def test_the_marked_dogs_are_there_and_none_also_stands_under_another_class():
-    root = photos.data_folder()
+    root = data_folder()
     if not (root / "imagewoof2-160").is_dir():
         pytest.skip(f"no photographs below {root}")
     table = faces.read_annotations(DATA / "dog_faces.csv")

@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from zfutils.data import photos
+from zfutils.data.decoding import decode
 from zfutils.data.inputs import Inputs
 
 PARTS = ("right eye", "left eye", "nose")
@@ -176,7 +177,7 @@ def photographed_faces(marked: pd.DataFrame, root: Path, *, side: int, size: int
         box = [row[name] for name in BOX]
         frame = filled_frame(box)
         edges = (frame.left, frame.top, frame.left + frame.side, frame.top + frame.side)
-        picture = Image.fromarray(photos.decode(root / row["file"], size, name=row["file"]))
+        picture = Image.fromarray(decode(root / row["file"], size, name=row["file"]))
         bicubic, cut = Image.Resampling.BICUBIC, tuple(size * edge for edge in edges)
         images.append(np.asarray(picture.resize((side, side), bicubic, box=cut)))
         at = np.array([row[name] for name in POINTS]).reshape(-1, 2)

@@ -1,0 +1,89 @@
+"""Data sets that are fetched, and what is said of one that is missing."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from zfutils.runtime.folders import data_folder
+
+
+class MissingData(FileNotFoundError):
+    """A data set that is not where it is looked for."""
+
+    def __init__(self, name: str, folder: Path, layout: str) -> None:
+        fetch = f", or fetch it with: python -m zfutils prepare --download {name}" * (name in DOWNLOADS)
+        super().__init__(
+            f"the data set {name} is not complete in {folder}: expected {layout}. "
+            f"Set ZFUTILS_DATA to the folder that holds it{fetch}"
+        )
+        self.asked = name, folder, layout
+
+    def __reduce__(self) -> tuple[type["MissingData"], tuple[str, Path, str]]:
+        """So that it also reaches the caller from another process."""
+        return MissingData, self.asked
+
+
+def datasets() -> ModuleType:
+    """torchvision's; importing it takes as long as importing PyTorch, and drawn pictures do without."""
+    from torchvision import datasets
+
+    return datasets
+
+
+def download(name: str, root: Path | None = None) -> None:
+    """Fetch a set through torchvision into the data folder; what is already there is left as it is.
+
+    Args:
+        name: one of `DOWNLOADS`.
+        root: the data folder; default as `data_folder`.
+
+    Raises:
+        ValueError: no such set.
+    """
+    if name not in DOWNLOADS:
+        raise ValueError(f"{name!r} cannot be downloaded; these can: {', '.join(DOWNLOADS)}")
+    root = root or data_folder()
+    root.mkdir(parents=True, exist_ok=True)
+    DOWNLOADS[name](str(root))
+
+
+def fetch_missing(sets: Sequence[str], root: Path | None = None) -> None:
+    """Download those sets that are not there at all and can be downloaded.
+
+    Raises:
+        MissingData: the download failed; names the folder, the layout and the command.
+    """
+    root = root or data_folder()
+    for name in sets:
+        if name in DOWNLOADS and not (root / name).exists():
+            try:
+                download(name, root)
+            except (OSError, RuntimeError) as error:
+                raise MissingData(name, root / name, f"{name}/; the download failed: {error}") from None
+
+
+def _imagewoof(root: str) -> None:
+    """Imagewoof has no class in torchvision; its archive is fast.ai's, like Imagenette's."""
+    datasets().utils.download_and_extract_archive(
+        "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-160.tgz",
+        root,
+        md5="3d200a7be99704a0d7509be2a9fbfe15",
+    )
+
+
+def _tiny_imagenet(root: str) -> None:
+    """Tiny-ImageNet has no class in torchvision; its archive is that of Stanford's course CS231n."""
+    datasets().utils.download_and_extract_archive(
+        "http://cs231n.stanford.edu/tiny-imagenet-200.zip", root, md5="90528d7ca1a48142e341f4ef8d21d0de"
+    )
+
+
+DOWNLOADS: dict[str, Callable[[str], object]] = {
+    "imagenette2-160": lambda root: datasets().Imagenette(root, size="160px", download=True),
+    "imagewoof2-160": _imagewoof,
+    "tiny-imagenet-200": _tiny_imagenet,
+    "caltech101": lambda root: datasets().Caltech101(root, download=True),
+    "MNIST": lambda root: datasets().MNIST(root, download=True),
+    "caltech256": lambda root: datasets().Caltech256(root, download=True),
+    "VOCdevkit/VOC2012": lambda root: datasets().VOCDetection(root, year="2012", download=True),
+}

@@ -1,0 +1,150 @@
+"""What lies in a folder of pictures: classes, files, and what is passed over.
+
+A set has `train/CLASS/…` and `val/CLASS/…`, or classes alone, which are then split by what their files hold.
+Names with a dot in front and the folders that systems leave behind are neither classes nor pictures.
+"""
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from zfutils.data import tiny_imagenet
+from zfutils.data.decoding import printable
+from zfutils.data.digests import digests
+from zfutils.data.downloads import MissingData
+
+ENDINGS = (
+    ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg",
+    ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
+)  # fmt: skip
+LEFT_BEHIND = ("@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")
+SPLITS = ("train", "val")
+VALIDATION_SHARE = 0.2  # of each class, where a set has no splits of its own
+
+
+class Listing(NamedTuple):
+    """One split of a set, or a folder of classes."""
+
+    classes: Sequence[str]  # as they are called
+    samples: Sequence[tuple[str, int]]  # path below the folder, index of its class
+    passed_over: Mapping[str, int] = {}  # by ending, files that are no pictures
+
+
+def class_folders(folder: Path) -> Listing:
+    """The classes of a folder, one folder each, with all pictures below them, in order of their names.
+
+    Folders whose names differ only in how their letters are composed (é) are one class.
+
+    Raises:
+        FileNotFoundError: no class, or one without a picture; names it.
+    """
+    found = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not _hidden(entry.name))
+    if not found:
+        raise FileNotFoundError(f"{folder.name}/ holds no class folder")
+    names = [unicodedata.normalize("NFC", printable(name)) for name in found]
+    classes = list(dict.fromkeys(names))
+    samples: list[tuple[str, int]] = []
+    passed_over = Counter[str]()
+    for name, kind in zip(found, names, strict=True):
+        files = [(path, os.path.splitext(path)[1].lower()) for path in _files(folder / name)]
+        pictures = [f"{name}/{path}" for path, ending in files if ending in ENDINGS]
+        others = Counter(ending or "without an ending" for _, ending in files if ending not in ENDINGS)
+        if not pictures:
+            only = f", but {counted(others)}" if others else ""
+            raise FileNotFoundError(f"the class {kind} holds no picture ({', '.join(ENDINGS)}){only}")
+        samples += [(path, classes.index(kind)) for path in pictures]
+        passed_over += others
+    return Listing(classes, samples, dict(passed_over))
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name in LEFT_BEHIND
+
+
+def counted(passed_over: Mapping[str, int]) -> str:
+    """Files that were passed over, by ending, in words."""
+    return ", ".join(f"{n:,} {ending}" for ending, n in sorted(passed_over.items()))
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Paths of files below a folder; links are followed, but none to where it is in or was before."""
+    entered = {(s.st_dev, s.st_ino) for s in map(os.stat, folder.resolve().parents)}
+    found = []
+    for here, inner, files in os.walk(folder, followlinks=True):
+        status = os.stat(here)
+        if (status.st_dev, status.st_ino) in entered:
+            inner.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        inner[:] = [name for name in inner if not _hidden(name)]
+        found.append((here, sorted(name for name in files if not _hidden(name))))
+    for here, files in sorted(found):
+        below = os.path.relpath(here, folder)
+        yield from (name if below == "." else f"{below}/{name}" for name in files)
+
+
+def splits(root: Path, name: str) -> dict[str, Listing]:
+    """Both splits of a set, "train" and "val", with the same classes; paths are from the set's folder.
+
+    Args:
+        root: the data folder.
+        name: of the set below it.
+
+    Raises:
+        MissingData: the set or a split is not there, or a class is empty or stands in one split alone.
+    """
+    folder = root / name
+    layout = (
+        f"{folder.name}/train/CLASS/*.JPEG and {folder.name}/val/CLASS/*.JPEG, or {folder.name}/CLASS/*.JPEG"
+    )
+    try:
+        if tiny_imagenet.is_layout(folder):
+            found = tiny_imagenet.splits(folder)
+            return {part: _below(part, Listing(*one)) for part, one in found.items()}
+        there = [part for part in SPLITS if (folder / part).is_dir()]
+        if not there and folder.is_dir():
+            return _split_by_content(root, name)
+        if len(there) < len(SPLITS):
+            raise MissingData(name, folder, layout)
+        listings = {part: class_folders(folder / part) for part in SPLITS}
+    except MissingData:
+        raise
+    except (OSError, ValueError) as error:
+        raise MissingData(name, folder, f"{layout}; {error}") from None
+    train, val = listings["train"], listings["val"]
+    if lacking := sorted(set(train.classes) ^ set(val.classes)):
+        raise MissingData(name, folder, f"{layout}; the class {lacking[0]} stands in one split alone")
+    return {part: _below(part, one) for part, one in listings.items()}
+
+
+def _below(part: str, listing: Listing) -> Listing:
+    """A split's listing, with paths from the set's folder."""
+    return listing._replace(samples=[(f"{part}/{path}", label) for path, label in listing.samples])
+
+
+def _split_by_content(root: Path, name: str) -> dict[str, Listing]:
+    """A set without splits: of each class those files validate whose digests come first.
+
+    So copies of a file stand on one side, and a file that is added moves at most one other.
+    """
+    whole = class_folders(root / name)
+    known = digests(root, [f"{name}/{path}" for path, _ in whole.samples])
+    of_class: dict[int, set[str]] = {}
+    for (_, label), digest in zip(whole.samples, known, strict=True):
+        of_class.setdefault(label, set()).add(digest)
+    first = set()
+    for label, different in of_class.items():
+        if len(different) < 2:
+            raise ValueError(f"the class {whole.classes[label]} holds one picture; two are the least")
+        n = max(1, round(VALIDATION_SHARE * len(different)))
+        first |= {(label, digest) for digest in sorted(different)[:n]}
+    parts: dict[str, list[tuple[str, int]]] = {part: [] for part in SPLITS}
+    for sample, digest in zip(whole.samples, known, strict=True):
+        parts["val" if (sample[1], digest) in first else "train"].append(sample)
+    return {
+        "train": whole._replace(samples=parts["train"]),
+        "val": Listing(whole.classes, parts["val"]),
+    }
