@@ -286,8 +286,15 @@ def test_chosen_pictures_are_of_different_classes_and_the_symmetric_one_comes_la
     assert {classes[i] for i in labels[chosen.symmetric]} == {"clock", "ball"}
     assert (len(chosen.plain), len(chosen.symmetric)) == (20, 10)
     assert torch.equal(chosen.some, transformed_images.choice(labels, classes, shown=4, n=20, seed=3).some)
-    with pytest.raises(ValueError, match="7 pictures to show and 20 in all, of 60 in 6 classes"):
-        transformed_images.choice(labels, classes, shown=7, n=20)
+    with pytest.raises(ValueError, match="7 pictures to show and 5 in all, of 60"):
+        transformed_images.choice(labels, classes, shown=7, n=5)
+
+
+def test_of_fewer_classes_than_are_shown_further_pictures_are_shown():
+    chosen = transformed_images.choice(torch.arange(20) % 2, ("a", "b"), shown=5, n=6)
+    assert len(chosen.shown) == len(chosen.shown.unique()) == 5
+    assert set((chosen.shown[:2] % 2).tolist()) == {0, 1}
+    assert set(chosen.shown.tolist()) <= set(chosen.some.tolist())
 
 
 def test_without_symmetric_classes_all_that_are_shown_are_of_others():

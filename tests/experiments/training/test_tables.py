@@ -48,6 +48,15 @@ def test_errors_of_crops_are_shares_with_wilsons_interval():
     assert table["estimate"].tolist()[2:] == [0, 0]
     # Wilson: (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n) at p = 0.2, n = 100, z = 1.96
     assert table.loc[0, ["low", "high"]].tolist() == pytest.approx([0.1333, 0.2888], abs=1e-4)
+    assert tables.top_5([Scores(wrong, labels), Scores(right, labels)]) == [100 * table["estimate"][1], 0]
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4, 5])
+def test_of_few_classes_there_is_no_top_5_error(classes):
+    labels = np.arange(60) % classes
+    said = Scores(np.eye(classes)[labels], labels)
+    assert crop_errors({"ZFNet": {1: said, 10: said}})["top"].tolist() == [1, 1]
+    assert tables.top_5([said]) is None
 
 
 def measured(device="a GPU of 2030", device_type="cuda", precision="bf16", **more):

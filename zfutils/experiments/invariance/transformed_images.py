@@ -203,18 +203,17 @@ def choice(
 
     Args:
         labels, classes: of the set.
-        shown: how many to show.
+        shown: how many to show; each of another class, as far as there are so many.
         n: how many for the means, as many without rotational symmetry, and half as many with it, as far
             as there are such.
         symmetric: names of the classes whose objects have it.
         seed: of the draw.
 
     Raises:
-        ValueError: fewer classes or pictures than are asked for.
+        ValueError: fewer pictures than are asked for.
     """
-    present = len(labels.unique())
-    if not 1 <= shown <= min(n, present) or n > len(labels):
-        raise ValueError(f"{shown} pictures to show and {n} in all, of {len(labels)} in {present} classes")
+    if not 1 <= shown <= n <= len(labels):
+        raise ValueError(f"{shown} pictures to show and {n} in all, of {len(labels)}")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     names = [classes[int(label)] for label in labels[order]]
     firsts = {name: place for place, name in reversed([*enumerate(names)])}  # each class's first
@@ -222,6 +221,7 @@ def choice(
     plain = [name for name in by_place if name not in symmetric]
     even = [name for name in by_place if name in symmetric]
     first = [firsts[name] for name in (plain[: shown - bool(even)] + even)[:shown]]
+    first += [place for place in range(len(names)) if place not in first][: shown - len(first)]
     rest = [place for place in range(len(names)) if place not in first]
     groups = [
         [p for p in first + rest if (names[p] in symmetric) == alike][:count]

@@ -217,6 +217,8 @@ def largest_over_radius(history: pd.DataFrame, radii: Mapping[str, float]) -> fl
 def crop_errors(scores: Mapping[str, Mapping[int, Scores]]) -> pd.DataFrame:
     """Top-1 and top-5 errors with Wilson's intervals over images, for `figures.crop_errors`.
 
+    Of five classes or fewer top-5 is never wrong, and is left out.
+
     Args:
         scores: by network and number of crops.
 
@@ -226,11 +228,18 @@ def crop_errors(scores: Mapping[str, Mapping[int, Scores]]) -> pd.DataFrame:
     rows = []
     for network, by_crops in scores.items():
         for (crops, said), top in product(by_crops.items(), (1, 5)):
+            if top >= said.classes:
+                continue
             wrong = said.wrong(top)
             error = proportion_interval(int(wrong.sum()), len(wrong), resampled="images")
             ends = {"estimate": error.estimate, "low": error.low, "high": error.high}
             rows.append({"network": network, "crops": crops, "top": top} | ends)
     return pd.DataFrame(rows)
+
+
+def top_5(scores: Sequence[Scores]) -> list[float] | None:
+    """Top-5 errors (%), one for each number of crops; None where there are no more than five classes."""
+    return [100 * said.error(5) for said in scores] if all(said.classes > 5 for said in scores) else None
 
 
 def speed_table(speed: pd.DataFrame, kept: Sequence[Mapping[str, Any]] = ()) -> pd.DataFrame:
