@@ -122,11 +122,13 @@ def wheel(tmp_path_factory) -> Path:
     return built / "content"
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_module(wheel):
     there = sorted(path.relative_to(wheel).as_posix() for path in wheel.rglob("*.py"))
     assert there == MODULES
 
 
+@pytest.mark.slow
 def test_the_wheel_alone_can_be_imported_without_extras_and_without_the_working_copy(wheel, tmp_path):
     core = closure(declared()[""])
     refused = {module for module, names in DISTRIBUTIONS.items() if not names & core} - {"zfutils"}

@@ -153,6 +153,7 @@ def test_a_worker_has_no_more_threads_than_its_process(eight_cores):
     assert list(side_by_side(threads, [0, 1], workers=2)) == [(1, {1})] * 2
 
 
+@pytest.mark.slow
 def test_workers_share_out_the_cores_of_their_process(eight_cores, monkeypatch):
     monkeypatch.setenv("ZFUTILS_JOBS", "2")
     assert list(side_by_side(threads, [0, 1], workers=2)) == [(2, {2})] * 2
@@ -166,6 +167,7 @@ print(len(Study.open("smoke").train_images), list(side_by_side(len, ["two", "fou
 """
 
 
+@pytest.mark.slow
 def test_a_plain_script_without_a_guard_ends_and_says_nothing_else(tmp_path, monkeypatch):
     """Processes must not run the script again, neither those that draw the set nor its own."""
     monkeypatch.setenv("ZFUTILS_BUILD", str(tmp_path / "build"))

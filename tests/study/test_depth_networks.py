@@ -19,6 +19,7 @@ def earned(study):
     return depth_networks.pairs(study)
 
 
+@pytest.mark.slow
 def test_one_command_earns_all_from_the_fewest_pictures_to_the_most_and_wider(earned):
     assert [(pair.pictures, pair.wider) for pair in earned] == [(84, False), (126, False), (126, True)]
     assert all(pair.seeds == [0, 1] for pair in earned)
@@ -30,6 +31,7 @@ def test_one_command_earns_all_from_the_fewest_pictures_to_the_most_and_wider(ea
     assert wide == 2 * narrow
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_read_without_drawing_what_it_was_trained_on(study, earned, tmp_path):
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "pixels").mkdir()

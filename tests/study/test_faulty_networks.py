@@ -84,6 +84,7 @@ def test_the_leak_is_in_training_and_validation_and_another_digits_in_the_test(s
     assert np.array_equal(one.seen.digits, signs.ink(plain.asked)), "the mark is no part of the digit"
 
 
+@pytest.mark.slow
 def test_what_is_read_is_read_from_what_was_learnt_and_from_pictures_with_the_same_fault(study):
     networks = kept_scores.by_name(faulty_networks.every(study))
     table = faulty_networks.table(networks).set_index(["network", "seed"])
@@ -102,6 +103,7 @@ def test_what_is_read_is_read_from_what_was_learnt_and_from_pictures_with_the_sa
     assert row["test_error"] == pytest.approx(kept.answers[1].error()), "the test has fewer digits here"
 
 
+@pytest.mark.slow
 def test_pictures_are_shown_of_every_kind_with_the_same_digits(study):
     shown = faulty_networks.shown(study, [HEALTHY, LEAK], 0)
     assert list(shown) == [HEALTHY, LEAK]
@@ -112,6 +114,7 @@ def test_pictures_are_shown_of_every_kind_with_the_same_digits(study):
     assert shown[LEAK].filters.shape == (6, 5, 5, 1)
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_of_zfnets_that_were_not_run_and_all_of_one_that_was(study):
     assert faulty_networks.kept_pictures(study) == {}
     one = next(one for one in faulty_networks.pictured(study) if one.name == ZFNET + COARSE)

@@ -21,6 +21,7 @@ def earned(study):
     return before, (filter_networks.sweep(study), filter_networks.full_width(study))
 
 
+@pytest.mark.slow
 def test_one_command_earns_all_and_no_page_trains_any(study, earned):
     (sweep, wide), (later, later_wide) = earned
     assert not any(sweep.values())
@@ -33,6 +34,7 @@ def test_one_command_earns_all_and_no_page_trains_any(study, earned):
         assert study.filters.find(one.plan) is None, "no weights are needed"
 
 
+@pytest.mark.slow
 def test_on_another_machine_what_is_kept_is_read_and_nothing_trained(elsewhere, earned):
     sweep = filter_networks.sweep(elsewhere())
     assert all(one.published for one in sweep.values())
@@ -41,6 +43,7 @@ def test_on_another_machine_what_is_kept_is_read_and_nothing_trained(elsewhere, 
             assert np.array_equal(sweep[radius].measured[name], one.measured[name])
 
 
+@pytest.mark.slow
 def test_full_width_is_the_papers_96_filters_in_layer_1_and_nothing_else(study, earned):
     for label, base in (("Krizhevsky", "krizhevsky"), ("ZFNet", "zfnet")):
         spec, narrow = earned[1][1][label].spec, study.small.spec(f"{base}: none")
@@ -49,6 +52,7 @@ def test_full_width_is_the_papers_96_filters_in_layer_1_and_nothing_else(study, 
         assert earned[1][1][label].measured["rms"].shape == (2, 96)
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_what_the_network_has(study, earned):
     one = OfFilters(study.filters, SWEEP[0.02], 0)
     trained = one.study.made(one.plan)  # once more

@@ -2,11 +2,14 @@
 
 from collections import Counter
 
+import pytest
+
 from zfutils.__main__ import main
 from zfutils.study import for_pages, kept_scores
 from zfutils.study.kept_scores import Wanted
 
 
+@pytest.mark.slow
 def test_what_a_page_trains_is_found_in_every_part_of_the_edition(study, elsewhere):
     there = elsewhere()
     wanted = for_pages.lacking(there)
@@ -23,6 +26,7 @@ def test_what_a_page_trains_is_found_in_every_part_of_the_edition(study, elsewhe
     assert work == sorted(work, reverse=True)
 
 
+@pytest.mark.slow
 def test_once_trained_nothing_is_lacking_and_no_page_trains(study, elsewhere, capfd):
     """Without the parts, whose networks would be trained here too."""
     profile = study.profile
@@ -36,6 +40,7 @@ def test_once_trained_nothing_is_lacking_and_no_page_trains(study, elsewhere, ca
     assert "epoch" not in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_is_said_and_the_others_are_trained(study, elsewhere, capfd):
     run = study.profile.networks["zfnet"]
     wild = run.model_copy(

@@ -324,6 +324,7 @@ def test_by_default_all_that_the_chapters_need_is_earned(small):
 # ---- where they stand
 
 
+@pytest.mark.slow
 def test_the_provenance_page_lists_every_outcome_with_device_and_seconds(small, published, tmp_path):
     study = Study.open("smoke")
     (tmp_path / "small").mkdir()

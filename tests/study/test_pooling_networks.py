@@ -21,6 +21,7 @@ def earned(study):
     return before, pooling_networks.found(study)
 
 
+@pytest.mark.slow
 def test_one_command_earns_all_seeds_and_no_page_trains_any(study, earned):
     before, after = earned
     assert before == {COARSE: {}, FINE: {}, BLURRED: {}}
@@ -28,6 +29,7 @@ def test_one_command_earns_all_seeds_and_no_page_trains_any(study, earned):
     assert all(study.pooling.find(one.plan) is None for one in pooling_networks.every(study))
 
 
+@pytest.mark.slow
 def test_what_is_asked_is_kept_and_projections_of_the_first_seed_alone(study, earned):
     n = len(study.small.validation_images)
     for name, runs in earned[1].items():
@@ -46,6 +48,7 @@ def test_what_is_asked_is_kept_and_projections_of_the_first_seed_alone(study, ea
         assert tiles.shape == (9, field["conv3"].kernel, field["conv3"].kernel, 3)
 
 
+@pytest.mark.slow
 def test_another_measurement_is_not_served_by_what_was_kept(elsewhere, earned, monkeypatch):
     there = elsewhere()
     assert OfPooling(there.pooling, FINE, 1).kept() is not None

@@ -34,6 +34,7 @@ def test_a_network_is_trained_once_and_then_loaded(smoke, zfnet):
     assert torch.equal(again.model.conv1.weight, zfnet.model.conv1.weight)
 
 
+@pytest.mark.slow
 def test_the_pool_trains_what_one_thread_trains(smoke, monkeypatch, tmp_path):
     names = ["trial-recipe", "trial-he"]
     smoke.train(names)
