@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 WIDTH = 7.5  # inches: a page column of 700 px shows a 10 point font at about 13 px
+WIDE = 1.36 * WIDTH  # inches: a figure whose cell has the tag full-width, which takes the margin as well
 
 INK = "#222222"
 FAINT = "#8a8a8a"  # frames, leaders, what is only there for comparison

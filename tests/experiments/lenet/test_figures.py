@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from legible import assert_readable
 
-from zfutils.experiments.lenet import covering_figures, figures, tables
+from zfutils.experiments.lenet import choice, covering_figures, figures, tables
 from zfutils.experiments.lenet.covering import Covered
 from zfutils.experiments.lenet.patterns import Patterns
 from zfutils.nets import zoo
 from zfutils.training.evaluation import Scores
 
 CLASSES = tuple("0123456789")
-PAGE = 700  # px, the width at which a page shows a figure
+PAGE = 950  # px, the width at which a page shows a figure that takes the margin as well
 
 
 def pictures(n=10):
@@ -33,7 +33,7 @@ def test_a_board_of_the_second_layer_is_legible_and_its_tiles_are_large_enough()
     assert_readable(figure)
     digits, first, _, second, bar = figure.axes
     for axes, count in ((digits, 1), (first, 16), (second, 16)):
-        assert tile_width(axes, count) >= 24
+        assert tile_width(axes, count) >= 48
     assert [label.get_text() for label in first.get_xticklabels()] == [str(n) for n in range(16)]
     np.testing.assert_allclose(first.get_position().width / 16, digits.get_position().width)
     assert bar.get_xlim() == pytest.approx((-most(lines), most(lines)))
@@ -80,6 +80,15 @@ def test_projections_of_a_map_share_a_scale_and_those_of_units_do_not():
     rows = figures.columns(pictures(), {"max": values[:, 0], "average": values[:, 1]})
     assert_readable(rows)
     assert [t.get_text() for t in rows.axes[0].texts] == ["digit", "max", "average"]
+
+
+def test_the_most_active_maps_are_shown_under_their_own_numbers_and_large():
+    activations = np.array([[1.0, 9, 0, 3], [5, 9, 0, 4]])
+    assert choice.most_active(activations, 2) == [1, 3]
+    figure = figures.projected_maps(pictures(5), [{"whole map": normal(5, 8, 28, 28)}], chosen=range(3, 11))
+    assert_readable(figure)
+    assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == [str(n) for n in range(3, 11)]
+    assert tile_width(figure.axes[1], 8) >= 96
 
 
 def test_units_of_a_layer_share_a_scale_and_every_class_has_its_score():
@@ -176,3 +185,16 @@ def test_an_error_has_its_interval_and_random_weights_no_training():
 def test_a_mean_leaves_out_what_is_not_known():
     assert tables.mean(np.array([0.5] * 9 + [np.nan])) == "0.50 [0.50, 0.50]"
     assert tables.mean(np.array([0.5, np.nan])) == "–"
+
+
+def test_projections_of_one_pattern_are_alike_and_hold_half_their_energy_in_few_pixels():
+    pixels = np.zeros((20, 2, 2, 2))
+    pixels[:, 0, 0, 0], pixels[:, 1, 0, 0], pixels[:, 1, 1, 1] = 2, 1, 1
+    found = Patterns(pixels, np.zeros((20, 2), int), np.ones((20, 2)))
+    assert tables.alike([found]) == ["0.71 [0.71, 0.71]"]  # cos 45°
+    one = Patterns(pixels[:, :1], np.zeros((20, 1), int), np.ones((20, 1)))
+    columns = tables.of_classes([one], np.repeat(range(10), 2))
+    assert columns == {
+        "two digits of a class alike": ["1.00 [1.00, 1.00]"],
+        "half the energy (px)": ["1 [1, 1]"],
+    }

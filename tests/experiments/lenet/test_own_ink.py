@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from zfutils.experiments.lenet.own_ink import energy_on, fall_on, ink, own_and_others
+from zfutils.experiments.lenet.own_ink import (
+    due_to_training,
+    energy_on,
+    fall_on,
+    ink,
+    of_projections,
+    own_and_others,
+)
+from zfutils.experiments.lenet.patterns import Patterns
 
 TOP = [[True, True], [False, False]]
 LEFT = [[True, False], [True, False]]
@@ -59,6 +67,20 @@ def test_what_is_on_any_ink_alike_leaves_no_difference():
     assert found.interval.low < 0 < found.interval.high
     seeing = own_and_others(energy_on(inks[:, None].astype(float), inks), labels)
     assert seeing.interval.low > 0.5
+
+
+def test_what_is_due_to_training_is_what_trained_weights_put_on_the_own_ink_beyond_random_ones():
+    inks, labels = np.array([TOP, LEFT]), np.array([0, 1])
+    own = np.stack([np.array(TOP, float), np.array(LEFT, float)])[:, None]
+    maps, values = np.zeros((2, 1), int), np.ones((2, 1))
+    trained, random = Patterns(own, maps, values), Patterns(np.ones((2, 1, 2, 2)), maps, values)
+    found = of_projections(
+        {("max", "trained"): {"a": trained}, ("max", "random"): {"a": random}}, inks, labels
+    )
+    assert found["max", "trained"]["a"].arms == (1, 0.5)  # the two inks share one of two pixels
+    assert found["max", "random"]["a"].arms == (0.5, 0.5)
+    rest = due_to_training(found["max", "trained"], found["max", "random"])
+    assert rest["a",].arms == (0.5, 0)
 
 
 def test_a_table_of_other_digits_and_unknown_others_are_refused():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zfutils.experiments.lenet.covering import Covered
@@ -40,3 +40,8 @@ def most_misread(covered: Covered) -> Int64[np.ndarray, " classes"]:
     changed[covered.read_whole != covered.labels] -= 2
     own = [np.flatnonzero(covered.labels == label) for label in np.unique(covered.labels)]
     return np.array([rows[changed[rows].argmax()] for rows in own])
+
+
+def most_active(activations: Float[np.ndarray, "n maps"], count: int) -> list[int]:
+    """The maps with the largest sums over some digits of their strongest activation, in the layer's order."""
+    return sorted(np.argsort(-activations.sum(0), kind="stable")[:count].tolist())

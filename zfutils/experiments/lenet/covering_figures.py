@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from zfutils.experiments.lenet.covering import Covered
 from zfutils.experiments.lenet.own_ink import ink
-from zfutils.plotting.style import FAINT, INK, VERMILLION, bare, new, styled
+from zfutils.plotting.style import FAINT, INK, VERMILLION, WIDE, bare, new, styled
 
 SMALL = 9  # points
 FALLS = "magma"
@@ -34,7 +34,7 @@ def covered(pictures: UInt8[np.ndarray, "n h w 1"], found: Covered, classes: Seq
     if len(pictures) != len(found):
         raise ValueError(f"{len(pictures)} digits beside a panel of {len(found)}")
     n, side = len(found), pictures.shape[1]
-    figure = new(height=2.9)
+    figure = new(width=WIDE, height=3.6)
     grid = figure.subplots(3, n, squeeze=False)
     panels = zip(pictures, ink(pictures), found.fall, found.read, strict=True)
     for i, (picture, inside, fall, read) in enumerate(panels):

@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from zfutils.experiments.lenet.patterns import Patterns
-from zfutils.plotting.style import INK, SIGNED, WIDTH, bare, new, styled
+from zfutils.plotting.style import INK, SIGNED, WIDE, bare, new, styled
 from zfutils.plotting.tiles import block, eight_bits, in_colour, shades
 
 SMALL = 9  # points
@@ -32,25 +32,29 @@ def _board(
     lines: Sequence[Mapping[str, Tiles]],
     *,
     numbers: bool = True,
+    chosen: Sequence[int] | None = None,
     foot: float = 0.0,
 ) -> tuple[Figure, list[Axes]]:
-    """Lines of panels below one another, each panel with one row per digit; the digits stand before each."""
+    """Lines of panels below one another, each panel with one row per digit; the digits stand before each.
+
+    It is as wide as page and margin together. The columns are numbered in order, or as they were chosen.
+    """
     widths = [1 + sum(BETWEEN + tiles.shape[1] for tiles in line.values()) for line in lines]
-    inch = (WIDTH - 0.06) / max(widths)  # a tile with its gap
+    inch = (WIDE - 0.06) / max(widths)  # a tile with its gap
     tall = (HEADING if numbers else HEADING / 2) + len(pictures) * inch
     height = len(lines) * tall + foot
-    figure, panels = new(height=height, layout="none"), []
+    figure, panels = new(width=WIDE, height=height, layout="none"), []
     digits = in_colour(pictures)[:, None]
     for index, line in enumerate(lines):
         left, bottom = 0.03, height - (index + 1) * tall
         for title, tiles in {"digit": digits, **line}.items():
             k = tiles.shape[1]
-            place = (left / WIDTH, bottom / height, k * inch / WIDTH, len(tiles) * inch / height)
+            place = (left / WIDE, bottom / height, k * inch / WIDE, len(tiles) * inch / height)
             axes = bare(figure.add_axes(place))
             _show(axes, tiles)
             if numbers and title != "digit":
                 middles = (SIDE + GAP) * np.arange(k) + SIDE / 2 - 0.5
-                axes.set_xticks(middles, range(k), fontsize=SMALL)
+                axes.set_xticks(middles, chosen or range(k), fontsize=SMALL)
                 axes.xaxis.tick_top()
                 axes.tick_params(length=0, pad=1)
             axes.set_title(title, fontsize=SMALL + 0.5, pad=14 if numbers else 4)
@@ -134,19 +138,25 @@ def units(layers: Mapping[str, Mapping[str, Float[np.ndarray, "n units"]]], clas
 
 
 @styled
-def projected_maps(pictures: Pictures, lines: Sequence[Mapping[str, Float[np.ndarray, "n k h w"]]]) -> Figure:
-    """Projections of every map for one digit per row; each column has one contrast, mid-grey for zero.
+def projected_maps(
+    pictures: Pictures,
+    lines: Sequence[Mapping[str, Float[np.ndarray, "n k h w"]]],
+    *,
+    chosen: Sequence[int] | None = None,
+) -> Figure:
+    """Projections of maps for one digit per row; each column has one contrast, mid-grey for zero.
 
     Args:
         pictures: the digits, as the network saw them.
         lines: lines of panels; a panel's projections by its title.
+        chosen: the numbers of the maps; by default all of the layer.
 
     Raises:
         ValueError: a panel that is not of these digits.
     """
     _as_many(pictures, *(values for line in lines for values in line.values()))
     shown = [{title: _by_column(values) for title, values in line.items()} for line in lines]
-    return _board(pictures, shown)[0]
+    return _board(pictures, shown, chosen=chosen)[0]
 
 
 @styled
@@ -182,9 +192,9 @@ def columns(pictures: Pictures, rows: Mapping[str, Float[np.ndarray, "n h w"]]) 
         ValueError: a row that is not of these digits.
     """
     _as_many(pictures, *rows.values())
-    wide = 0.19  # of the width, for the rows' names
-    inch = (1 - wide) * WIDTH / len(pictures)
-    figure = new(height=(1 + len(rows)) * inch + 0.04, layout="none")
+    wide = 0.14  # of the width, for the rows' names
+    inch = (1 - wide) * WIDE / len(pictures)
+    figure = new(width=WIDE, height=(1 + len(rows)) * inch + 0.04, layout="none")
     axes = bare(figure.add_axes((wide, 0, 1 - wide, 1)))
     tiles = np.stack([in_colour(pictures)] + [_each(row[:, None])[:, 0] for row in rows.values()])
     _show(axes, tiles)

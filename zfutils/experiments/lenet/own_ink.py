@@ -4,11 +4,13 @@ All digits stand in the middle, and whatever prefers the middle lies on ink. The
 pattern is laid on its own ink and on that of other digits, so that the difference is due to this digit.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt8
 
+from zfutils.experiments.lenet.patterns import Patterns
 from zfutils.stats.comparisons import Comparison
 
 INK = 128  # of 255; pixels from here on are ink
@@ -84,3 +86,33 @@ def own_and_others(
     sums = np.where(wanted, table, 0).sum(1)
     means = np.divide(sums, count, out=np.full(n, np.nan), where=count > 0)
     return Comparison(np.diagonal(table).astype(float), means, "digits")
+
+
+Network = tuple[str, str]  # pooling and weights
+
+
+def of_projections(
+    projected: Mapping[Network, Mapping[str, Patterns]],
+    inks: Bool[np.ndarray, "n h w"],
+    labels: Int64[np.ndarray, " n"],
+) -> dict[Network, dict[str, Comparison]]:
+    """The energy of projections on their own digit's ink and on that of other classes' digits.
+
+    Args:
+        projected: by network, then by layer.
+        inks, labels: of the digits.
+
+    Returns:
+        By network, then by layer.
+    """
+    return {
+        network: {name: own_and_others(energy_on(p.pixels, inks), labels) for name, p in layers.items()}
+        for network, layers in projected.items()
+    }
+
+
+def due_to_training(
+    trained: Mapping[str, Comparison], random: Mapping[str, Comparison]
+) -> dict[tuple[str], Comparison]:
+    """What trained weights put on their own digit's ink beyond random ones, layer by layer."""
+    return {(layer,): one.beyond(random[layer]) for layer, one in trained.items()}

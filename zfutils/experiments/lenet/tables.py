@@ -1,10 +1,12 @@
 """Tables of chapter 10: the network's layers, errors and confusions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int64
 
+from zfutils.experiments.lenet.patterns import Patterns, half_energy, likeness, likeness_within_classes
 from zfutils.nets.specs import NetworkSpec
 from zfutils.stats.formatting import ranged, rounded
 from zfutils.stats.intervals import Interval, bootstrap_interval, proportion_interval, where_enough
@@ -69,6 +71,29 @@ def mean(values: np.ndarray, *, resampled: str = "digits", digits: int = 2) -> s
     known = values[np.isfinite(values)]
     interval = where_enough(bootstrap_interval, known, resampled=resampled)
     return ranged(interval.estimate, interval.low, interval.high, digits=digits) if interval else "–"
+
+
+def alike(layers: Iterable[Patterns]) -> list[str]:
+    """How alike the projections of two units on one digit are (cosine), a text for each layer."""
+    return [mean(likeness(found.pixels)) for found in layers]
+
+
+def of_classes(networks: Iterable[Patterns], labels: Int64[np.ndarray, " n"]) -> dict[str, list[str]]:
+    """Two columns on the projections of the true classes, a text for each network.
+
+    How alike the projections of two digits of a class are (cosine), and in how few pixels half of a
+    projection's energy lies.
+
+    Args:
+        networks: the projections of each, of one unit for each digit, that of its class.
+        labels: of the digits.
+    """
+    found = list(networks)
+    within = [likeness_within_classes(one, labels) for one in found]
+    return {
+        "two digits of a class alike": [mean(values, resampled="classes") for values in within],
+        "half the energy (px)": [mean(half_energy(one.pixels), digits=0) for one in found],
+    }
 
 
 def more_often(increases: pd.DataFrame, most: int = 10) -> pd.DataFrame:
