@@ -104,7 +104,9 @@ def test_likeness_has_a_row_for_each_network_and_way_of_a_layer():
 def test_the_answer_holds_what_was_measured_and_no_more():
     ratio = Compared(Interval(3.44, 3.02, 3.96, 16, "units"), (6.88, 2.0))
     text = tables.answer({"beyond-every-picture": ratio, "starts-agree": Compared()})
-    assert text == "Plain ascent reached 3.4 times the activation of the strongest picture [3.0, 4.0]."
+    assert (
+        text == "Plain ascent reached 3.4 times the activation of the strongest validation image [3.0, 4.0]."
+    )
     assert tables.answer({}) == ""
 
 

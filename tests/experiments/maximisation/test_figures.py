@@ -29,12 +29,12 @@ def pictures(rows, columns, side=6):
 @pytest.mark.parametrize(
     ("rows", "columns", "groups"),
     [
-        (["map 3", "map 17"], ["nine strongest patches", "their projections", "plain", "decay and blur"], ()),
-        (["strongest picture", "decay and blur"], [f"map {i}" for i in range(60, 66)], ()),
+        (["map 3", "map 17"], ["four strongest patches", "their projections", "plain", "decay and blur"], ()),
+        (["strongest image", "decay and blur"], [f"map {i}" for i in range(60, 66)], ()),
         (
             [f"layer {i}\nmap 61" for i in (1, 2, 3)],
             ["patches", "projections", *["plain", "decay and blur", "with jitter"] * 2],
-            [("nine strongest", 2), ("one unit", 3), ("whole map", 3)],
+            [("four strongest", 2), ("one unit", 3), ("whole map", 3)],
         ),
         (["map 61"], ["1", "2", "3"] * 3, [("plain", 3), ("decay and blur", 3), ("with jitter", 3)]),
     ],
@@ -58,11 +58,11 @@ def test_what_does_not_fit_a_gallery_is_refused():
         figures.gallery(pictures(1, 3), rows=["a"], columns=["b", "c", "d"], groups=[("e", 2)])
 
 
-def test_nine_windows_are_laid_out_whole():
+def test_four_windows_are_laid_out_whole():
     top = small.top_projections()
-    patches, projections = figures.nine(top, 0)
+    patches, projections = figures.four(top, 0)
     colours, own, inside = colours_and_mask(top, 0)
-    times = round(figures.NINE / 3 / 7)
+    times = round(figures.FOUR / 2 / 7)
     tile = 7 * times
     assert patches.shape == projections.shape
     first = own[0].repeat(times, 0).repeat(times, 1)

@@ -14,7 +14,7 @@ from zfutils.experiments.maximisation import elsewhere
 from zfutils.experiments.maximisation.ascent import Goal, Made
 from zfutils.experiments.maximisation.elsewhere import Asked
 from zfutils.experiments.maximisation.likeness import likeness, phases_at_random
-from zfutils.experiments.maximisation.strongest import maps_shown_first, strongest
+from zfutils.experiments.maximisation.strongest import goals, maps_shown_first, strongest
 from zfutils.nets.activations import forward
 
 
@@ -61,6 +61,16 @@ def test_the_maps_of_the_figures_come_first_and_are_those_of_chapter_3(models, i
     assert list(maps[:3]) == found.some(3, seed=5).tolist()
     assert len(set(maps)) == len(maps) == 7
     assert maps_shown_first(found, 6, 2, seed=5) == tuple(found.some(2, seed=5).tolist())
+
+
+def test_the_last_layer_is_asked_from_more_starts_and_whole_maps_are_those_shown(models, inputs):
+    found = top_activations(models[0], inputs, layers=["relu1", "relu2"], k=3)
+    of_units, of_maps = goals(found, units=10, side=32, seed=5)
+    assert [(len(goal.maps), goal.starts, goal.side) for goal in of_units.values()] == [(8, 1, 0), (10, 3, 0)]
+    assert [(len(goal.maps), goal.starts, goal.side) for goal in of_maps.values()] == [(2, 1, 32), (6, 2, 32)]
+    for layer, goal in of_maps.items():
+        assert (goal.of, of_units[layer].of) == ("map", "unit")
+        assert of_units[layer].maps[: len(goal.maps)] == goal.maps
 
 
 # ---- other starts, other units

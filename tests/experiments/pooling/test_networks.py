@@ -139,7 +139,7 @@ def test_projections_keep_the_size_of_a_pixel_and_refuse_other_networks():
     assert_readable(figure)
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
     widths = [axes.images[0].get_array().shape[1] for axes in figure.axes[:2]]
-    assert widths == [3 * 28 + 8, 3 * 44 + 8]
+    assert widths == [2 * 28 + 4, 2 * 44 + 4]
     with pytest.raises(ValueError, match="the same networks in each"):
         figures.projections({"relu2": tiles, "relu3": {"a": tiles["a"]}})
 
@@ -155,7 +155,12 @@ def test_tables_say_what_was_not_run():
 
 def test_windows_are_listed_in_the_order_in_which_they_slide():
     table = tables.first_layers({"fine": PLAIN, "blurred": BLURRED}).set_index("network")
-    assert list(table) == ["convolution 1", "maxima 1", "blur 1", "convolution 2", "maxima 2", "blur 2"]
+    assert list(table) == [
+        "convolution 1",
+        "max pooling 1",
+        "blur 1",
+        *["convolution 2", "max pooling 2", "blur 2"],
+    ]
     assert table.loc["fine"].tolist() == ["5/2", "3/2", "–", "3/1", "3/2", "–"]
     assert table.loc["blurred"].tolist() == ["5/2", "3/1", "3/2", "3/1", "3/1", "3/2"]
 
@@ -174,25 +179,7 @@ def compared(low, high):
     return Comparison(1 + middle, 1.0, Interval(middle, low, high, 3, "seeds"), 0.5)
 
 
-@pytest.mark.parametrize(
-    ("ends", "words"),
-    [
-        (((0.1, 0.2), (-0.3, -0.1), (1, 2), (-1, 1)), ["more of it to learnt", "takes away", "and changes"]),
-        (((-0.2, -0.1), (-0.1, 0.1), (-1, 1), (1, 2)), ["window and its stride", "not clearly", "costs"]),
-        (
-            ((-0.1, 0.1), (0.1, 0.2), (-2, -1), (-2, -1)),
-            ["as much of it", "leaves more", "less steady", "lowers"],
-        ),
-    ],
-)
-def test_the_answer_follows_the_intervals(ends, words):
-    said = tables.answer(*(compared(*pair) for pair in ends))
-    assert all(word in said for word in words)
-
-
-def test_the_answer_says_what_could_not_be_measured():
-    assert "Too few pictures" in tables.answer(None, None, None, None)
-    assert "not all trained yet" in tables.answer(compared(0.1, 0.2), None, None, None)
+def test_the_table_of_arms_has_a_dash_for_what_could_not_be_measured():
     arms = tables.arms({"a": compared(0.1, 0.2), "b": None}).set_index("quantity")
     assert arms.loc["a", "difference"] == "0.2 [0.1, 0.2]"
     assert arms.loc["b"].tolist() == ["–"] * 5

@@ -42,7 +42,7 @@ def alike(columns, title, projections, value):
 def test_one_unit_by_every_method_and_another_one_there_and_with_random_weights(inputs, units):
     trained, random = built(0), built(1)
     columns = examples.by_method(trained, random, inputs, layer="relu2")
-    titles = ["picture", "deconvnet", "guided", "gradient", "another unit", "random weights"]
+    titles = ["image", "deconvnet", "guided", "gradient", "another unit", "random weights"]
     assert list(columns) == titles
     for method in titles[1:4]:
         alike(columns, method, projected(trained, inputs, units[0], nonlinearity=method), 1)
@@ -57,13 +57,13 @@ def test_one_unit_by_every_method_and_another_one_there_and_with_random_weights(
 def test_the_window_is_the_pictures_own_pixels_there_and_the_other_picture_is_the_partner(inputs, units):
     columns = examples.by_switches(built(0), inputs, layer="relu2", seed=2)
     assert list(columns)[1:] == [
-        "recorded", "centred", "random", "tiles shuffled", "another picture's", "the other picture"
+        "recorded", "centred", "random", "tiles shuffled", "another image's", "the other image"
     ]  # fmt: skip
     recorded = projected(built(0), inputs, units[0])
     side, pixels = recorded.pixels.shape[-1], inputs.pixels()
     others = partners(4, seed=2).tolist()
     for i, (top, left) in enumerate(zip(recorded.tops.tolist(), recorded.lefts.tolist(), strict=True)):
-        for title, picture in (("picture", i), ("the other picture", others[i])):
+        for title, picture in (("image", i), ("the other image", others[i])):
             window = np.zeros((side, side, 3), dtype=np.uint8)
             for row, column in np.ndindex(side, side):
                 if 0 <= top + row < 32 and 0 <= left + column < 32:

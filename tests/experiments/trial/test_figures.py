@@ -16,9 +16,9 @@ METHODS = {"deconvnet": 0.02, "guided": 0.05, "gradient": 0.1}
 def test_the_grid_shows_every_unit_in_every_column():
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (3, 20, 20, 3), dtype=np.uint8)
-    names = ["deconvnet", "guided", "gradient", "tiles shuffled", "another picture's", "random weights"]
-    columns = {"picture": images} | {name: draw.normal(size=images.shape) for name in names}
-    columns["the other picture"] = images[::-1]
+    names = ["deconvnet", "guided", "gradient", "tiles shuffled", "another image's", "random weights"]
+    columns = {"image": images} | {name: draw.normal(size=images.shape) for name in names}
+    columns["the other image"] = images[::-1]
     figure = figures.grid(columns)
     assert_readable(figure)
     (axes,) = figure.axes
@@ -44,7 +44,7 @@ def test_zero_is_grey_signs_are_kept_and_each_projection_has_a_contrast_of_its_o
 def test_a_grid_of_nothing_or_of_other_shapes_is_refused():
     images = np.zeros((2, 8, 8, 3), dtype=np.uint8)
     with pytest.raises(ValueError, match="columns of one shape"):
-        figures.grid({"picture": images, "gradient": np.zeros((1, 8, 8, 3))})
+        figures.grid({"image": images, "gradient": np.zeros((1, 8, 8, 3))})
     with pytest.raises(ValueError, match="one to eight columns"):
         figures.grid({})
 
@@ -69,7 +69,7 @@ def test_two_maps_and_two_pictures_are_drawn_layer_by_layer_for_each_network():
     assert [label.get_text() for label in left.get_xticklabels()] == list("12345")
     (same_picture, _), (same_map, ends) = series(right)
     assert same_picture.get_ydata() == pytest.approx(0.18 * np.arange(1, 6))
-    assert same_map.get_label() == "one map, two pictures"
+    assert same_map.get_label() == "one map, two images"
     assert ends[-1] == pytest.approx([0.35, 0.42])
 
 
@@ -96,7 +96,7 @@ def test_every_order_of_randomisation_has_its_panels_and_controls_have_no_line()
     assert gradient.get_ydata() == pytest.approx([0.9, 0.8])
 
 
-def test_signals_go_down_solid_in_one_picture_and_dashed_in_two():
+def test_signals_of_two_starts_are_drawn_above_and_in_two_images_below():
     curves = with_ends(
         {
             "network": network,
@@ -112,9 +112,8 @@ def test_signals_go_down_solid_in_one_picture_and_dashed_in_two():
     )
     figure = figures.convergence(curves)
     assert_readable(figure)
-    left, _ = figure.axes
-    drawn = series(left)
-    assert [line.get_linestyle() for line, _ in drawn] == ["-", "--"] * 3
-    assert drawn[1][0].get_ydata() == pytest.approx([0.9 - 0.02 * i for i in range(9)])
-    assert [label.get_text() for label in left.get_xticklabels()][:2] == ["start", "below fc8"]
+    left, _, below, _ = figure.axes
+    assert [len(series(axes)) for axes in figure.axes] == [3] * 4
+    assert series(below)[0][0].get_ydata() == pytest.approx([0.9 - 0.02 * i for i in range(9)])
+    assert [label.get_text() for label in below.get_xticklabels()][:2] == ["start", "below fc8"]
     assert any(np.allclose(line.get_ydata(), ONE_RECTIFICATION) for line in left.lines)

@@ -39,7 +39,7 @@ def test_losses_stand_by_change_and_moving_was_asked_of_the_first_alone():
     assert list(found)[1:] == ["deconvnet", "guided", "deconvnet, random weights"]
     assert found["guided"].tolist() == [*(f"0.{i}0 [0.{i}0, 0.{i}0]" for i in range(1, 5)), "–"]
     assert found["deconvnet"].iloc[-1] == "0.90 [0.90, 0.90]"
-    assert found["switches"].iloc[3] == "another picture's"
+    assert found["switches"].iloc[3] == "another image's"
 
 
 def test_rules_for_shared_switches_are_means_over_pictures():
@@ -80,8 +80,8 @@ def test_what_is_concluded_depends_on_the_interval_and_names_what_shows_as_much(
     found["trial-signals-converge"] = {TRAINED: None}
     said = dict(zip(list(tables.FINDINGS)[:5], tables.conclusions(found).split("\n"), strict=True))
     above, _ = tables.CONCLUSIONS["trial-own-edges"]
-    also = "guided back-propagation; by the deconvnet with random weights"
-    assert said["trial-own-edges"] == f"- {above} The same is shown, to no lesser degree, by {also}."
+    also = "guided back-propagation; for the deconvnet with random weights"
+    assert said["trial-own-edges"] == f"- {above} The same holds, to no lesser degree, for {also}."
     for claim in ("trial-upper-layers-matter-less", "projections-survive-randomisation"):
         assert said[claim] == f"- {tables.CONCLUSIONS[claim][1]}"
     assert (

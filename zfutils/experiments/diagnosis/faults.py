@@ -24,13 +24,13 @@ class Fault(NamedTuple):
 FAULTS = {
     NO_DROPOUT: Fault(
         "half as many digits, gone through twice as often, and no dropout",
-        "more pictures, dropout, augmentation; stop earlier",
+        "more images, dropout, augmentation; stop earlier",
     ),
-    SHUFFLED: Fault("labels shuffled among the training digits", "look at pictures beside their labels"),
+    SHUFFLED: Fault("labels shuffled among the training digits", "look at images beside their labels"),
     FAST: Fault("a rate two and a half times as high", "lower the rate; look at the loss of single steps"),
     LEAK: Fault(
         "a mark at the edge whose position gives the digit away, in validation digits too",
-        "cover or remove what is beside the object, and test on pictures from elsewhere",
+        "cover or remove what is beside the object, and test on images from elsewhere",
     ),
     COARSE: Fault(
         "a first layer of 7×7 at stride 2 in place of 5×5 at stride 1", "a smaller kernel and stride"

@@ -11,27 +11,30 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from zfutils.experiments.diagnosis.faults import HEALTHY
-from zfutils.experiments.diagnosis.pictures import KEPT, Pictures
+from zfutils.experiments.diagnosis.pictures import Pictures
 from zfutils.experiments.diagnosis.signs import SIGNS
 from zfutils.experiments.diagnosis.telling import Told, halves
-from zfutils.plotting.style import BLUE, FAINT, INK, ORDERED, VERMILLION, bare, new, styled
+from zfutils.plotting.style import BLUE, FAINT, INK, ORDERED, VERMILLION, WIDE, bare, new, styled
 from zfutils.plotting.tiles import block, colours_and_mask, in_colour, words
 
 TILE, GAP = 70, 6  # screen pixels; a multiple of filters of 5 and 7 px and of windows of 14
-SHOWN_MAPS = 8
-ROW = 0.72  # inches
+SHOWN_MAPS = 4
+ROW = 1.9  # inches
+SHOWN = {"relu3": 4, "relu5": 2}  # of the maps that are kept of a small ZFNet
 
 
 @styled
 def look(shown: Mapping[str, Pictures]) -> Figure:
     """A network in each row: filters, projections over their patches, digits and what falls under the square.
 
+    It is as wide as page and margin together.
+
     Args:
         shown: by kind of network.
     """
     digits = len(next(iter(shown.values())).shown)
-    figure = new(height=0.45 + ROW * len(shown))
-    widths = [1.5, 4.1, *[1.0] * (2 * digits)]
+    figure = new(width=WIDE, height=0.45 + ROW * len(shown))
+    widths = [1.5, 3.8, *[1.0] * (2 * digits)]
     panels = figure.subplots(len(shown), len(widths), width_ratios=widths, squeeze=False)
     for row, (name, one) in zip(panels, shown.items(), strict=True):
         row[0].imshow(_tiles(in_colour(one.filters), columns=3))
@@ -161,17 +164,17 @@ def on_pictures(kept: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     Args:
         kept: by kind of network, what `pictures.kept` gives.
     """
-    figure = new(height=0.45 + 1.25 * len(kept))
-    widths = [1.45, *(1.1 * maps / 2 if layer == "relu3" else 1.3 * maps / 2 for layer, maps in KEPT.items())]
+    figure = new(width=WIDE, height=0.45 + 2.4 * len(kept))
+    widths = [2.0, *SHOWN.values()]
     panels = figure.subplots(len(kept), len(widths), width_ratios=widths, squeeze=False)
     for row, (name, one) in zip(panels, kept.items(), strict=True):
-        row[0].imshow(_tiles(one["filters"], columns=6))
-        for axes, layer in zip(row[1:], KEPT, strict=True):
-            shown, patches = (one[f"{kind}_{layer}"] for kind in ("projections", "patches"))
+        row[0].imshow(_tiles(one["filters"], columns=4))
+        for axes, (layer, maps) in zip(row[1:], SHOWN.items(), strict=True):
+            shown, patches = (one[f"{kind}_{layer}"][:maps] for kind in ("projections", "patches"))
             axes.imshow(_over_patches(shown, patches, np.ones(shown.shape[:3], dtype=bool)))
         _name(row[0], name)
         for axes in row:
             bare(axes)
-    for axes, title in zip(panels[0], ["filters", *(f"{words(layer)}" for layer in KEPT)], strict=True):
+    for axes, title in zip(panels[0], ["filters", *map(words, SHOWN)], strict=True):
         axes.set_title(title, fontsize=9.5)
     return figure

@@ -16,35 +16,35 @@ from zfutils.data.inputs import Inputs
 from zfutils.deconv.top_projections import TopProjections
 from zfutils.experiments.maximisation.ascent import Made, PixelRange
 from zfutils.plotting.estimates import estimates
-from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDTH, bare, logarithmic, new, styled
+from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDE, bare, logarithmic, new, styled
 from zfutils.plotting.tiles import block, colours_and_mask
 
-DPI = 220  # fine enough for nine windows in one cell
+DPI = 160  # fine enough for four windows in one cell
 SMALL = 9  # points
 GAP = 0.05  # inches between cells
 LEFT = 0.76  # inches of room for the names of the rows
 HEAD = 0.17  # inches for a line of the names of the columns
-NINE = 216  # screen pixels of the nine windows together, about
+FOUR = 216  # screen pixels of the four windows together, about
 
 Picture = UInt8[np.ndarray, "h w 3"]
 
 
-def nine(top: TopProjections, index: int) -> tuple[Picture, Picture]:
-    """A map's nine strongest patches as one picture, and their projections as another.
+def four(top: TopProjections, index: int) -> tuple[Picture, Picture]:
+    """A map's four strongest patches as one picture, and their projections as another.
 
     Args:
         top: of a layer.
         index: of the map in `top`, not its number in the layer.
     """
-    colours, patches, inside = colours_and_mask(top, index)
+    colours, patches, inside = (shown[:4] for shown in colours_and_mask(top, index))
     side = top.projections.shape[2]
-    tile = side * max(1, round(NINE / 3 / side))
+    tile = side * max(1, round(FOUR / 2 / side))
     gap = max(1, tile // 24)
     return block(patches, inside, tile=tile, gap=gap), block(colours, inside, tile=tile, gap=gap)
 
 
 def rows_of(top: TopProjections, made: Sequence[Made], pixels: PixelRange) -> list[list[Picture]]:
-    """One row of pictures per map: its nine patches, their projections, and its image from each set.
+    """One row of pictures per map: its four patches, their projections, and its image from each set.
 
     Args:
         top: the maps that are shown.
@@ -54,7 +54,7 @@ def rows_of(top: TopProjections, made: Sequence[Made], pixels: PixelRange) -> li
     if any(one.goal.maps[: len(top.maps)] != tuple(top.maps.tolist()) for one in made):
         raise ValueError(f"the images are not of the maps {top.maps.tolist()}")
     images = [pixels.pixels(one.images[:, 0]) for one in made]
-    return [[*nine(top, i), *(shown[i] for shown in images)] for i in range(len(top.maps))]
+    return [[*four(top, i), *(shown[i] for shown in images)] for i in range(len(top.maps))]
 
 
 def rows_of_maps(
@@ -93,7 +93,7 @@ def gallery(
     columns: Sequence[str],
     groups: Sequence[tuple[str, int]] = (),
 ) -> Figure:
-    """Square pictures in rows and columns with their names.
+    """Square pictures in rows and columns with their names, as wide as page and margin together.
 
     Args:
         cells: one sequence of pictures per row, of any size.
@@ -108,12 +108,12 @@ def gallery(
     if uneven or (groups and sum(n for _, n in groups) != wide):
         found = f"{len(cells)} rows of {sorted({len(row) for row in cells})} pictures"
         raise ValueError(f"{found} beside {len(rows)} and {wide} names, groups {list(groups)}")
-    side = (WIDTH - LEFT) / wide
+    side = (WIDE - LEFT) / wide
     names = [fill(name, int(11 * side), break_long_words=False) for name in columns]
     lines = max(name.count("\n") + 1 for name in names) + bool(groups)
     head = 0.08 + HEAD * lines + 0.06 * bool(groups)
     height = head + side * len(rows)
-    figure = new(height=height, layout="none")
+    figure = new(width=WIDE, height=height, layout="none")
     figure.set_dpi(DPI)
     axes = bare(figure.add_axes((0, 0, 1, 1)))
     for column, name in enumerate(names):
@@ -133,7 +133,7 @@ def gallery(
             where = (left, left + side - GAP, top + side - GAP, top)
             how = "nearest" if len(picture) < DPI * side else "antialiased"
             axes.imshow(picture, extent=where, interpolation=how, aspect="auto")
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    axes.set(xlim=(0, WIDE), ylim=(height, 0))
     return figure
 
 
@@ -154,7 +154,7 @@ def reached(table: pd.DataFrame) -> Figure:
     networks, ways = table["network"].unique(), table["way"].unique()
     if len(ways) > len(CYCLE):
         raise ValueError(f"a figure tells {len(CYCLE)} ways apart, not {len(ways)}")
-    figure = new(height=3.2)
+    figure = new(height=3.4)
     panels = figure.subplots(1, len(networks), sharex=True, sharey=True, squeeze=False)[0]
     for axes, network in zip(panels, networks, strict=True):
         for i, way in enumerate(ways):
@@ -167,7 +167,7 @@ def reached(table: pd.DataFrame) -> Figure:
         logarithmic(axes)
         axes.grid(axis="y")
         axes.set_axisbelow(True)
-    panels[0].set_ylabel("times the strongest real one")
+    panels[0].set_ylabel("times the strongest real activation")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=len(ways))
     return figure

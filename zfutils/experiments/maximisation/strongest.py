@@ -4,7 +4,7 @@ The one idea: an activation means little by itself, so each is given as a share 
 picture of a set causes in the same map, at one unit or as the mean over the whole map.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import nn
 
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.top_activations import TopActivations
-from zfutils.experiments.maximisation.ascent import Of
+from zfutils.experiments.maximisation.ascent import Goal, Of
 from zfutils.nets.activations import activations
 from zfutils.runtime.devices import to_host
 
@@ -69,3 +69,29 @@ def maps_shown_first(found: TopActivations, shown: int, measured: int, *, seed: 
     first = found.some(min(shown, measured), seed=seed).tolist()
     rest = [m for m in found.some(measured, seed=seed).tolist() if m not in first]
     return tuple((first + rest)[:measured])
+
+
+def goals(
+    found: Mapping[str, TopActivations], *, units: int, side: int, seed: int
+) -> tuple[dict[str, Goal], dict[str, Goal]]:
+    """What images are made for: units of every layer, and the whole maps that the figures show.
+
+    Of the last layer images start from three points and six maps are shown, of the others from one and two.
+
+    Args:
+        found: the strongest activations by layer, the last one last.
+        units: how many of the last layer, and of the others too where it is fewer than eight.
+        side: of the images for whole maps (pixels).
+        seed: of the choice of maps.
+
+    Returns:
+        The goals of units and those of whole maps, each by layer; the maps shown are the latter's.
+    """
+    of_units, of_maps = {}, {}
+    for layer, top in found.items():
+        last = layer == list(found)[-1]
+        shown, measured, starts = (6, units, 3) if last else (2, min(units, 8), 1)
+        maps = maps_shown_first(top, shown, measured, seed=seed)
+        of_units[layer] = Goal(layer, maps, "unit", starts)
+        of_maps[layer] = Goal(layer, maps[:shown], "map", 2 if last else 1, side)
+    return of_units, of_maps

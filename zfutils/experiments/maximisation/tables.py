@@ -137,12 +137,12 @@ def answer(compared: Mapping[str, Compared]) -> str:
     """
     said = {
         "beyond-every-picture": "Plain ascent reached {estimate:.1f} times the activation of the strongest "
-        "picture [{low:.1f}, {high:.1f}].",
+        "validation image [{low:.1f}, {high:.1f}].",
         "starts-agree": "Its images from two starts correlate at {measured:.2f} for one unit and at "
         "{control:.2f} for two.",
-        "carries-over-beyond-noise": "What decay, blur and jitter make excites the best map of another "
-        "seed's network to {measured:.2f} of its own strongest activation, and noise with the same spectrum "
-        "to {control:.2f}.",
+        "carries-over-beyond-noise": "An image made with decay, blur and jitter excites the best map "
+        "of another seed's network to {measured:.2f} of that map's own strongest activation, and noise with "
+        "the same spectrum to {control:.2f}.",
     }
     sentences = [
         text.format(**vars(one.interval), measured=one.arms[0], control=one.arms[1])

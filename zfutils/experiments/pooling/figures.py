@@ -18,11 +18,12 @@ from zfutils.experiments.pooling.comparisons import RANDOM, TRAINED
 from zfutils.experiments.pooling.steadiness import SHIFTS
 from zfutils.experiments.pooling.tolerance import POOLED, moving_with_the_picture
 from zfutils.plotting.estimates import estimates
-from zfutils.plotting.style import BLUE, CYCLE, FAINT, INK, MARKERS, bare, new, styled
+from zfutils.plotting.style import BLUE, CYCLE, FAINT, INK, MARKERS, WIDE, bare, new, styled
 from zfutils.plotting.tiles import block, words
 
-AXES = {"shift": "shift down (px)", "scale": "size, as a factor", "rotation": "rotation (°)"}
-MEASURES = {"distances": "distance", "stayed": "maxima that stay"}
+AXES = {"shift": "shift down (px)", "scale": "enlarged, as a factor", "rotation": "rotation (°)"}
+SHOWN = 4  # projections of each network and layer
+MEASURES = {"distances": "distance", "stayed": "share of maxima that stay"}
 COLOURS = {TRAINED: BLUE, RANDOM: FAINT}
 BEFORE, AFTER = (0, (4, 1.5)), "-"
 
@@ -44,7 +45,7 @@ def curves(table: pd.DataFrame, measure: str, *, steps: Mapping[str, int] | None
         raise ValueError(f"measure is {measure!r}; allowed are {', '.join(MEASURES)}")
     table = table[table["measure"] == measure]
     kinds = list(dict.fromkeys(table["kind"]))
-    figure = new(height=0.5 + 1.9 * len(kinds))
+    figure = new(height=0.7 + 1.9 * len(kinds))
     grid = figure.subplots(len(kinds), len(POOLED), sharex="row", sharey="row", squeeze=False)
     for line, kind in zip(grid, kinds, strict=True):
         for axes, pair in zip(line, POOLED, strict=True):
@@ -142,7 +143,7 @@ def _key(figure: Figure, names: Sequence[str], more: Sequence[Line2D] = ()) -> N
 
 @styled
 def projections(tiles: Mapping[str, Mapping[str, UInt8[np.ndarray, "maps side side 3"]]]) -> Figure:
-    """The strongest projections of maps of several networks side by side, a row for each layer.
+    """The strongest projections of a few maps of several networks side by side, a row for each layer.
 
     A pixel of the picture has the same size for all networks, so that structure of one frequency looks alike.
 
@@ -155,7 +156,7 @@ def projections(tiles: Mapping[str, Mapping[str, UInt8[np.ndarray, "maps side si
     names = [list(one) for one in tiles.values()]
     if not names or any(one != names[0] for one in names) or not names[0]:
         raise ValueError(f"a row for each layer has the same networks in each, got {names}")
-    figure = new(height=0.3 + 2.5 * len(tiles))
+    figure = new(width=WIDE, height=0.3 + 3.6 * len(tiles))
     grid = figure.subplots(len(tiles), len(names[0]), squeeze=False)
     for line, (layer, networks) in zip(grid, tiles.items(), strict=True):
         pages = {name: _page(one) for name, one in networks.items()}
@@ -163,13 +164,13 @@ def projections(tiles: Mapping[str, Mapping[str, UInt8[np.ndarray, "maps side si
         for axes, (name, page) in zip(line, pages.items(), strict=True):
             _centred(bare(axes), page, largest)
             side = networks[name].shape[1]
-            axes.set_title(f"{name}\n{words(layer)}, windows of {side} px", fontsize=9.5)
+            axes.set_title(f"{name}\n{words(layer)}, receptive field {side} px", fontsize=9.5)
     return figure
 
 
 def _page(tiles: UInt8[np.ndarray, "maps side side 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    side = tiles.shape[1]
-    return block(tiles, np.ones(tiles.shape[:3], bool), tile=4 * side, gap=4)
+    side, shown = tiles.shape[1], tiles[:SHOWN]
+    return block(shown, np.ones(shown.shape[:3], bool), tile=4 * side, gap=4)
 
 
 def _centred(axes: Axes, page: UInt8[np.ndarray, "h w 3"], largest: int) -> None:

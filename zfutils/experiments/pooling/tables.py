@@ -46,16 +46,16 @@ def gains(found: Mapping[tuple[str, str], Tolerance], *, seed: int = 0) -> pd.Da
 
 
 def first_layers(specs: Mapping[str, NetworkSpec]) -> pd.DataFrame:
-    """What the networks do to a picture before layer 3: kernel/stride, and the size of what comes out."""
+    """What the networks do to an image before layer 3: kernel/stride, and the size of what comes out."""
     rows = []
     for name, spec in specs.items():
         row = {"network": name}
         for stage in (s for s in spec.stages() if s.window and s.name[-1] in "12"):
-            place = stage.name.replace("pool", "maxima ").replace("conv", "convolution ")
+            place = stage.name.replace("pool", "max pooling ").replace("conv", "convolution ")
             place = place.replace("blur", "blur ")
             row[place] = f"{stage.window.kernel}/{stage.window.stride}"
         rows.append(row)
-    order = ["network"] + [f"{word} {n}" for n in (1, 2) for word in ("convolution", "maxima", "blur")]
+    order = ["network"] + [f"{word} {n}" for n in (1, 2) for word in ("convolution", "max pooling", "blur")]
     table = pd.DataFrame(rows)
     return table[[column for column in order if column in table]].fillna("–")
 
@@ -91,47 +91,6 @@ def arms(compared: Mapping[str, Comparison | None], *, digits: int = 1) -> pd.Da
         row["detectable"] = rounded(one.detectable if one else None, digits=digits)
         rows.append(row | {"n": str(one.interval.n) if one else "–"})
     return pd.DataFrame(rows)
-
-
-def answer(
-    tolerance: Comparison | None,
-    energy: Comparison | None,
-    label: Comparison | None,
-    error: Comparison | None,
-) -> str:
-    """What came out, in a few sentences that follow the intervals.
-
-    Args:
-        tolerance: to shifts, trained minus random weights.
-        energy, label, error: blurred minus plain maxima: share beyond Nyquist, labels kept, errors.
-    """
-    said = ["Too few pictures were measured to say whether the tolerance of pooled maps is learnt."]
-    if tolerance:
-        gained = "adds tolerance to small shifts" if tolerance.measured > 0 else "adds no tolerance to shifts"
-        than = {
-            1: "more of it to learnt maps than to those of random filters",
-            0: "as far as these pictures can tell as much of it to the maps of random filters",
-            -1: "less of it to learnt maps than to those of random filters, so that the window and its "
-            "stride do it, whatever was learnt",
-        }
-        said = [f"Pooling {gained}, and {than[_sign(tolerance)]}."]
-    if not (energy and label and error):
-        return " ".join([*said, "The networks with and without a blur are not all trained yet."])
-    less = {-1: "takes away energy beyond Nyquist", 0: "does not clearly take away energy beyond Nyquist"}
-    said.append(f"The blur {less.get(_sign(energy), 'leaves more energy beyond Nyquist')},")
-    steadier = {
-        1: "steadies the label",
-        0: "does not clearly steady the label",
-        -1: "makes the label less steady",
-    }
-    said.append(f"{steadier[_sign(label)]} under shifts,")
-    costs = {1: "costs accuracy", 0: "changes the error by no more than seeds do", -1: "lowers the error"}
-    return " ".join([*said, f"and {costs[_sign(error)]}."])
-
-
-def _sign(one: Comparison) -> int:
-    """Whether an interval lies above 0, below it, or holds it."""
-    return int(one.interval.low > 0) - int(one.interval.high < 0)
 
 
 def _mean(values: Mapping[int, float]) -> str:

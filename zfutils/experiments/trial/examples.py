@@ -19,7 +19,7 @@ from zfutils.experiments.trial.randomisation import METHODS, seeded_with_ones
 from zfutils.experiments.trial.switches import partners, with_other_switches
 from zfutils.runtime.devices import to_host
 
-Columns = dict[str, Shaped[np.ndarray, "n h w channels"]]  # pictures of 8 bits and projections, by title
+Columns = dict[str, Shaped[np.ndarray, "n h w channels"]]  # images of 8 bits and projections, by title
 
 
 def by_method(trained: nn.Module, random: nn.Module, inputs: Inputs, *, layer: str = "relu5") -> Columns:
@@ -35,7 +35,7 @@ def by_method(trained: nn.Module, random: nn.Module, inputs: Inputs, *, layer: s
     found["another unit"] = _seeded(Deconvnet(trained), pictures, layer, second)
     found["random weights"] = _seeded(Deconvnet(random), pictures, layer, first)
     shown = {title: _shown(projections) for title, projections in found.items()}
-    return {"picture": _windows(inputs, found["deconvnet"], first.images)} | shown
+    return {"image": _windows(inputs, found["deconvnet"], first.images)} | shown
 
 
 def by_switches(model: nn.Module, inputs: Inputs, *, layer: str = "relu5", seed: int = 0) -> Columns:
@@ -52,13 +52,13 @@ def by_switches(model: nn.Module, inputs: Inputs, *, layer: str = "relu5", seed:
     found = with_other_switches(deconvnet, pictures, layer, units, seed=seed)
     there = partners(len(pictures), seed=seed).to(units.images.device)[units.images]
     return {
-        "picture": _windows(inputs, recorded, units.images),
+        "image": _windows(inputs, recorded, units.images),
         "recorded": _shown(recorded),
         "centred": _shown(found["centred"]),
         "random": _shown(found["random"]),
         "tiles shuffled": _shown(found["tiles"]),
-        "another picture's": _shown(found["another"]),
-        "the other picture": _windows(inputs, recorded, there),
+        "another image's": _shown(found["another"]),
+        "the other image": _windows(inputs, recorded, there),
     }
 
 

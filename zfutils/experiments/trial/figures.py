@@ -9,18 +9,17 @@ import pandas as pd
 from jaxtyping import Float, Shaped
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from zfutils.experiments.trial.convergence import ONE_RECTIFICATION, START
 from zfutils.experiments.trial.randomisation import MEASURES
 from zfutils.plotting.estimates import estimates
-from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDTH, bare, new, styled
+from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDE, bare, new, styled
 
 CLIPPED = 99.5  # percentile of a projection's absolute values that is shown as full contrast
 TITLES = {"spearman": "rank correlation", "ssim": "SSIM"}
 ORDERS = {"cascading": "this layer and all above", "independent": "this layer alone", "control": "control"}
-PAIRS = {"same_picture": "two maps, one picture", "same_map": "one map, two pictures"}
-KINDS = {"same_picture": "two starts, one picture", "same_start": "one start, two pictures"}
+PAIRS = {"same_picture": "two maps, one image", "same_map": "one map, two images"}
+KINDS = {"same_picture": "two starts, one image", "same_start": "one start, two images"}
 
 
 @styled
@@ -39,7 +38,7 @@ def grid(columns: Mapping[str, Shaped[np.ndarray, "n h w 3"]]) -> Figure:
     shapes = {title: np.shape(values) for title, values in columns.items()}
     if not 1 <= len(columns) <= 8 or len(set(shapes.values())) > 1:
         raise ValueError(f"a grid shows one to eight columns of one shape, not {shapes}")
-    (lines, *_), gap, side = next(iter(shapes.values())), 0.05, min(WIDTH / len(columns), 1.6)
+    (lines, *_), gap, side = next(iter(shapes.values())), 0.05, min(WIDE / len(columns), 1.6)
     names = [fill(name, int(10.5 * side), break_long_words=False) for name in columns]
     head = 0.1 + 0.16 * max(1 + name.count("\n") for name in names)
     figure = new(width=len(columns) * side, height=head + lines * side, layout="none")
@@ -120,32 +119,29 @@ def randomisation(curves: pd.DataFrame) -> Figure:
 
 @styled
 def convergence(curves: pd.DataFrame) -> Figure:
-    """Cosine of signals on their way down: of two starts in one picture, and of one start in two pictures.
+    """Cosine of signals on their way down: of two starts in one image above, of one start in two below.
 
     Args:
         curves: as `convergence.curves` gives them.
     """
-    figure, networks = new(height=3.6), list(curves["network"].unique())
-    panels = figure.subplots(1, len(networks), sharey=True, squeeze=False)[0]
+    figure, networks = new(height=5.2), list(curves["network"].unique())
+    grid = figure.subplots(len(KINDS), len(networks), sharex=True, sharey=True, squeeze=False)
     methods = list(curves["method"].unique())
-    for axes, network in zip(panels, networks, strict=True):
-        for (i, method), (kind, dashes) in product(enumerate(methods), zip(KINDS, ("-", "--"), strict=True)):
+    for (row, kind), (column, network) in product(enumerate(KINDS), enumerate(networks)):
+        axes = grid[row, column]
+        for i, method in enumerate(methods):
             here = curves["network"].eq(network) & curves["method"].eq(method) & curves["kind"].eq(kind)
-            look = {"marker": MARKERS[i], "linestyle": dashes} | ({} if dashes == "-" else {"mfc": "white"})
-            places = np.arange(here.sum()) + 0.12 * (i - (len(methods) - 1) / 2)
-            estimates(axes, places, curves[here], color=CYCLE[i], label=method, **look)
+            places = np.arange(here.sum()) + 0.2 * (i - (len(methods) - 1) / 2)
+            estimates(axes, places, curves[here], color=CYCLE[i], marker=MARKERS[i], label=method)
         ticks = [START, *(f"below {layer}" for layer in curves[here]["layer"][1:])]
         axes.set_xticks(range(len(ticks)), ticks, rotation=90)
         axes.axhline(ONE_RECTIFICATION, color=FAINT, linewidth=0.8, linestyle=":", zorder=1)
-        axes.set_title(_weights(network))
+        axes.set_title(f"{KINDS[kind]}, {_weights(network)}")
         _level(axes)
-    panels[0].set_ylabel("absolute cosine")
-    handles = [Line2D([], [], color=CYCLE[i], marker=MARKERS[i], label=m) for i, m in enumerate(methods)]
-    handles += [
-        Line2D([], [], color=INK, linestyle=dashes, label=words)
-        for words, dashes in zip(KINDS.values(), ("-", "--"), strict=True)
-    ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), columnspacing=1.2)
+        if not column:
+            axes.set_ylabel("absolute cosine")
+    lines = grid[0, 0].get_legend_handles_labels()
+    figure.legend(*lines, loc="outside upper right", ncols=len(methods))
     return figure
 
 

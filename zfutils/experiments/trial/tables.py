@@ -15,18 +15,18 @@ METHODS = {"deconvnet": "the deconvnet", "guided": "guided back-propagation", "g
 CHANGES = {  # columns of `switches.lost_with_other_switches` and `lost_by_moving`, in words
     "random": "random in their windows",
     "centred": "centred in their windows",
-    "tiles": "the picture's own, its tiles shuffled",
-    "another": "another picture's",
+    "tiles": "the image's own, its tiles shuffled",
+    "another": "another image's",
     "moved": "recorded, the projection moved as a whole",
 }
 FINDINGS = {  # by claim: what was published, and what is compared here
     "projections-recover-the-picture": (
         "another neuron gives nearly the same image (Mahendran & Vedaldi 2016)",
-        "correlation: two maps in one picture − one map in two",
+        "correlation: two maps in one image − one map in two",
     ),
     "trial-own-edges": (
-        "deconvnet and guided back-propagation partly recover the picture (Nie et al. 2018)",
-        "correlation with edges: the picture's own − other pictures'",
+        "deconvnet and guided back-propagation partly recover the image (Nie et al. 2018)",
+        "correlation with edges: the image's own − other images'",
     ),
     "projections-switches-carry-the-projection": (
         "the switches carry most of the structure (Mahendran & Vedaldi 2016)",
@@ -48,30 +48,35 @@ FINDINGS = {  # by claim: what was published, and what is compared here
 
 CONCLUSIONS = {  # by claim: what is said where the whole interval lies above 0, and where it does not
     "projections-recover-the-picture": (
-        "Projections of two units in one picture are more alike than those of one unit in two pictures: a "
-        "projection shows the picture first, the unit second.",
-        "Projections of two units in one picture are no more alike than those of one unit in two pictures.",
+        "Projections of two units in one image are more alike than those of one unit in two images: a "
+        "projection shows the image first, the unit second.",
+        "Projections of two units in one image are no more alike than those of one unit in two images.",
     ),
     "trial-own-edges": (
-        "A projection follows the edges of its own picture more than those of others.",
-        "A projection follows the edges of its own picture no more than those of others.",
+        "A projection follows the edges of its own image more than those of other images.",
+        "A projection follows the edges of its own image no more than those of other images.",
     ),
     "projections-switches-carry-the-projection": (
-        "Random switches cost it more than a shift as large: part of its structure is in the switches.",
-        "Random switches cost it no more than a shift as large.",
+        "Random switches cost a projection more of its variance than a shift as large does: part of its "
+        "structure is in the switches.",
+        "Random switches cost a projection no more of its variance than a shift as large does.",
     ),
     "projections-survive-randomisation": (
-        "With random upper layers more is left of a class's map by the deconvnet than by the gradient.",
-        "With random upper layers no more is left of a class's map by the deconvnet than by the gradient: of "
-        "these two it is not the deconvnet that ignores the upper layers.",
+        "When the upper layers are made random, the deconvnet's map of a class changes less than the "
+        "gradient's.",
+        "When the upper layers are made random, the deconvnet's map of a class changes no less than the "
+        "gradient's: of these two it is not the deconvnet that ignores the upper layers.",
     ),
     "trial-upper-layers-matter-less": (
-        "It depends less on the weights of one upper layer than on those of one lower layer.",
-        "It depends on the weights of one upper layer as much as on those of one lower layer, or more.",
+        "A projection depends less on the weights of one upper layer than on those of one lower layer.",
+        "A projection depends on the weights of one upper layer as much as on those of one lower layer, or "
+        "more.",
     ),
     "trial-signals-converge": (
-        "Signals that started differently are more alike at the pixels than by the gradient.",
-        "Signals that started differently are no more alike at the pixels than by the gradient.",
+        "Signals that start differently arrive at the pixels more alike by the deconvnet than by the "
+        "gradient.",
+        "Signals that start differently arrive at the pixels no more alike by the deconvnet than by the "
+        "gradient.",
     ),
 }
 
@@ -178,7 +183,7 @@ def conclusions(found: Mapping[str, Mapping[Of, Compared | None]]) -> str:
             continue
         low = intervals.pop(MAIN).low
         as_much = [_who(of) for of, interval in intervals.items() if interval.high >= low]
-        more = f" The same is shown, to no lesser degree, by {'; by '.join(as_much)}." if as_much else ""
+        more = f" The same holds, to no lesser degree, for {'; for '.join(as_much)}." if as_much else ""
         lines.append(f"- {above + more if low > 0 else otherwise}")
     return "\n".join(lines) or "*Too few pictures to say.*"
 
