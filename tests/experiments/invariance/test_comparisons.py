@@ -7,7 +7,7 @@ import torch
 
 from tests.experiments.invariance.responses_by_hand import answers
 from zfutils.experiments.invariance import comparisons
-from zfutils.experiments.invariance.tables import arms
+from zfutils.experiments.invariance.tables import arms, consistency
 from zfutils.stats.intervals import TooFew
 
 LAYERS = ("relu1", "relu2", "relu7")
@@ -106,6 +106,9 @@ def test_consistency_is_of_pictures_that_both_classify_correctly():
     found = comparisons.consistency(first, second)
     assert found.arms == pytest.approx((15 / 15, 10 / 15))
     assert (found.interval.estimate, found.interval.n) == (pytest.approx(5 / 15), 15)
+    shown = consistency({"fine": first, "coarse": second})
+    assert shown["of those both classify correctly"].tolist() == ["100.0", "66.7"]
+    assert shown["same class at both shifts"].tolist() == ["80.0", "50.0"]
     with pytest.raises(ValueError, match="pictures"):
         comparisons.consistency(first, second.iloc[::-1])
     with pytest.raises(TooFew):
@@ -142,3 +145,19 @@ def test_a_table_shows_both_arms_their_difference_and_what_was_not_measured():
         {"network": "trained", "turned": "0.900", "moved": "0.300", "turned − moved": "0.600 [0.600, 0.600]"},
         {"network": "random", "turned": "–", "moved": "–", "turned − moved": "not measured"},
     ]
+
+
+def test_the_claims_on_distances_are_named_and_take_their_small_shift_from_the_side():
+    """2 px are 5 % of 40 px; 9 px are not."""
+    shift = {"trained": shifted(0.8, 0.2), "random": shifted(0.5, 0.4)}
+    found = {
+        "translation": shift,
+        "scale": {name: bent(STEP, LINE, kind="scale", start=1.0) for name in shift},
+    }
+    groups = {name: (turned(1.0), turned(0.4)) for name in shift}
+    arms = comparisons.of_distances(found, groups, side=40)
+    assert arms["grows-with-depth-over-random"].arms == pytest.approx((0.8 - 0.2, 0.5 - 0.4))
+    assert arms["straighter-than-layer-1-in-scale"].arms == pytest.approx((1, 144 / (5 * 48)))
+    assert arms["rotation-of-symmetric-objects-over-random"].interval.estimate == pytest.approx(0)
+    few = {kind: {name: one.of(torch.arange(2)) for name, one in of.items()} for kind, of in found.items()}
+    assert comparisons.of_distances(few, groups, side=40)["grows-with-depth-over-random"] is None

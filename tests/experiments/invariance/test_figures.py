@@ -77,12 +77,12 @@ def test_every_layer_has_its_curve_in_every_network_and_training_is_shaded():
     assert_readable(figure)
     panels = np.array(figure.axes).reshape(3, 3)
     assert [len(axes.collections) for axes in panels[:2].flat] == [7] * 6
-    assert [len(axes.collections) for axes in panels[2]] == [2, 2, 2]
+    assert [len(axes.collections) for axes in panels[2]] == [1, 1, 1]  # the trained network's
     assert [len(axes.patches) for axes in panels[0]] == [1, 0, 2]
     own = curves().query("network == 'random' and kind == 'scale' and layer == 'relu4'")
     np.testing.assert_allclose(panels[1, 1].lines[3].get_ydata(), own["estimate"])
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == [*(f"layer {i}" for i in range(1, 8)), "P, trained", "P, random", "in training"]
+    assert labels == [*(f"layer {i}" for i in range(1, 8)), "in training"]
 
 
 def test_two_ways_are_compared_by_colour_and_two_networks_by_dashes():
@@ -92,6 +92,7 @@ def test_two_ways_are_compared_by_colour_and_two_networks_by_dashes():
     assert len(figure.axes) == 9
     styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines}
     assert len(styles) == 4
+    assert [line.get_linestyle() for line in figure.axes[2].lines] == ["-", "-"]  # of probabilities
     assert len(figure.legends[0].get_texts()) == 4
     with pytest.raises(ValueError, match="two of what in two networks"):
         figures.compared(pd.concat([table, curves().assign(what="third")]), by="what")

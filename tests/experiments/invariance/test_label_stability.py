@@ -7,6 +7,7 @@ from torch import nn
 from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.experiments.invariance import label_stability as labels
+from zfutils.experiments.invariance import tables
 
 
 class BrightPixel(nn.Module):
@@ -65,6 +66,19 @@ def test_the_share_of_flips_can_be_taken_over_correctly_classified_pictures_alon
     everyone, right = labels.flips(table), labels.flips(table, right=True)
     assert (everyone.estimate, everyone.n) == (pytest.approx((8 * 1 + 8 * 0.25) / 16), 16)
     assert (right.estimate, right.n) == (1, 8)
+
+
+def test_shares_of_flips_are_shown_by_shift_and_border_in_percent():
+    inputs = stored(*[(2, 4)] * 8, *[(1, 4)] * 8, labels=[1] * 8 + [1] * 8)
+    few = labels.label_changes(BrightPixel(), inputs[:2], pixels=2, borders=["grey"])
+    changes = {1: labels.label_changes(BrightPixel(), inputs, borders=[labels.LARGER]), 2: few}
+    shares = labels.flip_shares(changes)
+    assert shares[1, labels.LARGER, True] == labels.flips(changes[1], right=True)
+    table = tables.flips(shares)
+    assert table["shift"].tolist() == ["1 px", "2 px"]
+    assert table["what comes in"].tolist() == ["more of the larger image", "grey"]
+    assert table["correctly classified"].tolist() == ["100.0 % [100.0, 100.0]", "not measured"]
+    assert table["all images"][0].startswith("62.5 % [")
 
 
 def test_a_classifier_that_takes_the_whole_picture_is_the_same_at_both_shifts():

@@ -5,7 +5,7 @@ against random weights, layer 7 against layer 1, one change or one network again
 the same pictures, and the interval resamples pictures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,8 @@ from jaxtyping import Float
 
 from zfutils.experiments.invariance.feature_distances import LAYERS, Responses
 from zfutils.experiments.invariance.summaries import GROUPS, PICTURES, between, linearity, near
-from zfutils.stats.intervals import Interval, paired_difference, unpaired_difference
+from zfutils.experiments.invariance.transformed_images import Kind
+from zfutils.stats.intervals import Interval, paired_difference, unpaired_difference, where_enough
 
 FIRST, LAST = LAYERS[0], LAYERS[-1]
 
@@ -149,6 +150,36 @@ def consistency(first: pd.DataFrame, second: pd.DataFrame, *, seed: int = 0) -> 
     both = (first["right"] & second["right"]).to_numpy()
     arms = (table["same"].to_numpy(dtype=float)[both] for table in (first, second))
     return _paired(*arms, seed=seed)
+
+
+def of_distances(
+    found: Mapping[Kind, Mapping[str, Responses]],
+    groups: Mapping[str, tuple[Responses, Responses]],
+    *,
+    side: int,
+    seed: int = 0,
+) -> dict[str, Comparison | None]:
+    """The comparisons behind the claims on translation, scale and symmetry, by the claim's name.
+
+    Args:
+        found: by kind and network, "trained" and "random".
+        groups: by network, objects without rotational symmetry and with it, turned.
+        side: of the pictures (pixels); 5 % of it is a small shift.
+        seed: of the bootstrap.
+
+    Returns:
+        None where there are too few pictures for an interval.
+    """
+    shift, size = found["translation"], found["scale"]
+    arms = {
+        "grows-with-depth-over-random": (grows_with_depth, *shift.values()),
+        "straighter-than-layer-1-in-translation": (straighter_than_layer_1, shift["trained"]),
+        "straighter-than-layer-1-in-scale": (straighter_than_layer_1, size["trained"]),
+        "straightness-is-learnt": (straightness_learnt, *([shift[net], size[net]] for net in shift)),
+        "rotation-of-symmetric-objects-over-random": (symmetry_learnt, *groups.values()),
+    }
+    options = {"grows-with-depth-over-random": {"within": 0.05 * side}}
+    return {name: where_enough(*arm, seed=seed, **options.get(name, {})) for name, arm in arms.items()}
 
 
 def _paired(measured: Float[np.ndarray, " n"], control: Float[np.ndarray, " n"], *, seed: int) -> Comparison:

@@ -22,6 +22,7 @@ from zfutils.plotting.style import BLUE, CYCLE, FAINT, INK, MARKERS, ORDERED, VE
 TITLES = {"translation": "Vertical translation", "scale": "Scale", "rotation": "Rotation"}
 AXES = {"translation": "shift downwards (px)", "scale": "size, as a factor", "rotation": "clockwise (°)"}
 SEEN = "#e8e8e8"
+WIDE = 10.5  # inches; a figure that takes the page's margin too
 
 
 @styled
@@ -35,7 +36,8 @@ def fig_5(
     """The paper's figure: a row a transformation; a few pictures, their distances in two layers, and the
     probability of the true class.
 
-    A colour and marker is a picture; grey is the same pictures in the random network.
+    A colour and marker is a picture; grey is the same pictures in the random network, whose probabilities
+    are left out, since it knows no classes.
 
     Args:
         trained, random: by kind of transformation, of the same few pictures.
@@ -49,16 +51,17 @@ def fig_5(
         if not 1 <= len(one.pictures) <= len(CYCLE) or len(tiles[kind]) != len(one.pictures):
             came = f"{len(one.pictures)} pictures and tiles of {len(tiles[kind])}"
             raise ValueError(f"the figure shows 1 to {len(CYCLE)} pictures, each with its tiles, not {came}")
-    figure = new(height=0.45 + 2.2 * len(trained))
-    panels = figure.subplots(len(trained), 4, squeeze=False, width_ratios=(1.7, 1, 1, 1))
+    figure = new(width=WIDE, height=0.45 + 3 * len(trained))
+    panels = figure.subplots(len(trained), 4, squeeze=False, width_ratios=(1.35, 1, 1, 1))
     for row, (kind, one) in zip(panels, trained.items(), strict=True):
         _tiles(row[0], tiles[kind])
         row[0].set_title(TITLES[kind])
         for axes, layer in zip(row[1:], (*layers, None), strict=True):
-            for network, grey in ((random[kind], True), (one, False)):
-                values = network.probabilities if layer is None else network.layer(layer)
-                for number, curve in enumerate(values):
-                    _line(axes, one.amounts, curve, number, grey)
+            behind = [] if layer is None else random[kind].layer(layer)
+            for curve in behind:
+                axes.plot(one.amounts, curve, color=FAINT, lw=0.8, zorder=1)
+            for number, curve in enumerate(one.probabilities if layer is None else one.layer(layer)):
+                _line(axes, one.amounts, curve, number)
             axes.set_title(f"{_named(layer)}: distance" if layer else "P(true class)")
             axes.set_ylim(-0.03, 1.05 if layer is None else None)
             axes.set_xlabel(AXES[kind])
@@ -68,18 +71,15 @@ def fig_5(
         axes.set_ylim(-0.03 * top, top)
         axes.axhline(1, color=INK, ls=":", lw=0.9, zorder=0.5)
     marks = [
-        Line2D([], [], color=CYCLE[0], marker=MARKERS[0], label="trained, a colour a picture"),
-        Line2D([], [], color=FAINT, lw=0.8, label="random weights, the same pictures"),
-        Line2D([], [], color=INK, ls=":", lw=0.9, label="1: another picture"),
+        Line2D([], [], color=CYCLE[0], marker=MARKERS[0], label="trained, one colour per image"),
+        Line2D([], [], color=FAINT, lw=0.8, label="random weights, the same images"),
+        Line2D([], [], color=INK, ls=":", lw=0.9, label="1: as far as another image"),
     ]
     figure.legend(handles=marks, loc="outside lower center", ncols=3)
     return figure
 
 
-def _line(axes: Axes, x: np.ndarray, y: np.ndarray, number: int, grey: bool) -> None:
-    if grey:
-        axes.plot(x, y, color=FAINT, lw=0.8, zorder=1)
-        return
+def _line(axes: Axes, x: np.ndarray, y: np.ndarray, number: int) -> None:
     every = (number, max(len(x) // 6, 1))
     look = {"color": CYCLE[number], "marker": MARKERS[number], "markevery": every, "ms": 4}
     axes.plot(x, y, lw=1.3, zorder=2, **look)
@@ -101,8 +101,8 @@ def _tiles(axes: Axes, tiles: UInt8[np.ndarray, "pictures shown side side 3"]) -
 def every_layer(
     table: pd.DataFrame, *, seen: Mapping[str, Sequence[tuple[float, float]]] | None = None
 ) -> Figure:
-    """Mean curves of all layers: a column a transformation, a row a network, and below the probability of the
-    true class.
+    """Mean curves of all layers: a column a transformation, a row a network, and below the probability that
+    the first network gives the true class.
 
     Args:
         table: as `summaries.curve_table` gives it, for all transformations and networks.
@@ -115,16 +115,15 @@ def every_layer(
     kinds, networks = (list(dict.fromkeys(table[name])) for name in ("kind", "network"))
     layers = [layer for layer in dict.fromkeys(table["layer"]) if layer != "probability"]
     colours = dict(zip(layers, mpl.colormaps[ORDERED](np.linspace(0, 0.92, len(layers))), strict=True))
-    figure = new(height=2.0 * (len(networks) + 1) + 0.4)
+    figure = new(width=WIDE, height=2.3 * (len(networks) + 1) + 0.4)
     panels = figure.subplots(len(networks) + 1, len(kinds), squeeze=False, sharex="col", sharey="row")
     distances = table[table["layer"] != "probability"]
     for row, network in zip(panels, [*networks, None], strict=True):
         for axes, kind in zip(row, kinds, strict=True):
             own = table[table["kind"] == kind]
             if network is None:
-                for number, name in enumerate(networks):
-                    chosen = own[(own["network"] == name) & (own["layer"] == "probability")]
-                    _band(axes, chosen, color=(BLUE, FAINT, *CYCLE[1:])[number], ls=("-", "--")[number > 0])
+                chosen = (own["network"] == networks[0]) & (own["layer"] == "probability")
+                _band(axes, own[chosen], color=BLUE)
                 axes.set_ylim(0, 1.02)
             else:
                 for layer in layers:
@@ -137,15 +136,14 @@ def every_layer(
                 axes.axvspan(low, high, color=SEEN, zorder=0, lw=0)
             _ticks(axes, kind)
             axes.set_xlim(own["amount"].min(), own["amount"].max())
-        row[0].set_ylabel("P(true class)" if network is None else f"distance,\n{network} network")
+        row[0].set_ylabel(
+            f"P(true class),\n{networks[0]}" if network is None else f"distance,\n{network} network"
+        )
     for axes, kind in zip(panels[0], kinds, strict=True):
         axes.set_title(TITLES[kind])
     for axes, kind in zip(panels[-1], kinds, strict=True):
         axes.set_xlabel(AXES[kind])
     marks = [Line2D([], [], color=colours[layer], lw=2.5, label=_named(layer)) for layer in layers]
-    for number, name in enumerate(networks):
-        look = {"color": (BLUE, FAINT, *CYCLE[1:])[number], "ls": ("-", "--")[number > 0]}
-        marks.append(Line2D([], [], label=f"P, {name}", **look))
     if seen:
         marks.append(mpl.patches.Patch(color=SEEN, label="in training"))
     figure.legend(handles=marks, loc="outside right center")
@@ -158,7 +156,8 @@ def compared(
 ) -> Figure:
     """Mean curves side by side, in a few layers: a row a transformation, a column a layer.
 
-    A colour is what is compared; lines are the first network, dashes the second.
+    A colour is what is compared; lines are the first network, dashes the second, a control that knows
+    no classes and has no place in a panel of probabilities.
 
     Args:
         table: as `summaries.curve_table` gives it, with one column more.
@@ -181,10 +180,12 @@ def compared(
     }
     for row, kind in zip(panels, kinds, strict=True):
         for axes, layer in zip(row, layers, strict=True):
+            chance = layer == "probability"
             for (value, network), look in looks.items():
+                if chance and network != networks[0]:
+                    continue
                 key = (table["kind"] == kind) & (table["network"] == network) & (table[by] == value)
                 _band(axes, table[key & (table["layer"] == layer)], marked=True, **look)
-            chance = layer == "probability"
             axes.set_title("P(true class)" if chance else f"{_named(layer)}: distance")
             axes.set_ylim(0, 1.02 if chance else max(1.05, axes.get_ylim()[1]))
             axes.set_xlabel(AXES[kind])

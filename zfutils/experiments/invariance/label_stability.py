@@ -5,7 +5,7 @@ pixel or a few. Where the shifted crop is cut from a larger picture, nothing but
 border has to be made up, the border changes too, and both are told apart here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from zfutils.data.transformations import Border, translated
 from zfutils.nets.activations import evaluating
 from zfutils.runtime.devices import device_of, dtype_of, to_host
 from zfutils.runtime.seeds import mixed
-from zfutils.stats.intervals import Interval, bootstrap_interval
+from zfutils.stats.intervals import Interval, bootstrap_interval, where_enough
 
 LARGER = "larger picture"  # beside the border rules: no border at all
 DIRECTIONS = ((-1, 0), (1, 0), (0, -1), (0, 1))  # down, right
@@ -78,6 +78,26 @@ def flips(table: pd.DataFrame, *, border: str = LARGER, right: bool = False, see
     """
     chosen = table[(table["border"] == border) & ((not right) | (table["predicted"] == table["label"]))]
     return bootstrap_interval(chosen["changed"], resampled="pictures never trained on", seed=seed)
+
+
+def flip_shares(
+    changes: Mapping[int, pd.DataFrame], *, seed: int = 0
+) -> dict[tuple[int, str, bool], Interval | None]:
+    """`flips` by shift, border, and whether the correctly classified pictures alone are counted.
+
+    Args:
+        changes: what `label_changes` gives, by the pixels of the shift.
+        seed: of the bootstrap.
+
+    Returns:
+        None where there are too few pictures for an interval.
+    """
+    return {
+        (pixels, border, right): where_enough(flips, table, border=border, right=right, seed=seed)
+        for pixels, table in changes.items()
+        for border in dict.fromkeys(table["border"])
+        for right in (False, True)
+    }
 
 
 def two_shifts(

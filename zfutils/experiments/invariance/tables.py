@@ -1,4 +1,5 @@
-"""Tables of chapter 5: what the network has seen of each change and is tried on, and the arms of claims."""
+"""Tables of chapter 5: what the network has seen of each change, how often labels change, and the arms of
+claims."""
 
 from collections.abc import Mapping
 
@@ -7,8 +8,10 @@ import pandas as pd
 from jaxtyping import Float
 
 from zfutils.experiments.invariance.comparisons import Comparison
+from zfutils.experiments.invariance.label_stability import LARGER
 from zfutils.experiments.invariance.transformed_images import Kind
 from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.intervals import Interval
 
 UNITS = {"translation": " px", "scale": "×", "rotation": "°"}
 
@@ -59,3 +62,39 @@ def arms(
         row = {comparison: name} | dict(zip((measured, control), means, strict=True))
         rows.append(row | {f"{measured} − {control}": ranged(*ends, digits=3) if ends else "not measured"})
     return pd.DataFrame(rows)
+
+
+def flips(shares: Mapping[tuple[int, str, bool], Interval | None]) -> pd.DataFrame:
+    """How often the predicted class changes, in %, one row per shift and border.
+
+    Args:
+        shares: as `label_stability.flip_shares` gives them.
+    """
+    columns = {False: "all images", True: "correctly classified"}
+    rows: dict[tuple[int, str], dict[str, str]] = {}
+    for (pixels, border, right), share in shares.items():
+        came = "more of the larger image" if border == LARGER else border
+        row = rows.setdefault((pixels, border), {"shift": f"{pixels} px", "what comes in": came})
+        ends = share and share.times(100)
+        row[columns[right]] = (
+            ranged(ends.estimate, ends.low, ends.high, digits=1, unit=" %") if ends else "not measured"
+        )
+    return pd.DataFrame(rows.values())
+
+
+def consistency(answers: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """How often each network gives one class at two shifts, in %.
+
+    Args:
+        answers: by network, of the same pictures, as `label_stability.two_shifts` gives them.
+    """
+    both = np.logical_and.reduce([table["right"] for table in answers.values()])
+    return pd.DataFrame(
+        {
+            "network, kernel/stride of layer 1": name,
+            "correctly classified": rounded(100 * table["right"].mean()),
+            "same class at both shifts": rounded(100 * table["same"].mean()),
+            "of those both classify correctly": rounded(100 * table["same"][both].mean()),
+        }
+        for name, table in answers.items()
+    )
