@@ -9,7 +9,7 @@ import torch
 from tests.experiments.occlusion.falls_by_hand import with_falls
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
-from zfutils.experiments.occlusion.agreement import agreement, contrast, projection_energy
+from zfutils.experiments.occlusion.agreement import agreement, contrast, projection_energy, steps
 from zfutils.experiments.occlusion.sliding_patch import Patch, occlude
 
 PATCH = Patch(4, 4)  # of 16 px: 16 positions that do not overlap
@@ -98,3 +98,11 @@ def test_a_picture_in_which_nothing_varies_has_no_agreement():
     assert np.isfinite(found.control[[0, 1, 2, 4, 5, 7, 8, 9]]).all()
     same = agreement(with_activity_that_falls(falls), energy, given=energy)
     assert same.arms is None  # nothing is left of an energy that is given
+
+
+def test_the_steps_end_with_the_projection_when_the_contrast_is_given(model, inputs):
+    found = occlude(model, inputs[:10], patch=Patch(8, 4), layer="relu2")
+    by_contrast, own = contrast(inputs[:10]), projection_energy(model, inputs[:10], found)
+    by_hand = agreement(found, by_contrast), agreement(found, own), agreement(found, own, given=by_contrast)
+    for one, expected in zip(steps(model, inputs[:10], found).values(), by_hand, strict=True):
+        np.testing.assert_allclose(one.difference, expected.difference)

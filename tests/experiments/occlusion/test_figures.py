@@ -44,17 +44,20 @@ def discs(n=3):
 
 
 @pytest.mark.parametrize("n", [1, 4])
-def test_a_line_a_picture_with_five_panels(n):
+def test_a_line_a_picture_with_its_panels(n):
     measured = found(n)
     figure = figures.fig_7(pictures(n), measured, projections(n), CLASSES, masks=discs(n))
     assert_readable(figure)
-    lines = np.array(figure.axes[: 6 * (n + 1)]).reshape(n + 1, 6)
+    lines = np.array(figure.axes[: 8 * (n + 1)]).reshape(n + 1, 8)
     for i, line in enumerate(lines[:n]):
         np.testing.assert_array_equal(line[0].images[0].get_array(), pictures(n)[i])
         np.testing.assert_allclose(line[1].images[0].get_array(), measured.activations[i])
-        np.testing.assert_allclose(line[3].images[0].get_array(), measured.probability[i])
+        np.testing.assert_allclose(line[4].images[0].get_array(), measured.probability[i])
+        lost = measured.fall("log-odds")[i].clip(min=0)
+        np.testing.assert_allclose(line[5].images[0].get_array(), lost)
+        assert [len(axes.images) for axes in line[2:4]] == [1, 1]
         assert line[2].get_xlabel() == f"map {40 + i}"
-        assert line[3].images[0].get_clim() == (0, 1)
+        assert line[4].images[0].get_clim() == (0, 1)
 
 
 def test_every_position_lies_about_its_centre():
@@ -76,7 +79,7 @@ def test_the_legend_names_the_classes_that_are_shown_the_followed_one_first():
     logits[0, 7, 7, 3] = 2
     measured = Occlusion(**{**vars(measured), "logits": logits})
     figure = figures.fig_7(pictures(1), measured, projections(1), ["dog", "cat", "owl", "car"])
-    panel, beside = figure.axes[4:6]
+    panel, beside = figure.axes[6:8]
     assert [t.get_text() for t in beside.get_legend().get_texts()] == ["dog", "owl", "car"]
     drawn = panel.images[0]
     colours = {n: to_hex(drawn.cmap(drawn.norm(v))) for n, v in (("dog", 0), ("owl", 1), ("car", 2))}
@@ -92,7 +95,7 @@ def test_the_legend_names_the_classes_that_are_shown_the_followed_one_first():
 
 def test_classes_beyond_the_colours_there_are_share_a_grey():
     measured = found(1)  # random: all twelve are shown
-    beside = figures.fig_7(pictures(1), measured, projections(1), CLASSES).axes[5]
+    beside = figures.fig_7(pictures(1), measured, projections(1), CLASSES).axes[7]
     names = [t.get_text() for t in beside.get_legend().get_texts()]
     assert len(names) == len(figures.CLASS_COLOURS) + 1
     assert names[-1] == figures.REST

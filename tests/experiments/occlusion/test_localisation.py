@@ -133,7 +133,7 @@ def test_pictures_without_an_object_or_without_a_background_are_left_out():
 def test_projections_of_a_followed_map_are_its_own_and_of_other_pictures(model, inputs, found):
     places = np.array([0, 4, 7])
     three, measured = found.of(places), inputs[torch.from_numpy(places)]
-    all_ = map_projections(model, measured, three, inputs)
+    all_ = map_projections(model, measured, three, inputs, others=3)
     assert [one.number for one in all_] == three.maps.tolist()
     with torch.no_grad():
         peaks = model[:6](inputs.tensor()).amax((2, 3))
@@ -159,3 +159,9 @@ def test_pictures_of_another_set_are_searched_in_full(model, inputs, found):
 def test_masks_of_other_pictures_are_refused(found):
     with pytest.raises(ValueError, match="do not fit positions"):
         localisation.drops(found, np.zeros((3, 32, 32), dtype=bool))
+
+
+def test_pictures_are_taken_by_how_far_up_the_order_of_their_falls_they_are():
+    falls = np.zeros((8, 2, 2))
+    falls[:, 1, 0] = [5, 1, 7, 3, 0, 2, 6, 4]  # in order: 4, 1, 5, 3, 7, 0, 6, 2
+    assert localisation.by_percentile(falls, [0, 25, 50, 75, 95]).tolist() == [4, 5, 7, 6, 2]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.experiments.occlusion.falls_by_hand import CORNER, FOUR, with_falls
 from zfutils.experiments.occlusion import pointing
 
 # One position of 2 × 2 is the greatest in each map: 0, 1, 1, 3, counted row by row.
@@ -66,3 +67,17 @@ def test_maps_of_other_positions_are_refused():
         pointing.pointing(MAPS, np.zeros((4, 3, 2), dtype=bool))
     with pytest.raises(ValueError, match="beside positions"):
         pointing.pointing_at_the_named(MAPS, positions([], [], [], []), np.zeros((3, 2, 2), dtype=bool))
+
+
+def test_each_measure_of_what_was_covered_points_for_itself():
+    falls = [[[0.1, 0.3], [0, 0]], [[0.2, 0], [0.1, 0]]]
+    activations = [[[0.5, 1], [1, 1]], [[1, 1], [1, 0.5]]]  # falls most at the first and at the last
+    found = with_falls(falls, FOUR, activations=activations)
+    corners = np.stack([CORNER, CORNER])
+    own = pointing.by_measure(found, corners)
+    assert own["probability"].measured.tolist() == own["log-odds"].measured.tolist() == [0, 1]
+    assert own["activation"].measured.tolist() == [1, 0]
+    other = np.zeros_like(corners)
+    other[:, 3, 3] = True  # the last position
+    two = pointing.by_measure(found, corners, other)["activation"]
+    assert (two.measured.tolist(), two.control.tolist()) == ([1, 0], [0, 1])

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from zfutils.data.inputs import Inputs
-from zfutils.experiments.occlusion.incremental import Incremental
+from zfutils.experiments.occlusion.incremental import Incremental, one_by_one
 from zfutils.experiments.occlusion.rectangles import Rectangles, Spans, planned
 from zfutils.experiments.occlusion.sliding_patch import Fill, Occlusion, Patch, occlude
 from zfutils.nets.contrast_norm import ContrastNorm
@@ -107,6 +107,7 @@ def test_the_answers_are_those_of_the_plain_way(seed):
         network = Incremental(model, layer, rectangles, shape=(3, *size), batch=batch)
         answers = network.answers(image, filled)
         assert_equal(answers.logits, logits)
+        assert_equal(one_by_one(model, image, filled, rectangles), logits)
         assert_equal(answers.sums, sums)
         assert_equal(answers.plain_logits, model(image[None]).detach()[0])
         assert (logits - answers.plain_logits).abs().max() > 0.01 * logits.abs().max()  # something happened

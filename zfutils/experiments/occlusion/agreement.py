@@ -79,6 +79,22 @@ def agreement(
     return with_others((with_energy - with_fixed * fixed_with_energy) / np.sqrt(left))
 
 
+def steps(model: nn.Module, inputs: Inputs, found: Occlusion) -> dict[str, Comparison]:
+    """`agreement` with the image's contrast, with the map's projection, and with that, contrast given.
+
+    Args:
+        model: the network.
+        inputs: the pictures that were measured.
+        found: what was measured on them, in their order.
+    """
+    by_contrast, own = contrast(inputs), projection_energy(model, inputs, found)
+    return {
+        "the image's contrast": agreement(found, by_contrast),
+        "projection": agreement(found, own),
+        "projection, contrast taken out": agreement(found, own, given=by_contrast),
+    }
+
+
 def _ranks(values: Float[np.ndarray, "n p q"]) -> Float[np.ndarray, "n pq"]:
     """Ranks over positions, centred and of length 1, so that products are correlations; NaN where all tie."""
     ranks = rankdata(values.reshape(len(values), -1), axis=1)

@@ -33,12 +33,21 @@ from zfutils.plotting.style import (
     new,
     styled,
 )
-from zfutils.plotting.tiles import block, eight_bits, shades
+from zfutils.plotting.tiles import eight_bits, shades
 
 CLASS_COLOURS = (BLUE, VERMILLION, YELLOW, GREEN, PURPLE, SKY, ORANGE)  # the followed class first
 REST = "another class"
 MOST = 1.5  # times the whole picture's activation; a patch can also make a map answer more
-TITLES = ("picture", "layer-5 map", "its projections", "this class", "most probable")
+TITLES = (
+    "image",
+    "map's activity",
+    "its projection",
+    "elsewhere",
+    "P(class)",
+    "log-odds lost",
+    "most probable",
+)
+WIDE = 10.5  # inches; a figure that takes the page's margin too
 FALLS = "magma"
 
 
@@ -51,12 +60,13 @@ def fig_7(
     *,
     masks: Bool[np.ndarray, "n h w"] | None = None,
 ) -> Figure:
-    """The five panels of the paper's Fig. 7, one row per picture.
+    """The panels of the paper's Fig. 7, one row per picture.
 
     From the left: the picture, with the patch in a corner; the followed map's summed activation by position,
     as a share of that on the whole picture (no scale goes beyond `MOST`); the map's projection on this
-    picture (framed) and on others, each with a contrast of its own; the probability of the class that is
-    followed; the most probable class.
+    picture and where it is strongest on another, each with a contrast of its own; the probability of the
+    class that is followed, and by how much its log-odds fall, which the paper does not show; the most
+    probable class.
 
     Args:
         images: the pictures, as the network saw them.
@@ -72,33 +82,42 @@ def fig_7(
     if not n or len(images) != n or len(projections) != n or (masks is not None and len(masks) != n):
         counts = f"{len(images)} images, {len(projections)} projections"
         raise ValueError(f"one row per picture: {n} were measured, beside {counts}")
-    figure = new(height=1.34 * n + 0.7)
-    ratios = {"width_ratios": (1, 1, 1, 1, 1, 1.25), "height_ratios": (*[1] * n, 0.06)}
-    grid = figure.add_gridspec(n + 1, 6, **ratios).subplots(squeeze=False)
+    figure = new(width=WIDE, height=1.32 * n + 0.75)
+    ratios = {"width_ratios": (*[1] * 7, 1.1), "height_ratios": (*[1] * n, 0.06)}
+    grid = figure.add_gridspec(n + 1, 8, **ratios).subplots(squeeze=False)
     whole = np.where(found.plain_activations == 0, 1, found.plain_activations)
-    activity = found.activations / whole[:, None, None]
+    activity, lost = found.activations / whole[:, None, None], found.fall("log-odds").clip(min=0)
     most = min(MOST, max(1.0, float(activity.max())))
+    scales = {
+        1: (activity, {"cmap": ORDERED, "vmin": 0, "vmax": most}, "share"),
+        4: (found.probability, {"cmap": ORDERED, "vmin": 0, "vmax": 1}, "probability"),
+        5: (lost, {"cmap": FALLS, "vmin": 0, "vmax": max(float(lost.max()), 1e-12)}, "nats"),
+    }
     for i, line in enumerate(grid[:n]):
         side = images[i].shape[:2]
         line[0].imshow(images[i])
         _patch(line[0], found.patch, side)
-        first = _positions(line[1], activity[i], found.patch, side, cmap=ORDERED, vmin=0, vmax=most)
-        _projections(line[2], projections[i])
-        second = _positions(line[3], found.probability[i], found.patch, side, cmap=ORDERED, vmin=0, vmax=1)
-        _classes(line[4], line[5], found, i, classes, side)
-        for place, axes in enumerate(line[:5]):
+        shown = {
+            column: _positions(line[column], values[i], found.patch, side, **look)
+            for column, (values, look, _) in scales.items()
+        }
+        for axes, projection in zip(line[2:4], projections[i].projections, strict=False):
+            axes.imshow(eight_bits(shades(projection[None], np.ones((1, *side), dtype=bool)))[0])
+        line[2].set_xlabel(f"map {projections[i].number}", fontsize=9, labelpad=1)
+        _classes(line[6], line[7], found, i, classes, side)
+        for place, axes in enumerate(line[:7]):
             bare(axes)
-            if masks is not None and place != 2:
+            if masks is not None and place not in (2, 3):
                 axes.contour(masks[i], levels=[0.5], colors="white", linewidths=0.9)
         line[0].set_ylabel(fill(classes[found.labels[i]], 15, max_lines=2, placeholder="…"), fontsize=9)
     for axes, title in zip(grid[0], TITLES, strict=False):
         axes.set_title(title, fontsize=9)
-    for axes in grid[n, [0, 2, 4, 5]]:
+    for axes in grid[n, [0, 2, 3, 6, 7]]:
         axes.axis("off")
-    ends = ("neither", "max" if activity.max() > most else "neither")
-    for column, shown, label, end in ((1, first, "share", ends[1]), (3, second, "probability", ends[0])):
-        bar = figure.colorbar(shown, cax=grid[n, column], orientation="horizontal", extend=end)
-        bar.set_label(label, fontsize=9)
+    for column, (values, _, unit) in scales.items():
+        end = "max" if column == 1 and values.max() > most else "neither"
+        bar = figure.colorbar(shown[column], cax=grid[n, column], orientation="horizontal", extend=end)
+        bar.set_label(unit, fontsize=9)
         bar.ax.tick_params(labelsize=9)
     return figure
 
@@ -126,16 +145,6 @@ def _positions(axes: Axes, values: np.ndarray, patch: Patch, side: tuple[int, in
     axes.set(xlim=(-0.5, side[1] - 0.5), ylim=(side[0] - 0.5, -0.5))
     axes.set_facecolor("#eeeeee")
     return shown
-
-
-def _projections(axes: Axes, followed: MapProjections) -> None:
-    """Projections in a square, the picture's own framed."""
-    tile, gap = followed.projections.shape[1], 2
-    inside = np.ones(followed.projections.shape[:3], dtype=bool)
-    alone = [shades(p[None], i[None]) for p, i in zip(followed.projections, inside, strict=True)]
-    axes.imshow(block(eight_bits(np.concatenate(alone)), inside, tile=tile, gap=gap))
-    axes.add_patch(Rectangle((-0.5, -0.5), tile, tile, fill=False, edgecolor="black", linewidth=1.6))
-    axes.set_xlabel(f"map {followed.number}", fontsize=9, labelpad=1)
 
 
 def _classes(axes: Axes, beside: Axes, found: Occlusion, i: int, classes: Sequence[str], side) -> None:
@@ -189,7 +198,7 @@ def cheat(
         raise ValueError(f"{n} scenes, {len(masks)} masks and maps of {[len(v) for v in falls.values()]}")
     if not 1 <= len(shares) <= len(CYCLE):
         raise ValueError(f"a figure tells 1 to {len(CYCLE)} networks apart, not {len(shares)}")
-    figure = new(height=1.5 * n + 0.45)
+    figure = new(width=WIDE, height=1.75 * n + 0.45)
     left, right = figure.subfigures(1, 2, width_ratios=(1.25 * (1 + len(falls)), 3))
     side = images[0].shape[:2]
     for i, line in enumerate(left.subplots(n, 1 + len(falls), squeeze=False)):
@@ -250,7 +259,7 @@ def pointing(
     if not n or {len(falls), len(titles), len(named), len(others)} != {n}:
         counts = [len(each) for each in (falls, titles, named, others)]
         raise ValueError(f"{n} scenes beside maps, titles and masks of {counts}")
-    figure, side = new(height=3.6), images[0].shape[:2]
+    figure, side = new(width=WIDE, height=2 * WIDE / n), images[0].shape[:2]
     for i, column in enumerate(figure.subplots(2, n, squeeze=False).T):
         column[0].imshow(images[i])
         column[0].set_title(fill(titles[i], 15, max_lines=2, placeholder="…"), fontsize=9)

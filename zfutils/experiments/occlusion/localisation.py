@@ -5,7 +5,7 @@ be sorted by it; a position counts as on the object if the patch's centre is. Ob
 of their pictures, and so do those of other scenes: the same falls sorted by these are the control.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,17 @@ def correctly_classified(wrong: Bool[np.ndarray, " n"], most: int, *, seed: int 
     pool = np.flatnonzero(~wrong) if (~wrong).sum() >= FEWEST else np.arange(len(wrong))
     chosen = np.random.default_rng(mixed(seed, len(wrong))).permutation(pool)[:most]
     return torch.from_numpy(np.sort(chosen))
+
+
+def by_percentile(falls: Float[np.ndarray, "n p q"], percents: Sequence[float]) -> Int64[np.ndarray, " m"]:
+    """Places of the pictures that lie so far up the order of their greatest falls: typical ones, not chosen.
+
+    Args:
+        falls: of each picture, by position.
+        percents: how far up, from 0 to below 100.
+    """
+    order = falls.max((1, 2)).argsort(kind="stable")
+    return order[(np.asarray(percents) * len(order) / 100).astype(int)]
 
 
 def drops(found: Occlusion, masks: Bool[np.ndarray, "n side side"]) -> pd.DataFrame:

@@ -29,7 +29,7 @@ class MapProjections:
 
 
 def map_projections(
-    model: nn.Module, inputs: Inputs, found: Occlusion, searched: Inputs | None, *, others: int = 3
+    model: nn.Module, inputs: Inputs, found: Occlusion, searched: Inputs | None, *, others: int = 1
 ) -> list[MapProjections]:
     """Project each picture's followed map, on the picture itself and where it is strongest elsewhere.
 

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from zfutils.experiments.occlusion.comparisons import with_others
+from zfutils.experiments.occlusion.localisation import MEASURES, on_object
+from zfutils.experiments.occlusion.sliding_patch import Measure, Occlusion
 from zfutils.stats.comparisons import Comparison
 
 
@@ -62,6 +64,28 @@ def pointing_at_the_named(
     place = _greatest(maps)[:, None]
     hits = (np.take_along_axis(on.reshape(len(on), -1), place, 1)[:, 0] for on in (named, other))
     return Comparison(*(hit.astype(float) for hit in hits), "scenes")
+
+
+def by_measure(
+    found: Occlusion,
+    masks: Bool[np.ndarray, "n side side"],
+    other: Bool[np.ndarray, "n side side"] | None = None,
+) -> dict[Measure, Comparison]:
+    """Whether the maps of each measure point at the object: `pointing`, or `pointing_at_the_named`.
+
+    Args:
+        found: what was measured.
+        masks: the object of each scene; with `other`, that of the class that is followed.
+        other: each scene's other object, where there are two.
+
+    Raises:
+        ValueError: masks that do not fit the pictures.
+    """
+    on = on_object(found, masks)
+    if other is None:
+        return {measure: pointing(found.fall(measure), on) for measure in MEASURES}
+    off = on_object(found, other)
+    return {measure: pointing_at_the_named(found.fall(measure), on, off) for measure in MEASURES}
 
 
 def _greatest(maps: Float[np.ndarray, "n p q"]) -> Int64[np.ndarray, " n"]:
