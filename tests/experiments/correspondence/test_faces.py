@@ -12,7 +12,7 @@ from zfutils.data import photos
 from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages
 from zfutils.data.pixels import Pixels
-from zfutils.experiments.correspondence import drawn_faces, faces, occluders
+from zfutils.experiments.correspondence import drawn_faces, faces, occluders, tables
 from zfutils.runtime.folders import data_folder
 
 DATA = Path(__file__).parents[3] / "book" / "data"
@@ -290,6 +290,10 @@ def test_ten_dogs_were_marked_twice_within_a_quarter_of_a_square():
     assert len(apart) == 30
     assert (apart["pixels"] > 0).mean() > 0.9  # marked again, not copied
     assert apart["pixels"].max() < 160 * occluders.SQUARE / 4
+    table = tables.annotation_table(apart, square=160 * occluders.SQUARE)
+    assert table["count"].tolist() == ["10"] * 3
+    nose = apart["pixels"][apart["part"] == "nose"].mean() / (160 * occluders.SQUARE)
+    assert table["in sides of a square"].iloc[2] == str(round(nose, 2))
 
 
 @pytest.mark.data

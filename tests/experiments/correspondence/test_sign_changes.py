@@ -11,6 +11,7 @@ from zfutils.experiments.correspondence import faces, sign_changes, tables
 from zfutils.experiments.correspondence.consistency import MEASURES, Consistency
 from zfutils.experiments.correspondence.occluders import PLACE, Occluders
 from zfutils.experiments.correspondence.sign_agreement import SignChanges, over_pairs, pairs
+from zfutils.experiments.correspondence.sign_agreement import delta as as_the_paper_writes_it
 from zfutils.stats import intervals
 
 
@@ -84,6 +85,7 @@ def test_delta_and_kappa_are_what_a_slow_loop_gives():
     for seed in range(3):
         values = np.random.default_rng(seed).integers(-1, 2, (5, 9)).astype(np.int8)
         assert delta(values) == pytest.approx(slow_delta(values))
+        assert as_the_paper_writes_it(values) == pytest.approx(slow_delta(values))
         assert kappa(values) == pytest.approx(1 - slow_delta(values) / slow_chance(values))
 
 

@@ -21,7 +21,6 @@ from zfutils.plotting.style import (
     INK,
     MARKERS,
     VERMILLION,
-    WIDTH,
     bare,
     new,
     styled,
@@ -30,6 +29,7 @@ from zfutils.plotting.tiles import words
 
 POINT_LOOKS = {"right eye": (VERMILLION, "o"), "left eye": (BLUE, "s"), "nose": (GREEN, "^")}
 SHORT = {PLACE: "random place\non the face", OVER_PLACES: "all parts over\nrandom places"}
+WIDE = 10.5  # inches; a figure that takes the page's margin too
 SHOWN = MEASURES | {"advantage": "share by which Δ lies below the control's"}
 
 
@@ -48,7 +48,7 @@ def fig_8(pictures: UInt8[np.ndarray, "lines n side side 3"], names: Sequence[st
         raise ValueError(f"{len(names)} names for pictures of shape {pictures.shape}")
     lines, columns = pictures.shape[:2]
     left, gap = 1.0, 0.04
-    side = min((WIDTH - left) / columns, 1.3)
+    side = min((WIDE - left) / columns, 1.5)
     figure = new(width=left + columns * side, height=lines * side, layout="none")
     axes = _sheet(figure)
     for line, name in enumerate(names):
@@ -68,7 +68,7 @@ def contact_sheet(
     *,
     columns: int = 8,
 ) -> Figure:
-    """All faces with their points.
+    """Faces with their points.
 
     Args:
         points: x and y of right eye, left eye and nose (pixels).
@@ -80,8 +80,8 @@ def contact_sheet(
     if np.shape(points) != (len(images), len(PARTS), 2):
         raise ValueError(f"points of shape {np.shape(points)} for {len(images)} faces of {len(PARTS)} parts")
     columns = min(columns, len(images))
-    lines, side, head = -(-len(images) // columns), WIDTH / columns, 0.35
-    figure = new(height=head + lines * side, layout="none")
+    lines, side, head = -(-len(images) // columns), WIDE / 8, 0.35
+    figure = new(width=WIDE, height=head + lines * side, layout="none")
     axes = _sheet(figure)
     for i, (image, at) in enumerate(zip(images, points, strict=True)):
         line, column = divmod(i, columns)
@@ -91,11 +91,11 @@ def contact_sheet(
         for part, (x, y) in zip(PARTS, at, strict=True):
             colour, marker = POINT_LOOKS[part]
             where = (left + gap / 2 + x * scale, top + gap / 2 + y * scale)
-            axes.plot(*where, marker, ms=4, mfc="none", mec="white", mew=2.2)
-            axes.plot(*where, marker, ms=4, mfc="none", mec=colour, mew=1.1)
+            axes.plot(*where, marker, ms=6, mfc="none", mec="white", mew=2.6)
+            axes.plot(*where, marker, ms=6, mfc="none", mec=colour, mew=1.3)
     for part, (colour, marker) in POINT_LOOKS.items():
         axes.plot([], [], marker, ls="", mfc="none", mec=colour, mew=1.4, label=part)
-    axes.set(xlim=(0, WIDTH), ylim=(head + lines * side, 0))
+    axes.set(xlim=(0, WIDE), ylim=(head + lines * side, 0))
     figure.legend(loc="upper center", ncols=len(PARTS))
     return figure
 

@@ -10,6 +10,7 @@ the signs, and drawing faces again is a quadratic form in it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,19 @@ class SignChanges:
             known = ", ".join(dict.fromkeys(self.names))
             raise ValueError(f"nothing was covered under the name {name!r}; there are {known}")
         return self.signs[layer][[k for k, each in enumerate(self.names) if each == name]]
+
+
+def delta(signs: Int8[np.ndarray, "n units"]) -> float:
+    """Δ as the paper writes it: mean over ordered pairs of faces of the share of units whose signs differ.
+
+    `pairs` gives the same for many draws of faces at once.
+
+    Args:
+        signs: −1, 0 or 1, of at least two faces.
+    """
+    faces = range(len(signs))
+    differ = [np.mean(signs[i] != signs[j]) for i, j in permutations(faces, 2)]
+    return float(np.mean(differ))
 
 
 class Pairs(NamedTuple):

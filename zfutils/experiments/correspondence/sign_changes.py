@@ -74,15 +74,21 @@ def sign_changes(
         for mask in masks[:, part]:
             covered = forward(model, torch.where(mask.to(device), grey, some), layers)
             for layer, x in whole.items():
-                signs[layer].append(_signs(x.flatten(1), covered[layer].flatten(1), tolerance))
+                signs[layer].append(signs_of_change(x.flatten(1), covered[layer].flatten(1), tolerance))
         for layer in layers:
             found[layer].append(to_host(torch.stack(signs[layer])))
     return SignChanges(squares.names, {layer: np.concatenate(s, 1) for layer, s in found.items()})
 
 
-def _signs(
+def signs_of_change(
     x: Float[Tensor, "n units"], covered: Float[Tensor, "n units"], tolerance: float
 ) -> Int8[Tensor, "n units"]:
+    """The sign of ε: 1 where covering lowers a unit, −1 where it raises it, 0 where nothing changes.
+
+    Args:
+        x, covered: features of faces, and of the same faces covered.
+        tolerance: of the face's largest activation; a change that is not larger counts as none.
+    """
     change = x - covered
     silent = tolerance * x.abs().amax(1, keepdim=True)
     return (change.sign() * (change.abs() > silent)).to(torch.int8)

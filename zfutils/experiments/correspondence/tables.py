@@ -21,6 +21,17 @@ KINDS = {"same": "same part", "mismatched": "mismatched parts", "places": "rando
 PERCENT = 100
 
 
+def annotation_table(apart: pd.DataFrame, *, square: float) -> pd.DataFrame:
+    """How far apart the marks of faces lie that were marked twice, one row per part.
+
+    Args:
+        apart: as `faces.annotation_differences` gives it.
+        square: side of the squares that cover parts (pixels of the same picture).
+    """
+    by_part = apart.groupby("part", sort=False)["pixels"].agg(["count", "mean", "max"]).reset_index()
+    return by_part.assign(**{"in sides of a square": by_part["mean"] / square}).round(2).astype(str)
+
+
 def few_faces_table(few: pd.DataFrame) -> pd.DataFrame:
     """Δ of few faces beside that of Table 1, one row for each way of covering them.
 
