@@ -77,6 +77,17 @@ def test_the_radius_that_counts_is_the_largest_that_filters_pass():
     ]
 
 
+def test_a_network_without_a_radius_has_two_twins_and_none_that_was_not_run(earned):
+    sweep = earned[1][0]
+    (papers, passed) = filter_networks.twins(sweep, 0.06, "papers", "passed")
+    assert papers[:3] == ("papers", 0.1, (sweep[None], sweep[0.1]))
+    assert passed[:3] == ("passed", 0.05, (sweep[None], sweep[0.05]))
+    assert papers[3] == {"ended": pytest.approx(papers[3]["ended"]), "reach": pytest.approx(0.6)}
+    some = sweep | {0.1: None}
+    assert [name for name, *_ in filter_networks.twins(some, 0.06, "papers", "passed")] == ["passed"]
+    assert not list(filter_networks.twins(dict.fromkeys(SWEEP), 0, "papers", "passed"))
+
+
 @pytest.mark.parametrize("edition", ["quick", "smoke"])
 def test_the_sweep_differs_in_the_radius_alone_and_is_named_after_it(edition):
     runs = Profile.load(BOOK / "profiles" / f"{edition}.yaml").small.filters

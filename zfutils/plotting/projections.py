@@ -123,7 +123,7 @@ def second_layers(tops: Mapping[str, TopProjections]) -> Figure:
     for top in tops.values():
         check(top)
     largest = max(top.projections.shape[2] for top in tops.values())
-    across = max(2, round((WIDTH - HALVES) / 2 / 0.6))  # tiles of 0.6 inches
+    across = max(2, round((WIDTH - HALVES) / 2 / 0.72))  # tiles of 0.72 inches
     grid = _grid(2 * across, largest, HALVES + 2 * (across - 1) * TILE)
     half = across * (grid.tile + grid.gap) - grid.gap
     halves, heading = round(HALVES * grid.dpi), round(0.45 * grid.dpi)

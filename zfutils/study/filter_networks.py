@@ -6,7 +6,7 @@ networks under several radii and small networks with all of the paper's filters 
 beside its answers, the few numbers that the claims compare.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from zfutils.runtime.devices import to_host
 from zfutils.study import kept_scores
 from zfutils.study.kept_scores import Wanted, outcomes
 from zfutils.study.networks import Networks
-from zfutils.training.checkpoints import Trained
+from zfutils.training.checkpoints import Trained, share_ended
 from zfutils.training.outcomes import Outcome
 
 PICTURES = 2000  # that every filter is shown, at most; silent is what answers to none of 1,000 or more
@@ -77,6 +77,27 @@ def passed(largest: float) -> float:
     """
     radii = sorted((radius for radius in SWEEP if radius is not None), reverse=True)
     return next((radius for radius in radii if largest > radius), radii[-1])
+
+
+def twins(
+    sweep: Mapping[float | None, Outcome | None], largest: float, *names: str
+) -> Iterator[tuple[str, float, tuple[Outcome, Outcome], dict[str, float]]]:
+    """Pairs of networks that differ in the radius alone: without one, and with one that claims compare.
+
+    Args:
+        sweep: outcomes by radius.
+        largest: RMS of the largest filter without a radius.
+        names: of the pair with the paper's radius, and of that with the largest one that filters pass.
+
+    Returns:
+        Name, radius, the pair, and what a claim's condition compares: the share of the two whose training
+        ended, and how far the largest filter came, in multiples of the paper's radius. No pair of which a
+        network was not run yet.
+    """
+    for name, radius in zip(names, (PAPERS, passed(largest)), strict=True):
+        pair = sweep[None], sweep[radius]
+        if all(pair):
+            yield name, radius, pair, {"ended": share_ended(pair), "reach": largest / PAPERS}
 
 
 def _first_seeds(study: Networks) -> dict[str, Outcome | None]:

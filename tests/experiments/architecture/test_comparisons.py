@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from zfutils.experiments.architecture import comparisons, tables
+from zfutils.nets import filters
 from zfutils.stats.intervals import TooFew
 from zfutils.training.outcomes import Outcome
 
@@ -84,3 +86,28 @@ def test_the_rule_for_dead_filters_is_applied_to_what_was_kept():
     one = SimpleNamespace(measured={"rms": np.ones((2, 4)), "response": np.array([[1, 1, 1, 0.0]] * 2)})
     (before, after) = (t["a"]["silent"].tolist() for t in comparisons.dead_by_time({"a": one}).values())
     assert before == after == [False, False, False, True]
+
+
+def test_the_noisiest_layer_is_the_one_with_most_of_noises_high_frequencies():
+    noise = filters.noise_filters(16, 7)
+    smooth = torch.ones(16, 3, 7, 7)
+    name, (ratio, (own, of_noise)) = comparisons.noisiest({"smooth": smooth, "noise": noise})
+    assert name == "noise"
+    assert ratio.estimate == pytest.approx(own / of_noise)
+    assert ratio.estimate == pytest.approx(1, abs=0.1)
+
+
+def test_noise_is_taken_off_the_share_of_filters_in_the_middle():
+    """Of 10 live filters 6 and 2 lie in the middle; noise of both sizes does equally often or not."""
+    one = pd.DataFrame({"middle": [True] * 6 + [False] * 4 + [True], "dead": [False] * 10 + [True]})
+    two = one.assign(middle=[True] * 2 + [False] * 9)
+    layers = {"ZFNet": torch.zeros(11, 3, 5, 5), "Krizhevsky": torch.zeros(11, 3, 7, 7)}
+    noise = comparisons.noise_layers(layers)
+    assert [len(one) for one in noise.values()] == [filters.MANY] * 2
+    found, arms, counts, chance = comparisons.middle_over_noise(
+        {"ZFNet": one, "Krizhevsky": two}, noise, over="ZFNet", under="Krizhevsky", image=128
+    )
+    assert counts == {"ZFNet": (6, 10), "Krizhevsky": (2, 10)}
+    assert arms == pytest.approx((0.4, chance["ZFNet"] - chance["Krizhevsky"]))
+    assert found.estimate == pytest.approx(arms[0] - arms[1])
+    assert found.low < found.estimate < found.high

@@ -182,11 +182,11 @@ def test_second_layers_show_a_pixel_of_the_picture_at_one_size():
     assert_readable(figure)
     written = [text for text, _ in texts(figure)]
     assert written == [
-        "Krizhevsky\n36 of 40 maps, windows of 51 px",
-        "ZFNet\n121 of 130 maps, windows of 27 px",
+        "Krizhevsky\n25 of 40 maps, windows of 51 px",
+        "ZFNet\n81 of 130 maps, windows of 27 px",
     ]
     left, right = (image.get_array() for image in figure.axes[0].images)
-    times = left.shape[1] // (6 * 51)
+    times = left.shape[1] // (5 * 51)
     for page, top, side in ((left, tops["Krizhevsky"], 51), (right, tops["ZFNet"], 27)):
         own = tiles.eight_bits(tiles.shades(top.projections[0][:1], top.inside[0][:1]))[0]
         assert (page[: times * side : times, : times * side : times] == own).all()

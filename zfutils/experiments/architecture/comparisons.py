@@ -1,7 +1,7 @@
-"""What chapter 1 claims of layer 1's filters, from networks of which a few numbers are kept (Fig. 6 a-c).
+"""What chapter 1 claims of layer 1's filters (Zeiler & Fergus 2013, §3 and §4.1, Fig. 6 a-c).
 
-Zeiler & Fergus 2013, §3 and §4.1: without renormalisation one filter dominates, and large filters at a large
-stride die. Each claim has its control in the number: the twin that is scaled back, the same filters before
+Without renormalisation one filter dominates; large filters at a large stride die, and miss the middle
+frequencies. Each claim has its control in the number: the twin that is scaled back, the same filters before
 training. `measured` of an outcome holds, of every filter of layer 1, its RMS and its greatest response before
 training and after.
 """
@@ -11,14 +11,81 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from torch import Tensor, nn
 
-from zfutils.nets.filters import dead_filters, over_median
-from zfutils.stats.intervals import Interval, bootstrap_interval, unpaired_difference
+from zfutils.data.inputs import Inputs
+from zfutils.nets.filters import (
+    MANY,
+    dead_filters,
+    filter_table,
+    greatest_responses,
+    high_share_over_noise,
+    noise_filters,
+    over_median,
+)
+from zfutils.stats.intervals import Interval, bootstrap_interval, proportion_difference, unpaired_difference
 from zfutils.training.outcomes import Outcome
 
 TIMES = ("before training", "trained")
 
 Compared = tuple[Interval, tuple[float, float]]  # a difference or ratio and its arms, measured and control
+
+
+def filter_tables(models: Mapping[str, nn.Module], inputs: Inputs) -> dict[str, pd.DataFrame]:
+    """`nets.filters.filter_table` of every network's layer 1, with its responses to some images.
+
+    Args:
+        models: by name; each has a layer conv1.
+        inputs: the images; 1,000 or more, so that a filter may be called silent.
+    """
+    return {
+        name: filter_table(model.conv1.weight, greatest_responses(model, inputs), image=inputs.side)
+        for name, model in models.items()
+    }
+
+
+def noisiest(layers: Mapping[str, Float[Tensor, "maps channels k k"]]) -> tuple[str, Compared]:
+    """The layer that has most of noise's high frequencies: its name, its share over noise's, both shares."""
+    found = {name: high_share_over_noise(weight) for name, weight in layers.items()}
+    name = max(found, key=lambda name: found[name][0].estimate)
+    ratio, *arms = found[name]
+    return name, (ratio, tuple(arms))
+
+
+def noise_layers(
+    layers: Mapping[str, Float[Tensor, "maps channels k k"]],
+) -> dict[str, Float[Tensor, "many channels k k"]]:
+    """For every layer, Gaussian noise filters of its size."""
+    return {name: noise_filters(MANY, weight.shape[-1]) for name, weight in layers.items()}
+
+
+def middle_over_noise(
+    tables: Mapping[str, pd.DataFrame],
+    noise: Mapping[str, Float[Tensor, "many channels k k"]],
+    *,
+    over: str,
+    under: str,
+    image: int,
+) -> tuple[Interval, tuple[float, float], dict[str, tuple[int, int]], dict[str, float]]:
+    """By how much more live filters of one layer peak in the middle frequencies than of another.
+
+    Args:
+        tables: as `filter_tables` gives them.
+        noise: the same names, as `noise_layers` gives them: what the size of a filter does by itself.
+        over, under: the two networks.
+        image: side of the images that both work on (pixels).
+
+    Returns:
+        The difference of the shares minus that of noise filters, filters resampled (Newcombe); the two
+        differences; for every network how many live filters peak there, of how many; and the share of its
+        noise filters that do.
+    """
+    live = {name: table[~table["dead"]] for name, table in tables.items()}
+    counts = {name: (int(table["middle"].sum()), len(table)) for name, table in live.items()}
+    chance = {name: float(filter_table(one, image=image)["middle"].mean()) for name, one in noise.items()}
+    found = proportion_difference(counts[over], counts[under], resampled="filters")
+    by_size = chance[over] - chance[under]
+    return found.shifted(-by_size), (found.estimate, by_size), counts, chance
 
 
 def rms(outcome: Outcome) -> Float[np.ndarray, " maps"]:

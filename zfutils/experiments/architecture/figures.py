@@ -19,7 +19,7 @@ from torch import Tensor
 from zfutils.experiments.architecture.filter_images import fig_6, filter_images
 from zfutils.experiments.architecture.network_drawing import network_to_scale
 from zfutils.nets.filters import MIDDLE, filter_table, radial_average
-from zfutils.plotting.style import CYCLE, INK, MARKERS, WIDTH, bare, logarithmic, new, styled
+from zfutils.plotting.style import CYCLE, INK, MARKERS, WIDE, bare, logarithmic, new, styled
 
 __all__ = [
     "contact_sheet",
@@ -40,7 +40,9 @@ def contact_sheet(
     *,
     examples: int = 4,
 ) -> Figure:
-    """The first images of every category, with its name; two columns of categories where there are many.
+    """The first images of every category, with its name, on the full width of the page.
+
+    Categories stand in up to three columns, where there are many.
 
     Args:
         images: as they are stored; may be a memory map, of which only what is shown is read.
@@ -57,13 +59,13 @@ def contact_sheet(
         raise ValueError(
             f"a sheet of {examples} images a category: {', '.join(few) or 'it needs 1'} has fewer"
         )
-    blocks = 2 if len(classes) > 6 else 1
+    blocks = min(3, 1 + len(classes) // 7)
     lines, names, gap = -(-len(classes) // blocks), 1.12, 0.04
-    block = WIDTH / blocks
+    block = WIDE / blocks
     side = min((block - names - 0.1) / examples, 1.1)
-    figure = new(height=lines * side, layout="none")
+    figure = new(width=WIDE, height=lines * side, layout="none")
     axes = bare(figure.add_axes((0, 0, 1, 1)))
-    axes.set(xlim=(0, WIDTH), ylim=(lines * side, 0))
+    axes.set(xlim=(0, WIDE), ylim=(lines * side, 0))
     for index, name in enumerate(classes):
         left, top = block * (index // lines), side * (index % lines)
         text = fill(name.replace("_", " "), 13)
@@ -76,7 +78,7 @@ def contact_sheet(
             axes.imshow(
                 np.asarray(images[int(row)]), extent=where, interpolation="antialiased", aspect="auto"
             )
-    axes.set(xlim=(0, WIDTH), ylim=(lines * side, 0))
+    axes.set(xlim=(0, WIDE), ylim=(lines * side, 0))
     return figure
 
 
@@ -99,7 +101,7 @@ def spectra(
         layers: name and filters of each, two to four.
         tables: the same names, with the column dead; without that column every filter counts.
         strides: the same names.
-        image: side of the pictures that both work on (pixels).
+        image: side of the images that both work on (pixels).
         noise: the same names, Gaussian noise filters of the same size: dashed lines and hollow points, of
             which as many are shown as the layer has filters.
     """
@@ -124,12 +126,12 @@ def spectra(
             lines.append("noise" if label == NOISE else fill(label, 16))
         for axes in (left, right):
             axes.axvline(0.5 * image / strides[name], color=colour, linestyle=":", linewidth=1.4)
-    left.set(xlim=(0, 0.5 * image), xlabel="frequency (cycles per picture)", title="Mean spectrum")
+    left.set(xlim=(0, 0.5 * image), xlabel="frequency (cycles per image)", title="Mean spectrum")
     logarithmic(left).set_ylabel("power (white noise is 1)")
     right.axvspan(*MIDDLE, color=BAND, zorder=0, linewidth=0)
     right.set(
         xlim=(-0.02 * image, 0.72 * image),
-        xlabel="peak frequency (cycles per picture)",
+        xlabel="peak frequency (cycles per image)",
         title="Peak of every filter",
     )
     right.set_yticks(range(len(lines)), lines)

@@ -52,7 +52,7 @@ def first_layer(spec: NetworkSpec) -> str:
 
 
 def share_table(specs: Mapping[str, NetworkSpec], speeds: Mapping[str, float]) -> pd.DataFrame:
-    """How much of the picture's side a unit of each convolution sees, and what a network costs.
+    """How much of the image's side a unit of each convolution sees, and what a network costs.
 
     Args:
         specs: networks, by what the table calls them.
@@ -60,7 +60,7 @@ def share_table(specs: Mapping[str, NetworkSpec], speeds: Mapping[str, float]) -
     """
     rows = []
     for name, spec in specs.items():
-        row: dict[str, Any] = {"network": name, "picture (px)": spec.image}
+        row: dict[str, Any] = {"network": name, "image (px)": spec.image}
         row |= {
             stage.name: f"{stage.field.kernel / spec.image:.1%}"
             for stage in spec.stages()
