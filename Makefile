@@ -63,8 +63,9 @@ PROFILES := $(shell edition=$(EDITION); for level in 1 2 3 4; do \
     echo book/profiles/$$edition.yaml; \
     edition=$$(sed -n 's/^extends: *//p' book/profiles/$$edition.yaml 2>/dev/null); \
     [ -n "$$edition" ] || break; done)
-ROOMS := $(shell find zfutils -path 'zfutils/experiments/*/*' -name '*.py' | sort)
-SHARED := $(PROFILES) $(filter-out $(ROOMS),$(shell find zfutils -name '*.py' | sort)) \
+CODE := \( -name '*.py' -o -name '*.css' -o -name '*.js' \)
+ROOMS := $(shell find zfutils -path 'zfutils/experiments/*/*' $(CODE) | sort)
+SHARED := $(PROFILES) $(filter-out $(ROOMS),$(shell find zfutils $(CODE) | sort)) \
     $(wildcard book/claims.yaml book/reference/*.json book/data/*)
 # A chapter's room is its name without the number: 06_occlusion has zfutils/experiments/occlusion/.
 room = $(patsubst $(firstword $(subst _, ,$1))_%,%,$1)

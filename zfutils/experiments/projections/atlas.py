@@ -1,121 +1,77 @@
-"""The atlas: every map of every layer as pages to browse, beyond what fits on a page of the book (Fig. 2).
+"""The atlas: every map of every layer to browse, beyond what fits on a page of the book (Fig. 2).
 
-A folder of its own: an index, a page for each layer, a small picture for each map. The one idea: plain files
-that load nothing from elsewhere and need no script, so that they can be read from a disk as well as from a
-server. An atlas is written beside its place and moved there when complete.
+A folder of its own: one page (`atlas_page`), and for each map small pictures of its nine strongest
+activations, of the same map's with random weights, and of the strongest at several snapshots. The one idea:
+plain files that load nothing from elsewhere, so that they can be read from a disk as well as from a server;
+without a script the page still shows every map and links its pictures. An atlas is written beside its place
+and moved there when complete.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from math import isfinite
 from pathlib import Path
 from re import search, sub
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
+from torch import nn
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
-from zfutils.deconv.top_projections import TopProjections
-from zfutils.plotting.tiles import CONTRAST, GUTTER, block, check, colours_and_mask, words
+from zfutils.deconv.top_projections import TopProjections, top_projections
+from zfutils.experiments.projections.atlas_page import GENERATOR, Entry, Layer, page
+from zfutils.nets.specs import NetworkSpec
+from zfutils.plotting.tiles import GUTTER, block, check, colours_and_mask, eight_bits, in_colour, shades
 
+Layers = Mapping[str, TopProjections]
 Classes = Mapping[str, Sequence[Sequence[str]]]
-SMALLEST = 40  # screen pixels of a tile: smaller windows are enlarged by whole factors
+SMALLEST, LARGEST = 40, 160  # pixels of a tile: smaller windows are enlarged by whole factors
+GAP = 2  # pixels between tiles
 QUALITY = 75  # of WebP, two thirds of a JPEG's bytes for the same looks; enlarged windows lose nothing
-PREVIEWS = 4  # maps of a layer on the index
-GENERATOR = '<meta name="generator" content="zfutils atlas">'
-STYLE = """\
-:root { color-scheme: light dark; --ground: #fff; --ink: #222; --faint: #5c5c5c; --line: #d8d8d8;
-  --link: #0b5cad; --mark: #d55e00; }
-@media (prefers-color-scheme: dark) { :root { --ground: #14181c; --ink: #e4e4e4; --faint: #a5a5a5;
-  --line: #3a4148; --link: #7ab8f5; --mark: #ff9a4d; } }
-body { margin: 0 auto; max-width: 1500px; padding: 0 1rem 3rem; background: var(--ground);
-  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.5rem; line-height: 1.25; margin: 1.2rem 0 .5rem; }
-h2 { font-size: 1.15rem; margin: 2rem 0 .3rem; }
-p { max-width: 46rem; margin: .4rem 0; }
-a { color: var(--link); }
-nav { position: sticky; top: 0; display: flex; flex-wrap: wrap; gap: .1rem 1rem; padding: .5rem 0;
-  background: var(--ground); border-bottom: 1px solid var(--line); z-index: 1; }
-nav a { padding: .15rem 0; }
-[aria-current] { color: var(--ink); font-weight: 600; text-decoration: none; }
-details { margin: .6rem 0; }
-.numbers { display: flex; flex-wrap: wrap; gap: .2rem .7rem; }
-.maps { display: grid; gap: 1.5rem 1.25rem; margin-top: 1rem;
-  grid-template-columns: repeat(auto-fill, minmax(min(100%, var(--least)), 1fr)); }
-figure { margin: 0; scroll-margin-top: 5rem; }
-figure:target { outline: 3px solid var(--mark); outline-offset: 5px; }
-figure img { display: block; max-width: 100%; height: auto; }
-figcaption { font-size: .875rem; line-height: 1.4; margin-top: .3rem; color: var(--faint); }
-figcaption b, figcaption b a { color: var(--ink); text-decoration: none; }
-"""
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """One page: a layer of the trained network, or the same of the one with random weights."""
-
-    name: str
-    top: TopProjections
-    random: bool
-    classes: Sequence[Sequence[str]] | None = None
-
-    @property
-    def stem(self) -> str:
-        """Of its page and of the folder of its pictures."""
-        digits = search(r"\d+$", self.name)
-        word = digits[0] if digits else sub(r"\W+", "-", self.name.lower()).strip("-")
-        return f"layer-{word}" + ("-random" if self.random else "")
-
-    @property
-    def title(self) -> str:
-        return words(self.name).capitalize()
-
-    @property
-    def answering(self) -> list[int]:
-        """Which of its maps answer to anything."""
-        return np.flatnonzero(np.asarray(self.top.strongest.values).max(1) > 0).tolist()
-
-    @property
-    def about(self) -> str:
-        count, silent = len(self.top.maps), len(self.top.maps) - len(self.answering)
-        side = self.top.inside.shape[-1]
-        never = f"; {silent} never answer{'s' if silent == 1 else ''}" if silent else ""
-        return f"{count} map{'s' if count > 1 else ''}, windows of {side}×{side} px{never}."
+SNAPSHOTS = 6  # that the epoch slider moves through
 
 
 def write_atlas(
     folder: Path,
-    layers: Mapping[str, TopProjections],
+    layers: Layers,
     *,
+    spec: NetworkSpec,
+    pictures: Pixels,
     title: str,
     about: str,
-    random: Mapping[str, TopProjections] | None = None,
-    classes: Classes | None = None,
+    random: Layers | None = None,
+    epochs: Mapping[int, Layers] | None = None,
+    traits: Mapping[str, pd.DataFrame] | None = None,
 ) -> Path:
-    """Write all maps of all layers as pages to browse; an older atlas in the same place is replaced.
+    """Write all maps of all layers as a page to browse; an older atlas in the same place is replaced.
 
-    A map's projections stand at the left and its patches in the same places at the right, strongest first in
-    reading order, as in `projections.nine`. Map 17 of layer 3 is `layer-3.html#map-17`.
+    Map 17 of layer 3 is `index.html#layer-3-map-17`.
 
     Args:
         folder: where the atlas goes; made if need be.
-        layers: by name ("relu1" …), in the order of the pages.
-        title: of the index.
+        layers: by name ("relu1" …), in the order of the page.
+        spec: of the network, which is drawn as the way to its layers.
+        pictures: the set that was searched.
+        title: of the page.
         about: what was searched, and with which network; a paragraph.
-        random: the same layers of the network with random weights, on pages beside.
-        classes: by layer, for each map of its `TopProjections`, the classes of its pictures (`classes_of`).
+        random: the same maps of the network with random weights.
+        epochs: by epoch, the same maps at a snapshot; the first of each is shown (`at_snapshots`).
+        traits: by layer, one row for each map in the order of `layers`: numbers or words that maps can be
+            sorted by (`traits_of`).
 
     Returns:
-        The path of the index.
+        The path of the page.
 
     Raises:
-        ValueError: no layers, arrays that do not belong together, or classes of another number of maps.
+        ValueError: no layers, arrays that do not belong together, or another number of maps somewhere.
         FileExistsError: the folder holds something that is no atlas.
     """
-    folder = Path(folder)
-    pages = _pages(layers, random or {}, classes or {})
+    folder, epochs = Path(folder), dict(sorted((epochs or {}).items()))
+    _check(layers, {"random": random or {}, **epochs}, traits or {})
     index = folder / "index.html"
     if folder.exists() and any(folder.iterdir()) and not _is_atlas(index):
         raise FileExistsError(f"{folder} holds something that is no atlas; it is left as it is")
@@ -123,21 +79,69 @@ def write_atlas(
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
         fresh = Path(beside) / "fresh"
         fresh.mkdir()
-        (fresh / "atlas.css").write_text(STYLE)
-        pictures = {page.stem: _write_pictures(fresh, page) for page in pages}
-        for page in pages:
-            text = _layer_page(page, pages, pictures[page.stem], title)
-            (fresh / f"{page.stem}.html").write_text(text, encoding="utf-8")
-        text = _index_page(pages, pictures, title, about)
+        shown = []
+        for name, top in layers.items():
+            of_epochs = {epoch: tops[name] for epoch, tops in epochs.items()}
+            table = (traits or {}).get(name, pd.DataFrame(index=range(len(top.maps))))
+            shown.append(_layer(fresh, name, top, (random or {}).get(name), of_epochs, table, pictures))
+        asked = {"epochs": list(epochs), "classes": pictures.classes}
+        text = page(shown, spec, title=title, about=about, **asked)
         (fresh / "index.html").write_text(text, encoding="utf-8")
+        for name in ("atlas.css", "atlas.js"):
+            (fresh / name).write_bytes(Path(__file__).with_name(name).read_bytes())
         if folder.exists():
             folder.rename(Path(beside) / "old")
         fresh.rename(folder)
     return index
 
 
-def classes_of(layers: Mapping[str, TopProjections], images: Pixels) -> Classes:
-    """The classes of the pictures of every map's strongest activations, as `write_atlas` shows them.
+def at_snapshots(
+    models: Mapping[int, nn.Module], inputs: Inputs, known: Mapping[int, Layers]
+) -> dict[int, Layers]:
+    """The strongest activation of every map at some of a network's snapshots, the first and last among them.
+
+    Args:
+        models: the network by epoch.
+        inputs: the images that are searched, as the network sees them.
+        known: by epoch, what was found before and need not be searched for again; not empty.
+    """
+    epochs, layers = sorted(models), list(next(iter(known.values())))
+    places = np.linspace(0, len(epochs) - 1, min(SNAPSHOTS, len(epochs))).round().astype(int)
+    return {
+        epoch: known.get(epoch) or top_projections(models[epoch], inputs, layers=layers, k=1)
+        for epoch in (epochs[place] for place in places)
+    }
+
+
+def traits_of(
+    values: pd.DataFrame, energy: Mapping[tuple[str, str], pd.DataFrame], *, network: str = "trained"
+) -> dict[str, pd.DataFrame]:
+    """What the maps of a network can be sorted by, as `write_atlas` takes it.
+
+    Args:
+        values: of every map, as `selectivity.measures` gives them.
+        energy: parts by (network, layer), as `part_energy.energies` gives them; empty where nothing is known.
+        network: whose maps.
+
+    Returns:
+        By layer ("relu5"): class selectivity (share of the commonest class among the nine), orientation and
+        colour; and with parts, the part that holds most of the energy and its score.
+    """
+    named = {"class": "class selectivity", "orientation": "orientation", "colour": "colour"}
+    chosen = values[(values["network"] == network) & values["measure"].isin(list(named))]
+    tables = {}
+    for layer, of_layer in chosen.groupby("layer"):
+        table = of_layer.pivot(index="map", columns="measure", values="value").rename(columns=named)
+        parts = energy.get((network, f"relu{layer}"))
+        if parts is not None:
+            by_map = parts.set_index("map").rename(columns={"score": "energy on the part"})
+            table = table.join(by_map[["part", "energy on the part"]])
+        tables[f"relu{layer}"] = table.reset_index(drop=True)
+    return tables
+
+
+def classes_of(layers: Layers, images: Pixels) -> Classes:
+    """The classes of the pictures of every map's strongest activations.
 
     Args:
         layers: by name.
@@ -153,163 +157,122 @@ def _is_atlas(index: Path) -> bool:
     return index.is_file() and GENERATOR in index.read_text(encoding="utf-8", errors="replace")
 
 
-def _pages(
-    layers: Mapping[str, TopProjections], random: Mapping[str, TopProjections], classes: Classes
-) -> list[_Layer]:
-    """The pages in their order, each checked."""
+def _check(layers: Layers, others: Mapping[Any, Layers], traits: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse what does not belong together, by name."""
     if not layers:
         raise ValueError("an atlas needs at least one layer")
-    if foreign := [name for given in (random, classes) for name in given if name not in layers]:
-        raise ValueError(f"{foreign[0]!r} is not among the atlas's layers: {', '.join(layers)}")
-    pages = [_Layer(name, top, False, classes.get(name)) for name, top in layers.items()]
-    pages += [_Layer(name, top, True) for name, top in random.items()]
-    for page in pages:
-        check(page.top)
-        if page.classes is not None and len(page.classes) != len(page.top.maps):
-            raise ValueError(
-                f"{page.name} has {len(page.top.maps)} maps, classes were given for {len(page.classes)}"
-            )
-    stems = Counter(page.stem for page in pages)
-    if twice := [page.name for page in pages if stems[page.stem] > 1]:
-        raise ValueError(f"layers {', '.join(twice)} would share a page; they need different numbers")
-    return pages
+    for given in (*others.values(), traits):
+        if foreign := [name for name in given if name not in layers]:
+            raise ValueError(f"{foreign[0]!r} is not among the atlas's layers: {', '.join(layers)}")
+    for name, top in layers.items():
+        check(top)
+        for of, by_layer in others.items():
+            if name in by_layer:
+                check(by_layer[name])
+                if by_layer[name].maps.tolist() != top.maps.tolist():
+                    raise ValueError(f"{name}: the maps of {of!r} are others than the atlas's")
+        if name in traits and len(traits[name]) != len(top.maps):
+            raise ValueError(f"{name} has {len(top.maps)} maps, traits were given for {len(traits[name])}")
+    stems = Counter(map(_stem, layers))
+    if twice := [name for name in layers if stems[_stem(name)] > 1]:
+        raise ValueError(f"layers {', '.join(twice)} would share a section; they need different numbers")
 
 
-# ---- pictures
+def _stem(name: str) -> str:
+    """Of a layer's section and of the folder of its pictures."""
+    digits = search(r"\d+$", name)
+    return f"layer-{digits[0] if digits else sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
 
 
-def _write_pictures(folder: Path, page: _Layer) -> dict[int, tuple[str, int, int]]:
-    """One picture for each map that answers: its address, width and height, by place in `page.top`."""
-    (folder / page.stem).mkdir()
-    side = page.top.inside.shape[-1]
-    times = -(-SMALLEST // side)
-    written = {}
-    for index in page.answering:
-        picture = Image.fromarray(_both(page.top, index, side * times))
-        how = {"lossless": True, "quality": 50} if times > 1 else {"quality": QUALITY}
-        name = f"{page.stem}/map-{int(page.top.maps[index])}.webp"
-        picture.save(folder / name, method=2, **how)
-        written[index] = (name, *picture.size)
-    return written
-
-
-def _both(top: TopProjections, index: int, tile: int) -> np.ndarray:
-    """Projections, a gap, patches."""
-    colours, patches, inside = colours_and_mask(top, index)
-    left, right = (block(tiles, inside, tile=tile, gap=2) for tiles in (colours, patches))
-    between = np.full((len(left), max(8, tile // 6), 3), GUTTER, np.uint8)
-    return np.concatenate((left, between, right), axis=1)
-
-
-# ---- pages
-
-
-def _document(title: str, body: str) -> str:
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-{GENERATOR}
-<title>{escape(title)}</title>
-<link rel="stylesheet" href="atlas.css">
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
-
-
-def _navigation(pages: Sequence[_Layer], here: _Layer | None) -> str:
-    """Links to the index, to all layers of the same network, and to this layer of the other."""
-    random = here is not None and here.random
-    links = [("index.html", "Contents", here is None)]
-    links += [(f"{p.stem}.html", p.title, p is here) for p in pages if p.random == random]
-    if here is not None:
-        words_ = "trained weights" if random else "random weights"
-        links += [
-            (f"{p.stem}.html", f"{p.title} with {words_}", False)
-            for p in pages
-            if p.name == here.name and p.random != random
+def _layer(
+    folder: Path,
+    name: str,
+    top: TopProjections,
+    random: TopProjections | None,
+    epochs: Mapping[int, TopProjections],
+    traits: pd.DataFrame,
+    pictures: Pixels,
+) -> Layer:
+    """Write a layer's pictures; what its section says."""
+    stem, classes = _stem(name), {}
+    (folder / stem).mkdir()
+    shown = {"trained": top} | ({"random": random} if random else {}) | epochs
+    for key, one in shown.items():
+        classes[key] = classes_of({name: one}, pictures)[name]
+    entries = []
+    for index, number in enumerate(top.maps.tolist()):
+        captions = {key: _caption(shown[key], index, classes[key]) for key in shown if key not in epochs}
+        history = [
+            (float(one.strongest.values[index, 0]), classes[epoch][index][0]) for epoch, one in epochs.items()
         ]
-    current = ' aria-current="page"'
-    items = [f'<a href="{url}"{current if now else ""}>{escape(text)}</a>' for url, text, now in links]
-    return "<nav>" + "\n".join(items) + "</nav>"
+        sortable = {"activation": float(top.strongest.values[index, 0])} | {
+            key: value if isinstance(value, str) else float(value)
+            for key, value in traits.iloc[index].items()
+            if value is not None and (isinstance(value, str) or isfinite(value))
+        }
+        place = folder / stem / f"map-{number}"
+        drawn = _write_pictures(place, index, top, random, epochs)
+        entries.append(Entry(number, captions, sortable, history, drawn))
+    return Layer(stem, name, top.inside.shape[-1], entries)
 
 
-def _index_page(
-    pages: Sequence[_Layer], pictures: Mapping[str, dict[int, tuple[str, int, int]]], title: str, about: str
-) -> str:
-    parts = [_navigation(pages, None), f"<h1>{escape(title)}</h1>", f"<p>{escape(about)}</p>", _legend()]
-    for page in pages:
-        name = f"{page.title}, random weights" if page.random else page.title
-        parts.append(f'<h2><a href="{page.stem}.html">{escape(name)}</a></h2><p>{escape(page.about)}</p>')
-        there = sorted(pictures[page.stem])
-        shown = sorted({there[i * len(there) // PREVIEWS] for i in range(PREVIEWS)} if there else [])
-        parts.append(_grid([_figure(page, i, pictures[page.stem].get(i), preview=True) for i in shown], 250))
-    return _document(title, "\n".join(parts))
+def _write_pictures(
+    place: Path,
+    index: int,
+    top: TopProjections,
+    random: TopProjections | None,
+    epochs: Mapping[int, TopProjections],
+) -> dict[str, tuple[int, int]]:
+    """The pictures of a map that answers, and their width and height by what they show."""
+    drawn = {}
+    if top.strongest.values[index, 0] > 0:
+        drawn = {"first": _pair(top, index, across=True), "nine": _nine(top, index)}
+    if random is not None:
+        drawn["random"] = _nine(random, index)
+    if epochs:
+        pairs = [_pair(one, index, across=False) for one in epochs.values()]
+        drawn["epochs"] = np.concatenate(pairs, axis=1)
+    sizes = {}
+    for what, pixels in drawn.items():
+        how = {"quality": QUALITY} if _times(top) == 1 else {"lossless": True, "quality": 50}
+        Image.fromarray(pixels).save(f"{place}-{what}.webp", method=2, **how)
+        sizes[what] = pixels.shape[1::-1]
+    return sizes
 
 
-def _layer_page(
-    page: _Layer, pages: Sequence[_Layer], pictures: dict[int, tuple[str, int, int]], title: str
-) -> str:
-    weights = ", random weights" if page.random else ""
-    order = np.argsort(np.asarray(page.top.maps), kind="stable").tolist()
-    numbers = [int(page.top.maps[i]) for i in order]
-    links = " ".join(f'<a href="#map-{number}">{number}</a>' for number in numbers)
-    least = min(430, max((width for _, width, _ in pictures.values()), default=430))
-    parts = [
-        _navigation(pages, page),
-        f"<h1>{escape(page.title + weights)}</h1>",
-        f"<p>{escape(page.about)}</p>",
-        _legend(),
-        f'<details><summary>Maps by number</summary><div class="numbers">{links}</div></details>',
-        _grid([_figure(page, i, pictures.get(i)) for i in order], least),
-    ]
-    return _document(f"{page.title}{weights}: {title}", "\n".join(parts))
+def _times(top: TopProjections) -> int:
+    """How many pixels of a picture one of a window becomes along an axis."""
+    return -(-SMALLEST // top.inside.shape[-1])
 
 
-def _legend() -> str:
-    return (
-        "<p>Projections at the left, the windows of the pictures they came from at the right, strongest "
-        f"first in reading order. {escape(CONTRAST)} Hatched: outside the picture, or no further answer.</p>"
-    )
+def _tile(top: TopProjections) -> int:
+    return min(LARGEST, _times(top) * top.inside.shape[-1])
 
 
-def _grid(figures: Sequence[str], least: int) -> str:
-    return f'<div class="maps" style="--least: {least}px">\n' + "\n".join(figures) + "\n</div>"
+def _nine(top: TopProjections, index: int) -> np.ndarray:
+    """Projections, a gap, and below them patches in the same places."""
+    colours, patches, inside = colours_and_mask(top, index)
+    above, below = (block(tiles, inside, tile=_tile(top), gap=GAP) for tiles in (colours, patches))
+    between = np.full((max(8, _tile(top) // 6), above.shape[1], 3), GUTTER, np.uint8)
+    return np.concatenate((above, between, below))
 
 
-def _figure(page: _Layer, index: int, picture: tuple[str, int, int] | None, *, preview: bool = False) -> str:
-    """One map with its caption; on the index it links to its place on the layer's page."""
-    number = int(page.top.maps[index])
-    place = f"{page.stem}.html#map-{number}" if preview else f"#map-{number}"
-    anchor = "" if preview else f' id="map-{number}"'
-    caption = f'<b><a href="{place}">Map {number}</a></b> {escape(_caption(page, index))}'
-    image = ""
-    if picture is not None:
-        url, width, height = picture
-        alt = (
-            f"Map {number} of {words(page.name)}: projections of its strongest activations at the left, "
-            "the windows of their pictures at the right"
-        )
-        image = (
-            f'<a href="{place if preview else url}"><img src="{url}" width="{width}" height="{height}" '
-            f'loading="lazy" decoding="async" alt="{escape(alt)}"></a>'
-        )
-    return f"<figure{anchor}>{image}<figcaption>{caption}</figcaption></figure>"
+def _pair(top: TopProjections, index: int, *, across: bool) -> np.ndarray:
+    """The strongest projection, on a scale of its own, and its patch."""
+    answers = bool(top.strongest.values[index, 0] > 0)
+    inside = top.inside[index, :1] & answers
+    colours = eight_bits(shades(top.projections[index, :1], inside))
+    tiles = np.concatenate((in_colour(colours), in_colour(top.patches[index, :1])))
+    return block(tiles, inside.repeat(2, 0), tile=_tile(top), gap=0, columns=2 if across else 1)
 
 
-def _caption(page: _Layer, index: int) -> str:
+def _caption(top: TopProjections, index: int, classes: Sequence[Sequence[str]]) -> str:
     """The range of the activations, and the classes of the pictures, the commonest first."""
-    values = [float(v) for v in page.top.strongest.values[index] if v > 0]
+    values = [float(v) for v in top.strongest.values[index] if v > 0]
     if not values:
         return "never answers"
     text = f"activation {max(values):.3g} to {min(values):.3g}"
-    if len(values) < len(page.top.strongest.values[index]):
+    if len(values) < len(top.strongest.values[index]):
         text += f", answers to {len(values)} picture{'s' if len(values) > 1 else ''} only"
-    if page.classes is not None:
-        common = Counter(page.classes[index][: len(values)]).most_common()
-        text += "; " + ", ".join(f"{n}\u00a0×\u00a0{name}" if n > 1 else name for name, n in common)
-    return text
+    common = Counter(classes[index][: len(values)]).most_common()
+    return text + "; " + ", ".join(f"{n}\u00a0×\u00a0{name}" if n > 1 else name for name, n in common)
