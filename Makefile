@@ -12,13 +12,24 @@ MAKEFLAGS += --no-builtin-rules
 
 EDITION ?= quick
 BUILD := _build/$(EDITION)
-# Notebooks run in book/, so what the environment names must not depend on where make was called.
-ifdef ZFUTILS_BUILD
-export ZFUTILS_BUILD := $(abspath $(ZFUTILS_BUILD))
-BUILD := $(ZFUTILS_BUILD)/$(EDITION)
+# Notebooks run in book/, so what the environment names must not depend on where make was called. The shell works
+# these paths out: make takes a space for an end and $ for the name of a variable.
+quoted = '$(subst ','\'',$1)'
+given = $(if $(filter environment%,$(origin $1)),$(value $1),$($1))
+absolute = $(shell path=$(call quoted,$(call given,$1)); case "$$path" in (/*) ;; \
+    ("~") path=$$HOME ;; ("~/"*) path="$$HOME/$$(printf %s "$$path" | cut -c3-)" ;; (*) path="$$(pwd)/$$path" ;; \
+    esac; printf %s "$$path")
+ifneq ($(value ZFUTILS_DATA),)
+override export ZFUTILS_DATA := $(call absolute,ZFUTILS_DATA)
 endif
-ifdef ZFUTILS_DATA
-export ZFUTILS_DATA := $(abspath $(ZFUTILS_DATA))
+ifneq ($(value ZFUTILS_BUILD),)
+override export ZFUTILS_BUILD := $(call absolute,ZFUTILS_BUILD)
+# Targets lie below this name, a link where the folder's own has a character that make would not take.
+PLAIN_NAME := $(shell path=$(call quoted,$(ZFUTILS_BUILD)); \
+    case "$$path" in (*[!A-Za-z0-9_./,@+-]*) ;; (*) printf %s "$$path"; exit ;; esac; \
+    link=/tmp/zfutils-$$(id -u)-$$(printf %s "$$path" | cksum | cut -d' ' -f1); \
+    mkdir -p "$$path" && ln -sfn "$$path" "$$link" && [ "$$(readlink "$$link")" = "$$path" ] && echo "$$link")
+BUILD := $(or $(PLAIN_NAME),$(error $(ZFUTILS_BUILD) cannot be made or linked to from /tmp))/$(EDITION)
 endif
 
 # ---- the environment --------------------------------------------------------------------------------------
@@ -28,7 +39,7 @@ PY := $(VENV)/bin/python
 # Written last, and holds where the environment was made: without it, or in a checkout that was moved, or
 # where its Python is gone, the environment is made again from nothing.
 READY := $(VENV)/.ready
-WHOLE := $(shell [ "$$(cat $(READY) 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c "" 2>/dev/null && echo yes)
+WHOLE := $(shell [ "$$(cat $(READY) 2>/dev/null)" = "$$(pwd -P)" ] && $(PY) -c "" 2>/dev/null && echo yes)
 SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
 $(READY): requirements.lock pyproject.toml $(if $(WHOLE),,always)
@@ -44,7 +55,7 @@ $(READY): requirements.lock pyproject.toml $(if $(WHOLE),,always)
 	    echo "$$python: making $(VENV), about 6 GB"; "$$python" -m venv --clear $(VENV); \
 	fi
 	$(PY) -m pip install $(if $(WHOLE),-q) --disable-pip-version-check -c requirements.lock -e '.[book,test]'
-	@printf '%s\n' "$(CURDIR)" > $@
+	@pwd -P > $@
 
 # ---- the book ---------------------------------------------------------------------------------------------
 
@@ -58,11 +69,8 @@ PLAIN := $(wildcard book/_toc.yml book/*.md book/*.bib book/_static/*)
 COPIED := $(PLAIN:book/%=$(BUILD)/book/%)
 HTML := $(BUILD)/html/index.html
 
-# The edition's file and those it extends.
-PROFILES := $(shell edition=$(EDITION); for level in 1 2 3 4; do \
-    echo book/profiles/$$edition.yaml; \
-    edition=$$(sed -n 's/^extends: *//p' book/profiles/$$edition.yaml 2>/dev/null); \
-    [ -n "$$edition" ] || break; done)
+# The edition's file and those it extends; before there is an environment that reads them, its own alone.
+PROFILES := $(or $(if $(WHOLE),$(shell $(PY) -m zfutils.study.editions $(EDITION))),book/profiles/$(EDITION).yaml)
 CODE := \( -name '*.py' -o -name '*.css' -o -name '*.js' \)
 ROOMS := $(shell find zfutils -path 'zfutils/experiments/*/*' $(CODE) | sort)
 SHARED := $(PROFILES) $(filter-out $(ROOMS),$(shell find zfutils $(CODE) | sort)) \
@@ -82,7 +90,7 @@ SIDE_BY_SIDE = $(words $(wordlist 1,$(if $(ASKED),$(or $(ASKED:-j%=%),$(words $(
 .PHONY: always book test test-slow check lab bench lock clean clean-all help
 
 book: $(HTML) ## set up, execute every notebook, build the HTML (EDITION=quick)
-	@echo "The book: file://$(abspath $(HTML))"
+	@echo "The book: file://$$(cd $(BUILD)/html && pwd -P)/index.html"
 
 # Changes when an input of the page is removed, which no time stamp tells.
 $(EXECUTED:$(BUILD)/book/%.ipynb=$(BUILD)/inputs-of/%): $(BUILD)/inputs-of/%: always
@@ -112,7 +120,7 @@ $(COPIED): $(BUILD)/book/%: book/%
 $(HTML): $(EXECUTED) $(COPIED) _config.yml tests/check_repository.py $(READY)
 	@rm -rf $(BUILD)/render
 	@mkdir -p $(BUILD)/book/extra
-	@$(VENV)/bin/jupyter-book build $(BUILD)/book --config _config.yml --path-output $(BUILD)/render \
+	@$(PY) $(VENV)/bin/jupyter-book build $(BUILD)/book --config _config.yml --path-output $(BUILD)/render \
 	    -W -n --keep-going -q >$(BUILD)/render.log || { cat $(BUILD)/render.log; exit 1; }
 	@$(PY) tests/check_repository.py html $(BUILD)/render/_build/html
 	@rm -rf $(BUILD)/html
@@ -140,7 +148,7 @@ check: $(READY) ## format, lint; notebooks without outputs; environment, metadat
 	@$(PY) tests/check_repository.py
 
 lab: $(READY) ## open the notebooks in JupyterLab
-	@$(VENV)/bin/jupyter lab book
+	@$(PY) -m jupyterlab book
 
 bench: $(READY) ## measure speed, side by side with others
 	@$(PY) -m benchmarks

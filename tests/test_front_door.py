@@ -1,8 +1,10 @@
 """The repository's own rules: each planted fault is found, the checkout has none, and make is the graph."""
 
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import check_repository
@@ -125,15 +127,18 @@ def test_the_lock_pins_what_the_package_needs_and_nothing_that_merely_lies_besid
 
 STUB = """#!/bin/sh
 # Stands in for .venv/bin/python: notes each call, and "executes" a notebook by copying it.
-echo "$@ jobs=$ZFUTILS_JOBS" >> calls
+echo "$@ jobs=$ZFUTILS_JOBS data=$ZFUTILS_DATA" >> calls
+build="${ZFUTILS_BUILD:-_build}"
 case "$*" in
-    "-m zfutils execute"*) grep -qv broken "$4" && mkdir -p "_build/$6/book" && cp "$4" "_build/$6/book/" ;;
+    "-m zfutils execute"*) grep -qv broken "$4" && mkdir -p "$build/$6/book" && cp "$4" "$build/$6/book/" ;;
+    "-m zfutils.study.editions"*) exec PYTHON -m zfutils.study.editions "$3" ;;
+    *jupyter-book*)
+        echo "jupyter-book" >> calls
+        html="$7/_build/html"; mkdir -p "$html" && echo page > "$html/index.html" ;;
 esac
-"""
-RENDER = """#!/bin/sh
-echo "jupyter-book" >> calls
-mkdir -p _build/quick/render/_build/html && echo page > _build/quick/render/_build/html/index.html
-"""
+""".replace(
+    "PYTHON", f"env PYTHONPATH={shlex.quote(str(check_repository.ROOT))} {shlex.quote(sys.executable)}"
+)
 
 
 MODULES = [
@@ -161,12 +166,12 @@ def tree(tmp_path: Path) -> Path:
     )
     for name in ["01_one", "02_two", "scoreboard"]:
         (root / "book" / f"{name}.ipynb").write_text(f"{name}\n")
-    for name in ["book/index.md", "book/claims.yaml", "book/profiles/quick.yaml", *MODULES]:
+    for name in ["book/index.md", "book/claims.yaml", *MODULES]:
         (root / name).write_text("")
+    (root / "book" / "profiles" / "quick.yaml").write_text("about: drawn\n")
     (root / "tests" / "check_repository.py").write_text("")
-    for name, text in [("python", STUB), ("jupyter-book", RENDER)]:
-        (root / ".venv" / "bin" / name).write_text(text)
-        (root / ".venv" / "bin" / name).chmod(0o755)
+    (root / ".venv" / "bin" / "python").write_text(STUB)
+    (root / ".venv" / "bin" / "python").chmod(0o755)
     (root / ".venv" / ".ready").write_text(f"{root}\n")
     return root
 
@@ -179,6 +184,7 @@ def make(root: Path, *words: str, **variables: str) -> tuple[int, list[str], str
         "FRESH",
         "PYTHON",
         "ZFUTILS_BUILD",
+        "ZFUTILS_DATA",
         "ZFUTILS_JOBS",
         "MAKEFLAGS",
         "MFLAGS",
@@ -277,7 +283,7 @@ def test_a_removed_module_makes_the_pages_old_that_depended_on_it(tree, name, ag
 def test_pages_that_run_side_by_side_share_out_the_cores(tree, words, expected):
     assert make(tree, "book", *words)[0] == 0
     calls = (tree / "calls").read_text().splitlines()
-    assert {call.split("jobs=")[1] for call in calls if "execute" in call} == {expected}
+    assert {call.split("jobs=")[1].split()[0] for call in calls if "execute" in call} == {expected}
 
 
 def test_how_many_processes_share_the_cores_can_be_said_from_outside(tree):
@@ -289,7 +295,7 @@ def test_what_pages_would_train_is_trained_once_before_the_first_of_them(tree):
     def calls(*words, **variables):
         assert make(tree, "book", *words, **variables)[0] == 0
         noted = (tree / "calls").read_text().splitlines() if (tree / "calls").exists() else []
-        return [call.split()[2] for call in noted if call.startswith("-m zfutils")]
+        return [call.split()[2] for call in noted if call.startswith("-m zfutils ")]
 
     assert calls("-j2") == ["train", "execute", "execute", "execute"]
     assert calls() == []
@@ -307,6 +313,45 @@ def test_past_a_failure_the_other_chapters_run_and_nothing_is_rendered(tree):
     assert not (tree / "_build" / "quick" / "book" / "01_one.ipynb").exists()
     (tree / "book" / "01_one.ipynb").write_text("one\n")
     assert make(tree, "book")[:2] == (0, ["one", "scoreboard", "html"])
+
+
+@pytest.mark.parametrize("name", ["my out", "a$b", "no #1", "out", "it's", "a (copy)"])
+def test_the_build_folder_may_have_any_name_and_is_taken_from_where_make_is_called(tree, name):
+    assert make(tree, "book", ZFUTILS_BUILD=name)[:2] == (0, ["one", "two", "scoreboard", "html"])
+    assert (tree / name / "quick" / "html" / "index.html").is_file()
+    status, done, said = make(tree, "book", ZFUTILS_BUILD=str(tree / name))
+    assert (status, done) == (0, []), "a relative path and the whole one are the same folder"
+    assert f"file://{tree / name}/quick/html/index.html" in said
+    assert not (tree / "_build").exists()
+
+
+@pytest.mark.parametrize("name", ["~/photos", "my photos", "a$b", "no #1"])
+def test_the_data_folder_reaches_the_pages_as_one_whole_path(tree, name):
+    make(tree, "book", ZFUTILS_DATA=name, HOME=str(tree / "home"))
+    folder = tree / name.replace("~", "home")
+    executed = [call for call in (tree / "calls").read_text().splitlines() if "execute" in call]
+    assert {call.partition(" data=")[2] for call in executed} == {str(folder)}
+
+
+@pytest.mark.parametrize("name", ["a b", "a$HOME b", "no #1"])
+def test_a_checkout_may_lie_in_a_folder_of_any_name(tree, name):
+    moved = tree.rename(tree.with_name(name))
+    (moved / ".venv" / ".ready").write_text(f"{moved}\n")
+    assert make(moved, "book")[:2] == (0, ["one", "two", "scoreboard", "html"])
+    assert make(moved, "book")[:2] == (0, [])
+
+
+@pytest.mark.parametrize(
+    "line", ["extends: quick", 'extends: "quick"', "extends: quick  # it", "extends: quick\r"]
+)
+def test_a_change_of_the_extended_edition_makes_the_pages_again_however_it_is_named(tree, line):
+    (tree / "book/profiles/quick.yaml").write_text("about: drawn\n")
+    (tree / "book/profiles/mine.yaml").write_text(f"{line}\nabout: mine\n")
+    again = ["one", "two", "scoreboard", "html"]
+    assert make(tree, "book", "EDITION=mine")[:2] == (0, again)
+    assert make(tree, "book", "EDITION=mine")[:2] == (0, [])
+    touch(tree / "book/profiles/quick.yaml")
+    assert make(tree, "book", "EDITION=mine")[1] == again
 
 
 def test_an_edition_that_does_not_exist_is_refused_by_name(tree):

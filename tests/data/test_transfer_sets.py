@@ -27,7 +27,8 @@ from zfutils.data.transfer_sets import (
 )
 from zfutils.study.edition import Edition
 from zfutils.study.places import BOOK
-from zfutils.study.profile import Images, Profile
+from zfutils.study.profile import Profile
+from zfutils.study.sections import Images
 
 TABLES = BOOK / "data" / "tables_4_to_7.csv"
 

@@ -9,7 +9,7 @@ from tiny_tree import written
 
 from zfutils.data.part_masks import object_masks
 from zfutils.study.groups import SMALL
-from zfutils.study.profile import Images
+from zfutils.study.sections import Images
 from zfutils.study.study import Study
 
 

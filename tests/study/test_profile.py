@@ -11,7 +11,7 @@ EDITIONS = sorted((Path(__file__).parents[2] / "book" / "profiles").glob("*.yaml
 
 WHOLE = """
 about: A small one.
-images: {source: parts, size: 64, crop: 48, train: 640, validation: 64}
+images: {source: parts, size: 72, crop: 64, train: 640, validation: 64}
 network: {width: 0.25, fc_width: 0.25}
 training:
   epochs: 3
@@ -81,7 +81,7 @@ def test_an_edition_is_called_as_its_file_is(write):
         (
             "images__sise",
             "images.sise",
-            "classes, crop, download, per_class, seed, sets, size, source, train, validation",
+            "classes, crop, download, folder, per_class, seed, sets, size, source, train, validation",
         ),
         ("network__widht", "network.widht", "dropout, fc_width, full_first_layer, geometry, width"),
         ("training__epoch", "training.epoch", "batch, decay, epochs, held_out"),
@@ -147,8 +147,8 @@ def test_a_value_out_of_range_is_refused_with_key_value_and_range(write, place, 
 
 
 def test_a_crop_larger_than_the_image_is_refused(write):
-    message = refusal(write("mine", images__crop=65))
-    assert "images: crop (65 px) is larger than size (64 px)" in message
+    message = refusal(write("mine", images__crop=96))
+    assert "images: crop (96 px) is larger than size (72 px)" in message
 
 
 def test_parts_need_their_counts_and_photographs_their_sets(write):
@@ -163,10 +163,10 @@ def test_all_mistakes_of_a_file_are_told_at_once(write):
 
 
 def test_an_edition_of_three_lines_takes_everything_else_from_its_base(write, tmp_path):
-    write("base", images__size=80)
-    (tmp_path / "mine.yaml").write_text("extends: base\nabout: My own.\nimages: {crop: 32}\n")
+    write("base", images__size=128)
+    (tmp_path / "mine.yaml").write_text("extends: base\nabout: My own.\nimages: {crop: 96}\n")
     mine, base = Profile.load(tmp_path / "mine.yaml"), Profile.load(tmp_path / "base.yaml")
-    assert (mine.name, mine.about, mine.images.size, mine.images.crop) == ("mine", "My own.", 80, 32)
+    assert (mine.name, mine.about, mine.images.size, mine.images.crop) == ("mine", "My own.", 128, 96)
     assert (mine.training, mine.networks) == (base.training, base.networks)
 
 
@@ -214,7 +214,7 @@ def test_a_networks_own_recipe_is_held_to_the_same_ranges(write):
 
 
 SMALL = {
-    "images": {"size": 40, "crop": 32, "train": 64},
+    "images": {"size": 72, "crop": 64, "train": 64},
     "network": {"width": 0.1, "fc_width": 0.1},
     "seeds": [0, 1],
     "training": {"epochs": 2},
@@ -282,7 +282,7 @@ def test_a_transfer_that_cannot_be_is_refused(write, changes, told):
 
 
 def test_only_parts_can_be_drawn_before_another_background(write):
-    photos = {"source": "photos", "sets": ["holidays"], "size": 64, "crop": 48}
+    photos = {"source": "photos", "sets": ["holidays"], "size": 72, "crop": 64}
     message = refusal(write("mine", images=photos, networks={"cheat": {"background": "by-label"}}))
     assert "networks.cheat.background: only parts" in message
 

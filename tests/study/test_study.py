@@ -10,7 +10,8 @@ import yaml
 from zfutils.__main__ import main
 from zfutils.nets import zoo
 from zfutils.study import places
-from zfutils.study.profile import Network, Profile
+from zfutils.study.profile import Profile
+from zfutils.study.sections import Network
 from zfutils.study.study import Study
 from zfutils.training import checkpoints
 from zfutils.training.checkpoints import same_network

@@ -50,6 +50,11 @@ STEMS: dict[Stem, dict[int, Stem]] = {
 }
 
 
+def sides() -> list[int]:
+    """Sides of pictures (px) for which there is a geometry to scale of both of the paper's networks."""
+    return sorted(set.intersection(*map(set, STEMS.values())))
+
+
 def to_scale(paper: Stem, image: int) -> Stem:
     """The stem that sees the same shares of a picture of another size.
 

@@ -21,9 +21,10 @@ from zfutils.data.photos import FileImages
 from zfutils.data.pixels import Pixels
 from zfutils.data.shuffled import ShuffledLabels
 from zfutils.runtime.devices import keep_memory
-from zfutils.runtime.folders import build_folder, data_folder
+from zfutils.runtime.folders import absolute, build_folder, data_folder
 from zfutils.study.places import BOOK
-from zfutils.study.profile import Profile, Transfer
+from zfutils.study.profile import Profile
+from zfutils.study.sections import Transfer
 
 TARGET_FOLDERS = {"caltech101": "caltech101", "caltech256": "caltech256", "voc2012": "VOCdevkit/VOC2012"}
 SEVERAL = ("held-out", "voc2012")  # targets that have pictures of several objects
@@ -93,10 +94,12 @@ class Edition:
         if images.source == "parts":
             field = size / images.crop  # a crop shows as much as a picture of its size would
             return PartsImages(split, n=n, size=size, seed=images.seed, field=field)
+        root = data_folder() if images.folder is None else absolute(images.folder)
         if images.download:
-            downloads.fetch_missing(images.sets)
+            downloads.fetch_missing(images.sets, root)
         limit = images.per_class if split == "train" else None
-        found = photos.folders(images.sets, part, size=size, per_class=limit, first_classes=images.classes)
+        which = {"root": root, "per_class": limit, "first_classes": images.classes}
+        found = photos.folders(images.sets, part, size=size, **which)
         return found if n is None else found.first_of_each(n)
 
     @cached_property
@@ -150,7 +153,7 @@ class Edition:
         if isinstance(source, PartsImages):
             return CuedParts(source, exchanged=exchanged)
         if isinstance(source, FileImages) and self.boxed:
-            boxes = tiny_imagenet.boxes(data_folder(), source.names)
+            boxes = tiny_imagenet.boxes(source.root, source.names)
             return CuedPhotographs(source, boxes, exchanged=exchanged)
         raise ValueError(f"the edition {self.edition} has no scenes whose background can be exchanged")
 

@@ -17,7 +17,7 @@ from zfutils.experiments.diagnosis import pictures, signs
 from zfutils.study import kept_scores
 from zfutils.study.kept_scores import Wanted, outcomes
 from zfutils.study.networks import Networks
-from zfutils.study.profile import Run
+from zfutils.study.sections import Run
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import evaluate
 from zfutils.training.outcomes import Outcome

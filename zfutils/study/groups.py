@@ -11,7 +11,7 @@ from typing import Literal, Self
 from zfutils.nets.zoo import ROWS
 from zfutils.study.edition import Edition
 from zfutils.study.plans import DEPTHS, deep_name
-from zfutils.study.profile import Run
+from zfutils.study.sections import Run
 
 SMALL = "zfnet: none"  # among the small networks, the one that chapter 9 transfers
 

@@ -30,7 +30,7 @@ from zfutils.runtime.parallel import trainings
 from zfutils.study.groups import Groups
 from zfutils.study.places import REFERENCE
 from zfutils.study.plans import Plan, plain
-from zfutils.study.profile import Run
+from zfutils.study.sections import Run
 from zfutils.training import checkpoints, trainer
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import Scores, evaluate

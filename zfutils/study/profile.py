@@ -1,230 +1,20 @@
 """An edition of the study: one YAML file in `book/profiles/`, validated here and read nowhere else.
 
-A file may name another edition to start from (`extends: photos`) and then holds only what differs, so
-that an edition on one's own pictures is three lines. A key that is unknown, missing or out of range is
-refused with the file, the key and what is allowed.
+A key that is unknown, missing or out of range is refused with the file, the key and what is allowed. How a
+file starts from another edition is said in `zfutils.study.editions`, what a section holds in
+`zfutils.study.sections`.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Any, Self, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from zfutils.nets.pooling import Pooling
-from zfutils.nets.specs import DROPOUT
-from zfutils.nets.zoo import ROWS
-from zfutils.training.recipe import Count, Strict, Training
-
-
-class Images(Strict):
-    """Which images, and at which size they are stored and cropped."""
-
-    source: Literal["parts", "photos", "digits", "MNIST"] = Field(
-        description="digits: the part of MNIST that comes with the book; MNIST: the whole, below ZFUTILS_DATA"
-    )
-    size: int = Field(ge=16, description="side of a stored image, pixels")
-    crop: int = Field(ge=16, description="side of what the network sees, pixels")
-    train: int | None = Field(None, ge=64, description="parts, digits: training pictures")
-    validation: int | None = Field(None, ge=32, description="parts, digits: validation pictures")
-    seed: int = Field(0, ge=0, description="parts: which world is drawn")
-    sets: tuple[str, ...] = Field((), description="photos: folders with train/ and val/ below ZFUTILS_DATA")
-    download: bool = Field(False, description="photos: fetch a set that is missing")
-    per_class: int | None = Field(
-        None, ge=2, description="photos: use this many training images a class at most"
-    )
-    classes: int | None = Field(
-        None, ge=2, description="photos: the first so many classes of the sets; null: all"
-    )
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.crop > self.size:
-            raise ValueError(f"crop ({self.crop} px) is larger than size ({self.size} px)")
-        if self.source == "parts" and (self.train is None or self.validation is None or self.sets):
-            raise ValueError("source 'parts' needs train and validation, and has no sets")
-        if self.source == "photos" and not self.sets:
-            raise ValueError(
-                "source 'photos' needs sets, the folders with train/ and val/ below ZFUTILS_DATA"
-            )
-        return self
-
-
-class Network(Strict):
-    """How wide the edition's networks are, as a factor of the paper's, and what goes with it."""
-
-    width: float = Field(gt=0, le=1)
-    fc_width: float = Field(gt=0, le=2)
-    dropout: float = Field(DROPOUT, ge=0, lt=1, description="on layers 6 and 7")
-    full_first_layer: bool = Field(False, description="layer 1 with as many filters as the paper's")
-    geometry: Literal["to scale", "the paper's"] = Field(
-        "to scale", description="whether layers see the paper's share of the picture, or the paper's pixels"
-    )
-
-
-class Run(Strict):
-    """One network to train: which of the paper's, from which seeds, and where its recipe differs."""
-
-    base: Literal["zfnet", "krizhevsky", "lenet5"] = "zfnet"
-    network: Network | None = Field(None, description="its own width, where it is not the edition's")
-    row: str = Field("none", description="its change, a row of Table 3")
-    pooling: Pooling = Field("max", description="blurred: maxima, then a blur before the subsampling")
-    pictures: int | None = Field(
-        None, ge=64, description="how many to train on, where it is not the edition's number"
-    )
-    background: Literal["independent", "by-label"] = Field(
-        "independent", description="drawn, digits: whether a training picture's ground gives its label away"
-    )
-    shuffled: bool = Field(False, description="whether training labels are shuffled, by the run's seed")
-    first_window: tuple[int, int, int] | None = Field(
-        None, description="kernel, stride and padding of layer 1 (pixels), where they are not the network's"
-    )
-    seeds: tuple[Count, ...] = Field((0,), min_length=1)
-    trained: tuple[Count, ...] | None = Field(
-        None, description="seeds that a page trains where nothing is kept of them; null: all"
-    )
-    training: Training
-    about: str = ""
-
-
-class SmallImages(Strict):
-    """Where the images of many small networks differ from the edition's; what is left out is the same."""
-
-    size: int = Field(ge=16, description="side of a stored image, pixels")
-    crop: int = Field(ge=16, description="side of what the network sees, pixels")
-    train: int | None = Field(None, ge=64, description="parts: training pictures")
-    sets: tuple[str, ...] | None = Field(None, min_length=1, description="photos: other folders")
-    per_class: int | None = Field(None, ge=2, description="photos: training images a class at most")
-    classes: int | None = Field(
-        None, ge=2, description="photos: the first so many classes of the sets; null: all"
-    )
-
-
-class Trained(Strict):
-    """Which of many networks a page trains itself; of the others it shows what is kept."""
-
-    networks: tuple[str, ...] = Field(description='base and row of Table 3, such as "zfnet: none"')
-    seeds: tuple[Count, ...]
-
-    def seeds_of(self, network: str) -> tuple[int, ...]:
-        """From which seeds a page trains a network."""
-        return self.seeds if network in self.networks else ()
-
-
-class Depth(Strict):
-    """Four layers against eight, by the number of training pictures and, at the most, in a wider network."""
-
-    train: tuple[Annotated[int, Field(ge=64)], ...] = Field(
-        min_length=2, description="numbers of training pictures, the smallest first"
-    )
-    wider: Network = Field(description="the second width")
-    seeds: tuple[Count, ...] = Field(min_length=1)
-    wider_seeds: tuple[Count, ...] | None = Field(None, min_length=1, description="null: the same seeds")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if list(self.train) != sorted(set(self.train)):
-            raise ValueError(f"train must grow from number to number (came: {self.train})")
-        return self
-
-
-class Small(Strict):
-    """Many small networks with one recipe for all: the rows of Tables 2 and 3 (chapters 8 and 9)."""
-
-    images: SmallImages
-    network: Network
-    seeds: tuple[Count, ...] = Field(min_length=1)
-    seeds_of: dict[str, Annotated[tuple[Count, ...], Field(min_length=1)]] = Field(
-        {}, description="rows of Table 3 that have other seeds"
-    )
-    trained: Trained | None = Field(None, description="what a page trains itself; null: everything")
-    settings: dict[str, Run] = Field({}, description="other settings of the recipe that were tried on a row")
-    filters: dict[str, Run] = Field({}, description="networks whose filters chapters 1 and 2 look at")
-    pooling: dict[str, Run] = Field({}, description="networks that chapter 12 compares under shifts")
-    faults: dict[str, Run] = Field({}, description="chapter 13: networks with a fault each, and without")
-    depth: Depth | None = Field(None, description="chapter 8: where depth begins to pay; null: not asked")
-    training: Training
-
-    @model_validator(mode="after")
-    def _rows(self) -> Self:
-        names = [f"{base}: {row}" for base, rows in ROWS.items() for row in rows]
-        rows = list(dict.fromkeys(row for rows in ROWS.values() for row in rows))
-        if unknown := [row for row in self.seeds_of if row not in rows]:
-            raise ValueError(
-                f"seeds_of has {unknown[0]!r}; Table 3 has the rows {', '.join(map(repr, rows))}"
-            )
-        if self.trained and (unknown := [name for name in self.trained.networks if name not in names]):
-            raise ValueError(f"trained.networks has {unknown[0]!r}; there are {', '.join(map(repr, names))}")
-        return self
-
-
-class Source(Strict):
-    """The network whose features are tried elsewhere: like the small ZFNet, on more pictures."""
-
-    train: int | None = Field(None, ge=64, description="parts: training pictures")
-    per_class: int | None = Field(
-        None, ge=2, description="photos: training images a class at most; null: all"
-    )
-    classes: int | None = Field(None, ge=2, description="photos: the first so many classes; null: all")
-    training: Training
-
-
-class Scratch(Strict):
-    """Which steps of a transfer are trained from scratch too, and fine-tuned."""
-
-    per_class: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
-    folds: int = Field(ge=1)
-    trained: bool = Field(True, description="whether a page trains those of which nothing is kept")
-
-
-class Transfer(Strict):
-    """What the features are tried on elsewhere (chapter 9)."""
-
-    target: Literal["held-out", "caltech101", "caltech256", "voc2012"]
-    per_class: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        min_length=1, description="training pictures a class"
-    )
-    folds: int = Field(ge=1)
-    test_per_class: int = Field(50, ge=1, description="pictures tested, at most (Zeiler & Fergus 2013, §5.2)")
-    source: Source | None = Field(None, description="null: the small ZFNet itself")
-    scratch: Scratch
-    training: Training = Field(description="the recipe of the networks from scratch")
-    fine_tuning: Training | None = Field(None, description="likewise, from the source's weights; null: none")
-
-    @model_validator(mode="after")
-    def _steps(self) -> Self:
-        if unknown := set(self.scratch.per_class) - set(self.per_class):
-            raise ValueError(f"scratch.per_class has {min(unknown)}, which per_class lacks")
-        if self.scratch.folds > self.folds:
-            raise ValueError(f"scratch has {self.scratch.folds} folds, more than the {self.folds} there are")
-        return self
-
-
-class DigitNetworks(Strict):
-    """LeNet-5 on handwritten digits (chapters 10 and 13)."""
-
-    images: Images
-    network: Network = Network(width=1, fc_width=1, dropout=0, geometry="the paper's")
-    training: Training
-    networks: dict[str, Run]
-    faults: dict[str, Run] = Field({}, description="chapter 13: networks with a fault each, and without")
-
-    @model_validator(mode="after")
-    def _digits(self) -> Self:
-        if self.images.source not in ("digits", "MNIST"):
-            raise ValueError(f"images.source {self.images.source!r} is not of digits: 'digits' or 'MNIST'")
-        runs = {**self.networks, **self.faults}
-        if other := [name for name, run in runs.items() if run.base != "lenet5"]:
-            raise ValueError(f"networks.{other[0]}.base must be lenet5, which takes digits")
-        return self
-
-
-class Pictures(Strict):
-    """How many pictures chapters 5 and 6 measure, at most, where the page does not say otherwise."""
-
-    invariance: int = Field(64, ge=4)
-    occlusion: int = Field(128, ge=4)
+from zfutils.nets.scale import sides
+from zfutils.study.editions import merged, read
+from zfutils.study.sections import DigitNetworks, Images, Network, Pictures, Run, Small, Transfer
+from zfutils.training.recipe import Strict, Training
 
 
 class Profile(Strict):
@@ -253,6 +43,21 @@ class Profile(Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _sides(self) -> Self:
+        """Networks to scale are there for some sizes of picture alone."""
+        widths = {"images.crop": [run.network or self.network for run in self.networks.values()]}
+        crops = {"images.crop": self.images.crop}
+        if self.small:
+            widths["small.images.crop"] = [self.small.network]
+            crops["small.images.crop"] = self.small.images.crop
+        for key, crop in crops.items():
+            to_scale = any(width.geometry == "to scale" for width in widths[key])
+            if to_scale and crop not in sides():
+                allowed = ", ".join(map(str, sides()))
+                raise ValueError(f"{key} is {crop} px; networks to scale take pictures of {allowed} px")
+        return self
+
     @classmethod
     def load(cls, path: Path) -> Self:
         """The edition in a YAML file.
@@ -264,27 +69,27 @@ class Profile(Strict):
             FileNotFoundError: no such file; names the editions there are.
             ValueError: unknown, missing or wrong keys; names the file, each key and what is allowed.
         """
-        data = {**_read(path), "name": path.stem}
+        data = {**read(path), "name": path.stem}
         common, networks = data.get("training"), data.get("networks")
         if isinstance(common, dict) and isinstance(networks, dict):
-            data["networks"] = {n: _merged({"training": common}, run or {}) for n, run in networks.items()}
+            data["networks"] = {n: merged({"training": common}, run or {}) for n, run in networks.items()}
         for section in ("small", "transfer", "digits"):
             if isinstance(common, dict) and isinstance(data.get(section), dict):
-                data[section] = _merged({"training": common}, data[section])
+                data[section] = merged({"training": common}, data[section])
         small, transfer, digits = (data.get(section) for section in ("small", "transfer", "digits"))
         for group in ("networks", "faults"):
             if isinstance(digits, dict) and isinstance(digits.get(group), dict):
                 own = {"base": "lenet5", "training": digits.get("training")}
-                digits[group] = {n: _merged(own, run or {}) for n, run in digits[group].items()}
+                digits[group] = {n: merged(own, run or {}) for n, run in digits[group].items()}
         for group in ("settings", "filters", "pooling", "faults"):
             if isinstance(small, dict) and isinstance(small.get(group), dict):
                 own = {"training": small.get("training")}
-                small[group] = {n: _merged(own, run or {}) for n, run in small[group].items()}
+                small[group] = {n: merged(own, run or {}) for n, run in small[group].items()}
         if isinstance(transfer, dict):
             if isinstance(transfer.get("source"), dict) and isinstance(small, dict):
-                transfer["source"] = _merged({"training": small.get("training")}, transfer["source"])
+                transfer["source"] = merged({"training": small.get("training")}, transfer["source"])
             if isinstance(transfer.get("fine_tuning"), dict):
-                transfer["fine_tuning"] = _merged(transfer.get("training"), transfer["fine_tuning"])
+                transfer["fine_tuning"] = merged(transfer.get("training"), transfer["fine_tuning"])
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -310,30 +115,3 @@ def _allowed(place: Sequence[int | str]) -> list[str]:
             next(keys, None)
         model = next(k for k in (*get_args(kinds), kinds) if isinstance(k, type) and issubclass(k, BaseModel))
     return sorted({*model.model_fields, *(("extends",) if model is Profile else ())} - {"name"})
-
-
-def _merged(base: Any, over: Any) -> Any:
-    """`over` laid on `base`, mapping by mapping."""
-    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
-        return over
-    return {**base, **{key: _merged(base.get(key), value) for key, value in over.items()}}
-
-
-def _read(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
-    if not path.is_file():
-        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
-        raise FileNotFoundError(f"there is no edition {path.stem!r} in {path.parent}; there are: {there}")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path.name} is not readable as YAML: {error}") from None
-    if not isinstance(data, dict):
-        raise ValueError(f"{path.name} is not a mapping of keys to values")
-    if "name" in data:
-        raise ValueError(f"{path.name}: an edition is called as its file is; remove the key 'name'")
-    base = data.pop("extends", None)
-    if base is None:
-        return data
-    if base in above or base == path.stem:
-        raise ValueError(f"{path.name} extends itself: {' -> '.join((*above, path.stem, base))}")
-    return _merged(_read(path.with_name(f"{base}.yaml"), (*above, path.stem)), data)
