@@ -259,18 +259,14 @@ class Pixels:
             raise ValueError(f"a test sees 1 crop of an image or 10, not {crops}")
         if crops == 10 and self.chiral:
             raise ValueError("mirror images of these show something else; a test sees 1 crop of an image")
-        far = self._far(side)
-        places = [(far // 2, far // 2)]
-        if crops == 10:
-            places += [(0, 0), (0, far), (far, 0), (far, far)]
+        places = windows.ten_crops(self._far(side))[:crops]
         for chosen in rows.to(self.pixels.device).split(batch):
             labels, views = self.labels[chosen], []
-            for top, left in places:
+            for top, left, mirrored in places:
                 corner = [torch.full_like(chosen, place) for place in (top, left)]
-                for mirrored in (False, True)[: 1 if crops == 1 else 2]:
-                    flags = torch.full_like(chosen, mirrored, dtype=torch.bool)
-                    images = self.crops(chosen, *corner, flags, side=side, scale=scale, dtype=dtype)
-                    views.append(Batch(images, labels, chosen))
+                flags = torch.full_like(chosen, mirrored, dtype=torch.bool)
+                images = self.crops(chosen, *corner, flags, side=side, scale=scale, dtype=dtype)
+                views.append(Batch(images, labels, chosen))
             yield tuple(views)
 
 

@@ -35,6 +35,19 @@ def crops(
     return way(stack, mean, rows, tops, lefts, mirrored, side, scale)
 
 
+def ten_crops(far: int) -> list[tuple[int, int, bool]]:
+    """The ten crops of Krizhevsky 2012: the centre and the corners, each as it is and mirrored.
+
+    Args:
+        far: side of the image minus side of a crop (pixels).
+
+    Returns:
+        Top and left of each crop in the image (pixels), and whether left and right are exchanged.
+    """
+    corners = [(far // 2, far // 2), (0, 0), (0, far), (far, 0), (far, far)]
+    return [(top, left, mirror) for top, left in corners for mirror in (False, True)]
+
+
 def one_by_one(stack, mean, rows, tops, lefts, mirrored, side, scale) -> Tensor:
     """As `crops`; reads nothing but the windows, from a memory map too."""
     out = torch.empty(len(rows), side, side, stack.shape[3], dtype=mean.dtype)

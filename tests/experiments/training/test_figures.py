@@ -48,15 +48,28 @@ def test_curves_mark_the_epoch_after_which_the_rate_fell_and_the_snapshots():
 
 
 def test_curves_of_the_same_end_have_labels_that_do_not_overlap():
-    figure = figures.curves({name: history() for name in ("one", "two", "three", "four")})
+    factors = {"one": 1, "two": 1.001, "three": 1.002, "four": 1.003}
+    figure = figures.curves({name: history(factor=factor) for name, factor in factors.items()})
     figure.draw_without_rendering()
     labels = [Text.get_window_extent(label) for label in figure.axes[1].texts]  # without the leaders
     boxes = sorted(labels, key=lambda box: box.y0)
     assert all(below.y1 <= above.y0 for below, above in pairwise(boxes))
 
 
+def test_networks_whose_curves_are_the_same_share_a_line_and_a_label():
+    figure = figures.curves({"one": history(), "twin": history(), "other": history(factor=2)})
+    assert [len(axes.lines) for axes in figure.axes] == [6, 6]  # curve, lowered, kept; twice
+    assert {"one\n= twin", "other"} <= texts(figure)
+
+
+def test_an_axis_begins_at_0_unless_all_of_it_lies_far_above():
+    flat = history().assign(loss=[np.nan, 3.9, 3.8, 3.7, 3.7, 3.6, 3.6])
+    assert figures.curves({"one": history()}).axes[0].get_ylim()[0] == 0
+    assert 3 < figures.curves({"one": flat}).axes[0].get_ylim()[0] < 3.6
+
+
 def test_snapshots_may_differ_between_networks():
-    figure = figures.curves({"a": history(), "b": history()}, snapshots={"a": [1], "b": [0, 5]})
+    figure = figures.curves({"a": history(), "b": history(factor=2)}, snapshots={"a": [1], "b": [0, 5]})
     assert [list(line.get_xdata()) for line in figure.axes[1].lines[2::3]] == [[1], [0, 5]]
 
 
@@ -70,12 +83,12 @@ def test_propagation_draws_geometric_means_over_seeds_on_a_logarithmic_scale():
         for s, std in ((0, 0.1), (1, 10.0))
     ]
     figure = figures.propagation(pd.DataFrame(rows))
-    assert [axes.get_yscale() for axes in figure.axes] == ["log", "log"]
+    assert [axes.get_yscale() for axes in figure.axes] == ["log"] * 4  # two quantities, two rules
     for axes in figure.axes:
-        assert len(axes.lines) == 4
+        assert len(axes.lines) == 2
         for line in axes.lines:
             np.testing.assert_allclose(line.get_ydata(), 1)
-    assert {"0.01 in every layer", "He", "wide", "narrow"} <= texts(figure)
+    assert {"0.01\nin every layer", "He's rule", "wide", "narrow"} <= texts(figure)
 
 
 def test_a_steps_pieces_stack_up_to_the_step_and_small_ones_are_shown_together():

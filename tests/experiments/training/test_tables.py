@@ -5,9 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from zfutils.experiments.training import tables
-from zfutils.experiments.training.tables import crop_errors, largest_over_radius, speed_table, trial_table
+from zfutils.experiments.training.tables import (
+    crop_errors,
+    largest_over_radius,
+    of_trials,
+    speed_table,
+    trial_table,
+)
 from zfutils.study.places import BOOK
 from zfutils.study.profile import Profile
 from zfutils.training.ended import ended
@@ -29,6 +36,16 @@ def test_the_table_of_trials_says_since_when_one_was_dead():
     assert table["epochs"].tolist() == ["3", "3, dead since 2"]
     assert table["held-out error"].tolist() == ["95.0%", "95.0%"]
     assert table["noise"].tolist() == ["5 %", "60 %"]
+
+
+def test_of_a_trial_the_error_and_what_noise_is_left_are_said_with_their_intervals():
+    labels = np.arange(100) % 10
+    wrong = np.roll(np.eye(10)[labels], 1, axis=1)  # always another class
+    conv1 = SimpleNamespace(weight=torch.ones(12, 3, 5, 5))  # no frequency but 0
+    network = SimpleNamespace(model=SimpleNamespace(conv1=conv1))
+    errors, shares = of_trials({"flat": network}, {"flat": Scores(wrong, labels)}).values()
+    assert errors == {"flat": "100.0 % [96.3, 100.0]"}  # Wilson: 1 / (1 + z²/n) at n = 100
+    assert shares == {"flat": "0.00 [0.00, 0.00]"}
 
 
 def test_the_largest_filter_of_any_epoch_is_measured_by_its_convolutions_own_radius():

@@ -18,10 +18,10 @@ from zfutils.plotting.estimates import estimates
 from zfutils.training.outcomes import NOT_RUN
 
 RULES = {
-    "literal": "0.01 in every layer",
-    "fan-in": "0.01, fan-in corrected",
-    "he": "He",
-    "small-first": "0.01 in layer 1, He above",
+    "literal": "0.01\nin every layer",
+    "fan-in": "0.01, corrected\nfor the fan-in",
+    "he": "He's rule",
+    "small-first": "0.01 in layer 1,\nHe's rule above",
 }
 KINDS = {
     "convolution": style.BLUE,
@@ -77,11 +77,23 @@ def _label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]]) -> Non
         )
 
 
+def _alike(histories: Mapping[str, pd.DataFrame]) -> list[list[str]]:
+    """Names of networks, those whose curves are the same together."""
+    groups: dict[tuple[float, ...], list[str]] = {}
+    for name, history in histories.items():
+        drawn = history[["loss", "held_out_error"]].fillna(-1).to_numpy().ravel()
+        groups.setdefault(tuple(drawn), []).append(name)
+    return list(groups.values())
+
+
 @style.styled
 def curves(
     histories: Mapping[str, pd.DataFrame], *, snapshots: Sequence[int] | Mapping[str, Sequence[int]] = ()
 ) -> Figure:
     """Loss and held-out error over the epochs; where the rate was lowered and where weights were kept.
+
+    Networks whose curves are the same have one line, with all their names. An axis begins at 0 unless all of
+    its values lie far above.
 
     Args:
         histories: by the name that is written beside the line; columns epoch, loss, held_out_error (share)
@@ -90,17 +102,20 @@ def curves(
     """
     figure = style.new(height=3.9)
     panels = figure.subplots(1, 2)
+    groups = _alike(histories)
     for axes, column, factor in zip(panels, ("loss", "held_out_error"), (1, 100), strict=True):
         ends = {}
-        for i, (name, history) in enumerate(histories.items()):
+        for i, (name, *others) in enumerate(groups):
+            history = histories[name]
             colour, values = style.CYCLE[i % len(style.CYCLE)], factor * history[column]
             axes.plot(history.epoch, values, color=colour, ls=LINES[i // len(style.CYCLE) % len(LINES)])
             lowered = history.rate.shift(-1) < history.rate  # after this epoch
             axes.plot(history.epoch[lowered], values[lowered], "v", color=colour, ms=8)
             kept = history.epoch.isin(snapshots[name] if isinstance(snapshots, Mapping) else snapshots)
             axes.plot(history.epoch[kept], values[kept], "o", color=colour, mfc="white", ms=5)
-            ends[name] = (history.epoch.iloc[-1], values.iloc[-1], colour)
-        axes.set_ylim(0)
+            ends["\n= ".join((name, *others))] = (history.epoch.iloc[-1], values.iloc[-1], colour)
+        low, high = axes.get_ylim()
+        axes.set_ylim(0 if low < high / 2 else low)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y")
@@ -117,40 +132,40 @@ def curves(
 
 @style.styled
 def propagation(table: pd.DataFrame) -> Figure:
-    """Standard deviation of activations and of gradients by layer; rules as colours, networks as line styles.
+    """Standard deviation of activations (above) and of gradients (below) by layer, one column for each rule.
 
     Lines are geometric means over seeds; bands reach from the smallest to the largest.
 
     Args:
         table: as `propagation.by_rule` gives it.
     """
-    figure = style.new(height=4.8)
-    panels = figure.subplots(1, 2)
+    rules, networks = list(table.rule.unique()), list(table.network.unique())
     layers = table.sort_values("depth").drop_duplicates("depth")
     names = [name.removeprefix("conv").removeprefix("fc") for name in layers.layer]
-    rules, networks = list(table.rule.unique()), list(table.network.unique())
-    # Where two rules give the same, the earlier one's broader line and larger marker show behind.
-    looks = [
-        {"color": colour, "marker": marker, "lw": 2.6 - 0.4 * i, "ms": 7.5 - 1.1 * i}
-        for i, (_, colour, marker) in enumerate(zip(rules, style.CYCLE, style.MARKERS, strict=False))
-    ]
-    titles = {"activation": "activations", "activation gradient": "gradients of the activations"}
-    for axes, (quantity, title) in zip(panels, titles.items(), strict=True):
+    figure = style.new(height=4.6)
+    grid = figure.subplots(2, len(rules), sharex=True, sharey="row", squeeze=False)
+    titles = {"activation": "activations", "activation gradient": "gradients of the\nactivations"}
+    for line, (quantity, title) in zip(grid, titles.items(), strict=True):
         rows = table[(table.quantity == quantity) & (table["std"] > 0)]
         for (rule, network), own in rows.groupby(["rule", "network"], sort=False):
-            look = looks[rules.index(rule)] | {"ls": LINES[networks.index(network) % len(LINES)]}
+            i = networks.index(network)
+            look = {"color": style.CYCLE[i], "marker": style.MARKERS[i], "ls": LINES[i % len(LINES)]}
             seeds = own.groupby("depth")["std"].agg(estimate=gmean, low="min", high="max")
-            estimates(axes, seeds.index, seeds, intervals="band", **look)
-        axes.set(title=title, yscale="log", xlabel="layer", ylabel="standard deviation")
-        axes.set_xticks(layers.depth, [*names[:-1], f"{names[-1]}\nlogits"])
-        axes.grid(axis="y")
-    colours = [Line2D([], [], label=RULES.get(r, r), **look) for r, look in zip(rules, looks, strict=True)]
+            estimates(line[rules.index(rule)], seeds.index, seeds, intervals="band", ms=4.5, **look)
+        for axes in line:
+            axes.set(yscale="log", xlabel="", ylabel="")
+            axes.grid(axis="y")
+        line[0].set_ylabel(f"standard deviation,\n{title}")
+    for axes, rule in zip(grid[0], rules, strict=True):
+        axes.set_title(RULES.get(rule, rule))
+    for axes in grid[1]:
+        axes.set_xticks(layers.depth, names)
+    grid[1][0].set_xlabel(f"layer ({names[-1]}: the logits)", loc="left")
     widths = [
-        Line2D([], [], color=style.INK, ls=LINES[i % len(LINES)], label=name)
+        Line2D([], [], color=style.CYCLE[i], marker=style.MARKERS[i], ls=LINES[i % len(LINES)], label=name)
         for i, name in enumerate(networks)
     ]
-    figure.legend(handles=colours, loc="outside lower left", ncols=2)
-    figure.legend(handles=widths, loc="outside lower right", ncols=1)
+    figure.legend(handles=widths, loc="outside lower right", ncols=len(widths))
     return figure
 
 

@@ -142,3 +142,8 @@ def logits_ratio(
     by_seed = logits[logits.quantity == "activation"].pivot(index="seed", columns="network", values="std")
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log10(by_seed[wide] / by_seed[narrow]).rename("log10 ratio")
+
+
+def logits_ratios(table: pd.DataFrame, *, wide: str, narrow: str) -> dict[Initialisation, pd.Series]:
+    """`logits_ratio` of every rule in the table, by rule."""
+    return {rule: logits_ratio(table, wide=wide, narrow=narrow, rule=rule) for rule in table.rule.unique()}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from zfutils.nets.filters import high_share_over_noise
 from zfutils.nets.specs import DROPOUT
 from zfutils.stats.formatting import ranged
 from zfutils.stats.intervals import (
@@ -26,6 +27,15 @@ RULES = {
     "fan-in": "standard deviation 0.01, above layer 1 corrected for the fan-in",
     "he": "He 2015 everywhere",
     "small-first": "standard deviation 0.01 in layer 1, He 2015 above",
+}
+
+# Short names of the trials, for the curves.
+TRIALS = {
+    "trial-recipe": "as chosen",
+    "trial-he": "He's rule",
+    "trial-literal": "0.01 everywhere",
+    "trial-paper-scale": "fan-in",
+    "trial-no-radius": "without radius",
 }
 
 # Two trials that differ in their initial weights alone, by the rule of these.
@@ -199,6 +209,26 @@ def trial_table(
         row |= {column: values[name] for column, values in extra.items()}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def of_trials(networks: Mapping[str, Trained], scores: Mapping[str, Scores]) -> dict[str, dict[str, str]]:
+    """Two columns for `trial_table`: the error, and how much of noise's high frequencies layer 1 keeps.
+
+    Args:
+        networks: by name.
+        scores: the same names, answers with one crop.
+    """
+    errors, shares = {}, {}
+    for name, network in networks.items():
+        wrong = scores[name].wrong()
+        error = proportion_interval(int(wrong.sum()), len(wrong), resampled="images").times(100)
+        errors[name] = ranged(error.estimate, error.low, error.high, unit=" %")
+        share, *_ = high_share_over_noise(network.model.conv1.weight.detach())
+        shares[name] = ranged(share.estimate, share.low, share.high, digits=2)
+    return {
+        "top-1 error, one crop": errors,
+        "layer-1 energy above 0.3 cycles/pixel, of noise's": shares,
+    }
 
 
 def largest_over_radius(history: pd.DataFrame, radii: Mapping[str, float]) -> float:
