@@ -6,29 +6,31 @@ on whole images or on the windows of single units. The ways themselves are `deco
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from zfutils.deconv.top_activations import rounded
-from zfutils.deconv.units import Projections, Units
-from zfutils.deconv.unpooling import Frame
+from zfutils.deconv.trace import Trace
+from zfutils.deconv.units import Projections, Units, check
+from zfutils.deconv.unpooling import frames_of
+from zfutils.nets.geometry import Window
+from zfutils.nets.graphs import needed
 
-
-class Trace(NamedTuple):
-    """What the way up leaves for the way down."""
-
-    switches: dict[str, Tensor]  # by pooling: uint8 (n, maps, h, w), row × kernel + column in its window
-    signs: dict[str, Tensor]  # by ReLU: whether it let the activation pass; kept where it matters
-    sizes: list[tuple[int, int]]  # height and width of every step's input, and of the last one's output
-    frames: list[Frame] | None  # of every step's input, and of the last one's output; none: whole images
-
-    def of(self, images: Tensor) -> "Trace":
-        """The same for some of the images."""
-        switches, signs = ({n: t[images] for n, t in kept.items()} for kept in (self.switches, self.signs))
-        return self._replace(switches=switches, signs=signs)
+WORDS = {
+    "conv": "filtered",
+    "fc": "filtered",
+    "pool": "unpooled",
+    "maxima": "unpooled",
+    "average": "spread out",
+    "relu": "rectified",
+    "add": "handed on",
+    "concat": "split",
+    "scaled": "scaled",
+    "linear": "transposed",
+}
 
 
 @dataclass(frozen=True)
@@ -75,27 +77,32 @@ class Recording:
             ValueError: a unit that is not there.
         """
         units = units.on(self.activations.device)
-        self.deconvnet._check(units, self.layer, self.activations, self._end, self.trace.sizes)
-        if self.activations.ndim == 2:
-            return Projections.joined([self._from_vector(part) for part in units.split(batch)])
-        return Projections.joined([self._on_windows(part) for part in units.split(batch)])
+        check(units, self.layer, self.activations.shape)
+        fields = self.deconvnet.fields(self._end)
+        if fields is None:
+            return Projections.joined([self._from_whole(part) for part in units.split(batch)])
+        return Projections.joined([self._on_windows(part, fields) for part in units.split(batch)])
 
-    def _from_vector(self, units: Units) -> Projections:
-        values = self.activations[units.images, units.maps]
-        seed = torch.zeros_like(self.activations[units.images])
-        seed.scatter_(1, units.maps[:, None], values[:, None])
-        pixels = self.deconvnet._down(seed, self._end, self.trace.of(units.images))
+    def _from_whole(self, units: Units) -> Projections:
+        signal, at = torch.zeros_like(self.activations[units.images]), self._places(units)
+        values = self.activations[(units.images, *at)]
+        signal[(torch.arange(len(signal), device=signal.device), *at)] = values
+        pixels = self.deconvnet.ways.down(signal, self._end, self.trace.of(units.images))
         return Projections(pixels, torch.zeros_like(units.rows), torch.zeros_like(units.rows), values)
 
-    def _on_windows(self, units: Units) -> Projections:
-        frames = self.deconvnet._frames(units, self._end, self.trace.sizes)
-        trace = Trace({}, {}, self.trace.sizes, frames)
-        for i, step in enumerate(self.deconvnet.steps[: self._end + 1]):
+    def _places(self, units: Units) -> tuple[Tensor, ...]:
+        return tuple(units[1 : self.activations.ndim])
+
+    def _on_windows(self, units: Units, fields: Mapping[int, Window]) -> Projections:
+        frames = frames_of(units, fields, {node: shape[1:] for node, shape in self.trace.shapes.items()})
+        trace = self.trace._replace(switches={}, signs={}, fields=fields, frames=frames)
+        for i in needed(self.deconvnet.steps, self._end):
+            name = self.deconvnet.steps[i].name
             for here, whole in ((trace.switches, self.trace.switches), (trace.signs, self.trace.signs)):
-                if step.name in whole:
-                    here[step.name] = frames[i + 1].cut(whole[step.name], units.images, zero_outside=False)
+                if name in whole:
+                    here[name] = frames[i + 1].cut(whole[name], units.images, zero_outside=False)
         activations = self.activations[units.images, :, units.rows, units.columns]
-        return self.deconvnet._seeded(activations, self._end, units, trace)
+        return self.deconvnet.ways.seeded(activations, self._end, units, trace)
 
     def strongest(self, maps: Int64[Tensor, " n"] | int) -> Units:
         """The strongest activation of a map in each image; of equals the first, as `top_activations` has it.
@@ -125,7 +132,7 @@ class Recording:
         at = self._of_maps(maps)[:2]
         seed = torch.zeros_like(self.activations)
         seed[at] = self.activations[at]
-        return self.deconvnet._down(seed, self._end, self.trace)
+        return self.deconvnet.ways.down(seed, self._end, self.trace)
 
     def _of_maps(self, maps: Int64[Tensor, " n"] | int) -> Units:
         """The first unit of a map in each image."""
@@ -134,7 +141,7 @@ class Recording:
             raise ValueError(f"one map for each of {n} images, not {tuple(maps.shape)}")
         images, zeros = torch.arange(n, device=maps.device), torch.zeros_like(maps.expand(n))
         units = Units(images, maps.expand(n), zeros, zeros)
-        self.deconvnet._check(units, self.layer, self.activations, self._end, self.trace.sizes)
+        check(units, self.layer, self.activations.shape)
         return units
 
     @torch.no_grad()
@@ -152,10 +159,10 @@ class Recording:
             ValueError: more than one unit, or one that is not there.
         """
         unit = unit.on(self.activations.device)
-        self.deconvnet._check(unit, self.layer, self.activations, self._end, self.trace.sizes)
+        check(unit, self.layer, self.activations.shape)
         if len(unit.images) != 1:
             raise ValueError(f"one unit is walked down, not {len(unit.images)}")
-        place = (unit.maps, *((unit.rows, unit.columns) if self.activations.ndim == 4 else ()))
+        place = self._places(unit)
         signal = torch.zeros_like(self.activations[unit.images])
         signal[(0, *place)] = self.activations[(unit.images, *place)]
         return [(self.layer, signal.clone()), *self.signals(signal, unit.images)]
@@ -181,11 +188,7 @@ class Recording:
         if tuple(seed.shape[1:]) != form or len(seed) != len(images):
             came = f"{tuple(seed.shape)} and {len(images)} images"
             raise ValueError(f"{self.layer} takes signals {('m', *form)} and m images, got {came}")
-        words = {"conv": "filtered", "pool": "unpooled", "average": "spread out", "relu": "rectified"}
-        words["fc"] = words["conv"]
-        signal, trace = seed.clone(), self.trace.of(images.to(self.activations.device))
-        for i in range(self._end, -1, -1):
-            step = self.deconvnet.steps[i]
-            signal = self.deconvnet._back(i, signal, trace)
-            if step.kind in words and (step.name, step.kind) != (self.layer, "relu"):
-                yield f"{step.name}: {words[step.kind]}", signal.clone()
+        trace, below = self.trace.of(images.to(self.activations.device)), ()
+        for step, below in self.deconvnet.ways.descent(seed.clone(), self._end, trace):
+            if step.kind in WORDS and (step.name, step.kind) != (self.layer, "relu"):
+                yield f"{step.name}: {WORDS[step.kind]}", below[0].clone()

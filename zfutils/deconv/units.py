@@ -27,6 +27,25 @@ class Units(NamedTuple):
             yield Units(*part)
 
 
+def check(units: Units, layer: str, shape: Sequence[int | None]) -> None:
+    """Refuses units that are not there.
+
+    Args:
+        units: which.
+        layer: their layer.
+        shape: of its activations, (n, maps, h, w) or (n, units); none where it is not known yet.
+
+    Raises:
+        ValueError: no units, or one that is not there; names it and what there is.
+    """
+    if not len(units.images):
+        raise ValueError("no units to project")
+    for (name, came), most in zip(units._asdict().items(), (*shape, 1, 1)[:4], strict=True):
+        if most is not None and (came.min() < 0 or came.max() >= most):
+            wrong = came[(came < 0) | (came >= most)][0]
+            raise ValueError(f"{layer} has {name} 0…{most - 1} here, not {wrong}")
+
+
 @dataclass(frozen=True)
 class Projections:
     """Pixel patterns of single activations, each on its unit's window."""

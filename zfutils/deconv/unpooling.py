@@ -5,12 +5,14 @@ of windows lies in frames: each sample has its own corner in the map, and what l
 filled as padding would be, so that a window gives the values of the whole map.
 """
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple, Self
 
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
+from zfutils.deconv.units import Units
 from zfutils.nets.geometry import Window
 
 Shared = Literal["add", "last", "largest"]
@@ -71,9 +73,29 @@ class Frame(NamedTuple):
         return x.masked_fill_(outside[:, None], value) if outside.any() else x
 
 
-def pad(x: Tensor, window: Window, value: float) -> Tensor:
-    """Whole maps with their padding around them."""
-    return nn.functional.pad(x, (window.padding,) * 4, value=value) if window.padding else x
+def frames_of(
+    units: Units, fields: Mapping[int, Window], sizes: Mapping[int, tuple[int, int]]
+) -> dict[int, Frame]:
+    """Where each unit's window lies in every node that it sees.
+
+    Args:
+        units: of one layer.
+        fields: what one of them sees of each node, as `graphs.fields` gives it.
+        sizes: height and width of the nodes.
+    """
+    found = {}
+    for node, (kernel, stride, padding) in fields.items():
+        tops, lefts = (places * stride - padding for places in (units.rows, units.columns))
+        found[node] = Frame(tops, lefts, kernel, kernel, sizes[node])
+    return found
+
+
+def pad(x: Tensor, window: Window, value: float, out: tuple[int, int] = (0, 0)) -> Tensor:
+    """Whole maps with their padding around them, as much as a window needs for so many positions."""
+    first = window.padding
+    spans = ((n - 1) * window.stride + window.kernel for n in out)
+    rows, columns = (max(first, span - n - first) for span, n in zip(spans, x.shape[2:], strict=True))
+    return nn.functional.pad(x, (first, columns, first, rows), value=value) if first + rows + columns else x
 
 
 def crop(x: Tensor, window: Window, size: tuple[int, int]) -> Tensor:

@@ -103,7 +103,7 @@ class _Network:
 
     def __init__(self, model: nn.Module, series: TransformedImages, layers: Sequence[str]) -> None:
         self.model, self.layers, self.labels = model, tuple(layers), to_host(series.inputs.labels)
-        self.last = next(reversed(known_layers(model, layers)._modules))
+        self.last = known_layers(model, layers)[-1].name
         n, amounts = len(series.inputs), len(series.amounts)
         self.distances = np.empty((n, amounts, len(layers)))
         self.probabilities, self.untransformed = np.empty((n, amounts)), np.empty(n)

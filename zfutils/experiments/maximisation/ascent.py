@@ -20,6 +20,7 @@ from torchvision.transforms.functional import gaussian_blur
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.nets.activations import forward, known_layers
+from zfutils.nets.chains import chain
 from zfutils.runtime.devices import device_of, dtype_of, to_host
 from zfutils.runtime.parallel import side_by_side
 from zfutils.runtime.seeds import mixed
@@ -141,9 +142,9 @@ class Probe:
 
 def below(model: nn.Module, layer: str) -> str:
     """The layer that a ReLU stands upon; another layer is its own."""
-    flat = known_layers(model, [layer])
-    names = list(flat._modules)
-    return names[names.index(layer) - 1] if isinstance(flat.get_submodule(layer), nn.ReLU) else layer
+    steps = known_layers(model, [layer])
+    step = next(step for step in steps if step.name == layer)
+    return steps[step.inputs[0] - 1].name if step.kind == "relu" else layer
 
 
 def maximise(
@@ -235,7 +236,7 @@ def maximise_all(jobs: Sequence[Job]) -> Iterator[Made]:
 
 
 def _trimmed(job: Job) -> Job:
-    flat = known_layers(job.model, [job.goal.layer])
+    flat = chain(job.model)
     layers = flat[: list(flat._modules).index(job.goal.layer) + 1]
     return Job(layers, job.goal, job.way, job.pixels, job.seed)
 

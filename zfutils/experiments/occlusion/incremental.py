@@ -142,7 +142,8 @@ class Incremental:
     def _windows(self, whole: "_Whole", other: Tensor, group: Group) -> tuple[Tensor, Tensor]:
         """The last maps, (m, h, w, maps), and the summed activations (m, maps), for a group of rectangles."""
         x, sums = _filled(whole.maps[0], other, group), whole.sums
-        for i, (name, kind, module, window) in enumerate(self.below):
+        for i, step in enumerate(self.below):
+            name, kind, module, window = step[:4]
             below, here, unchanged = group.windows[i], group.windows[i + 1], whole.maps[i + 1]
             if kind == "pool":
                 frames = _frames(x, below.corners, whole.slid[i], here, window)
