@@ -40,6 +40,10 @@ PY := $(VENV)/bin/python
 # where its Python is gone, the environment is made again from nothing.
 READY := $(VENV)/.ready
 WHOLE := $(shell [ "$$(cat $(READY) 2>/dev/null)" = "$$(pwd -P)" ] && $(PY) -c "" 2>/dev/null && echo yes)
+# Of the user's own settings those are left aside that would bring other packages into the environment.
+export PIP_USER := 0
+export PYTHONPATH := $(CURDIR)
+unexport PYTHONHOME
 SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
 $(READY): requirements.lock pyproject.toml $(if $(WHOLE),,always)
@@ -70,7 +74,7 @@ COPIED := $(PLAIN:book/%=$(BUILD)/book/%)
 HTML := $(BUILD)/html/index.html
 
 # The edition's file and those it extends; before there is an environment that reads them, its own alone.
-PROFILES := $(or $(if $(WHOLE),$(shell $(PY) -m zfutils.study.editions $(EDITION))),book/profiles/$(EDITION).yaml)
+PROFILES := $(or $(if $(WHOLE),$(shell PYTHONPATH= $(PY) -m zfutils.study.editions $(EDITION))),book/profiles/$(EDITION).yaml)
 CODE := \( -name '*.py' -o -name '*.css' -o -name '*.js' \)
 ROOMS := $(shell find zfutils -path 'zfutils/experiments/*/*' $(CODE) | sort)
 SHARED := $(PROFILES) $(filter-out $(ROOMS),$(shell find zfutils $(CODE) | sort)) \

@@ -127,7 +127,7 @@ def test_the_lock_pins_what_the_package_needs_and_nothing_that_merely_lies_besid
 
 STUB = """#!/bin/sh
 # Stands in for .venv/bin/python: notes each call, and "executes" a notebook by copying it.
-echo "$@ jobs=$ZFUTILS_JOBS data=$ZFUTILS_DATA" >> calls
+echo "$@ jobs=$ZFUTILS_JOBS user=$PIP_USER path=$PYTHONPATH data=$ZFUTILS_DATA" >> calls
 build="${ZFUTILS_BUILD:-_build}"
 case "$*" in
     "-m zfutils execute"*) grep -qv broken "$4" && mkdir -p "$build/$6/book" && cp "$4" "$build/$6/book/" ;;
@@ -331,6 +331,15 @@ def test_the_data_folder_reaches_the_pages_as_one_whole_path(tree, name):
     folder = tree / name.replace("~", "home")
     executed = [call for call in (tree / "calls").read_text().splitlines() if "execute" in call]
     assert {call.partition(" data=")[2] for call in executed} == {str(folder)}
+
+
+def test_the_user_s_own_packages_are_left_aside(tree):
+    touch(tree / "requirements.lock")
+    assert make(tree, "book", PIP_USER="1", PYTHONPATH="/home/me/lib")[0] == 0
+    calls = (tree / "calls").read_text().splitlines()
+    (installing,) = (call for call in calls if "pip install" in call)
+    assert f"user=0 path={tree} " in installing
+    assert all(f"path={tree} " in call for call in calls if call.startswith("-m zfutils "))
 
 
 @pytest.mark.parametrize("name", ["a b", "a$HOME b", "no #1"])

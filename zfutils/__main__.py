@@ -9,6 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from zfutils.runtime.folders import absolute, fix_folders
+
+PATHS = ("image",)  # parameters of pages that name a file
+
 
 def prepare(arguments: argparse.Namespace) -> int:
     """Fetch data sets where asked, and build the pixels of an edition."""
@@ -79,6 +83,11 @@ def execute(arguments: argparse.Namespace) -> int:
     own = notebooks.parse_parameters(source, arguments.parameter)
     if "edition" in own:
         raise ValueError("the edition is given once, as --edition")
+    for name in PATHS:
+        if own.get(name):  # pages run in book/, and the user stands elsewhere
+            own[name] = str(absolute(own[name]))
+            if not Path(own[name]).is_file():
+                raise ValueError(f"{name} is {own[name]!r}, which is no file")
     output = executed_path(source, arguments.edition, trial=bool(notebooks.changed(source, own)))
     parameters = {"edition": arguments.edition} | own
     print(f"{source.stem}: started, edition {arguments.edition}", file=sys.stderr, flush=True)
@@ -160,6 +169,7 @@ def main(words: Sequence[str] | None = None) -> int:
         Exit status: 0, 1 for a notebook that failed, 2 for a mistake of the user's, 130 when interrupted.
     """
     arguments = parser().parse_args(words)
+    fix_folders()
     try:
         return arguments.run(arguments)
     except (ValueError, OSError) as error:

@@ -1,5 +1,6 @@
 """Notebooks are checked before they run, and leave a whole copy or none."""
 
+import os
 import re
 import subprocess
 import sys
@@ -131,6 +132,35 @@ def test_the_user_s_own_start_up_files_and_back_end_do_not_reach_the_kernel(tmp_
     assert printed(tmp_path / "copy.ipynb").split() == ["False", "module://matplotlib_inline.backend_inline"]
 
 
+def test_figures_are_the_same_whatever_the_user_s_own_matplotlibrc_says(tmp_path, monkeypatch):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "matplotlibrc").write_text("text.usetex: True\nfont.size: 30\nimage.origin: lower\n")
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path / "own"))
+    names = "text.usetex", "font.size", "image.origin"
+    page = write(tmp_path / "page.ipynb", f"import matplotlib as m\nprint(*(m.rcParams[n] for n in {names}))")
+    notebooks.execute(page, tmp_path / "copy.ipynb", {})
+    assert printed(tmp_path / "copy.ipynb").split() == ["False", "10.0", "upper"]
+
+
+@pytest.mark.parametrize("folder", ["x" * 90, "missing"])
+def test_a_page_runs_under_a_temporary_folder_that_is_too_long_for_sockets_or_missing(
+    tmp_path, monkeypatch, folder
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / folder))
+    if folder != "missing":
+        (tmp_path / folder).mkdir()
+    page = write(tmp_path / "page.ipynb", "print(deep)")
+    notebooks.execute(page, tmp_path / "copy.ipynb", {"deep": 6})
+    assert printed(tmp_path / "copy.ipynb") == "6\n"
+
+
+def test_where_sockets_can_lie_nowhere_the_message_names_the_temporary_folder(monkeypatch):
+    monkeypatch.setenv("TMPDIR", "/proc/nowhere")
+    monkeypatch.setattr(notebooks, "SOCKETS_BELOW", 0)
+    with pytest.raises(OSError, match=r"TMPDIR is '/proc/nowhere'"):
+        notebooks._short_folder()
+
+
 def test_two_notebooks_run_side_by_side(tmp_path):
     """Each waits for a file that the other writes, so that both must be running at once."""
     meet = (
@@ -177,6 +207,41 @@ def test_a_trial_on_the_command_line_takes_no_page_of_the_book_away(book, build_
     assert __main__.main(["execute", str(page), "--edition", "tiny", "-p", "deep=7"]) == 0
     assert printed(build_folder / "tiny" / "trials" / "page.ipynb") == "tiny 7\n"
     assert (build_folder / "tiny" / "book" / "page.ipynb").read_bytes() == official
+
+
+IMAGE = """edition: str = "tiny"  # which
+image: str = ""  # a file"""
+
+
+@pytest.fixture
+def picturing(book):
+    """A page that prints the picture it is given."""
+    page = write(book / "page.ipynb", "print(image)")
+    notebook = nbformat.read(page, as_version=4)
+    notebook.cells[0].source = IMAGE
+    nbformat.write(notebook, page)
+    return page
+
+
+@pytest.mark.parametrize("given", ["cat.jpg", "./cat.jpg", "~/cat.jpg"])
+def test_paths_given_by_hand_are_taken_from_where_the_user_stands(
+    picturing, build_folder, tmp_path, monkeypatch, given
+):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "cat.jpg").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ZFUTILS_BUILD", "out put")
+    monkeypatch.setenv("ZFUTILS_DATA", "~/photos")
+    monkeypatch.chdir(tmp_path / "home")
+    assert __main__.main(["execute", str(picturing), "--edition", "tiny", "-p", f"image={given}"]) == 0
+    executed = tmp_path / "home" / "out put" / "tiny" / "trials" / "page.ipynb"
+    assert printed(executed) == f"{tmp_path / 'home' / 'cat.jpg'}\n"
+    assert os.environ["ZFUTILS_DATA"] == str(tmp_path / "home" / "photos")
+
+
+def test_a_picture_that_is_not_there_is_refused_before_anything_runs(picturing, build_folder, capsys):
+    assert __main__.main(["execute", str(picturing), "--edition", "tiny", "-p", "image=gone.jpg"]) == 2
+    assert "gone.jpg', which is no file" in capsys.readouterr().err
 
 
 def test_the_command_line_exits_1_when_a_cell_fails(book, capsys):

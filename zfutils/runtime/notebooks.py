@@ -27,6 +27,7 @@ from nbclient.exceptions import DeadKernelError
 from pydantic import TypeAdapter, ValidationError
 from traitlets import Unicode
 
+SOCKETS_BELOW = 60  # bytes of a folder's path; a socket's has 104 on macOS, of which 40 come below the folder
 SIMPLE = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict, "tuple": tuple}
 
 
@@ -77,7 +78,8 @@ def execute(
     """Run a notebook and write its executed copy.
 
     The kernel is the running interpreter, whatever kernels the machine has installed; it talks over sockets
-    in a folder of its own, since parallel runs race for TCP ports, and reads no IPython start-up files.
+    in a folder of its own, since parallel runs race for TCP ports, and reads none of the user's settings of
+    IPython and matplotlib.
 
     Args:
         notebook: the source, left as it is.
@@ -104,7 +106,7 @@ def execute(
     running.unlink(missing_ok=True)
     lines = _Prefixed(stream, notebook.stem) if stream else None
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="zfutils-") as folder:
+    with tempfile.TemporaryDirectory(prefix="zfutils-", dir=_short_folder()) as folder:
         try:
             papermill.execute_notebook(
                 str(notebook.resolve()),
@@ -143,6 +145,21 @@ def execute(
     return seconds
 
 
+def _short_folder() -> str | None:
+    """Where sockets may lie: below the temporary folder, or below /tmp where that is too long or missing.
+
+    Raises:
+        OSError: neither can be written to; names them.
+    """
+    named = os.environ.get("TMPDIR", "")
+    if os.name != "posix":  # no sockets with paths
+        return None
+    for folder in [os.path.abspath(named)] * bool(named) + ["/tmp"]:
+        if os.access(folder, os.W_OK | os.X_OK) and len(os.fsencode(folder)) <= SOCKETS_BELOW:
+            return folder
+    raise OSError(f"TMPDIR is {named!r}, and neither it nor /tmp can hold a kernel's sockets")
+
+
 def versions() -> dict[str, str]:
     """Versions of Python, of the package and of what it depends on directly, by distribution name."""
     direct = [line for line in importlib.metadata.requires("zfutils") or [] if "extra ==" not in line]
@@ -155,7 +172,9 @@ def _kernel_manager(folder: Path) -> type[AsyncKernelManager]:
     environment = {
         "IPYTHONDIR": str(folder / "ipython"),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "MATPLOTLIBRC": str(folder / "matplotlibrc"),
     }
+    (folder / "matplotlibrc").touch()  # figures are the same whatever the user's own says
     spec = KernelSpec(**get_kernel_dict(), env=environment)
 
     class InterpreterKernelManager(AsyncKernelManager):

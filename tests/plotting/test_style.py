@@ -1,0 +1,31 @@
+"""The look of figures does not depend on the user's settings, and names of classes stand as they are."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from zfutils.plotting import style
+
+
+@style.styled
+def picture(title=""):
+    figure = style.new(width=2, height=2)
+    axes = style.bare(figure.subplots())
+    axes.imshow(np.arange(4).reshape(2, 2))
+    axes.set_title(title)
+    return figure
+
+
+@pytest.mark.parametrize("setting", [{"text.usetex": True}, {"font.size": 30}, {"image.origin": "lower"}])
+def test_a_figure_is_the_same_whatever_the_user_s_settings_are(setting):
+    expected = picture("a title")._repr_png_()
+    with mpl.rc_context(setting):
+        assert picture("a title")._repr_png_() == expected
+
+
+def test_the_name_of_a_class_is_drawn_letter_by_letter():
+    """Between two dollars, spaces would go and letters lean: both titles would look the same."""
+    drawn = [picture(name)._repr_png_() for name in ("US$ 5 to US$", "US$5to US$", "US 5 to US")]
+    assert len(set(drawn)) == 3
+    for name in ("a$b$c", "R&B", "<5mm", r"$\alphabet$"):
+        assert picture(name)._repr_png_()
