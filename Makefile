@@ -91,7 +91,7 @@ inputs = $(SHARED) $(filter zfutils/experiments/$(call room,$1)/%,$(ROOMS)) \
 ASKED = $(filter -j%,$(MAKEFLAGS))
 SIDE_BY_SIDE = $(words $(wordlist 1,$(if $(ASKED),$(or $(ASKED:-j%=%),$(words $(CHAPTERS))),1),$(CHAPTERS)))
 
-.PHONY: always book test test-slow check lab bench lock clean clean-all help
+.PHONY: always book browse test test-slow check lab bench lock clean clean-all help
 
 book: $(HTML) ## set up, execute every notebook, build the HTML (EDITION=quick)
 	@echo "The book: file://$$(cd $(BUILD)/html && pwd -P)/index.html"
@@ -145,6 +145,12 @@ test: $(READY) ## run the tests, side by side
 test-slow: $(READY) ## run those that take too long for that
 test test-slow:
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --no-loadscope-reorder -m "$(MARKED)"
+
+# Beside the tests, because it needs a built edition and a browser of the system.
+browse: $(READY) ## try the built pages in the system's browser (after make book)
+	@$(PY) -c "import axe_playwright_python" 2>/dev/null || \
+	    $(PY) -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[browse]'
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto -q tests/browse --book $(BUILD)/html
 
 check: $(READY) ## format, lint; notebooks without outputs; environment, metadata and lock agree
 	@$(PY) -m ruff format --check

@@ -79,7 +79,7 @@ def test_a_notebook_that_is_not_clean_is_found(checkout, change, complaint):
         ("requirements.lock", "papermill==", "papermil==", "papermill of pyproject.toml is missing"),
         ("pyproject.toml", '"scipy>=', '"scipy>=9', "but pyproject.toml asks for scipy>=9"),
         ("environment.yml", "<3.15", "<3.16", "environment.yml: python ['>=3.11,<3.16']"),
-        ("environment.yml", "[book,test]", "[book]", "environment.yml: pip is given"),
+        ("environment.yml", "[book,browse,test]", "[book]", "environment.yml: pip is given"),
         ("environment.yml", "  - pip\n", "  - pip\n  - numpy\n", "['numpy'] belong in pyproject.toml"),
         (
             ".ci/run",
