@@ -92,9 +92,9 @@ dialog.addEventListener("click", (event) => {
   if (event.target === dialog || value === "close") dialog.close();
   else if (event.target.type === "button") step(+value);
 });
-dialog.addEventListener("keydown", (event) => {
+addEventListener("keydown", (event) => {
   const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  if (by && event.target !== slider) step(by);
+  if (by && dialog.open && event.target !== slider) step(by);
 });
 dialog.addEventListener("close", () => {
   const card = document.getElementById(dialog.dataset.map);

@@ -7,13 +7,14 @@ unit none can be asked too; a projection's contrast is its own anyway.
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Bool, Float, Shaped, UInt8
 from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.units import Projections, Units
 from zfutils.deconv.unpooling import Frame
+from zfutils.experiments.trial.correlations import inside_picture
 from zfutils.experiments.trial.faithfulness import units_of
 from zfutils.experiments.trial.randomisation import METHODS, seeded_with_ones
 from zfutils.experiments.trial.switches import partners, with_other_switches
@@ -60,6 +61,12 @@ def by_switches(model: nn.Module, inputs: Inputs, *, layer: str = "relu5", seed:
         "another image's": _shown(found["another"]),
         "the other image": _windows(inputs, recorded, there),
     }
+
+
+def inside(model: nn.Module, inputs: Inputs, *, layer: str = "relu5") -> Bool[np.ndarray, "n h w"]:
+    """Which pixels of the windows of `by_switches` lie in the images."""
+    recorded = Deconvnet(model).project(inputs.tensor(), layer, _two(model, inputs, layer)[0])
+    return inside_picture(recorded, (inputs.side, inputs.side))
 
 
 def _seeded(deconvnet: Deconvnet, pictures: Tensor, layer: str, units: Units) -> Projections:
