@@ -8,21 +8,23 @@ const near = (value) => (typeof value === "number" ? +value.toPrecision(3) : val
 
 // ---- searching and sorting
 
-function arrange() {
-  const query = form.query.value.trim().toLowerCase(), by = form.order.value;
+function search() {
+  const query = form.query.value.trim().toLowerCase();
   for (const card of cards) card.hidden = !card.dataset.words.includes(query);
-  const value = (card) => (by ? maps[card.id].traits[by] : undefined);
+  for (const section of document.querySelectorAll("main section"))
+    section.hidden = !section.querySelector("figure:not([hidden])");
+  form.querySelector("output").value = `${visible().length} of ${cards.length} maps`;
+}
+
+function sort() {
+  const value = (card) => maps[card.id].traits[form.order.value];
   const order = (a, b) => {
     const [x, y] = [value(a), value(b)];
     if (x === undefined || y === undefined) return (x === undefined) - (y === undefined);
     return typeof x === "string" ? x.localeCompare(y) : y - x;
   };
-  for (const section of document.querySelectorAll("main section")) {
-    const own = cards.filter((card) => section.contains(card)).sort(order);
-    section.querySelector(".maps").append(...own);
-    section.hidden = own.every((card) => card.hidden);
-  }
-  form.querySelector("output").value = `${visible().length} of ${cards.length} maps`;
+  for (const grid of document.querySelectorAll(".maps"))
+    grid.append(...cards.filter((card) => card.parentElement === grid).sort(order));
 }
 
 const visible = () => [...document.querySelectorAll(".maps figure:not([hidden])")];
@@ -84,7 +86,7 @@ for (const card of cards) {
   if (link) link.href = `#${card.id}`;
 }
 form.hidden = false;
-form.addEventListener("input", arrange);
+form.addEventListener("input", (event) => (event.target === form.order ? sort() : search()));
 form.addEventListener("submit", (event) => event.preventDefault());
 slider?.addEventListener("input", atEpoch);
 dialog.addEventListener("click", (event) => {
@@ -102,5 +104,5 @@ dialog.addEventListener("close", () => {
   (card.querySelector("a") ?? form.query).focus();
 });
 addEventListener("hashchange", follow);
-arrange();
+search();
 follow();
