@@ -1,10 +1,13 @@
 """The command line: `python -m zfutils prepare | train | scores | execute | measure | publish`.
 
+`torchrun --nproc-per-node N -m zfutils prepare | train | scores …` does the same on N ranks, a GPU each.
+
 A mistake of the user's (a misspelt edition, a missing data set, an unknown parameter) is one line on stderr
 and exit status 2; a notebook that fails is its traceback and exit status 1.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -170,10 +173,19 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     arguments = parser().parse_args(words)
     fix_folders()
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))  # as torchrun says
+    who = f"zfutils, rank {os.environ['RANK']} of {ranks}" if ranks > 1 else "zfutils"
     try:
-        return arguments.run(arguments)
+        if ranks == 1:
+            return arguments.run(arguments)
+        from zfutils.runtime.ranks import joined
+
+        if arguments.run not in (prepare, train, scores):
+            raise ValueError(f"{arguments.run.__name__} works in one process; start it without torchrun")
+        with joined():
+            return arguments.run(arguments)
     except (ValueError, OSError) as error:
-        print(f"zfutils: {error}", file=sys.stderr)
+        print(f"{who}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("zfutils: interrupted", file=sys.stderr)

@@ -17,7 +17,8 @@ from zfutils.nets.filters import filter_rms
 from zfutils.training.checkpoints import load
 from zfutils.training.evaluation import evaluate
 from zfutils.training.initialisation import initialise
-from zfutils.training.trainer import DeadError, DivergedError, Schedule, held_out_rows, train
+from zfutils.training.schedule import Schedule, held_out_rows
+from zfutils.training.trainer import DeadError, DivergedError, train
 
 
 def trained(folder, images, recipe=RECIPE, *, spec=SPEC, seed=0, say=lambda line: None, resume_every=0.0):

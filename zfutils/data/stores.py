@@ -22,6 +22,7 @@ from zfutils.data.listings import counted
 from zfutils.data.pixels import Pixels
 from zfutils.runtime.files import write_json
 from zfutils.runtime.parallel import cores, side_by_side
+from zfutils.runtime.ranks import in_turn
 
 CHUNK = 256  # images that are built, or set right after an interruption, together
 # Images that cannot be decoded are set aside, up to the larger of these many and of this share of all; of a
@@ -54,6 +55,8 @@ class Store:
 def build(source: ImageSource, folder: Path, *, workers: int | None = None, progress: bool = True) -> Pixels:
     """The store of a source: opened where it is complete and the same, built or completed otherwise.
 
+    Of several ranks the first builds it, and the others wait.
+
     Args:
         source: images with labels.
         folder: where the store lies; its own folder.
@@ -64,7 +67,7 @@ def build(source: ImageSource, folder: Path, *, workers: int | None = None, prog
         ValueError: too many images cannot be decoded, of all or of a class; names them.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
+    with in_turn(), FileLock(folder.with_suffix(".lock")):
         return _build(source, folder, workers or cores(), progress)
 
 

@@ -5,6 +5,7 @@ one idea: a map's candidates are ordered by a key of value and image that does n
 came, so that batches, shards and orders of reading all end in the same nine.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
 from zfutils.nets.activations import activations
+from zfutils.runtime.ranks import Share, stacked
 
 DROPPED_BITS = 7  # of a float32's 24: values are compared at 17 bits, 8e-6 apart, so that rounding ties
 IMAGE_BITS = 34
@@ -79,7 +81,8 @@ def top_activations(
     """The k strongest activations of every map of several layers, each from another image, in one pass.
 
     Values that agree to 17 significant bits count as equal, and the image that stands first in the set goes
-    first; so does the position that comes first in reading order. Memory does not grow with the set.
+    first; so does the position that comes first in reading order. Memory does not grow with the set. Several
+    ranks share the images out, and each has the result.
 
     Args:
         model: a chain of layers (`chains.chain`), used as in evaluation.
@@ -97,11 +100,23 @@ def top_activations(
     """
     if not 1 <= k <= len(inputs):
         raise ValueError(f"{k} activations of different images were asked for, of a set of {len(inputs)}")
+    share = Share.of(len(inputs), batch)
     found: dict[str, TopActivations] = {}
-    for seen in activations(model, inputs, layers, batch=batch):
+    for seen in activations(model, inputs if share.whole else inputs[share.own], layers, batch=share.batch):
         for layer, x in seen.layers.items():
             found[layer] = _updated(found.get(layer), layer, x, seen.rows, k)
-    return found
+    return found if share.whole else {layer: _of_all_ranks(best, k) for layer, best in found.items()}
+
+
+def _of_all_ranks(best: TopActivations, k: int) -> TopActivations:
+    """The k strongest of all ranks, from those of this rank's images, which may be fewer."""
+    columns = [
+        nn.functional.pad(column, (0, k - column.shape[1]), value=-math.inf if number == 0 else 0)
+        for number, column in enumerate(best._columns())
+    ]
+    every = [stacked(column).transpose(0, 1).flatten(1) for column in columns]  # (maps, ranks × k)
+    order = _keys(every[0], every[1]).argsort(1, descending=True)[:, :k]
+    return TopActivations(best.layer, *(column.gather(1, order) for column in every))
 
 
 def _updated(best: TopActivations | None, layer: str, x: Tensor, images: Tensor, k: int) -> TopActivations:

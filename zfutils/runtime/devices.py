@@ -1,10 +1,12 @@
 """The device that computes, and in which precision: asked of the machine, never assumed.
 
 One device does the work of a study: the first CUDA device, else Apple's, else the processor; `ZFUTILS_DEVICE`
-names another. Networks live there and images are sent there; results leave it through `to_host` alone.
+names another. Of several ranks on a machine each has a CUDA device of its own. Networks live there and images
+are sent there; results leave it through `to_host` alone.
 """
 
 import ctypes
+import inspect
 import os
 import platform
 import sys
@@ -15,6 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from zfutils.runtime.ranks import local_rank, local_ranks, ranks
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -25,8 +30,11 @@ Precision = Literal["auto", "bf16", "float32"]
 def chosen_device() -> torch.device:
     """The device of the study: what `ZFUTILS_DEVICE` names, else the best there is.
 
+    Of several ranks on one machine each has the CUDA device of its number.
+
     Raises:
-        ValueError: `ZFUTILS_DEVICE` names no device of this machine; says which there are.
+        ValueError: `ZFUTILS_DEVICE` names no device of this machine (says which there are), or there are more
+            ranks than CUDA devices.
     """
     found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     there = [kind for kind, available in found.items() if available]
@@ -37,6 +45,13 @@ def chosen_device() -> torch.device:
     )
     if not exists:
         raise ValueError(f"ZFUTILS_DEVICE is {asked!r}; this machine has {', '.join(there)}")
+    if kind == "cuda" and ranks() > 1:
+        if local_ranks() > torch.cuda.device_count():
+            raise ValueError(
+                f"{local_ranks()} ranks on a machine of {torch.cuda.device_count()} CUDA devices; "
+                f"start one for each: torchrun --nproc-per-node {torch.cuda.device_count()}"
+            )
+        return torch.device("cuda", local_rank())
     return torch.device(asked)
 
 
@@ -102,7 +117,7 @@ def image_type(precision: Precision, device: torch.device) -> torch.dtype:
 
 @cache
 def fabric_for(precision: Precision, device: torch.device) -> "Fabric":
-    """Lightning Fabric on a device.
+    """Lightning Fabric on a device, or on those of all ranks, whose gradients it averages.
 
     One for each precision: making one looks through all installed packages for plug-ins. Lightning is
     imported here, since that takes as long as importing PyTorch, and whatever trains nothing itself does
@@ -110,6 +125,7 @@ def fabric_for(precision: Precision, device: torch.device) -> "Fabric":
     """
     from lightning_fabric import Fabric
     from lightning_fabric.plugins import MixedPrecision
+    from lightning_fabric.strategies import DDPStrategy
 
     class Bf16(MixedPrecision):
         """bf16 autocast that leaves bf16 inputs as they are (Lightning's own casts them up first)."""
@@ -119,9 +135,19 @@ def fabric_for(precision: Precision, device: torch.device) -> "Fabric":
 
     keep_memory()
     where = {"accelerator": device.type, "devices": 1 if device.index is None else [device.index]}
+    if ranks() > 1:
+        # Buffers are constants here; PyTorch has renamed the option that leaves them alone.
+        options = inspect.signature(DistributedDataParallel).parameters
+        sync = {"forward_sync_buffers", "broadcast_buffers"} & set(options)
+        strategy = DDPStrategy(**{max(sync): False})
+        where |= {"devices": local_ranks(), "num_nodes": ranks() // local_ranks(), "strategy": strategy}
     if image_type(precision, device) == torch.bfloat16:
-        return Fabric(**where, plugins=[Bf16("bf16-mixed", device.type)])
-    return Fabric(**where, precision="32-true")
+        fabric = Fabric(**where, plugins=[Bf16("bf16-mixed", device.type)])
+    else:
+        fabric = Fabric(**where, precision="32-true")
+    if ranks() > 1:
+        fabric.launch()
+    return fabric
 
 
 def device_name(device: torch.device) -> str:

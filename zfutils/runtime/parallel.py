@@ -13,6 +13,8 @@ import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib.externals.loky import process_executor
 
+from zfutils.runtime.ranks import ranks
+
 GPU_MEMORY_EACH = 4 << 30  # bytes that a training on a GPU is granted where several share it
 
 Job = TypeVar("Job")
@@ -70,10 +72,11 @@ def trainings(work: Callable[[Job], Result], jobs: Sequence[Job], device: torch.
     """What trainings give, as many at once as the device bears.
 
     On a CPU each has a thread. On a CUDA device each has a process, as many as there are cores while its
-    memory lasts: a step of a small network takes longer to be asked for than to be computed.
+    memory lasts: a step of a small network takes longer to be asked for than to be computed. Several ranks
+    work on one after the other together.
     """
-    workers = None if device.type == "cpu" else 1
-    if device.type == "cuda":
+    workers = None if device.type == "cpu" and ranks() == 1 else 1
+    if device.type == "cuda" and ranks() == 1:
         free, _ = torch.cuda.mem_get_info(device)
         workers = max(1, min(cores(), free // GPU_MEMORY_EACH))
     return side_by_side(work, jobs, workers=workers)

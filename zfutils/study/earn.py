@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from zfutils.runtime.parallel import cores
+from zfutils.runtime.ranks import agreed
 from zfutils.study import (
     depth_networks,
     faulty_networks,
@@ -83,7 +84,8 @@ def earn(wanted: Sequence[Wanted]) -> None:
         TrainingFailed: trainings that diverged or died, once all others have ended; names them.
     """
     failed: list[str] = []
-    missing = [one for one in wanted if one.kept() is None]
+    missing = agreed([one.kept() is None for one in wanted])
+    missing = [one for one, lacks in zip(wanted, missing, strict=True) if lacks]
     print(f"{len(wanted) - len(missing)} of {len(wanted)} networks are there; {cores()} cores", flush=True)
     for number, (one, outcome) in enumerate(kept_scores.publish(missing), len(wanted) - len(missing) + 1):
         if isinstance(outcome, TrainingFailed):

@@ -21,7 +21,7 @@ from zfutils.study.sections import Run
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import evaluate
 from zfutils.training.outcomes import Outcome
-from zfutils.training.trainer import held_out_rows
+from zfutils.training.schedule import held_out_rows
 
 ANSWERS = 200  # images to which a network's answers are kept
 ZFNET = "zfnet, "  # so the names of the small ZFNets begin

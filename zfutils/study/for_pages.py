@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zfutils.runtime.parallel import trainings
+from zfutils.runtime.ranks import agreed
 from zfutils.study import faulty_networks, kept_scores, target_networks
 from zfutils.study.groups import SMALL
 from zfutils.study.kept_scores import Wanted
@@ -52,7 +53,8 @@ def _with_scores(study: Networks) -> Iterator[Wanted]:
     if study.profile.transfer is not None and every and study.profile.transfer.scratch.trained:
         every += target_networks.from_scratch(study.transferred)
         every += target_networks.fine_tuned(study.transferred)
-    yield from (one for one in every if one.own() is None and one.kept() is None)
+    lacks = agreed([one.own() is None and one.kept() is None for one in every])
+    yield from (one for one, nothing in zip(every, lacks, strict=True) if nothing)
 
 
 def _made(one: Wanted) -> TrainingFailed | None:

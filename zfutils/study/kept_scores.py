@@ -22,6 +22,7 @@ import numpy as np
 from zfutils.data.inputs import Inputs
 from zfutils.runtime.files import whole
 from zfutils.runtime.parallel import trainings
+from zfutils.runtime.ranks import agreed, rank, wait
 from zfutils.study.networks import Networks
 from zfutils.study.places import REFERENCE
 from zfutils.study.plans import Plan, plain
@@ -124,7 +125,9 @@ class Wanted:
         trained = self.study.made(self.plan)
         how = {"crops": self.crops, "probabilities": self.averaged, "measured": self.measured(trained)}
         found = replace(Outcome.of(trained, self.asked, **how), evaluated=self.evaluated)
-        found.save(self.here)
+        if not rank():
+            found.save(self.here)
+        wait()
         return Outcome.load(self.here)
 
     def publish(self, published: Path) -> Outcome:
@@ -133,10 +136,11 @@ class Wanted:
         Args:
             published: the file that is written.
         """
-        found = self.own() or self.earn()
-        published.parent.mkdir(parents=True, exist_ok=True)
-        with whole(published) as beside:
-            shutil.copyfile(self.here, beside)
+        found = self.own() if agreed(self.own() is not None) else self.earn()
+        if not rank():
+            published.parent.mkdir(parents=True, exist_ok=True)
+            with whole(published) as beside:
+                shutil.copyfile(self.here, beside)
         return found
 
     def light(self) -> Self:
@@ -217,7 +221,7 @@ def publish(wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, Outcome | Traini
             jobs = [(one.light(), one.published) for one in ordered]
             yield from zip(ordered, trainings(_publish, jobs, ordered[0].study.device), strict=True)
     for one in wanted:
-        if not one.on_the_spot:
+        if not one.on_the_spot and not rank():
             shutil.rmtree(one.study.place(one.plan), ignore_errors=True)
 
 

@@ -7,6 +7,7 @@ first.
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from zfutils.nets.zoo import NETWORKS, table_3
 from zfutils.runtime.devices import chosen_device
 from zfutils.runtime.files import whole
 from zfutils.runtime.parallel import trainings
+from zfutils.runtime.ranks import agreed, rank, wait
 from zfutils.study.groups import Groups
 from zfutils.study.places import REFERENCE
 from zfutils.study.plans import Plan, plain
@@ -114,6 +116,9 @@ class Networks(Groups):
 
     def find(self, plan: Plan) -> Path | None:
         """The folder of a finished network that is the one planned, whatever it was called."""
+        return agreed(self._found(plan))
+
+    def _found(self, plan: Plan) -> Path | None:
         published = () if self.fresh else sorted(REFERENCE.glob(f"networks/*-{plan.seed}/network.json"))
         for record in published:
             if checkpoints.same_network(json.loads(record.read_text())["identity"], plan.identity):
@@ -122,14 +127,14 @@ class Networks(Groups):
         return next((record.parent for record in sorted(own)), None)
 
     def made(self, plan: Plan) -> Trained:
-        """The network that is planned: loaded, or trained now under a lock, with all cores."""
+        """The network that is planned: loaded, or trained now under a lock, with all cores and all ranks."""
         there = self.find(plan)
         if there is not None:
             return checkpoints.load(there, self.device)
         folder = self.place(plan)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not (folder / "network.json").is_file():
+        with nullcontext() if rank() else FileLock(folder.with_suffix(".lock")):
+            if not agreed((folder / "network.json").is_file()):
                 how = {"seed": plan.seed, "paper": NETWORKS[plan.base](), "device": self.device}
                 how["start"] = self.made(plan.start) if plan.start else None
                 label = f"{plan.name} seed {plan.seed}"
@@ -191,16 +196,18 @@ class Networks(Groups):
         kept = self.folder / "results" / "scores" / f"{called}-{split}-{crops}.npz"
         halved = REFERENCE in trained.folder.parents  # published weights are in half precision
         wanted = json.dumps([trained.record["seconds"], halved, images.identity])
-        if kept.is_file():
+        if agreed(kept.is_file()):
             with np.load(kept) as file:
                 if str(file["of"]) == wanted:
                     return Scores(file["probabilities"], file["labels"])
         precision = self._run(name).training.precision
         inputs = self.inputs(images, network=name)
         found = evaluate(trained.model, inputs, crops=crops, precision=precision)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with whole(kept) as beside, beside.open("wb") as file:
-            np.savez(file, probabilities=found.probabilities, labels=found.labels, of=wanted)
+        if not rank():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with whole(kept) as beside, beside.open("wb") as file:
+                np.savez(file, probabilities=found.probabilities, labels=found.labels, of=wanted)
+        wait()
         return found
 
 

@@ -1,16 +1,21 @@
-"""The errors of a network: top-k, from the centre crop or averaged over ten (Krizhevsky 2012, §4.1)."""
+"""The errors of a network: top-k, from the centre crop or averaged over ten (Krizhevsky 2012, §4.1).
 
+Several ranks (`runtime.ranks`) share the images out, batch by batch, and each has the whole result.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
-from torch import nn
+from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
 from zfutils.nets.activations import evaluating
 from zfutils.runtime.devices import Precision, device_of, image_type, to_host
+from zfutils.runtime.ranks import Share
 
 
 class Ranked:
@@ -59,6 +64,15 @@ class Scores(Ranked):
         return -np.log(own.clip(min=np.finfo(np.float32).tiny))
 
 
+@dataclass(frozen=True)
+class Errors(Ranked):
+    """What is left of scores without the probabilities, which grow with the images and the classes."""
+
+    ranks: Int64[np.ndarray, " n"]
+    log_loss: Float[np.ndarray, " n"]  # cross-entropy (nats)
+    classes: int
+
+
 def evaluate(
     model: nn.Module,
     inputs: Inputs,
@@ -76,11 +90,38 @@ def evaluate(
         precision: in which the device computes; "auto" is bf16 where it multiplies that in hardware.
         batch: images at a time.
     """
-    device, found, labels = device_of(model), [], []
+    share = Share.of(len(inputs), batch)
+    found = list(_probabilities(model, inputs if share.whole else inputs[share.own], crops, precision, share))
+    probabilities, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return Scores(to_host(share.gathered(probabilities)), to_host(share.gathered(labels)))
+
+
+def errors(model: nn.Module, inputs: Inputs, *, precision: Precision = "auto", batch: int = 256) -> Errors:
+    """As `evaluate` on the centre crop, without keeping probabilities.
+
+    Args:
+        model, inputs, precision, batch: as for `evaluate`.
+    """
+    share = Share.of(len(inputs), batch)
+    own = inputs if share.whole else inputs[share.own]
+    found = [
+        Scores(to_host(probabilities), to_host(labels))
+        for probabilities, labels in _probabilities(model, own, 1, precision, share)
+    ]
+    ranks, losses = (
+        to_host(share.gathered(torch.from_numpy(np.concatenate(parts))))
+        for parts in zip(*((scores.ranks, scores.log_loss()) for scores in found), strict=True)
+    )
+    return Errors(ranks, losses, found[0].classes)
+
+
+def _probabilities(
+    model: nn.Module, inputs: Inputs, crops: Literal[1, 10], precision: Precision, share: Share
+) -> Iterator[tuple[Float[Tensor, "n classes"], Int64[Tensor, " n"]]]:
+    """Mean probabilities over the crops, and labels, batch by batch, where the network is."""
+    device = device_of(model)
     dtype = image_type(precision, device)
     with evaluating(model), torch.autocast(device.type, dtype, enabled=dtype == torch.bfloat16):
-        for views in inputs.views(batch, crops=crops, device=device, dtype=dtype):
+        for views in inputs.views(share.batch, crops=crops, device=device, dtype=dtype):
             probabilities = [model(view.images).float().softmax(1) for view in views]
-            found.append(torch.stack(probabilities).mean(0))
-            labels.append(views[0].labels)
-    return Scores(to_host(torch.cat(found)), to_host(torch.cat(labels)))
+            yield torch.stack(probabilities).mean(0), views[0].labels

@@ -4,6 +4,9 @@ and filters scaled back to a radius.
 Every step sees a full batch. Everything random depends on (seed, epoch) alone, and resume points lie between
 epochs, so that a training that was killed ends, on a CPU with the same number of threads, bit for bit where
 the unbroken one ends.
+
+Several ranks (`runtime.ranks`) share every batch out: the recipe's `batch` is that of all together, so that a
+network is the same recipe's on any number of them, and goes on with another number. Rank 0 alone writes.
 """
 
 import math
@@ -11,14 +14,13 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Int64
 from torch import Tensor
 from tqdm import tqdm
 
@@ -28,12 +30,14 @@ from zfutils.nets.filters import filter_rms
 from zfutils.nets.specs import NetworkSpec
 from zfutils.runtime.devices import device_name
 from zfutils.runtime.files import write_json
+from zfutils.runtime.ranks import averaged, rank, ranks, wait
 from zfutils.runtime.seeds import mixed
 from zfutils.training.checkpoints import Trained, identity, load, resume, save_resume_point, save_tensors
 from zfutils.training.death import Death, death, silent_layer
-from zfutils.training.evaluation import evaluate
+from zfutils.training.evaluation import errors
 from zfutils.training.initialisation import radii, take_over
 from zfutils.training.recipe import Training
+from zfutils.training.schedule import Progress, Schedule, held_out_rows
 from zfutils.training.step import Step
 
 LOSSES_CHECKED_EVERY = 50  # steps; a check waits for the device
@@ -52,70 +56,6 @@ class DeadError(TrainingFailed):
 
 
 @dataclass
-class Schedule:
-    """The rate over the epochs: lowered after fixed shares of them, or at plateaus; the last ends them."""
-
-    recipe: Training
-    rate: float = field(init=False)
-    best: float = math.inf
-    waited: int = 0
-    drops: int = 0
-    ended: bool = False
-
-    def __post_init__(self) -> None:
-        self.rate = self.recipe.rate
-
-    def after(self, row: Mapping[str, Any]) -> None:
-        """Take in what an epoch gave: its number, its loss and its held-out error."""
-        if self.recipe.phases is not None:
-            phases = self.recipe.phases
-            self.drops = phases.phase(row["epoch"] + 1, self.recipe.epochs)
-            self.rate = self.recipe.rate * phases.factor**self.drops
-        else:
-            self._watch(row)
-
-    def _watch(self, row: Mapping[str, Any]) -> None:
-        plateau = self.recipe.plateau
-        value = row["loss" if plateau.of == "training loss" else "held_out_error"]
-        if value < self.best - plateau.least:
-            self.best, self.waited = value, 0
-            return
-        self.waited += 1
-        if self.waited >= plateau.patience:
-            self.ended = self.drops == plateau.drops
-            if not self.ended:
-                self.rate, self.drops, self.waited = self.rate * plateau.factor, self.drops + 1, 0
-
-
-def held_out_rows(n: int, share: float) -> tuple[Int64[Tensor, " trained"], Int64[Tensor, " held"]]:
-    """Training rows and held-out rows; the same for every network of an edition, whatever its seed."""
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(mixed(n)))
-    held = max(1, round(n * share))
-    return order[held:].sort().values, order[:held].sort().values
-
-
-@dataclass
-class _Progress:
-    """Where a training stands after an epoch; what a resume point holds beside the tensors."""
-
-    schedule: Schedule
-    epoch: int = 0
-    seconds: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
-
-    def state(self) -> dict[str, Any]:
-        """Plain data, for a resume point."""
-        schedule = {name: value for name, value in vars(self.schedule).items() if name != "recipe"}
-        return {**vars(self), "schedule": schedule}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take in what `state` gave."""
-        for name, value in state["schedule"].items():
-            setattr(self.schedule, name, value)
-        self.epoch, self.seconds, self.history = state["epoch"], state["seconds"], state["history"]
-
-
-@dataclass
 class _Run:
     """What one training works on."""
 
@@ -126,13 +66,14 @@ class _Run:
     images: Pixels
     trained: Tensor
     held: Tensor
-    progress: _Progress
+    progress: Progress
     label: str
 
     def epoch(self) -> float:
         """The steps of one epoch; returns the mean loss."""
         number, recipe = self.progress.epoch, self.step.recipe
-        torch.manual_seed(mixed(self.seed, number, 1))  # dropout
+        # Dropout, another one in each rank.
+        torch.manual_seed(mixed(self.seed, number, 1, *([rank()] if rank() else [])))
         self.step.model.train()
         for group in self.step.optimizer.param_groups:
             group["lr"] = self.progress.schedule.rate
@@ -140,21 +81,24 @@ class _Run:
             self.trained,
             seed=self.seed,
             epoch=number,
-            batch=recipe.batch,
+            batch=min(recipe.batch, len(self.trained)) // ranks(),
             side=self.spec.image,
             scale=recipe.input_scale,
             dtype=self.step.dtype,
+            rank=rank(),
+            ranks=ranks(),
         )
         before = self._steps_taken(number - 1)
         steps = self._steps_taken(number) - before
-        losses: list[Tensor] = []
+        losses: list[Tensor] = []  # of this rank's images
         batches = prefetched(batches, self.step.device)
-        bar = tqdm(batches, self.label, steps, leave=False, disable=not sys.stderr.isatty())
+        quiet = bool(rank()) or not sys.stderr.isatty()
+        bar = tqdm(batches, self.label, steps, leave=False, disable=quiet)
         for taken, batch in enumerate(bar, 1):
             losses.append(self.step(batch.images, batch.labels))
             if taken % LOSSES_CHECKED_EVERY == 0 or taken == steps:
                 self._refuse_divergence(losses, before)
-        return torch.stack(losses).mean().item()
+        return averaged(torch.stack(losses).mean()).item()
 
     def as_seen(self) -> Inputs:
         """The training set as the network sees it when it is tested."""
@@ -164,10 +108,11 @@ class _Run:
         return steps_taken(len(self.trained), batch=self.step.recipe.batch, epochs=epochs)
 
     def _refuse_divergence(self, losses: list[Tensor], before: int) -> None:
-        finite = torch.stack(losses).isfinite()
+        values = averaged(torch.stack(losses))
+        finite = values.isfinite()
         if not finite.all():
             step = int((~finite).nonzero()[0])
-            raise self._diverged(f"the loss is {losses[step].item()}", before + step + 1)
+            raise self._diverged(f"the loss is {values[step].item()}", before + step + 1)
         if not all(p.isfinite().all() for p in self.step.model.parameters()):
             raise self._diverged("a weight is no longer finite", before + len(losses))
 
@@ -210,10 +155,10 @@ class _Run:
         """Measure the network after an epoch and add the row to the history."""
         model, recipe = self.step.model, self.step.recipe
         seen = self.as_seen()
-        held = evaluate(model, seen.at(self.held), precision=recipe.precision)
+        held = errors(model, seen.at(self.held), precision=recipe.precision)
         epoch = self.progress.epoch
         row: dict[str, Any] = {"epoch": epoch, "loss": loss}
-        row |= {"held_out_error": held.error(), "held_out_loss": float(held.log_loss().mean())}
+        row |= {"held_out_error": held.error(), "held_out_loss": float(held.log_loss.mean())}
         steps = self._steps_taken(epoch) - self._steps_taken(epoch - 1)
         speed = steps * min(recipe.batch, len(self.trained)) / seconds if seconds else math.nan
         row |= {"rate": self.progress.schedule.rate, "images_per_second": speed}
@@ -230,12 +175,17 @@ class _Run:
 
     def keep_snapshot(self) -> None:
         """Write the weights as they are after this epoch, where the recipe asks for it."""
-        if self.progress.epoch in self.step.recipe.snapshots:
+        if self.progress.epoch in self.step.recipe.snapshots and not rank():
             path = self.folder / f"epoch-{self.progress.epoch:04d}.safetensors"
             save_tensors(self.step.model.state_dict(), path)
 
 
-def _refuse_misfit(spec: NetworkSpec, images: Pixels) -> None:
+def _refuse_misfit(spec: NetworkSpec, images: Pixels, batch: int) -> None:
+    if batch % ranks():
+        raise ValueError(
+            f"a step of {batch} images cannot be shared out equally among {ranks()} ranks; as many ranks as "
+            f"divide it can train {spec.name}"
+        )
     channels, classes = images.pixels.shape[3], len(images.classes)
     if images.size < spec.image or channels != spec.channels or classes > spec.classes:
         raise ValueError(
@@ -279,23 +229,24 @@ def train(
         DivergedError: the loss is not finite; names the step and the last good snapshot.
         DeadError: the network no longer learns, and the recipe does not say `may_die`; names the epoch, the
             sign, the last snapshot that was alive and what to try.
-        ValueError: the images do not fit the network, or `start` does not; the folder's resume point is
-            truncated.
+        ValueError: the images do not fit the network, or `start` does not; a batch cannot be shared out
+            equally among the ranks; the folder's resume point is truncated.
     """
-    _refuse_misfit(spec, images)
+    rows = held_out_rows(len(images), recipe.held_out)
+    _refuse_misfit(spec, images, min(recipe.batch, len(rows[0])))
     say = say or (lambda line: print(line, flush=True))
     wanted = identity(spec, recipe, images, seed, start=start and start.record["identity"])
     step = Step(spec, recipe, device=device, seed=seed, paper=paper)
     if start is not None:
         take_over(step.model, start.model, but=spec.classifier)
-    progress = _Progress(Schedule(recipe))
+    progress = Progress(Schedule(recipe))
     state = resume(folder / "resume.safetensors", wanted, step.model, step.optimizer)
-    if state is None:
+    wait()  # every rank has read the folder
+    if state is not None:
+        progress.restore(state)
+    elif not rank():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    else:
-        progress.restore(state)
-    rows = held_out_rows(len(images), recipe.held_out)
     images = images.resident(step.device)
     label = label or f"{spec.name} seed {seed}"
     run = _Run(spec, seed, folder, step, images, *rows, progress, label)
@@ -313,7 +264,7 @@ def train(
         run.refuse_death()
         run.keep_snapshot()
         progress.seconds += time.perf_counter() - epoch_started
-        if time.perf_counter() - saved >= resume_every:
+        if time.perf_counter() - saved >= resume_every and not rank():
             state = {"identity": wanted, **progress.state()}
             save_resume_point(folder / "resume.safetensors", state, step.model, step.optimizer)
             saved = time.perf_counter()
@@ -323,8 +274,7 @@ def train(
             f"{row['held_out_error']:.1%}  rate {rate:g}  {row['images_per_second']:,.0f} images/s  "
             f"at most {each * (recipe.epochs - progress.epoch) / 60:.1f} min left"
         )
-    save_tensors(step.model.state_dict(), folder / f"epoch-{progress.epoch:04d}.safetensors")
-    learnt = evaluate(step.model, run.as_seen().at(run.trained), precision=recipe.precision)
+    learnt = errors(step.model, run.as_seen().at(run.trained), precision=recipe.precision)
     record = {
         "identity": wanted,
         "paper": paper.to_dict(),
@@ -332,13 +282,16 @@ def train(
         "seconds": progress.seconds,
         "trained_on": len(run.trained),
         "training_error": learnt.error(),
-        "device": device_name(step.device),
+        "device": f"{ranks()} × " * (ranks() > 1) + device_name(step.device),
         "precision": str(step.dtype).removeprefix("torch."),
         "versions": {"torch": version("torch"), "python": platform.python_version()},
         "history": progress.history,
     }
     if dead := run.death():
         record["dead"] = asdict(dead)
-    write_json(record, folder / "network.json")
-    (folder / "resume.safetensors").unlink(missing_ok=True)
+    if not rank():
+        save_tensors(step.model.state_dict(), folder / f"epoch-{progress.epoch:04d}.safetensors")
+        write_json(record, folder / "network.json")
+        (folder / "resume.safetensors").unlink(missing_ok=True)
+    wait()
     return load(folder, step.device)

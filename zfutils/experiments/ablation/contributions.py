@@ -30,7 +30,7 @@ from zfutils.experiments.ablation.ensembles import KINDS, ranks
 from zfutils.nets.zoo import ROWS
 from zfutils.stats.intervals import Interval, where_enough
 from zfutils.training.outcomes import Outcome, origin
-from zfutils.training.trainer import held_out_rows
+from zfutils.training.schedule import held_out_rows
 
 Outcomes = Mapping[str, Mapping[int, Outcome]]  # by name and seed
 

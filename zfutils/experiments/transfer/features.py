@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -19,6 +20,7 @@ from zfutils.data.pixels import Pixels
 from zfutils.nets.activations import activations
 from zfutils.nets.specs import NetworkSpec
 from zfutils.runtime.devices import to_host
+from zfutils.runtime.ranks import Share
 
 LAYERS = ("relu1", "relu2", "relu3", "relu4", "relu5", "relu6", "relu7")
 TABLE_7 = ("relu1", "relu2", "relu3", "relu4", "relu5", "relu7")  # the paper leaves layer 6 out
@@ -73,7 +75,8 @@ def features(
     """Frozen features: a vector for each image from each of several layers, in one pass through a network.
 
     A layer with maps is pooled: each map is cut into k × k regions and the largest value of each is kept,
-    with the largest k that leaves `at_most` features. A fully connected layer is taken as it is.
+    with the largest k that leaves `at_most` features. A fully connected layer is taken as it is. Several
+    ranks share the images out, and each has all rows.
 
     Args:
         model: a chain of layers (`nets.chains.chain`), on any device; in eval mode here, and left in the mode
@@ -94,14 +97,17 @@ def features(
     Source: Zeiler & Fergus 2013, §5.2 (a classifier on frozen layers), Table 7 (layer by layer).
     """
     found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
-    done = 0
-    for part in activations(model, inputs, layers, batch=batch):
+    done, share = 0, Share.of(len(inputs), batch)
+    for part in activations(model, inputs if share.whole else inputs[share.own], layers, batch=share.batch):
         for layer, values in part.layers.items():
             found[layer].append(to_host(_pooled(values, at_most)))
         done += len(part.rows)
-        if progress and (done // batch % 16 == 0 or done == len(inputs)):
-            print(f"features: {done:,} of {len(inputs):,} images", flush=True)
-    return {layer: np.concatenate(parts) for layer, parts in found.items()}
+        if progress and (done // share.batch % 16 == 0 or done == len(share.own)):
+            print(f"features: {done:,} of {len(share.own):,} images", flush=True)
+    rows = {layer: np.concatenate(parts) for layer, parts in found.items()}
+    if share.whole:
+        return rows
+    return {layer: to_host(share.gathered(torch.from_numpy(values))) for layer, values in rows.items()}
 
 
 def colour_histogram(images: Pixels, *, bins: int = BINS) -> Float[np.ndarray, "n features"]:
