@@ -30,6 +30,10 @@ def test_likeness_is_within_minus_across_maps_and_what_random_weights_have_of_it
     assert comparisons.likeness(alike, of="patches")[0].estimate == pytest.approx(-0.5)
     assert comparisons.likeness(alike, layer=4) is None  # seven maps
     assert comparisons.likeness(alike, layer=3) is None
+    by_layer = comparisons.likeness_by_layer(alike)
+    assert list(by_layer) == [f"layer {n}, {of}" for of in ("projections", "patches") for n in (4, 5)]
+    assert by_layer["layer 5, projections"][1] == pytest.approx((0.4, 0.1))
+    assert by_layer["layer 4, projections"] is None
 
 
 def shares(**groups):

@@ -47,6 +47,15 @@ def likeness(
     return found and (found, (float(arms[0].mean()), float(arms[1].mean())))
 
 
+def likeness_by_layer(alike: pd.DataFrame, *, seed: int = 0) -> dict[str, Compared | None]:
+    """`likeness` of every layer, of projections and then of patches: by "layer 5, projections" and so on."""
+    return {
+        f"layer {layer}, {of}": likeness(alike, layer=layer, of=of, seed=seed)
+        for of in ("projections", "patches")
+        for layer in sorted(alike["layer"].unique())
+    }
+
+
 def class_rise(values: pd.DataFrame, *, seed: int = 0) -> Compared | None:
     """Share of the commonest class, layer 5 minus layer 2: trained minus random weights.
 
