@@ -12,7 +12,6 @@ from zfutils.data.pixels import Pixels
 from zfutils.deconv.deconvnet import Deconvnet, Units
 from zfutils.deconv.top_activations import TopActivations, top_activations
 from zfutils.experiments.evolution import appearance
-from zfutils.stats.intervals import where_enough
 
 
 def found(images, values=None, *, layer="relu2", rows=None, columns=None):
@@ -124,10 +123,11 @@ def test_a_maps_jump_is_its_mean_where_the_picture_changed_minus_where_it_stayed
 def test_the_interval_is_over_maps_and_takes_off_what_a_held_picture_moves():
     rows = [("relu2", m, changed, 0.1 + 0.05 * m * changed, 0.1 * changed)
             for m in range(10) for changed in (True, False)]  # fmt: skip
-    interval = appearance.jump_interval(appearance.jump_sizes(moved(rows)))
+    found = appearance.jump_intervals(appearance.jump_sizes(moved(rows)))
+    interval = found[appearance.BEYOND]
     assert (interval.estimate, interval.n, interval.resampled) == (pytest.approx(0.125), 10, "maps")
     equal = [(layer, m, changed, free, free) for layer, m, changed, free, _ in rows]
-    interval = appearance.jump_interval(appearance.jump_sizes(moved(equal)))
+    interval = appearance.jump_intervals(appearance.jump_sizes(moved(equal)))[appearance.BEYOND]
     assert (interval.low, interval.estimate, interval.high) == (0, 0, 0)
 
 
@@ -235,8 +235,8 @@ def turning():
 
 def test_a_line_shows_a_map_at_every_snapshot_with_the_picture_that_was_strongest_then(turning):
     models, inputs, searched = turning
-    of_layer = {epoch: one["pool1"] for epoch, one in searched.items()}
-    lines = appearance.lines_of_snapshots(models, inputs, of_layer, torch.tensor([0]))
+    lines = appearance.lines_of_snapshots(models, inputs, searched, "pool1", count=1)
+    assert (lines["epochs"], lines["maps"]) == ([0, 5], [0])  # the other map responds to nothing
     assert lines["images"].tolist() == [[0, 1]]
     assert lines["patches"][0].tolist() == inputs.pixels().tolist()
     nothing = [0, 0, 0]  # the filter times its answer, 3 · 90, where the switch points
@@ -279,6 +279,6 @@ def test_a_layer_in_which_nothing_moves_adds_no_rows(turning):
 def test_maps_that_show_both_a_change_and_none_may_be_too_few_for_an_interval(turning):
     models, inputs, searched = turning
     sizes = appearance.jump_sizes(appearance.moves(models, inputs, searched, layers=["pool1"], maps=1))
-    assert where_enough(appearance.jump_interval, sizes) is None
+    assert set(appearance.jump_intervals(sizes).values()) == {None}
     few = moved([("relu2", m, changed, 0.5, 0.5) for m in range(7) for changed in (True, False)])
-    assert where_enough(appearance.jump_interval, appearance.jump_sizes(few)) is None
+    assert set(appearance.jump_intervals(appearance.jump_sizes(few)).values()) == {None}

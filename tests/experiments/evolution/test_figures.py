@@ -224,19 +224,27 @@ def changes(seeds=1):
     )
 
 
-def test_changes_are_levels_between_snapshots_averaged_over_seeds():
+def test_changes_are_percents_by_layer_and_time_averaged_over_seeds():
     figure = figures.picture_changes(changes(seeds=2))
     assert_readable(figure)
     (axes,) = figure.axes
-    values, edges, _ = axes.patches[0].get_data()
-    assert list(edges) == EPOCHS
-    np.testing.assert_allclose(values, 0.7 / np.diff(EPOCHS))
-    assert len(axes.patches) == 7
-    np.testing.assert_allclose(axes.lines[0].get_xdata()[-2:], [9, 11])
+    (shown,) = axes.images
+    assert shown.get_array().shape == (7, len(EPOCHS) - 1)
+    np.testing.assert_allclose(shown.get_array()[0], 70 / np.diff(EPOCHS))
+    assert [text.get_text() for text in axes.texts[:2]] == [
+        f"{70 / step:.0f}" for step in np.diff(EPOCHS)[:2]
+    ]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == [f"layer {n}" for n in range(1, 8)]
 
 
 def test_layers_differ_in_colour_and_in_marker():
-    looks = [
-        (line.get_color(), line.get_marker()) for line in figures.picture_changes(changes()).axes[0].lines
-    ]
+    lines = figures.curves(table(), measure="cka").axes[0].lines
+    looks = [(line.get_color(), line.get_marker()) for line in lines if line.get_marker() != "None"]
     assert len({colour for colour, _ in looks}) == len({marker for _, marker in looks}) == 7
+
+
+def test_a_seed_far_below_the_means_does_not_stretch_the_axis():
+    data = table(["relu1"], (("the recipe", 3),))
+    data.loc[(data["seed"] == 0) & (data["epoch"] == EPOCHS[1]), "cka_rescaled"] = -3
+    lowest = data.groupby("epoch")["cka_rescaled"].mean().min()
+    assert figures.curves(data, measure="cka").axes[0].get_ylim()[0] == pytest.approx(lowest - 0.1)

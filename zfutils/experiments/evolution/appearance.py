@@ -9,6 +9,7 @@ since early snapshots differ more in everything.
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import isnan, nan
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,10 @@ from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import TopActivations
 from zfutils.deconv.top_projections import project_top
 from zfutils.runtime.devices import to_host
-from zfutils.stats.intervals import Interval, paired_difference
+from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference, where_enough
 
 ARMS = ("free", "held")  # the picture that is strongest at each snapshot, and the last snapshot's throughout
+BEYOND = "as it is found, minus held fixed"
 OUTSIDE = 128  # grey value of a patch where its window leaves the picture
 
 
@@ -77,27 +79,35 @@ def strongest_on_windows(
 def lines_of_snapshots(
     models: Mapping[int, nn.Module],
     inputs: Inputs,
-    found: Mapping[int, TopActivations],
-    maps: Int64[Tensor, " m"],
-) -> dict[str, np.ndarray]:
+    found: Mapping[int, Mapping[str, TopActivations]],
+    layer: str,
+    *,
+    count: int,
+    seed: int = 0,
+) -> dict[str, Any]:
     """Some maps of a layer at every snapshot, as the paper's Fig. 4 sets them in lines.
 
     Args:
         models: the network by epoch.
         inputs: the images that were searched.
-        found: by epoch, of one layer.
-        maps: which of its maps.
+        found: by epoch and layer.
+        layer: whose maps.
+        count: how many; of those that respond at the last snapshot.
+        seed: of the choice.
 
     Returns:
-        projections and patches (m, epochs, s, s, channels), and images (m, epochs), the rows they are of.
+        projections and patches (maps, epochs, s, s, channels), images (maps, epochs), the rows they are of,
+        epochs, and maps, their numbers; what `figures.fig_4` takes.
     """
+    maps = found[max(found)][layer].some(count, seed=seed)
     parts: dict[str, list] = {"projections": [], "patches": [], "images": []}
     for epoch, best in sorted(found.items()):
-        projections, patches = strongest_on_windows(models[epoch], inputs, best, maps)
+        projections, patches = strongest_on_windows(models[epoch], inputs, best[layer], maps)
         parts["projections"].append(projections)
         parts["patches"].append(patches)
-        parts["images"].append(to_host(best.images[maps, 0]))
-    return {name: np.stack(values, 1) for name, values in parts.items()}
+        parts["images"].append(to_host(best[layer].images[maps, 0]))
+    arrays = {name: np.stack(values, 1) for name, values in parts.items()}
+    return arrays | {"epochs": sorted(found), "maps": maps.tolist()}
 
 
 def moves(
@@ -200,17 +210,23 @@ def jump_sizes(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({arm: both[arm][True] - both[arm][False] for arm in ARMS}).reset_index()
 
 
-def jump_interval(sizes: pd.DataFrame, *, seed: int = 0) -> Interval:
-    """Mean over maps of what a change of the picture adds to the distance, minus the same with it held.
+def jump_intervals(sizes: pd.DataFrame, *, seed: int = 0) -> dict[str, Interval | None]:
+    """What a change of the image adds to the distance: as it is found, with the image held, the difference.
 
     Args:
         sizes: as `jump_sizes` gives it.
         seed: of the resampling.
 
-    Raises:
-        TooFew: fewer than eight maps.
+    Returns:
+        Means over maps, maps resampled, in pairs for the difference `BEYOND`; None below eight maps.
     """
-    return paired_difference(sizes["free"], sizes["held"], resampled="maps", seed=seed)
+    arms = {"as it is found": "free", "held fixed, the control": "held"}
+    found = {
+        words: where_enough(bootstrap_interval, sizes[arm], resampled="maps", seed=seed)
+        for words, arm in arms.items()
+    }
+    pairs = sizes["free"], sizes["held"]
+    return found | {BEYOND: where_enough(paired_difference, *pairs, resampled="maps", seed=seed)}
 
 
 def _live(found: TopActivations) -> np.ndarray:

@@ -5,7 +5,6 @@ figure. Thin lines are single seeds, broad ones their mean.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Literal
 
 import matplotlib as mpl
@@ -18,7 +17,19 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from zfutils.experiments.evolution.settling import SETTLED
-from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, ORDERED, VERMILLION, WIDTH, bare, new, styled
+from zfutils.plotting.style import (
+    CYCLE,
+    FAINT,
+    INK,
+    MARKERS,
+    ORDERED,
+    VERMILLION,
+    WIDE,
+    WIDTH,
+    bare,
+    new,
+    styled,
+)
 
 Scale = Literal["row", "own"]
 LAYER_MARKERS = (*MARKERS, "X")
@@ -40,7 +51,7 @@ def fig_4(
     """Maps of one layer while it forms: the strongest projection at every snapshot, its patch below.
 
     A row is a map, a column a snapshot. Mid-grey is a projection of 0. A triangle on the boundary of two
-    columns says that another picture has become the strongest.
+    columns says that another image has become the strongest. As wide as a page with its margin.
 
     Args:
         projections: of each map's strongest activation, on its unit's window.
@@ -61,10 +72,10 @@ def fig_4(
         came = ", ".join(str(a.shape[:2]) for a in (projections, patches, images))
         raise ValueError(f"{len(maps)} maps at {len(epochs)} snapshots need arrays of that shape, got {came}")
     shown = 0.5 + 0.5 * _contrast(projections, scale)
-    side = min((WIDTH - LABELS) / len(epochs), 1.1)
+    side = min((WIDE - LABELS) / len(epochs), 1.1)
     block = 2 * side + 0.1  # a projection, its patch, and room before the next map
     height = HEADER + len(maps) * block + 0.32
-    figure = new(height=height, layout="none")
+    figure = new(width=WIDE, height=height, layout="none")
     axes = bare(figure.add_axes((0, 0, 1, 1)))
     axes.text(LABELS - 0.08, HEADER - 0.1, "epoch", ha="right", va="baseline")
     for column, epoch in enumerate(epochs):
@@ -82,8 +93,8 @@ def fig_4(
     look = {"marker": "v", "ls": "", "color": VERMILLION, "mec": "white", "mew": 0.8, "ms": 8}
     (marks,) = axes.plot(LABELS + (columns + 1) * side, HEADER + rows * block + 0.03, **look, clip_on=False)
     marks.set_gid("changes")
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
-    note = Line2D([], [], **look, label="another picture than at the snapshot before")
+    axes.set(xlim=(0, WIDE), ylim=(height, 0))
+    note = Line2D([], [], **look, label="another image than at the snapshot before")
     axes.legend(handles=[note], loc="lower right", borderaxespad=0, bbox_to_anchor=(1, 0.0))
     return figure
 
@@ -169,6 +180,7 @@ def curves(
     runs, looks = list(dict.fromkeys(table["run"])), _looks(table)
     figure = new(height=4.0)
     panels = figure.subplots(1, len(runs), sharey=True, squeeze=False)[0]
+    lowest = 0.0
     for axes, run in zip(panels, runs, strict=True):
         for layer, look in looks.items():
             own = table[(table["run"] == run) & (table["layer"] == layer)]
@@ -176,7 +188,9 @@ def curves(
             if by_epoch.empty:
                 continue
             axes.plot(by_epoch.index, by_epoch, color=look["color"], lw=0.6, alpha=0.7)
-            axes.plot(by_epoch.index, by_epoch.mean(axis=1), lw=2, ms=4.5, **look)
+            mean = by_epoch.mean(axis=1)
+            axes.plot(mean.index, mean, lw=2, ms=4.5, **look)
+            lowest = min(lowest, mean.min())
         for epoch in sorted(set((lowered or {}).get(run, ()))):
             axes.axvline(epoch, color=INK, ls=":", lw=1.2, zorder=0.5)
         if rescaled:
@@ -184,6 +198,8 @@ def curves(
         axes.set(title=run, xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y")
+    low, _ = panels[0].get_ylim()
+    panels[0].set_ylim(max(low, lowest - 0.1))  # one seed far below the means would flatten all
     _mark_between(panels[0], between or {}, looks)
     if not rescaled and measure == "probe":
         panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -256,32 +272,26 @@ def settling_times(times: pd.DataFrame, *, epochs: float) -> Figure:
 
 @styled
 def picture_changes(changes: pd.DataFrame) -> Figure:
-    """How often a map's strongest picture changes: share of maps and epoch, between every two snapshots.
+    """How often a map's strongest image changes: percent of maps and epoch, by layer, between two snapshots.
 
-    A level lasts from one snapshot to the next; seeds, where there is a column of that name, are averaged.
+    A row is a layer, a column the time between two snapshots; seeds, where there is a column of that name,
+    are averaged.
 
     Args:
         changes: as `appearance.changes` gives it.
     """
-    looks = _looks(changes)
-    figure = new(height=3.6)
+    grid = 100 * changes.pivot_table("per_epoch", "layer", ["from_epoch", "to_epoch"], sort=False)
+    figure = new(height=1.1 + 0.34 * len(grid))
     axes = figure.subplots()
-    means = changes.groupby(["layer", "from_epoch", "to_epoch"], sort=False, as_index=False)[
-        "per_epoch"
-    ].mean()
-    for layer, look in looks.items():
-        own = means[means["layer"] == layer].sort_values("from_epoch")
-        edges = [*own["from_epoch"], own["to_epoch"].iloc[-1]]
-        axes.stairs(own["per_epoch"], edges, baseline=None, color=look["color"], lw=1.2, alpha=0.6)
-        middles = [(start + end) / 2 for start, end in pairwise(edges)]
-        axes.plot(middles, own["per_epoch"], ls="", ms=5, **look)
-    axes.set(xlabel="epoch", ylabel="maps with another strongest\npicture, per epoch", ylim=(0, None))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(axis="y")
-    axes.margins(x=0.01)
-    marks = [Line2D([], [], label=_named(layer), **look) for layer, look in looks.items()]
-    figure.legend(handles=marks, loc="outside right center")
+    axes.imshow(grid, cmap=ORDERED, vmin=0, vmax=100, aspect="auto")
+    for (row, column), value in np.ndenumerate(grid.to_numpy()):
+        ink = "white" if value < 60 else INK
+        axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=ink)
+    axes.set_xticks(range(grid.shape[1]), [f"{start:g}–{end:g}" for start, end in grid.columns])
+    axes.set_yticks(range(len(grid)), [_named(layer) for layer in grid.index])
+    axes.set(xlabel="epochs", title="maps with another strongest image (% per epoch)")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
     return figure
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from zfutils.experiments.evolution.comparisons import Comparison
 from zfutils.experiments.evolution.settling import rate_drops
 from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.intervals import Interval
 from zfutils.training.outcomes import NOT_RUN, Outcome, origin
 
 
@@ -64,3 +65,20 @@ def arms_table(compared: Mapping[str, tuple[Comparison, str]]) -> pd.DataFrame:
         ends = interval and (interval.estimate, interval.low, interval.high)
         lines.append(line | {"which is": ranged(*ends, digits=2) if ends else "not measured"})
     return pd.DataFrame(lines)
+
+
+def jumps_table(farther: Mapping[str, Interval | None]) -> pd.DataFrame:
+    """How much farther a projection moves when the strongest image changed, one row for each arm.
+
+    Args:
+        farther: as `appearance.jump_intervals` gives it.
+    """
+    return pd.DataFrame(
+        {
+            "the strongest image": words,
+            "moves farther when it changed, by": ranged(one.estimate, one.low, one.high, digits=2)
+            if one
+            else "not measured",
+        }
+        for words, one in farther.items()
+    )
