@@ -1,5 +1,6 @@
 """Networks trained on the target of chapter 9, from scratch or fine-tuned, whose scores are kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -12,9 +13,10 @@ from zfutils.experiments.transfer.average_precision import by_label
 from zfutils.experiments.transfer.folds import Fold, folds
 from zfutils.study.edition import SEVERAL
 from zfutils.study.groups import SMALL
-from zfutils.study.kept_scores import Wanted
+from zfutils.study.kept_scores import Wanted, outcomes
 from zfutils.study.networks import Networks
 from zfutils.study.plans import Plan
+from zfutils.training.outcomes import Outcome
 from zfutils.training.recipe import Training
 
 
@@ -152,6 +154,16 @@ def fine_tuned(study: Networks, seed: int = 0) -> list[FineTuned]:
     if study.profile.transfer.fine_tuning is None:
         return []
     return [FineTuned(study, f"fine-tuned: {where}", seed, *key) for where, key in _steps(study)]
+
+
+def by_step(wanted: Sequence[FromScratch]) -> dict[tuple[int | None, int | None], Outcome]:
+    """What is known of networks trained on the target, by fold and pictures a class.
+
+    Args:
+        wanted: as `from_scratch` or `fine_tuned` gives them; those that were not run yet are left out.
+    """
+    found = zip(wanted, outcomes(wanted), strict=True)
+    return {(one.fold, one.per_class): outcome for one, outcome in found if outcome}
 
 
 def _steps(study: Networks) -> list[tuple[str, tuple[int, int]]]:

@@ -8,9 +8,10 @@ import pytest
 from scipy.special import logit
 from table_3_rows import of_seeds, outcome
 
-from zfutils.experiments.ablation import comparisons, contributions
+from zfutils.experiments.ablation import comparisons, contributions, tables
 from zfutils.experiments.ablation.contributions import REPLICA, WIDEST, WITHOUT, ZFNET
 from zfutils.experiments.ablation.effects import over_seeds_and_pictures
+from zfutils.nets import zoo
 from zfutils.study import claims
 from zfutils.study.places import BOOK
 
@@ -102,3 +103,28 @@ def test_conditions_are_about_trainings_alone(networks):
     assert comparisons.known_beforehand(better, [REPLICA], whole=REPLICA)["training_gap"] == pytest.approx(6)
     nothing = comparisons.known_beforehand({}, [REPLICA], whole=REPLICA)
     assert nothing == {"ended": None, "training_gap": None}
+
+
+def test_behind_every_claim_on_the_rows_stands_what_it_weighs_and_the_papers_number(networks):
+    arranged = comparisons.of_training_errors(networks, comparisons.DEPTH)  # any comparison
+    found = comparisons.weighed(networks, PAPER, arranged)
+    registered = claims.load(BOOK / "claims.yaml")
+    assert all(f"ablation-{name}" in registered for name in found)
+    assert found["zfnet-over-krizhevsky-ended"].of_paper == pytest.approx(2.1)
+    assert found["zfnet-over-krizhevsky-ended"].whole == ZFNET
+    assert found["depth-ended"].of_paper == pytest.approx(30.8)
+    assert found["depth-ended"].compared == comparisons.of_errors(networks, comparisons.DEPTH)
+    assert found["depth-training-error"].of_paper == pytest.approx(36.0)
+    assert found["arrangement-pairs"].compared is arranged
+    by_hand = [logit(error / 100) for error in (71.3, 45.4, 44.8, 40.5)]
+    beyond = by_hand[0] - by_hand[1] - by_hand[2] + by_hand[3]
+    assert found["depth-beyond-its-parts-in-log-odds"].of_paper == round(beyond, 2)
+    table = tables.beyond_its_parts(None, found["depth-beyond-its-parts-in-log-odds"].compared, PAPER)
+    assert table["the paper"].tolist() == ["21.6", f"{beyond:.2f}"]
+    assert table["here"][0] == "not run yet"
+
+
+def test_a_table_says_how_many_parameters_go_with_the_fully_connected_layers():
+    whole = zoo.krizhevsky()
+    table = tables.fully_connected({"the paper's": (whole, whole.without("fc6", "fc7"))})
+    assert table.iloc[0].tolist() == ["the paper's", "62,378,344", "12,964,200", "79%"]

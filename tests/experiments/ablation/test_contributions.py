@@ -258,7 +258,7 @@ def test_costs_are_summed_over_all(spent):
     assert shown["nets"].tolist()[-1] == "21"
     assert shown["seconds each"].tolist()[-1] == f"{21 * 12} in all"
     of_widest = shown.set_index("network").loc[WIDEST]
-    assert (of_widest["epochs each"], of_widest["pictures seen each"]) == (
+    assert (of_widest["epochs each"], of_widest["images seen each"]) == (
         "6.0",
         "523",
     )  # of 14, 16, 19 batches

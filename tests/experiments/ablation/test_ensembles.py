@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from zfutils.experiments.ablation import ensembles, tables
+from zfutils.nets import zoo
 from zfutils.stats.intervals import TooFew
 from zfutils.study.places import BOOK
 from zfutils.training.evaluation import Scores
@@ -45,6 +46,24 @@ def test_the_gain_is_the_members_mean_error_less_the_ensembles():
     assert found.low == found.high == pytest.approx(100 / 3)  # the same gain on every picture
     assert (found.n, found.resampled) == (12, ensembles.PICTURES)
     assert ensembles.gain(in_turn(0.4), size=2).estimate == pytest.approx(100 / 3)
+
+
+def test_gains_of_all_of_pairs_and_of_both_kinds_stand_in_a_table():
+    found = ensembles.gains(in_turn(0.4), in_turn(0.4))
+    assert found["all ZFNets"] == ensembles.gain(in_turn(0.4))
+    assert found["pairs of ZFNets, mean over pairs"] == ensembles.gain(in_turn(0.4), size=2)
+    few = ensembles.gains(in_turn(0.4, n=3), [])
+    shown = ensembles.gains_table({"many": found["both kinds together"], "few": few["all ZFNets"]})
+    assert shown["error lower by (points)"].tolist() == ["33.3 [33.3, 33.3]", "not measured"]
+
+
+def test_the_main_networks_have_an_error_for_each_number_of_crops():
+    spec = zoo.zfnet(classes=3)
+    one, ten = network([0.9, 0.2] * 6), network([0.9] * 12)
+    (row,) = ensembles.main_networks({"zfnet": spec}, {"zfnet": {1: one, 10: ten}}).to_dict("records")
+    assert row["parameters (million)"] == f"{spec.parameters / 1e6:.2f}"
+    assert row["top-1, one crop"].startswith("50.0 [")
+    assert row["top-1, ten crops"].startswith("0.0 [")
 
 
 def test_the_gain_of_pairs_is_the_mean_over_all_pairs():

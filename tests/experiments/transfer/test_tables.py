@@ -7,6 +7,7 @@ import pytest
 from zfutils.data.transfer_sets import VOC_CLASSES
 from zfutils.experiments.transfer import tables
 from zfutils.experiments.transfer.average_precision import Ranked, table
+from zfutils.experiments.transfer.comparisons import Comparison
 from zfutils.study.places import BOOK
 
 PAPER = pd.read_csv(BOOK / "data" / "tables_4_to_7.csv")
@@ -131,3 +132,33 @@ def test_scenes_of_one_and_of_several_objects_stand_side_by_side():
     assert line["one: average precision"] == "0.600"
     assert line["several: above chance"] == "0.150"
     assert line["difference above chance"] == "0.350 [0.2, 0.5]"
+
+
+def rows(network, layer, accuracies, *, held_out=0.5):
+    """As `probing.probe` gives them at 18 pictures a class, one for each fold."""
+    return pd.DataFrame(
+        {"network": network, "layer": layer, "classifier": "softmax", "per_class": 18, "fold": fold}
+        | {"accuracy": accuracy, "held_out": held_out, "train": 36, "test": 20}
+        for fold, accuracy in enumerate(accuracies)
+    )
+
+
+def test_the_layers_chosen_are_counted_and_their_accuracy_is_the_tests():
+    good, bad = rows("pretrained", "relu4", [0.6] * 3, held_out=0.9), rows("pretrained", "relu5", [0.8] * 3)
+    shown = tables.chosen_layers(pd.concat([good, bad], ignore_index=True), ["pretrained"])
+    assert shown.iloc[0].tolist() == ["pretrained", "60.0 [60.0, 60.0]", "4 (3 ×)"]
+
+
+def test_what_taking_pictures_out_changes_is_a_difference_within_folds():
+    first, again = rows("pretrained", "relu7", [0.5, 0.7]), rows("pretrained", "relu7", [0.4, 0.6])
+    shown = tables.without_pictures(first, again, ["pretrained"], per_class=18)
+    assert shown["difference"].tolist() == ["-10.00 [-10.00, -10.00]"]
+    assert shown["kept"][0].startswith("60.0 [")
+    alone = tables.without_pictures(first[:1], again[:1], ["pretrained"], per_class=18)
+    assert alone["difference"].tolist() == ["not measured"]
+
+
+def test_the_arms_of_a_claim_stand_beside_their_difference():
+    compared = Comparison(pd.Series([30.0, 32.0]), pd.Series([20.0, 22.0]))
+    shown = tables.arms({"over-ended-scratch": compared})
+    assert shown.iloc[0].tolist() == ["over ended scratch", "31.0", "21.0", "10.0 [10.0, 10.0]"]

@@ -6,9 +6,12 @@ every training had ended, and that the whole network fits its training pictures 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float
+from scipy.special import logit
 
 from zfutils.experiments.ablation.contributions import (
     REPLICA,
@@ -19,6 +22,7 @@ from zfutils.experiments.ablation.contributions import (
     Outcomes,
     answers,
     not_run,
+    said,
     shared,
     training_errors,
 )
@@ -50,6 +54,49 @@ BEYOND_ITS_PARTS: dict[str, float] = {FOUR_LAYERS: 1, WITHOUT["34"]: -1, WITHOUT
 OVERFITTING: dict[str, float] = {WIDEST: 1, ZFNET: -1}
 
 Compared = tuple[Effect, tuple[float, float]]  # an effect and its arms, measured and control
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What stands behind a claim: what was compared, where there was enough, and of which rows of Table 3."""
+
+    compared: Compared | None
+    weights: Mapping[str, float]
+    whole: str = REPLICA  # the network that has all layers
+    of_paper: float | None = None  # the same number of the paper's
+
+
+def weighed(
+    networks: Outcomes, paper: pd.DataFrame, arranged: Compared | None, *, seed: int = 0
+) -> dict[str, Weighed]:
+    """Behind each claim on the rows of Table 3, by the end of its name.
+
+    Args:
+        networks: by name and seed.
+        paper: `book/data/table_3.csv`.
+        arranged: what four layers cost on categories that differ in the arrangement alone (`of_groups`).
+        seed: of the resampling.
+    """
+    found = {}
+    for crops, claims, whole in ((10, TEN_CROPS, ZFNET), (1, ONE_CROP, REPLICA)):
+        for name, weights in claims.items():
+            compared = of_errors(networks, weights, crops=crops, seed=seed)
+            found[name] = Weighed(compared, weights, whole, round(said(paper, weights), 1))
+    in_training = round(said(paper, DEPTH, "train"), 1)
+    in_odds = beyond_its_parts_in_log_odds(networks), BEYOND_ITS_PARTS
+    return found | {
+        "depth-training-error": Weighed(of_training_errors(networks, DEPTH), DEPTH, of_paper=in_training),
+        "depth-beyond-its-parts-in-log-odds": Weighed(
+            *in_odds, of_paper=round(of_paper_in_log_odds(paper), 2)
+        ),
+        "arrangement-pairs": Weighed(arranged, DEPTH),
+        "wide-networks-overfit-ended": Weighed(of_gaps(networks, OVERFITTING), OVERFITTING, ZFNET),
+    }
+
+
+def of_paper_in_log_odds(paper: pd.DataFrame) -> float:
+    """What all four layers cost beyond the cost of either pair, from the paper's errors, in log-odds."""
+    return said(paper.assign(top1=logit(paper["top1"] / 100)), BEYOND_ITS_PARTS)
 
 
 def of_errors(

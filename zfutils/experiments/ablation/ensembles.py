@@ -12,6 +12,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from zfutils.experiments.ablation.effects import POINTS, Runs, over_seeds_and_pictures, within, wrong
+from zfutils.nets.specs import NetworkSpec
+from zfutils.stats.formatting import ranged
 from zfutils.stats.intervals import (
     Interval,
     TooFew,
@@ -81,12 +83,65 @@ def gain(members: Sequence[Answers | Scores], *, size: int | None = None, seed: 
     return bootstrap_interval(values, resampled=PICTURES, seed=seed)
 
 
+def gains(
+    zfnets: Sequence[Answers | Scores], wide: Sequence[Answers | Scores], *, seed: int = 0
+) -> dict[str, Interval | None]:
+    """`gain` of all ZFNets, of pairs of them, and of all with the wider ones; None where there are too few.
+
+    Args:
+        zfnets, wide: the two kinds of network.
+        seed: of the resampling.
+    """
+    return {
+        "all ZFNets": where_enough(gain, zfnets, seed=seed),
+        "pairs of ZFNets, mean over pairs": where_enough(gain, zfnets, size=2, seed=seed),
+        "both kinds together": where_enough(gain, [*zfnets, *wide], seed=seed),
+    }
+
+
+def gains_table(gains: Mapping[str, Interval | None]) -> pd.DataFrame:
+    """By how much ensembles lower the error, in words, one line for each.
+
+    Args:
+        gains: as `gains` gives them.
+    """
+    return pd.DataFrame(
+        {
+            "ensemble": name,
+            "error lower by (points)": ranged(one.estimate, one.low, one.high) if one else "not measured",
+        }
+        for name, one in gains.items()
+    )
+
+
 def one_network(scores: Answers | Scores, *, k: int = 1) -> Interval:
     """A single network's top-k error in points, with Wilson's interval over the pictures."""
     errors = scores.wrong(k)
     found = proportion_interval(int(errors.sum()), len(errors), resampled=PICTURES)
     ends = (POINTS * value for value in (found.estimate, found.low, found.high))
     return Interval(*ends, found.n, found.resampled)
+
+
+def main_networks(
+    specs: Mapping[str, NetworkSpec], scores: Mapping[str, Mapping[int, Scores]]
+) -> pd.DataFrame:
+    """Errors of networks of which there is one seed each, in words, with intervals over pictures.
+
+    Args:
+        specs: by name.
+        scores: by name and number of crops.
+    """
+    lines = []
+    for name, spec in specs.items():
+        line = {"network": spec.name, "pixels": spec.image}
+        line["parameters (million)"] = f"{spec.parameters / 1e6:.2f}"
+        for crops, one in scores[name].items():
+            head = "one crop" if crops == 1 else "ten crops"
+            for k in ranks(one.probabilities.shape[1]):
+                error = one_network(one, k=k)
+                line[f"top-{k}, {head}"] = ranged(error.estimate, error.low, error.high)
+        lines.append(line)
+    return pd.DataFrame(lines)
 
 
 def table_2(kinds: Mapping[str, Runs], *, seed: int = 0) -> pd.DataFrame:

@@ -128,7 +128,7 @@ def depth(errors: pd.DataFrame) -> Figure:
                     name = f"{layers} layers" + ", wider" * wider
                     look = {"color": colour, "marker": marker, "mfc": filling, "ms": 6, "label": name}
                     estimates(axes, own["pictures"] * shift, own, columns=columns, **look)
-        axes.set(xscale="log", xlabel="training pictures", ylabel=label)
+        axes.set(xscale="log", xlabel="training images", ylabel=label)
         axes.set_xticks(sizes, [f"{n:,}" for n in sizes])
         axes.set_xticks([], minor=True)
         axes.grid(axis="y")

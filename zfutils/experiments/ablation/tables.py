@@ -9,11 +9,17 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from zfutils.experiments.ablation.comparisons import FOUR_LAYERS, Compared
+from zfutils.experiments.ablation.comparisons import (
+    BEYOND_ITS_PARTS,
+    FOUR_LAYERS,
+    Compared,
+    of_paper_in_log_odds,
+)
 from zfutils.experiments.ablation.contributions import Outcomes, said, shared, training_errors
 from zfutils.experiments.ablation.depth import Pair
 from zfutils.experiments.ablation.effects import Effect
 from zfutils.experiments.ablation.ensembles import FEW_CLASSES, KINDS, LINES
+from zfutils.nets.specs import NetworkSpec
 from zfutils.stats.formatting import ranged, rounded
 from zfutils.training.outcomes import NOT_RUN, origin
 
@@ -58,6 +64,39 @@ def table_2(ours: pd.DataFrame, paper: pd.DataFrame, networks: Outcomes) -> pd.D
         line["scores"] = origin(one.published for one in members) if known else ""
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def fully_connected(sizes: Mapping[str, tuple[NetworkSpec, NetworkSpec]]) -> pd.DataFrame:
+    """How many parameters go with layers 6 and 7, one line for each size.
+
+    Args:
+        sizes: by what they are called, a network with these layers and the same one without.
+    """
+    return pd.DataFrame(
+        {
+            "size": size,
+            "whole": f"{whole.parameters:,}",
+            "without layers 6, 7": f"{without.parameters:,}",
+            "goes": f"{1 - without.parameters / whole.parameters:.0%}",
+        }
+        for size, (whole, without) in sizes.items()
+    )
+
+
+def beyond_its_parts(
+    in_points: Compared | None, in_odds: Compared | None, paper: pd.DataFrame
+) -> pd.DataFrame:
+    """What four layers cost beyond the cost of either pair, in points and in log-odds, and in the paper.
+
+    Args:
+        in_points, in_odds: as `comparisons` gives them.
+        paper: `book/data/table_3.csv`.
+    """
+    rows = [
+        ("points", _worded(in_points and in_points[0]), f"{said(paper, BEYOND_ITS_PARTS):.1f}"),
+        ("log-odds", _worded(in_odds and in_odds[0], digits=2), f"{of_paper_in_log_odds(paper):.2f}"),
+    ]
+    return pd.DataFrame(rows, columns=["scale", "here", "the paper"])
 
 
 def table_3(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
@@ -176,7 +215,7 @@ def depth(pairs: Sequence[Pair], errors: pd.DataFrame, *, seed: int = 0) -> pd.D
     by_size = errors.set_index(["pictures", "wider", "layers"]) if len(errors) else errors
     lines = []
     for pair in pairs:
-        line = {"pictures": f"{pair.pictures:,}", "width": "wider" if pair.wider else ""}
+        line = {"images": f"{pair.pictures:,}", "width": "wider" if pair.wider else ""}
         for layers in (4, 8):
             key = (pair.pictures, pair.wider, layers)
             row = by_size.loc[key] if key in by_size.index else None
@@ -237,7 +276,7 @@ def costs(spent: pd.DataFrame) -> pd.DataFrame:
             "multiply-adds (million)": rounded(row["multiply_adds"] / 1e6),
             "nets": f"{row['nets']:.0f}",
             "epochs each": rounded(row["epochs"]),
-            "pictures seen each": f"{row['pictures']:,.0f}",
+            "images seen each": f"{row['pictures']:,.0f}",
             "seconds each": rounded(row["seconds"], digits=0),
             "scores": origin(row["published"]),
         }
@@ -245,7 +284,7 @@ def costs(spent: pd.DataFrame) -> pd.DataFrame:
     ]
     together = {"network": "together", "parameters (million)": "", "multiply-adds (million)": ""}
     together |= {"nets": f"{len(spent):,}", "epochs each": ""}
-    together["pictures seen each"] = f"{spent['pictures'].sum():,.0f} in all"
+    together["images seen each"] = f"{spent['pictures'].sum():,.0f} in all"
     together["seconds each"] = f"{spent['seconds'].sum():,.0f} in all"
     together["scores"] = origin(spent["published"])
     return pd.DataFrame([*lines, together])

@@ -182,7 +182,7 @@ def _pictures(axes: Axes, steps: Sequence[int]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(steps))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set(xlabel="training pictures a class", xlim=(min(steps) / 1.25, max(steps) * 1.25))
+    axes.set(xlabel="training images per class", xlim=(min(steps) / 1.25, max(steps) * 1.25))
 
 
 def _columns(table: pd.DataFrame, *needed: str) -> None:

@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from zfutils.experiments.transfer import probing
+from zfutils.experiments.transfer.comparisons import Comparison
 from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.intervals import Interval
 from zfutils.training.outcomes import NOT_RUN, origin
 
 SETS_OF_TABLE_7 = ("caltech101", "caltech256")
@@ -92,6 +95,62 @@ def table_7(curves: pd.DataFrame, paper: pd.DataFrame, networks: Sequence[str]) 
     return lines
 
 
+def chosen_layers(by_layer: pd.DataFrame, networks: Sequence[str]) -> pd.DataFrame:
+    """Test accuracy at the layer that each fold's training pictures prefer, one line for each network.
+
+    Args:
+        by_layer: as `probing.probe` gives it, of several layers.
+        networks: in this order.
+    """
+    lines = []
+    for name in networks:
+        chosen = probing.at_chosen_layer(by_layer, name)
+        counts = chosen["layer"].str[-1].value_counts().items()
+        line = {"network": name, "accuracy (%)": _interval(probing.interval(100 * chosen["accuracy"]))}
+        lines.append(line | {"layers chosen": ", ".join(f"{layer} ({count} ×)" for layer, count in counts)})
+    return pd.DataFrame(lines)
+
+
+def without_pictures(
+    results: pd.DataFrame, again: pd.DataFrame, networks: Sequence[str], *, per_class: int
+) -> pd.DataFrame:
+    """Accuracy with and without some pictures, and the difference within folds, one line for each network.
+
+    Args:
+        results, again: as `probing.probe` gives them, with the pictures and without.
+        networks: in this order.
+        per_class: at which number of pictures.
+    """
+    lines = []
+    for name in networks:
+        kept, removed = (probing.by_fold(table, name, per_class) for table in (results, again))
+        both = {"kept": probing.interval(kept), "removed": probing.interval(removed)}
+        line = {"network": name} | {head: _interval(points) for head, points in both.items()}
+        difference = probing.interval(removed - kept)
+        lines.append(line | {"difference": _interval(difference, digits=2)})
+    return pd.DataFrame(lines)
+
+
+def arms(compared: Mapping[str, Comparison]) -> pd.DataFrame:
+    """What was measured, its control and their difference (points), one line for each claim.
+
+    Args:
+        compared: as `comparisons.comparisons` gives them.
+    """
+    lines = []
+    for name, one in compared.items():
+        measured, control = map(rounded, one.arms or (None, None))
+        line = {"claim": name.replace("-", " "), "measured": measured, "control": control}
+        lines.append(line | {"measured − control": _interval(one.interval)})
+    return pd.DataFrame(lines)
+
+
+def _interval(points: Interval | None, *, digits: int = 1) -> str:
+    if points is None:
+        return "not measured"
+    return ranged(points.estimate, points.low, points.high, digits=digits)
+
+
 def endings(ended: pd.DataFrame) -> pd.DataFrame:
     """How networks trained on the target ended, one line for each number of pictures, means over folds.
 
@@ -100,7 +159,7 @@ def endings(ended: pd.DataFrame) -> pd.DataFrame:
     """
     lines = []
     for (network, n), own in ended.groupby(["network", "per_class"], sort=False):
-        line = {"network": network, "pictures a class": n, "epochs": rounded(own["epochs"].mean())}
+        line = {"network": network, "images per class": n, "epochs": rounded(own["epochs"].mean())}
         line["training error"] = f"{own['training_error'].mean():.1%}"
         line["under-trained"] = f"{own['under_trained'].sum()} of {len(own)}"
         lines.append(line | {"scores": origin(own["published"])})
