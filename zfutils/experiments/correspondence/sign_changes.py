@@ -81,7 +81,9 @@ def sign_changes(
 
 
 def signs_of_change(
-    x: Float[Tensor, "n units"], covered: Float[Tensor, "n units"], tolerance: float
+    x: Float[Tensor, "n units"],
+    covered: Float[Tensor, "n units"],
+    tolerance: float,
 ) -> Int8[Tensor, "n units"]:
     """The sign of ε: 1 where covering lowers a unit, −1 where it raises it, 0 where nothing changes.
 
