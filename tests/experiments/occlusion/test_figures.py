@@ -60,6 +60,17 @@ def test_a_line_a_picture_with_its_panels(n):
         assert line[4].images[0].get_clim() == (0, 1)
 
 
+def test_a_map_without_a_projection_elsewhere_has_no_panel_for_it():
+    alone = [MapProjections(one.number, one.projections[:1], one.pictures[:1]) for one in projections(2)]
+    figure = figures.fig_7(pictures(2), found(2), alone, CLASSES)
+    assert_readable(figure)
+    panels = np.array(figure.axes[:16]).reshape(2, 8)
+    titles = [axes.get_title(loc="left") for axes in panels[0]]
+    assert "elsewhere" not in titles
+    assert len([title for title in titles if title]) == 6
+    assert not any(axes.images for axes in panels[:, 3])
+
+
 def test_every_position_lies_about_its_centre():
     measured = found(1)
     axes = figures.fig_7(pictures(1), measured, projections(1), CLASSES).axes[1]

@@ -64,8 +64,8 @@ def fig_7(
 
     From the left: the picture, with the patch in a corner; the followed map's summed activation by position,
     as a share of that on the whole picture (no scale goes beyond `MOST`); the map's projection on this
-    picture and where it is strongest on another, each with a contrast of its own; the probability of the
-    class that is followed, and by how much its log-odds fall, which the paper does not show; the most
+    picture and, if given, where it is strongest on another, each with a contrast of its own; the probability
+    of the class that is followed, and by how much its log-odds fall, which the paper does not show; the most
     probable class.
 
     Args:
@@ -83,7 +83,9 @@ def fig_7(
         counts = f"{len(images)} images, {len(projections)} projections"
         raise ValueError(f"one row per picture: {n} were measured, beside {counts}")
     figure = new(width=WIDE, height=1.32 * n + 0.75)
-    ratios = {"width_ratios": (*[1] * 7, 1.1), "height_ratios": (*[1] * n, 0.06)}
+    elsewhere = any(len(one.projections) > 1 for one in projections)
+    widths = (1, 1, 1, 1 if elsewhere else 0.01, 1, 1, 1, 1.1)
+    ratios = {"width_ratios": widths, "height_ratios": (*[1] * n, 0.06)}
     grid = figure.add_gridspec(n + 1, 8, **ratios).subplots(squeeze=False)
     whole = np.where(found.plain_activations == 0, 1, found.plain_activations)
     activity, lost = found.activations / whole[:, None, None], found.fall("log-odds").clip(min=0)
@@ -112,8 +114,9 @@ def fig_7(
         line[0].set_ylabel(fill(classes[found.labels[i]], 15, max_lines=2, placeholder="…"), fontsize=9)
     for axes, title in zip(grid[0], TITLES, strict=False):
         axes.set_title(title, fontsize=9)
-    for axes in grid[n, [0, 2, 3, 6, 7]]:
+    for axes in [*grid[n, [0, 2, 3, 6, 7]], *([] if elsewhere else grid[:, 3])]:
         axes.axis("off")
+        axes.set_title("")
     for column, (values, _, unit) in scales.items():
         end = "max" if column == 1 and values.max() > most else "neither"
         bar = figure.colorbar(shown[column], cax=grid[n, column], orientation="horizontal", extend=end)
