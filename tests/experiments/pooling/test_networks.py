@@ -74,7 +74,7 @@ def test_the_share_of_ended_trainings_is_known_when_both_networks_were_run():
 
 def test_the_label_table_counts_directions_of_all_pictures_and_of_those_known_to_all():
     table = networks.label_table(BOTH).set_index(["network", "seed", "pictures", "shift"])
-    assert table.loc[("fine", 0, "all pictures", 3), "share"] == 50
+    assert table.loc[("fine", 0, "all images", 3), "share"] == 50
     assert table.loc[("fine", 0, "those that all classify correctly", 1), "n"] == 4
     assert np.isnan(table.loc[("fine", 1, "those that all classify correctly", 1), "share"])
 

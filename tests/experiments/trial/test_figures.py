@@ -74,7 +74,7 @@ def test_two_maps_and_two_pictures_are_drawn_layer_by_layer_for_each_network():
 
 
 def test_every_order_of_randomisation_has_its_panels_and_controls_have_no_line():
-    orders = {"control": ["another class", "another picture"], "cascading": LAYERS, "independent": LAYERS}
+    orders = {"control": ["another class", "another image"], "cascading": LAYERS, "independent": LAYERS}
     curves = with_ends(
         {"method": method, "order": order, "layer": layer, "measure": measure, "estimate": 1 - fall * (i + 1)}
         for order, layers in orders.items()

@@ -104,7 +104,7 @@ def test_rank_correlations_are_scipys_between_the_trained_and_the_randomised_net
         after = {
             ("cascading", "conv1"): drawn[method],
             ("control", "another class"): other_class[method],
-            ("control", "another picture"): own[method][[1, 2, 0]],
+            ("control", "another image"): own[method][[1, 2, 0]],
         }
         for change, maps in after.items():
             pairs = zip(own[method], maps, strict=True)

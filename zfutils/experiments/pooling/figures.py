@@ -72,7 +72,7 @@ def curves(table: pd.DataFrame, measure: str, *, steps: Mapping[str, int] | None
         for dashes, when in ((BEFORE, "before"), (AFTER, "after"))
     ]
     if steps:
-        marks += [Line2D([], [], color=INK, linewidth=0.8, label="moving with the picture")]
+        marks += [Line2D([], [], color=INK, linewidth=0.8, label="moving with the image")]
     figure.legend(handles=marks, loc="outside lower center", ncols=3 if steps else 4)
     return figure
 

@@ -76,7 +76,7 @@ def label_table(networks: Mapping[str, Runs]) -> pd.DataFrame:
         for seed, one in runs.items():
             kept, every = one.measured["kept"], np.ones(len(one.measured["kept"]), bool)
             known = [other[seed].measured["correct"] for other in networks.values() if seed in other]
-            sets = {"all pictures": every, "those that all classify correctly": np.all(known, axis=0)}
+            sets = {"all images": every, "those that all classify correctly": np.all(known, axis=0)}
             for pictures, chosen in sets.items():
                 for shift, values in zip(SHIFTS, kept[chosen].T, strict=True):
                     share = POINTS * values.mean() / len(DIRECTIONS) if chosen.any() else np.nan

@@ -29,7 +29,7 @@ from zfutils.runtime.devices import to_host
 METHODS = ("deconvnet", "guided", "gradient")
 MEASURES = ("spearman", "ssim")
 ORDERS = ("cascading", "independent")
-CONTROLS = ("another class", "another picture")  # of the trained network
+CONTROLS = ("another class", "another image")  # of the trained network
 
 
 def randomisation(
