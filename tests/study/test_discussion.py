@@ -37,8 +37,9 @@ def rows(this, published=(), claims=CLAIMS):
 
 
 def said(group, records, claims=CLAIMS):
-    """A group's paragraph, its numbers no longer kept in one piece."""
-    return discussion.paragraph(group, records, claims).replace("\N{NO-BREAK SPACE}", " ")
+    """A group's paragraph and list on one line, its numbers no longer kept in one piece."""
+    found = discussion.paragraph(group, records, claims).replace("\N{NO-BREAK SPACE}", " ")
+    return found.replace("\n\n", " ").replace("\n", " ").replace("- *", "*")
 
 
 @pytest.mark.parametrize(

@@ -53,12 +53,12 @@ def by_claim(records: pd.DataFrame) -> Records:
 
 
 def paragraphs(groups: Iterable[Group], records: Records, claims: Mapping[str, Claim]) -> str:
-    """One paragraph of Markdown for each group."""
+    """A paragraph of Markdown for each group, with a list of its claims."""
     return "\n\n".join(paragraph(group, records, claims) for group in groups)
 
 
 def paragraph(group: Group, records: Records, claims: Mapping[str, Claim]) -> str:
-    """What is said of a group of claims: how it came out in both runs, then each claim with its numbers.
+    """What is said of a group of claims: how it came out in both runs, then its claims by verdict.
 
     Of a run that has no record of any of them nothing is said, unless it is this run.
     """
@@ -67,7 +67,7 @@ def paragraph(group: Group, records: Records, claims: Mapping[str, Claim]) -> st
     leads = [f"In this run it {outcome(ours)}"]
     if any(theirs):
         leads.append(f"in the published run it {outcome(theirs)}")
-    parts = [f"**{group.title}** ({group.where}). {'; '.join(leads)}."]
+    lines = [f"**{group.title}** ({group.where}). {'; '.join(leads)}.\n"]
     for verdict, word in WORDS.items():
         said = [
             group.claims[name] + in_brackets(this_run(claims[name], row) + published_run(claims[name], row))
@@ -75,8 +75,8 @@ def paragraph(group: Group, records: Records, claims: Mapping[str, Claim]) -> st
             if row.get("this_verdict") == verdict
         ]
         if said:
-            parts.append(f"*{word}:* {'; '.join(said)}.")
-    return " ".join(parts)
+            lines.append(f"- *{word}:* {'; '.join(said)}.")
+    return "\n".join(lines)
 
 
 def outcome(verdicts: Sequence[str | None]) -> str:
