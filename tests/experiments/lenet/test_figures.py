@@ -128,7 +128,7 @@ def test_covered_digits_show_falls_and_readings_at_their_positions():
     grid = np.array(figure.axes[:30]).reshape(3, 10)
     for i in range(10):
         np.testing.assert_allclose(grid[1, i].images[0].get_array(), measured.fall[i])
-        np.testing.assert_array_equal(grid[2, i].images[0].get_array(), measured.read[i])
+        np.testing.assert_array_equal(grid[2, i].images[0].get_array(), measured.read[i] != i)
         assert grid[1, i].images[0].get_extent() == [-1.5, 28.5, 28.5, -1.5]
         others = [n for n in measured.read[i].flatten() if n != i]
         assert grid[2, i].get_xlabel()[0] in {CLASSES[n] for n in others}

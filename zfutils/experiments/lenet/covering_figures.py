@@ -2,26 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
 import numpy as np
 from jaxtyping import Int64, UInt8
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch as Swatch
 from matplotlib.patches import Rectangle
 
 from zfutils.experiments.lenet.covering import Covered
 from zfutils.experiments.lenet.own_ink import ink
-from zfutils.plotting.style import FAINT, INK, VERMILLION, WIDE, bare, new, styled
+from zfutils.plotting.style import FAINT, INK, ORANGE, VERMILLION, WIDE, bare, new, styled
 
 SMALL = 9  # points
 FALLS = "magma"
-CLASSES = ListedColormap(mpl.colormaps["tab10"].colors[:10])
+MISREAD = ListedColormap(["#eeeeee", ORANGE])  # read as its own class, and as another
 
 
 @styled
 def covered(pictures: UInt8[np.ndarray, "n h w 1"], found: Covered, classes: Sequence[str]) -> Figure:
-    """Digits in columns; below each the fall of its class's probability, and what it is read as, by position.
+    """Digits in columns; below each, by position, the fall of its class's probability and where it is misread.
+
+    Under the last stand the classes that it is misread as, the commonest first.
 
     Args:
         pictures: the digits, as the network saw them.
@@ -34,7 +34,7 @@ def covered(pictures: UInt8[np.ndarray, "n h w 1"], found: Covered, classes: Seq
     if len(pictures) != len(found):
         raise ValueError(f"{len(pictures)} digits beside a panel of {len(found)}")
     n, side = len(found), pictures.shape[1]
-    figure = new(width=WIDE, height=3.6)
+    figure = new(width=WIDE, height=3.3)
     grid = figure.subplots(3, n, squeeze=False)
     panels = zip(pictures, ink(pictures), found.fall, found.read, strict=True)
     for i, (picture, inside, fall, read) in enumerate(panels):
@@ -46,26 +46,19 @@ def covered(pictures: UInt8[np.ndarray, "n h w 1"], found: Covered, classes: Seq
             )
         extent = _extent(found)
         shown = middle.imshow(fall, extent=extent, cmap=FALLS, vmin=0, vmax=1)
-        below.imshow(read, extent=extent, cmap=CLASSES, vmin=-0.5, vmax=9.5)
+        misread = read != found.labels[i]
+        below.imshow(misread, extent=extent, cmap=MISREAD, vmin=0, vmax=1)
         for axes in (middle, below):
-            axes.contour(inside, levels=[0.5], colors="white", linewidths=0.7)
+            colour = "white" if axes is middle else INK
+            axes.contour(inside, levels=[0.5], colors=colour, linewidths=0.7)
             axes.set(xlim=(-0.5, side - 0.5), ylim=(side - 0.5, -0.5))
-        others, times = np.unique(read[read != found.labels[i]], return_counts=True)
+        others, times = np.unique(read[misread], return_counts=True)
         named = [classes[c] for c in others[np.argsort(-times, kind="stable")][:3]]
         below.set_xlabel(", ".join(named) or "–", fontsize=SMALL, labelpad=2)
-    for axes, name in zip(grid[:, 0], ("digit", "fall", "read as"), strict=True):
+    for axes, name in zip(grid[:, 0], ("digit", "fall", "misread"), strict=True):
         axes.set_ylabel(name, fontsize=SMALL)
     bar = figure.colorbar(shown, ax=grid[1], pad=0.01, aspect=8)
     bar.ax.tick_params(labelsize=SMALL)
-    swatches = [Swatch(facecolor=CLASSES(c), label=name) for c, name in enumerate(classes)]
-    figure.legend(
-        handles=swatches,
-        loc="outside lower center",
-        ncols=len(classes),
-        fontsize=SMALL,
-        handlelength=0.9,
-        columnspacing=1.2,
-    )
     return figure
 
 
