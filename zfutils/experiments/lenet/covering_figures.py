@@ -19,7 +19,7 @@ MISREAD = ListedColormap(["#eeeeee", ORANGE])  # read as its own class, and as a
 
 @styled
 def covered(pictures: UInt8[np.ndarray, "n h w 1"], found: Covered, classes: Sequence[str]) -> Figure:
-    """Digits in columns; below each, by position, the fall of its class's probability and where it is misread.
+    """Digits in columns; below each the fall of its class's probability, and where it is misread.
 
     Under the last stand the classes that it is misread as, the commonest first.
 

@@ -21,7 +21,7 @@ CHANGES = {  # columns of `switches.lost_with_other_switches` and `lost_by_movin
 }
 FINDINGS = {  # by claim: what was published, and what is compared here
     "projections-recover-the-picture": (
-        "another neuron gives nearly the same image (Mahendran & Vedaldi 2016)",
+        "another unit gives nearly the same image (Mahendran & Vedaldi 2016)",
         "correlation: two maps in one image − one map in two",
     ),
     "trial-own-edges": (
