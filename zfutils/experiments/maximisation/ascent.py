@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
@@ -199,14 +199,29 @@ def _ascended(
         x = x.detach().requires_grad_()
         shift = torch.randint(-reach, reach + 1, (2,), generator=draw).tolist()
         signal = _chosen(probe(x.roll(shift, (2, 3)), before_relu=True), maps, probe.layer)
-        (gradient,) = torch.autograd.grad(signal.sum(), x)
-        length = gradient.square().mean((1, 2, 3), keepdim=True).sqrt()
-        move = way.step * gradient / length.clamp(min=TINY)
-        if (silent := length < TINY).any():
-            noise = torch.randn(x.shape, generator=fresh).to(x)
-            move = torch.where(silent, way.noise * noise, move)
-        x = pixels.clip(x.detach() + pixels.scale * move)
+        climbed, silent = climb(x, signal, way, pixels)
+        if silent.any():
+            noise = way.noise * torch.randn(x.shape, generator=fresh).to(x)
+            climbed = torch.where(silent, pixels.clip(x.detach() + pixels.scale * noise), climbed)
+        x = climbed
     return x
+
+
+def climb(
+    images: Float[Tensor, "n channels side side"], signal: Float[Tensor, " n"], way: Way, pixels: PixelRange
+) -> tuple[Float[Tensor, "n channels side side"], Bool[Tensor, "n 1 1 1"]]:
+    """One step of ascent: each image along its signal's gradient, and which images have none to follow.
+
+    Args:
+        images: centred and scaled; the signal was computed from them.
+        signal: of each image, with a gradient.
+        way: how far a step goes.
+        pixels: the range that every pixel is put back into.
+    """
+    (gradient,) = torch.autograd.grad(signal.sum(), images)
+    length = gradient.square().mean((1, 2, 3), keepdim=True).sqrt()
+    step = pixels.scale * (way.step * gradient / length.clamp(min=TINY))
+    return pixels.clip(images.detach() + step), length < TINY
 
 
 def _chosen(values: Float[Tensor, "n maps"], maps: Int64[Tensor, " n"], layer: str) -> Float[Tensor, " n"]:
