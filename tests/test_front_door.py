@@ -131,7 +131,7 @@ echo "$@ jobs=$ZFUTILS_JOBS user=$PIP_USER path=$PYTHONPATH data=$ZFUTILS_DATA" 
 build="${ZFUTILS_BUILD:-_build}"
 case "$*" in
     "-m zfutils execute"*) grep -qv broken "$4" && mkdir -p "$build/$6/book" && cp "$4" "$build/$6/book/" ;;
-    "-m zfutils.study.editions"*) exec PYTHON -m zfutils.study.editions "$3" ;;
+    "-m zfutils.study.editions"*) exec INTERPRETER -m zfutils.study.editions "$3" ;;
     *jupyter-book*)
         echo "jupyter-book" >> calls
         html="$7/_build/html"; mkdir -p "$html" && echo page > "$html/index.html" ;;
