@@ -137,7 +137,7 @@ case "$*" in
         html="$7/_build/html"; mkdir -p "$html" && echo page > "$html/index.html" ;;
 esac
 """.replace(
-    "PYTHON", f"env PYTHONPATH={shlex.quote(str(check_repository.ROOT))} {shlex.quote(sys.executable)}"
+    "INTERPRETER", f"env PYTHONPATH={shlex.quote(str(check_repository.ROOT))} {shlex.quote(sys.executable)}"
 )
 
 

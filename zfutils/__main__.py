@@ -1,4 +1,4 @@
-"""The command line: `python -m zfutils prepare | train | scores | execute | measure | publish`.
+"""The command line: `python -m zfutils new | prepare | train | scores | execute | measure | publish`.
 
 `torchrun --nproc-per-node N -m zfutils prepare | train | scores …` does the same on N ranks, a GPU each.
 
@@ -77,10 +77,21 @@ def publish(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def new(arguments: argparse.Namespace) -> int:
+    """Write an edition on a folder of your own pictures, with a light budget."""
+    from zfutils.study.own_edition import new
+    from zfutils.study.places import BOOK
+
+    path = new(arguments.name, arguments.images, BOOK / "profiles")
+    print(f"{path}: raise what it marks; then: make book EDITION={arguments.name}")
+    return 0
+
+
 def execute(arguments: argparse.Namespace) -> int:
     """Run one notebook into the build folder of its edition."""
     from zfutils.runtime import notebooks
-    from zfutils.study.places import executed_path
+    from zfutils.study.left_out import leave_out, reason
+    from zfutils.study.places import BOOK, executed_path
 
     source = arguments.notebook
     own = notebooks.parse_parameters(source, arguments.parameter)
@@ -93,6 +104,10 @@ def execute(arguments: argparse.Namespace) -> int:
                 raise ValueError(f"{name} is {own[name]!r}, which is no file")
     output = executed_path(source, arguments.edition, trial=bool(notebooks.changed(source, own)))
     parameters = {"edition": arguments.edition} | own
+    if why := reason(source.stem, BOOK / "profiles" / f"{arguments.edition}.yaml"):
+        leave_out(source, output, why, parameters)
+        print(f"{source.stem}: left out, {why}", file=sys.stderr, flush=True)
+        return 0
     print(f"{source.stem}: started, edition {arguments.edition}", file=sys.stderr, flush=True)
     try:
         seconds = notebooks.execute(source, output, parameters, stream=sys.stderr)
@@ -143,6 +158,13 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--seed", type=int, nargs="+", help="of each (default: the edition's own)")
     command.set_defaults(run=scores)
+
+    command = commands.add_parser("new", help=new.__doc__)
+    command.add_argument("name", metavar="NAME", help="of the edition, mine say")
+    command.add_argument(
+        "--images", type=Path, required=True, metavar="FOLDER", help="train/ and val/, or classes"
+    )
+    command.set_defaults(run=new)
 
     command = commands.add_parser("measure", parents=[common], help=measure.__doc__)
     command.set_defaults(run=measure)
