@@ -43,7 +43,7 @@ def turning(
     if series.kind != "rotation" or not np.array_equal(series.amounts, measured.amounts):
         raise ValueError(f"a {series.kind} by {series.amounts} is not what was measured: {measured.amounts}")
     measured = measured.of(series.inputs.rows)
-    last, device = next(reversed(known_layers(model, layers)._modules)), device_of(model)
+    last, device = known_layers(model, layers)[-1].name, device_of(model)
     angles = [f"{angle:.0f}°" for angle in series.amounts]
     views = (series.view(slice(None), place, device=device) for place in range(len(angles)))
     found = [to_host(forward(model, view, [last])[last].float().softmax(1)) for view in views]
