@@ -61,7 +61,9 @@ def test_only_trials_and_what_is_made_for_tests_may_die(path):
     everything = {name: run.training for name, run in profile.networks.items()}
     everything |= {"small": profile.small.training, "transfer": profile.transfer.training}
     for name, training in everything.items():
-        assert training.may_die == (path.stem == "smoke" or name.startswith("trial-")), name
+        assert training.may_die == (
+            path.stem in ("smoke", "imagenet-rehearsal") or name.startswith("trial-")
+        ), name
 
 
 def test_an_edition_is_called_as_its_file_is(write):
@@ -81,7 +83,7 @@ def test_an_edition_is_called_as_its_file_is(write):
         (
             "images__sise",
             "images.sise",
-            "classes, crop, download, folder, per_class, seed, sets, size, source, train, validation",
+            "classes, crop, download, fit, folder, per_class, seed, sets, size, source, train, validation",
         ),
         ("network__widht", "network.widht", "dropout, fc_width, full_first_layer, geometry, width"),
         ("training__epoch", "training.epoch", "batch, decay, epochs, held_out"),

@@ -8,11 +8,14 @@ import os
 import stat
 import warnings
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from zfutils.data import UndecodableImage
+
+Fit = Literal["squash", "crop"]  # of a picture into a square
 
 WHITE = (255, 255, 255, 255)
 
@@ -22,13 +25,14 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def decode(path: Path, size: int, *, name: str | None = None) -> np.ndarray:
-    """An image file, squashed to a square.
+def decode(path: Path, size: int, *, name: str | None = None, fit: Fit = "squash") -> np.ndarray:
+    """An image file as a square.
 
     Args:
         path: any file that Pillow reads.
         size: side (pixels).
         name: what the file is called when it is refused; default its path.
+        fit: "squash", or "crop": the centre, once the shorter side is `size`.
 
     Returns:
         uint8 (size, size, 3), RGB.
@@ -45,7 +49,7 @@ def decode(path: Path, size: int, *, name: str | None = None) -> np.ndarray:
         with warnings.catch_warnings():  # what Pillow only warns of, it has read
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
-                return squashed(image, size)
+                return (squashed if fit == "squash" else cropped)(image, size)
     except Exception as error:  # what a decoder raises on broken bytes is not listed anywhere
         raise UndecodableImage(printable(name or str(path)), _reason(error)) from None
 
@@ -67,6 +71,18 @@ def squashed(image: Image.Image, size: int) -> np.ndarray:
     """
     upright = ImageOps.exif_transpose(image)
     return np.asarray(_rgb(upright).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def cropped(image: Image.Image, size: int) -> np.ndarray:
+    """The centre of an opened image whose shorter side has been made `size`; uint8 (size, size, 3), RGB.
+
+    Raises:
+        ValueError: a grey picture whose values have no known scale.
+
+    Source: Krizhevsky 2012, §2; Zeiler & Fergus 2013, §3.
+    """
+    upright = ImageOps.exif_transpose(image)
+    return np.asarray(ImageOps.fit(_rgb(upright), (size, size), Image.Resampling.BICUBIC))
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -71,6 +71,16 @@ def _imagewoof(root: str) -> None:
     )
 
 
+def _imagenet(root: str) -> None:
+    """ImageNet's archives cannot be fetched freely; those that lie in `imagenet/` are unpacked."""
+    folder = Path(root) / "imagenet"
+    try:
+        for split in ("train", "val"):
+            datasets().ImageNet(str(folder), split=split)
+    except RuntimeError as error:
+        raise MissingData("imagenet", folder, f"imagenet/train/ and imagenet/val/, or: {error}") from None
+
+
 def _tiny_imagenet(root: str) -> None:
     """Tiny-ImageNet has no class in torchvision; its archive is that of Stanford's course CS231n."""
     datasets().utils.download_and_extract_archive(
@@ -82,6 +92,7 @@ DOWNLOADS: dict[str, Callable[[str], object]] = {
     "imagenette2-160": lambda root: datasets().Imagenette(root, size="160px", download=True),
     "imagewoof2-160": _imagewoof,
     "tiny-imagenet-200": _tiny_imagenet,
+    "imagenet": _imagenet,
     "caltech101": lambda root: datasets().Caltech101(root, download=True),
     "MNIST": lambda root: datasets().MNIST(root, download=True),
     "caltech256": lambda root: datasets().Caltech256(root, download=True),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from zfutils.data import tiny_imagenet
+from zfutils.data import imagenet, tiny_imagenet
 from zfutils.data.decoding import printable
 from zfutils.data.digests import digests
 from zfutils.data.downloads import MissingData
@@ -117,7 +117,8 @@ def splits(root: Path, name: str) -> dict[str, Listing]:
     train, val = listings["train"], listings["val"]
     if lacking := sorted(set(train.classes) ^ set(val.classes)):
         raise MissingData(name, folder, f"{layout}; the class {lacking[0]} stands in one split alone")
-    return {part: _below(part, one) for part, one in listings.items()}
+    called = imagenet.names(folder, train.classes)
+    return {part: _below(part, one._replace(classes=called)) for part, one in listings.items()}
 
 
 def _below(part: str, listing: Listing) -> Listing:

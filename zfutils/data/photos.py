@@ -9,13 +9,14 @@ import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
-from zfutils.data.decoding import decode, printable
+from zfutils.data.decoding import Fit, decode, printable
 from zfutils.data.digests import digests
 from zfutils.data.downloads import MissingData, datasets
 from zfutils.data.listings import class_folders, splits
@@ -36,7 +37,7 @@ EMPTY = hashlib.blake2b(b"", digest_size=16).hexdigest()
 
 
 class FileImages:
-    """Image files below a folder, squashed to a square, with labels.
+    """Image files below a folder, squashed to a square (`fitted`: or cropped), with labels.
 
     Args:
         root: the data folder.
@@ -47,6 +48,8 @@ class FileImages:
         left_out: paths of files that are not used because their bytes stand under two classes.
         passed_over: how many files beside them are no pictures, by ending.
     """
+
+    fit: Fit = "squash"
 
     def __init__(
         self,
@@ -94,11 +97,21 @@ class FileImages:
         beside = {"left_out": self.left_out, "passed_over": self.passed_over}
         return type(self)(self.root, paths, labels, self.classes, size=self.size, **beside)
 
+    def fitted(self, fit: Fit) -> Self:
+        """The same files, squashed or cropped to the square."""
+        if fit == self.fit:
+            return self
+        other = copy(self)
+        other.fit, other.identity = fit, {key: v for key, v in self.identity.items() if key != "fit"}
+        if fit != "squash":
+            other.identity["fit"] = fit
+        return other
+
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return decode(self.root / self.paths[index], self.size, name=self.names[index])
+        return decode(self.root / self.paths[index], self.size, name=self.names[index], fit=self.fit)
 
 
 def folders(

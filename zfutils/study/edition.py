@@ -100,7 +100,7 @@ class Edition:
         limit = images.per_class if split == "train" else None
         which = {"root": root, "per_class": limit, "first_classes": images.classes}
         found = photos.folders(images.sets, part, size=size, **which)
-        return found if n is None else found.first_of_each(n)
+        return (found if n is None else found.first_of_each(n)).fitted(images.fit)
 
     @cached_property
     def train_store(self) -> stores.Store:
@@ -236,10 +236,11 @@ class Edition:
             field = images.size / images.crop
             source = transfer_sets.held_out("train", n=n, size=images.size, seed=images.seed, field=field)
         elif target == "voc2012":
-            source = transfer_sets.of_one_class(transfer_sets.voc2012_whole(size=images.size))
+            alone = transfer_sets.of_one_class(transfer_sets.voc2012_whole(size=images.size))
+            source = alone.fitted(images.fit)
         else:
             read = {"caltech101": transfer_sets.caltech101, "caltech256": transfer_sets.caltech256}[target]
-            source = read(size=images.size)
+            source = read(size=images.size).fitted(images.fit)
         return stores.build(source, self.folder / "pixels" / "target").centred_as(self.train_images)
 
     @cached_property
@@ -260,7 +261,7 @@ class Edition:
             source = transfer_sets.several("train", n=n, size=images.size, seed=images.seed, field=field)
             learnt = source.names[: len(source.classes) * max(self._transfer.per_class)]
         else:
-            source = transfer_sets.voc2012_whole(size=images.size)
+            source = transfer_sets.voc2012_whole(size=images.size).fitted(images.fit)
             learnt = transfer_sets.voc2012("train", size=images.size).names
         store = stores.build(source, self.folder / "pixels" / "several").centred_as(self.train_images)
         of_training = np.isin(store.names, learnt)

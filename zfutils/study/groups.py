@@ -24,6 +24,8 @@ class Groups(Edition):
     def small(self) -> Self:
         """The edition's many small networks, as a study of its own, with images of their size.
 
+        Where these are the edition's own images, they and the networks are shared with it.
+
         Its networks are the rows that Table 3 has for either network, such as "krizhevsky: without layer 7".
 
         Raises:
@@ -42,7 +44,8 @@ class Groups(Edition):
             networks[name] = run
         changes = {"images": images, "network": small.network, "training": small.training}
         profile = self.profile.model_copy(update=changes | {"networks": networks, "small": None})
-        return replace(self, profile=profile, folder=self.folder / "small")
+        folder = self.folder if images == self.profile.images else self.folder / "small"
+        return replace(self, profile=profile, folder=folder)
 
     @cached_property
     def settings(self) -> Self:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from zfutils.data.decoding import Fit
 from zfutils.nets.pooling import Pooling
 from zfutils.nets.specs import DROPOUT
 from zfutils.nets.zoo import ROWS
@@ -21,6 +22,9 @@ class Images(Strict):
     )
     size: int = Field(ge=16, description="side of a stored image, pixels")
     crop: int = Field(ge=16, description="side of what the network sees, pixels")
+    fit: Fit = Field(
+        "squash", description="photos: how they become squares; crop: the centre, the shorter side being size"
+    )
     train: int | None = Field(None, ge=64, description="parts, digits: training pictures")
     validation: int | None = Field(None, ge=32, description="parts, digits: validation pictures")
     seed: int = Field(0, ge=0, description="parts: which world is drawn")
