@@ -7,6 +7,7 @@ and exit status 2; a notebook that fails is its traceback and exit status 1.
 """
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -44,10 +45,16 @@ def train(arguments: argparse.Namespace) -> int:
 
 def scores(arguments: argparse.Namespace) -> int:
     """Train what an edition's kept scores lack, and file each network's in book/reference/scores/."""
-    from zfutils.study.earn import chosen, earn
+    from zfutils.study.earn import chosen, earn, lacking
     from zfutils.study.study import Study
 
-    earn(chosen(Study.open(arguments.edition), arguments.which, arguments.seed))
+    study = Study.open(arguments.edition)
+    if not arguments.list:
+        earn(chosen(study, arguments.which, arguments.seed))
+        return 0
+    with contextlib.redirect_stdout(sys.stderr):  # pixels that are prepared say so
+        missing = lacking(chosen(study, arguments.which, arguments.seed))
+    print(*(f"{one.name}\t{one.seed}" for one in missing), sep="\n")
     return 0
 
 
@@ -157,6 +164,11 @@ def parser() -> argparse.ArgumentParser:
         "diagnosis or diagnosis-pictures: all of these (default: all)",
     )
     command.add_argument("--seed", type=int, nargs="+", help="of each (default: the edition's own)")
+    command.add_argument(
+        "--list",
+        action="store_true",
+        help="only name what is missing: network, tab, seed (slurm/networks.sh)",
+    )
     command.set_defaults(run=scores)
 
     command = commands.add_parser("new", help=new.__doc__)

@@ -74,6 +74,12 @@ def main_networks(study: Networks, seeds: Sequence[int] | None = None) -> list[W
     return [Followed(study, name, one.seed) if one.name == name else one for one in every]
 
 
+def lacking(wanted: Sequence[Wanted]) -> list[Wanted]:
+    """Those networks of which no scores are published."""
+    lacks = agreed([one.kept() is None for one in wanted])
+    return [one for one, missing in zip(wanted, lacks, strict=True) if missing]
+
+
 def earn(wanted: Sequence[Wanted]) -> None:
     """Train what is missing and publish its scores, with a line for each network that has ended.
 
@@ -84,8 +90,7 @@ def earn(wanted: Sequence[Wanted]) -> None:
         TrainingFailed: trainings that diverged or died, once all others have ended; names them.
     """
     failed: list[str] = []
-    missing = agreed([one.kept() is None for one in wanted])
-    missing = [one for one, lacks in zip(wanted, missing, strict=True) if lacks]
+    missing = lacking(wanted)
     print(f"{len(wanted) - len(missing)} of {len(wanted)} networks are there; {cores()} cores", flush=True)
     for number, (one, outcome) in enumerate(kept_scores.publish(missing), len(wanted) - len(missing) + 1):
         if isinstance(outcome, TrainingFailed):
