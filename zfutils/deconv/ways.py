@@ -135,53 +135,45 @@ class Ways(NamedTuple):
         """The same step by step: each one that a signal passes, and the signals that come out of it below."""
         signals = {end + 1: signal}
         for i in graphs.way_down(self.steps, end):
-            step, below = self.steps[i], self.back(i, signals.pop(i + 1), trace)
+            step, below = self.steps[i], self._back(i, signals.pop(i + 1), trace)
             if trace.frames is not None:
                 below = tuple(self._embedded(s, i, n, trace) for n, s in zip(step.inputs, below, strict=True))
             yield step, below
             for node, part in zip(step.inputs, below, strict=True):
                 signals[node] = signals[node] + part if node in signals else part
 
-    def back(self, i: int, signal: Tensor, trace: Trace) -> tuple[Tensor, ...]:
-        """The signals below a step, from the signal above it, which may be overwritten (§2.1).
+    def reverse(self, step: Step, signal: Tensor, trace: Trace) -> Tensor:
+        """One of the paper's three steps reversed, pooling, filtering or rectifying (§2.1).
 
         Args:
-            i: the step's place in the network.
-            signal: as large as the step's output, (n, maps, h, w).
+            step: a convolution, a max pooling or a rectifier.
+            signal: from above, (n, maps, h, w); it may be overwritten.
             trace: what the way up left.
 
         Returns:
-            One signal for each input of the step.
+            The signal below, with the step's padding still around it.
         """
-        name, kind, module, window, *_ = self.steps[i]
-        if kind == "pool":  # each value goes where its maximum was
-            below = unpooling.unpool(signal, trace.switches[name], window, self.shared)
-        elif kind == "relu":
-            return (self._passed(signal, trace.signs.get(name)),)
-        elif kind == "conv":  # the same filters, transposed; no biases
-            filters = chains.with_weights_as_used(module).weight
-            how = (None, window.stride, 0, 0, module.groups, module.dilation)
-            below = nn.functional.conv_transpose2d(signal, filters, *how)
-        else:
-            return self._other(i, signal, trace)
-        return (self._fitted(i, below, trace),)
-
-    def _passed(self, signal: Tensor, slopes: Tensor | None) -> Tensor:
+        module = step.module
+        if step.kind == "pool":  # each value goes where its maximum was
+            return unpooling.unpool(signal, trace.switches[step.name], step.window, self.shared)
+        if step.kind == "conv":  # the same filters, transposed; no biases
+            weight = chains.with_weights_as_used(module).weight
+            how = (None, step.window.stride, 0, 0, module.groups, module.dilation)
+            return nn.functional.conv_transpose2d(signal, weight, *how)
         signal = signal if self.nonlinearity == "gradient" else signal.relu_()
-        return signal if self.nonlinearity == "deconvnet" else signal.mul_(slopes)
+        return signal if self.nonlinearity == "deconvnet" else signal.mul_(trace.signs[step.name])
 
-    def _fitted(self, i: int, signal: Tensor, trace: Trace) -> Tensor:
-        """A signal without what lies in the step's padding, or beyond the image in a unit's window."""
-        window, (node, *_) = self.steps[i].window, self.steps[i].inputs
-        if trace.frames is None:
-            return unpooling.crop(signal, window, trace.shapes[node][1:])
-        return self._frame(i, node, trace).fill_(signal, 0.0)
-
-    def _other(self, i: int, signal: Tensor, trace: Trace) -> tuple[Tensor, ...]:
-        """`back` for the steps that the paper's networks do not have, or leave out on the way down."""
-        name, kind, module, _, inputs, *_ = self.steps[i]
-        if kind == "average":
-            return (self._fitted(i, pooling.spread(signal, module), trace),)
+    def _back(self, i: int, signal: Tensor, trace: Trace) -> tuple[Tensor, ...]:
+        """The signals below a step, from the signal above it, which may be overwritten."""
+        name, kind, module, window, inputs, *_ = self.steps[i]
+        if kind in ("conv", "pool", "average"):
+            average = kind == "average"
+            signal = pooling.spread(signal, module) if average else self.reverse(self.steps[i], signal, trace)
+            if trace.frames is None:
+                return (unpooling.crop(signal, window, trace.shapes[inputs[0]][1:]),)
+            return (self._frame(i, inputs[0], trace).fill_(signal, 0.0),)
+        if kind == "relu":
+            return (self.reverse(self.steps[i], signal, trace),)
         if kind == "fc":
             return (signal @ chains.with_weights_as_used(module).weight,)
         if kind in ("skip", "norm"):
