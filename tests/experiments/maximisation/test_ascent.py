@@ -197,3 +197,17 @@ def test_all_networks_layers_and_ways_are_made_as_each_alone(model, monkeypatch)
 def test_what_cannot_be_maximised_is_refused(model, goal, message):
     with pytest.raises(ValueError, match=message):
         maximise(model, goal, PLAIN, GREY)
+
+
+def test_a_step_has_its_length_stays_in_range_and_tells_who_has_no_gradient():
+    images = torch.zeros(2, 1, 1, 2, requires_grad=True)
+
+    def climbed(step):
+        signal = torch.stack([images[0, 0, 0] @ torch.tensor([3.0, -4.0]), 0 * images[1].sum()])
+        return ascent.climb(images, signal, Way(step=step), PixelRange((100.0,), 0.5))
+
+    moved, silent = climbed(10 * 2**0.5)  # a root mean square of 10√2 over two pixels is a length of 20
+    torch.testing.assert_close(moved[0, 0, 0], 0.5 * 20 * torch.tensor([0.6, -0.8]))
+    assert silent.flatten().tolist() == [False, True]
+    assert not moved[1].any()
+    assert climbed(1e4)[0][0, 0, 0].tolist() == [0.5 * 155, -0.5 * 100]

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
@@ -208,8 +208,11 @@ def _ascended(
 
 
 def climb(
-    images: Float[Tensor, "n channels side side"], signal: Float[Tensor, " n"], way: Way, pixels: PixelRange
-) -> tuple[Float[Tensor, "n channels side side"], Bool[Tensor, "n 1 1 1"]]:
+    images: Float[Tensor, "n channels side side"],
+    signal: Float[Tensor, " n"],
+    way: Way,
+    pixels: PixelRange,
+) -> tuple[Tensor, Tensor]:
     """One step of ascent: each image along its signal's gradient, and which images have none to follow.
 
     Args:
@@ -217,6 +220,9 @@ def climb(
         signal: of each image, with a gradient.
         way: how far a step goes.
         pixels: the range that every pixel is put back into.
+
+    Returns:
+        Images of the same shape, and (n, 1, 1, 1) true for one without a gradient.
     """
     (gradient,) = torch.autograd.grad(signal.sum(), images)
     length = gradient.square().mean((1, 2, 3), keepdim=True).sqrt()
