@@ -99,7 +99,7 @@ def with_other_switches(
     """
     found = {}
     for rule in ("random", "centred"):
-        how = {"nonlinearity": deconvnet.nonlinearity, "switches": rule, "seed": seed}
+        how = {"nonlinearity": deconvnet.ways.nonlinearity, "switches": rule, "seed": seed}
         found[rule] = Deconvnet(deconvnet.model, **how).project(pictures, layer, units, batch=batch)
     recording, field, shuffled = deconvnet.forward(pictures, layer), deconvnet.window(layer), pictures.clone()
     at = torch.stack([units.images, units.rows, units.columns], dim=1).unique(dim=0)
