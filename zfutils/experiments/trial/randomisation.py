@@ -111,11 +111,11 @@ def randomised(model: nn.Module, initial: nn.Module, *, cascading: bool) -> Iter
         raise ValueError(f"the two networks do not have the same layers: they differ in {first}")
     network, changed = deepcopy(model), []
     learnt, drawn = ({s.name: s.module.state_dict() for s in steps(one)} for one in (model, initial))
-    for name, kind, module, _ in reversed(steps(network)):
-        module.load_state_dict(drawn[name])
-        changed.append((module, learnt[name]))
-        if kind in ("conv", "fc"):
-            yield name, network
+    for step in reversed(steps(network)):
+        step.module.load_state_dict(drawn[step.name])
+        changed.append((step.module, learnt[step.name]))
+        if step.kind in ("conv", "fc"):
+            yield step.name, network
             if not cascading:
                 for each, state in changed:
                     each.load_state_dict(state)
