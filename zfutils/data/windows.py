@@ -44,8 +44,9 @@ def ten_crops(far: int) -> list[tuple[int, int, bool]]:
     Returns:
         Top and left of each crop in the image (pixels), and whether left and right are exchanged.
     """
-    corners = [(far // 2, far // 2), (0, 0), (0, far), (far, 0), (far, far)]
-    return [(top, left, mirror) for top, left in corners for mirror in (False, True)]
+    corners = [(0, 0), (0, far), (far, 0), (far, far)]
+    places = [(far // 2, far // 2), *corners]
+    return [(*at, mirror) for at in places for mirror in (False, True)]
 
 
 def one_by_one(stack, mean, rows, tops, lefts, mirrored, side, scale) -> Tensor:

@@ -153,15 +153,18 @@ class Ways(NamedTuple):
         Returns:
             The signal below, with the step's padding still around it.
         """
-        module = step.module
-        if step.kind == "pool":  # each value goes where its maximum was
-            return unpooling.unpool(signal, trace.switches[step.name], step.window, self.shared)
-        if step.kind == "conv":  # the same filters, transposed; no biases
+        name, kind, module, window, *_ = step
+        if kind == "pool":  # each value goes where its maximum was
+            switches = trace.switches[name]
+            return unpooling.unpool(signal, switches, window, self.shared)
+        if kind == "conv":  # the same filters, transposed; no biases
             weight = chains.with_weights_as_used(module).weight
-            how = (None, step.window.stride, 0, 0, module.groups, module.dilation)
+            how = (None, window.stride, 0, 0, module.groups, module.dilation)
             return nn.functional.conv_transpose2d(signal, weight, *how)
-        signal = signal if self.nonlinearity == "gradient" else signal.relu_()
-        return signal if self.nonlinearity == "deconvnet" else signal.mul_(trace.signs[step.name])
+        if self.nonlinearity != "gradient":
+            signal = signal.relu_()
+        slopes = trace.signs.get(name)  # the deconvnet keeps none
+        return signal if slopes is None else signal.mul_(slopes)
 
     def _back(self, i: int, signal: Tensor, trace: Trace) -> tuple[Tensor, ...]:
         """The signals below a step, from the signal above it, which may be overwritten."""
