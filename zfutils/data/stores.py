@@ -5,7 +5,9 @@ mean) and `store.json`, which is written last: a folder without it is half built
 stopped.
 """
 
+import errno
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -85,6 +87,7 @@ def _build(source: ImageSource, folder: Path, workers: int, progress: bool) -> P
         folder.mkdir()
         shape = (len(source), *source[_first(source)].shape)
         np.lib.format.open_memmap(folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape).flush()
+        _reserve(folder / "pixels.npy")
         np.save(folder / "labels.npy", source.labels)
         write_json(wanted, plan)
     chunks = range(-(-len(source) // CHUNK))
@@ -127,6 +130,27 @@ def _build(source: ImageSource, folder: Path, workers: int, progress: bool) -> P
     for chunk in chunks:
         (folder / f"chunk-{chunk}.json").unlink()
     return Pixels.open(folder)
+
+
+def _reserve(path: Path) -> None:
+    """Take the space of a file that is all holes yet: a disk that fills up later kills who writes to its map.
+
+    Raises:
+        OSError: there is no room for it; says how much it takes.
+    """
+    size = path.stat().st_size
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno in (errno.EOPNOTSUPP, errno.EINVAL):  # this file system cannot say
+                return
+            path.unlink()
+            raise OSError(
+                error.errno, f"{error.strerror}; {size / 1e6:,.1f} MB are needed", str(path)
+            ) from None
 
 
 def _too_many(source: ImageSource, bad: Sequence[int]) -> str | None:

@@ -27,8 +27,11 @@ training:
   batch: 32
   snapshots: [0, 1, 2, 3]
 networks:
-  evolution: null
-  zfnet: {{seeds: [0], training: &light {{may_die: true}}}} # raise: seeds [0, 1]
+  evolution:
+    seeds: [0]
+    trained: [0]
+    training: &light {{epochs: {epochs}, snapshots: [0, 1, 2, 3], may_die: true}}
+  zfnet: {{seeds: [0], training: *light}} # raise: seeds [0, 1]
   krizhevsky: {{training: *light}}
   trial-recipe: {{training: &short {{epochs: 1}}}}
   trial-he: {{training: *short}}

@@ -1,0 +1,164 @@
+"""What breaks from outside: killed processes, full and read-only disks; and the page about it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from zfutils.data import stores
+from zfutils.data.parts import PartsImages
+from zfutils.study.places import BOOK
+from zfutils.study.study import Study
+
+ROOT = BOOK.parent
+SOURCE = {"split": "train", "n": 1200, "size": 64}
+BUILD = (
+    "import sys; from pathlib import Path; from zfutils.data import stores\n"
+    "from zfutils.data.parts import PartsImages\n"
+    f"stores.build(PartsImages(**{SOURCE}), Path(sys.argv[1]) / 'store', workers=1, progress=False)"
+)
+
+
+def started(*words, **environment):
+    """A process of this interpreter on this checkout, in a session of its own."""
+    given = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1") | environment
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
+    return subprocess.Popen([sys.executable, *map(str, words)], cwd=ROOT, env=given, **how)
+
+
+def killed_once(process, there):
+    """Kill a process and all that it started, by a signal that nothing can catch, once something is there."""
+    end = time.monotonic() + 120
+    while not there():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()  # a kernel, in a session of its own, notices a second later
+
+
+@pytest.mark.slow
+def test_preparation_that_is_killed_goes_on_and_gives_the_same_pixels(tmp_path):
+    killed_once(started("-c", BUILD, tmp_path), (tmp_path / "store" / "chunk-0.json").is_file)
+    assert not (tmp_path / "store" / "store.json").exists()
+    source = PartsImages(**SOURCE)
+    found = stores.build(source, tmp_path / "store", workers=1, progress=False)
+    for row in (0, 255, 256, 700, 1199):
+        assert np.array_equal(found.pixels[row].numpy(), source[row])
+
+
+@pytest.mark.slow
+def test_a_training_that_is_killed_ends_where_the_unbroken_one_does(tmp_path):
+    words = ["-m", "zfutils", "train", "zfnet", "--edition", "smoke", "--seed", "0"]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    unbroken = started(*words, ZFUTILS_BUILD=str(whole))
+    said = unbroken.communicate(timeout=300)[0]
+    assert unbroken.returncode == 0, said
+    (broken / "smoke").mkdir(parents=True)
+    shutil.copytree(whole / "smoke" / "pixels", broken / "smoke" / "pixels")
+    first = lambda: any((broken / "smoke" / "networks").glob("zfnet-0-*/*.safetensors"))  # noqa: E731
+    killed_once(started(*words, ZFUTILS_BUILD=str(broken)), first)
+    again = started(*words, ZFUTILS_BUILD=str(broken))
+    said = again.communicate(timeout=300)[0]
+    assert again.returncode == 0, said
+    ends = [
+        next((one / "smoke" / "networks").glob("zfnet-0-*/epoch-0002.safetensors")) for one in (whole, broken)
+    ]
+    assert ends[0].read_bytes() == ends[1].read_bytes()
+
+
+def notebook(path, source):
+    cell = nbformat.v4.new_code_cell('edition: str = "smoke"', metadata={"tags": ["parameters"]})
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cells = [cell, nbformat.v4.new_code_cell(source)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    return path
+
+
+@pytest.mark.slow
+def test_an_execution_that_is_killed_leaves_the_old_copy_whole_and_runs_again(tmp_path):
+    page = notebook(
+        tmp_path / "page.ipynb",
+        "from pathlib import Path\nPath('begun').touch()\nimport time\ntime.sleep(300)",
+    )
+    words = ["-m", "zfutils", "execute", page, "--edition", "smoke"]
+    copy = tmp_path / "build" / "smoke" / "book" / "page.ipynb"
+    copy.parent.mkdir(parents=True)
+    copy.write_text("an older copy")
+    killed_once(started(*words, ZFUTILS_BUILD=str(tmp_path / "build")), (tmp_path / "begun").is_file)
+    assert copy.read_text() == "an older copy"
+    notebook(page, "print('done')")
+    again = started(*words, ZFUTILS_BUILD=str(tmp_path / "build"))
+    said = again.communicate(timeout=120)[0]
+    assert again.returncode == 0, said
+    assert "done" in json.dumps(nbformat.read(copy, as_version=4))
+    assert [path.name for path in copy.parent.iterdir()] == ["page.ipynb"]
+
+
+# ---- disks, as small file systems of their own
+
+
+def on_a_disk(folder, options, script, *words):
+    """Run a script while a small file system is mounted on a folder, for this process alone.
+
+    Skips where the machine does not let anyone mount.
+    """
+    mount = ["unshare", "-rm", "sh", "-c"]
+    where = 'mount -t tmpfs -o "$1" tmpfs "$2" || exit 99; shift 2; exec "$@"'
+    given = dict(os.environ, PYTHONPATH=str(ROOT), ZFUTILS_BUILD=str(folder), OMP_NUM_THREADS="1")
+    command = [*mount, where, "sh", options, folder, sys.executable, *script, *words]
+    if shutil.which("unshare") is None:
+        pytest.skip("this machine has no unshare")
+    done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=200)
+    if done.returncode == 99 or "unshare failed" in done.stderr:
+        pytest.skip("this machine lets no one mount")
+    return done
+
+
+PREPARE = ("-m", "zfutils", "prepare", "--edition", "smoke")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [("size=4m", "No space left on device; 12.5 MB are needed"), ("ro", "Read-only file system")],
+)
+def test_a_disk_that_is_full_or_read_only_is_one_line_with_its_reason(tmp_path, options, reason):
+    done = on_a_disk(tmp_path, options, PREPARE)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("zfutils: ")]
+    assert reason in line
+    assert str(tmp_path) in line
+    assert "Traceback" not in done.stderr
+
+
+# ---- the page
+
+
+def test_every_fault_on_the_page_names_tests_that_there_are():
+    rows = [line for line in (BOOK / "faults.md").read_text().splitlines() if "`tests/" in line]
+    assert len(rows) >= 15
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row)
+        assert named, row
+        for file, test in named:
+            assert f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
+
+
+def test_the_edition_that_is_killed_has_the_size_that_the_full_disk_is_told():
+    images = Study.open("smoke").profile.images
+    assert images.train * images.size**2 * 3 == pytest.approx(12.5e6, rel=5e-3)
+
+
+def test_the_page_is_in_the_book():
+    assert "- file: faults" in (BOOK / "_toc.yml").read_text()
+    assert Path(BOOK / "faults.md").is_file()
