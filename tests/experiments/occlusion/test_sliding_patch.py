@@ -321,3 +321,52 @@ def test_pictures_that_the_network_does_not_take_are_refused(model):
     training = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
     with pytest.raises(ValueError, match="training mode"):
         Incremental(training, "conv1", one, shape=(3, 3, 3))
+
+
+# ---- networks that are no plain chains
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.relu = nn.Conv2d(3, 6, 3, 2, 1), nn.Conv2d(6, 6, 3, padding=1), nn.ReLU()
+        self.fc = nn.Linear(6, 3)
+
+    def forward(self, x):
+        x = self.relu(self.a(x))
+        x = self.relu(self.b(x) + x)
+        return self.fc(x.mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "built",
+    [
+        Residual,
+        lambda: nn.Sequential(
+            nn.Conv2d(3, 6, 3, dilation=2), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True),
+            nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(96, 3),
+        ),
+    ],
+    ids=["residual", "dilated, ceil_mode, averaged"],
+)  # fmt: skip
+def test_occlusion_of_any_network_is_a_plain_loop(built, inputs):
+    torch.manual_seed(0)
+    network, patch, two = built().double().eval(), Patch(12, 10), inputs[:2]
+    layer, names = ("relu", ["relu"]) if isinstance(network, Residual) else ("relu1", ["1"])
+    found = occlude(network, two, patch=patch, layer=layer, batch=3)
+    kept = []
+    handle = dict(network.named_modules())[names[0]].register_forward_hook(
+        lambda m, x, y: kept.append(y.clone())
+    )
+    spans = patch.spans(32)
+    for i, image in enumerate(two.tensor(dtype=torch.float64)):
+        for p, (top, bottom) in enumerate(zip(*spans, strict=True)):
+            for q, (left, right) in enumerate(zip(*spans, strict=True)):
+                covered, before = image.clone(), len(kept)
+                covered[:, top:bottom, left:right] = 0
+                with torch.no_grad():
+                    logits = network(covered[None])[0]
+                np.testing.assert_allclose(found.logits[i, p, q], logits, rtol=1e-10)
+                sums = kept[before][0].sum((1, 2))
+                np.testing.assert_allclose(found.activations[i, p, q], sums[found.maps[i]], rtol=1e-10)
+    handle.remove()

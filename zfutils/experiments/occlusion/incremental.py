@@ -90,13 +90,22 @@ class Incremental:
         if layer not in there:
             raise ValueError(f"layer {layer!r} has no maps in this network; these have: {', '.join(there)}")
         sizes = chains.sizes(steps, torch.empty(1, *shape, device="meta"))[: end + 1]
-        _check(rectangles, sizes[0], batch)
+        check(rectangles, sizes[0], batch)
         self.model, self.layer, self.shape = model, layer, tuple(shape)
         self.below, self.above = steps[:end], steps[end:]
         self._batches = planned(rectangles, [step.window for step in self.below], sizes, batch=batch)
         order = np.concatenate([group.places for groups in self._batches for group in groups])
         self._places = torch.tensor(order.argsort().tolist(), device=device_of(model))
-        self._dense = {step.name: _fully_connected(step.module) for step in self.above if step.kind == "fc"}
+        self._dense = {
+            step.name: _fully_connected(chains.with_weights_as_used(step.module))
+            for step in self.above
+            if step.kind == "fc"
+        }
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes the network has, where a layer says it."""
+        return next((s.module.out_features for s in reversed(self.above) if s.kind == "fc"), None)
 
     @torch.no_grad()
     def answers(self, image: Float[Tensor, "channels h w"], filled: Float[Tensor, "channels h w"]) -> Answers:
@@ -187,7 +196,31 @@ class _Whole(NamedTuple):
     logits: Float[Tensor, " classes"]
 
 
-def _check(rectangles: Rectangles, size: tuple[int, int], batch: int) -> None:
+def takes(model: nn.Module, shape: tuple[int, int, int]) -> bool:
+    """Whether a network is a plain chain without dilation, of which no adaptive pooling averages.
+
+    Args:
+        model: any.
+        shape: channels, height and width of the pictures.
+
+    Raises:
+        ValueError: pictures that the chain does not take.
+    """
+    try:
+        steps = chains.steps(model)
+    except ValueError:
+        return False
+    sizes = chains.sizes(steps, torch.empty(1, *shape, device="meta"))
+    return all(
+        (s.kind != "conv" or (s.module.dilation == (1, 1) and not isinstance(s.module.padding, str)))
+        and not getattr(s.module, "ceil_mode", False)
+        and (s.kind != "same-size" or sizes[i] == sizes[i + 1])
+        for i, s in enumerate(steps)
+    )
+
+
+def check(rectangles: Rectangles, size: tuple[int, int], batch: int) -> None:
+    """Refuses a batch below 1, no rectangles, and one that is empty or lies outside a picture of a size."""
     if batch < 1:
         raise ValueError(f"batch is {batch}; it must be 1 or more")
     if not len(rectangles):

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
 from zfutils.data.inputs import Inputs
-from zfutils.experiments.occlusion.incremental import Incremental
+from zfutils.experiments.occlusion.incremental import Incremental, takes
+from zfutils.experiments.occlusion.plain import Plain
 from zfutils.experiments.occlusion.rectangles import Rectangles, Spans
 from zfutils.runtime.devices import device_of, dtype_of, to_host
 from zfutils.runtime.seeds import mixed
@@ -190,7 +191,8 @@ def occlude(
     """Cover pictures with a patch, position by position, and keep what the network says.
 
     Args:
-        model: a chain of layers (`chains.chain`) that ends in class scores, used as in evaluation.
+        model: any network (`tracing.graph`) that ends in class scores, used as in evaluation; in a plain
+            chain only what the patch reaches is computed again.
         inputs: the pictures, as the network sees them.
         patch: the square and its positions.
         layer: whose strongest map is followed; "relu5" is the paper's layer 5.
@@ -205,10 +207,11 @@ def occlude(
     """
     n, side, mean = len(inputs), inputs.side, inputs.mean()
     positions = patch.rectangles(side, side)
-    network = Incremental(model, layer, positions, shape=tuple(mean.shape), batch=batch)
-    classes = next((s.module.out_features for s in reversed(network.above) if s.kind == "fc"), None)
+    shape = tuple(mean.shape)
+    way = Incremental if takes(model, shape) else Plain
+    network = way(model, layer, positions, shape=shape, batch=batch)
     labels = to_host(inputs.labels if labels is None else labels).astype(np.int64)
-    _check_labels(labels, n, classes)
+    _check_labels(labels, n, network.classes)
     found = []
     views = inputs.batches(1, device=device_of(model), dtype=dtype_of(model))
     for i, (view, row) in enumerate(zip(views, inputs.rows.tolist(), strict=True), 1):

@@ -1,0 +1,81 @@
+"""What a network answers when some pixels of a picture change, computed anew for every rectangle.
+
+The plain way to what `incremental` gives faster for plain chains: any network, every position a whole pass.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zfutils.experiments.occlusion.incremental import Answers, check
+from zfutils.experiments.occlusion.rectangles import Rectangles
+from zfutils.nets.activations import known_layers
+from zfutils.nets.graphs import evaluating, values_of
+from zfutils.runtime.devices import device_of, dtype_of
+
+
+class Plain:
+    """A network that ends in class scores, made ready for pictures of which the same rectangles change.
+
+    Args:
+        model: any network that `tracing.graph` takes; used as in evaluation, and left as it is.
+        layer: one that has maps, whose activations are summed.
+        rectangles: each at least one pixel of the picture.
+        shape: channels, height and width of the pictures.
+        batch: rectangles at a time; bounds the memory.
+
+    Raises:
+        ValueError: no such layer; no rectangles, one that is empty or lies outside.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        layer: str,
+        rectangles: Rectangles,
+        *,
+        shape: tuple[int, int, int],
+        batch: int = 256,
+    ) -> None:
+        self.model, self.layer, self.batch = model, layer, batch
+        self.steps = known_layers(model, [layer])
+        check(rectangles, shape[1:], batch)
+        ends = (axis for spans in rectangles for axis in (spans.starts, spans.stops))
+        self.ends = list(zip(*(axis.tolist() for axis in ends), strict=True))
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes the network has, where its last step says it."""
+        return getattr(self.steps[-1].module, "out_features", None)
+
+    @torch.no_grad()
+    def answers(self, image: Float[Tensor, "channels h w"], filled: Float[Tensor, "channels h w"]) -> Answers:
+        """The answers to a picture in which one rectangle after another shows another picture.
+
+        Args:
+            image: as the network takes it; sent where its weights are, in their type.
+            filled: what the rectangles show.
+
+        Raises:
+            ValueError: a layer without maps, or a network that does not end in class scores.
+        """
+        image, filled = torch.stack([image, filled]).to(device_of(self.model), dtype_of(self.model))
+        found = []
+        for start in range(0, len(self.ends), self.batch):
+            some = self.ends[start : start + self.batch]
+            covered = image.repeat(len(some), 1, 1, 1)
+            for picture, (top, bottom, left, right) in zip(covered, some, strict=True):
+                picture[:, top:bottom, left:right] = filled[:, top:bottom, left:right]
+            found.append(self._said(covered))
+        (plain_logits,), (plain_sums,) = self._said(image[None])
+        logits, sums = (torch.cat(parts) for parts in zip(*found, strict=True))
+        return Answers(logits, sums, plain_logits, plain_sums)
+
+    def _said(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        place, last = next(i for i, s in enumerate(self.steps) if s.name == self.layer), len(self.steps) - 1
+        with evaluating(self.model):
+            found = values_of(self.steps, pictures, [place, last])
+        maps, logits = found[place], found[last].flatten(1)
+        if maps.ndim != 4:
+            raise ValueError(f"layer {self.layer!r} has no maps, it gives {tuple(maps.shape[1:])}")
+        return logits, maps.sum((2, 3))
