@@ -178,3 +178,10 @@ def test_those_of_some_maps_are_their_rows():
     found = answering([3, 2], [1, 0], [5, 4]).of(torch.tensor([2, 0]))
     assert found.values.tolist() == [[5, 4], [3, 2]]
     assert (found.layer, len(found)) == ("relu5", 2)
+
+
+def test_a_tensor_is_searched_as_the_images_that_it_holds(model, inputs):
+    of_tensor, of_inputs = found(model, inputs.tensor(), batch=7), found(model, inputs)
+    for layer, best in of_inputs.items():
+        assert torch.equal(of_tensor[layer].images, best.images)
+        torch.testing.assert_close(of_tensor[layer].values, best.values)

@@ -76,7 +76,7 @@ class TopActivations:
 
 @torch.no_grad()
 def top_activations(
-    model: nn.Module, inputs: Inputs, *, layers: Sequence[str], k: int = 9, batch: int = 64
+    model: nn.Module, inputs: Inputs | Tensor, *, layers: Sequence[str], k: int = 9, batch: int = 64
 ) -> dict[str, TopActivations]:
     """The k strongest activations of every map of several layers, each from another image, in one pass.
 
@@ -85,8 +85,8 @@ def top_activations(
     ranks share the images out, and each has the result.
 
     Args:
-        model: a chain of layers (`chains.chain`), used as in evaluation.
-        inputs: the images that are searched, as the network sees them.
+        model: any network that `tracing.graph` takes, used as in evaluation.
+        inputs: the images that are searched, as the network sees them; one rank takes a tensor too.
         layers: names of layers: "relu5" is the paper's layer 5.
         k: how many of each map.
         batch: images at a time.
@@ -101,6 +101,8 @@ def top_activations(
     if not 1 <= k <= len(inputs):
         raise ValueError(f"{k} activations of different images were asked for, of a set of {len(inputs)}")
     share = Share.of(len(inputs), batch)
+    if isinstance(inputs, Tensor) and not share.whole:
+        raise ValueError("several ranks share out an Inputs, not a tensor")
     found: dict[str, TopActivations] = {}
     for seen in activations(model, inputs if share.whole else inputs[share.own], layers, batch=share.batch):
         for layer, x in seen.layers.items():

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
+from zfutils.data.pixels import Batch
 from zfutils.nets.chains import Step
 from zfutils.nets.graphs import evaluating, values_of
 from zfutils.nets.tracing import graph
@@ -74,13 +75,13 @@ def forward(
 
 
 def activations(
-    model: nn.Module, inputs: Inputs, layers: Sequence[str], *, batch: int = 64
+    model: nn.Module, inputs: Inputs | Tensor, layers: Sequence[str], *, batch: int = 64
 ) -> Iterator[Activations]:
     """What several layers give for the images of a set, a batch at a time.
 
     Args:
         model: any network that `tracing.graph` takes.
-        inputs: the images as the network sees them.
+        inputs: the images as the network sees them; a tensor has no labels, which are then -1.
         layers: names of its steps, as for `forward`.
         batch: images at a time; bounds the memory.
 
@@ -93,12 +94,19 @@ def activations(
 
 
 def _batches(
-    model: nn.Module, steps: Sequence[Step], inputs: Inputs, layers: Sequence[str], batch: int
+    model: nn.Module, steps: Sequence[Step], inputs: Inputs | Tensor, layers: Sequence[str], batch: int
 ) -> Iterator[Activations]:
-    for view in inputs.batches(batch, device=device_of(model), dtype=dtype_of(model)):
+    where = {"device": device_of(model), "dtype": dtype_of(model)}
+    views = _views(inputs, batch, **where) if isinstance(inputs, Tensor) else inputs.batches(batch, **where)
+    for view in views:
         with evaluating(model):
             found = _walk(steps, view.images, layers)
         yield Activations(found, view.images, view.labels, view.rows)
+
+
+def _views(images: Tensor, batch: int, *, device: torch.device, dtype: torch.dtype) -> Iterator[Batch]:
+    for rows in torch.arange(len(images), device=device).split(batch):
+        yield Batch(images[rows.to(images.device)].to(device, dtype), torch.full_like(rows, -1), rows)
 
 
 def _walk(steps: Sequence[Step], x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
