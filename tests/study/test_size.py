@@ -1,0 +1,63 @@
+"""The arithmetic of ImageNet in full, by hand."""
+
+import math
+
+import pytest
+import torch
+from small import RECIPE, SPEC
+
+from zfutils.nets.zoo import NETWORKS
+from zfutils.study import size
+from zfutils.study.places import BOOK
+from zfutils.study.profile import Profile
+
+WHOLE = Profile.load(BOOK / "profiles" / "imagenet.yaml")
+ZFNET = NETWORKS["zfnet"](size.CLASSES, 224)
+
+
+def test_hours_are_images_over_images_a_second():
+    recipe = RECIPE.model_copy(update={"epochs": 10, "held_out": 0.25})
+    rates = [{"machine": "a", "images_per_second": 500.0}, {"machine": "b", "images_per_second": math.nan}]
+    found = size.hours(recipe, rates, 20.0, cores=4).set_index("machine")
+    # 960,875 of 1,281,167 are trained on and 320,292 held out, which cost a third.
+    assert size.images_of_a_training(recipe) == 9_608_750
+    assert found["training"]["a"] == pytest.approx((9_608_750 + 3_202_920 / 3) / 500 / 3600)
+    assert found["ten crops"]["a"] == pytest.approx(500_000 / 3 / 500 / 3600)
+    assert found["preparation"].tolist() == pytest.approx([1_331_167 / 80 / 3600] * 2)
+    words = size.in_words(found.reset_index()).set_index("machine")
+    assert (words["training"]["a"], words["training"]["b"]) == ("5.9", "not measured")
+
+
+def test_disk_and_memory_of_the_paper_s_network():
+    disk = size.disk(WHOLE, ZFNET).set_index("what")["GB"]
+    assert disk["the pixel stores"] == pytest.approx(1_331_167 * 256 * 256 * 3 / 1e9)
+    assert disk["one network"] == pytest.approx(9 * 62_357_608 * 4 / 1e9)
+    memory = size.memory(WHOLE.training, ZFNET).set_index("what")["GB"]
+    assert memory["weights, gradients, momentum"] == pytest.approx(3 * 62_357_608 * 4 / 1e9)
+
+
+def test_what_is_kept_for_the_way_back_is_counted_once():
+    """Of a tiny network: every map that some layer's backward pass needs, at 4 bytes or more a value."""
+    kept = size.kept_for_the_way_back(SPEC)
+    images, first, second = 3 * 32 * 32, 8 * 14 * 14, 12 * 7 * 7
+    assert 4 * (images + first + second) < kept < 4 * (images + 12 * (first + second))
+
+
+def test_drawn_photographs_are_squares_of_the_size_that_is_asked_for(tmp_path):
+    images, rate = size.drawn_photographs(tmp_path, n=2, size=64)
+    assert images.pixels.shape == (2, 64, 64, 3)
+    assert len(list(tmp_path.glob("*.JPEG"))) == 2
+    assert rate > 0
+    assert torch.equal(images.mean, images.pixels.float().mean(0))
+
+
+def test_gpus_that_were_not_measured_have_no_number(monkeypatch):
+    rows = [
+        {"edition": "imagenet", "device": "NVIDIA H100 80GB HBM3", "images_per_second": 9000.0},
+        {"edition": "quick", "device": "NVIDIA H200", "images_per_second": 9.0},
+    ]
+    monkeypatch.setattr(size.gpu, "figures", lambda: rows)
+    first, second = size.gpu_rates(["H100", "H200"])
+    assert first["images_per_second"] == 9000
+    assert math.isnan(second["images_per_second"])
+    assert second["from"] == "not measured"
