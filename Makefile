@@ -67,7 +67,7 @@ PAGES := $(shell sed -n -e 's/^ *root: *//p' -e 's/^[ -]*file: *//p' book/_toc.y
 NOTEBOOKS := $(foreach page,$(PAGES),$(wildcard book/$(page).ipynb))
 EXECUTED := $(NOTEBOOKS:book/%=$(BUILD)/book/%)
 # These read what every chapter recorded.
-LAST := $(filter %/scoreboard.ipynb %/discussion.ipynb %/provenance.ipynb,$(EXECUTED))
+LAST := $(filter %/index.ipynb %/scoreboard.ipynb %/discussion.ipynb %/provenance.ipynb,$(EXECUTED))
 CHAPTERS := $(filter-out $(LAST),$(EXECUTED))
 PLAIN := $(wildcard book/_toc.yml book/*.md book/*.bib book/_static/*)
 COPIED := $(PLAIN:book/%=$(BUILD)/book/%)

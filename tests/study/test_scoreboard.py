@@ -1,9 +1,15 @@
 """What the scoreboard shows of a claim, and how it counts."""
 
+import re
+from io import BytesIO
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from zfutils.stats.intervals import Interval
-from zfutils.study import claims, scoreboard
+from zfutils.study import claim_board, claims, front_page, scoreboard
+from zfutils.study.places import ROOT
 from zfutils.study.study import Study
 from zfutils.training.outcomes import NOT_RUN
 
@@ -35,7 +41,6 @@ def test_every_standing_claim_is_counted_once_in_each_run(study):
         numbers = of_run.set_index("kind").drop(columns="run").sum(axis=1)
         for kind, name in scoreboard.KINDS.items():
             assert numbers[name] == sum(claim.kind == kind for claim in standing)
-    assert len(scoreboard.register_table(study)) == len(standing)
     assert len(scoreboard.claims_table(study)) == len(standing)
 
 
@@ -76,8 +81,56 @@ def test_a_number_without_a_verdict_stands_with_the_reason_first(study):
     assert shown(study, "training-initialisation-pair") == "<b>not testable at this scale</b><br>a test"
 
 
-def test_the_register_says_what_a_claim_needs_for_a_verdict(study):
-    table = scoreboard.register_table(study).set_index("claim")
-    name = "architecture-middle-frequencies-over-noise"
-    assert table.loc[name, "testable if"] == "n >= 16 and ended >= 1 and side >= 112"
-    assert table.loc[name, "verdict on"] == "measured - control"
+def test_an_interval_is_drawn_to_scale_with_its_threshold(study):
+    """0 to 3 on 154 px between margins of 8: 1 at 59.3, 2 at 110.7, 3 at 162; threshold 0.5 at 33.7."""
+    claim = study.claims["training-ten-crops-decided"]
+    row = dict.fromkeys(("published_low", "published_estimate", "published_high"))
+    row |= {"this_low": 1.0, "this_estimate": 2.0, "this_high": 3.0}
+    assert claim_board.thresholds(claim) == [0.5]
+    drawn = claim_board.interval_plot(claim, row)
+    assert '<line class="this" x1="59.3" x2="162.0"' in drawn
+    assert '<circle class="this" cx="110.7"' in drawn
+    assert '<line class="bound" x1="33.7" x2="33.7"' in drawn
+    assert "published" not in drawn
+    assert claim_board.interval_plot(claim, row | {"this_low": None}) == "<span>not measured</span>"
+
+
+def test_every_standing_claim_has_a_tile_that_leads_to_its_line(study):
+    strip, lines = claim_board.tiles(study).text, claim_board.board(study).text
+    standing = list(claims.standing(study.claims))
+    assert strip.count('<a class="tile') == lines.count('class="line"') == len(standing)
+    for claim in standing:
+        assert f'href="scoreboard.html#claim-{claim}"' in strip
+        assert f'id="claim-{claim}"' in lines
+
+
+def test_a_claim_is_shown_with_the_verdict_of_the_run_that_tested_it():
+    row = {"this_verdict": claims.Verdict.NOT_TESTABLE, "published_verdict": claims.Verdict.PARTLY}
+    assert claim_board.decided(row) == claims.Verdict.PARTLY
+    assert claim_board.decided(row | {"this_verdict": claims.Verdict.REPRODUCED}) == "reproduced"
+    assert claim_board.decided(row | {"published_verdict": None}) == "not testable at this scale"
+    assert claim_board.decided(dict.fromkeys(row)) == NOT_RUN
+
+
+def test_the_front_page_says_of_each_finding_how_it_came_out_and_where(study):
+    said = front_page.findings(study).text.splitlines()
+    assert len(said) == 6
+    assert all(re.search(r"\]\(\d\d_\w+\.ipynb\)", line) for line in said)
+
+
+def test_the_headline_takes_its_panels_from_the_published_figure():
+    panels = front_page.panels(np.asarray(Image.open(front_page.PROJECTIONS).convert("RGB")))
+    assert (len(panels), {len(row) for row in panels}) == (5, {4})
+    sides = {side for row in panels for panel in row for side in panel.shape[:2]}
+    assert max(sides) - min(sides) <= 3
+
+
+def test_the_readme_shows_what_the_records_say():
+    readme = (ROOT / "README.md").read_text()
+    assert front_page.results() in readme
+    committed = np.asarray(Image.open(ROOT / front_page.COMMITTED).convert("RGB"), float)
+    page = BytesIO()
+    front_page.headline().savefig(page, format="png")
+    drawn = np.asarray(Image.open(page).convert("RGB"), float)
+    assert committed.shape == drawn.shape
+    assert np.abs(committed - drawn).mean() < 6  # of 255: WebP rounds, another figure would differ by tens

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from zfutils.study.claims import Claim, Verdict, standing
+from zfutils.study.claims import Claim, Verdict
 from zfutils.study.study import Study
 from zfutils.training.outcomes import NOT_RUN
 
@@ -41,24 +41,6 @@ def verdicts_by_chapter(study: Study, kind: str = "paper") -> pd.DataFrame:
     found = records[records["kind"] == kind]
     chapters = {number: number for number in sorted(found["chapter"].unique())}
     return _counts(found, "chapter", chapters)
-
-
-def register_table(study: Study) -> pd.DataFrame:
-    """What each claim measures, what is resampled, the control, and the rule; as registered."""
-    rows = []
-    for claim in standing(study.claims).values():
-        rule = claim.rule
-        texts = {"testable if": _testable(claim), "verdict on": rule.verdict_on or "measured"}
-        texts |= {"reproduced if": rule.reproduced.text}
-        texts |= {"partly if": rule.partly.text if rule.partly else "–"}
-        row = {"claim": claim.id, "kind": KINDS[claim.kind], "quantity": f"{claim.quantity} ({claim.unit})"}
-        rows.append(row | {"resampled": claim.resampled, "control": claim.control} | texts)
-    return pd.DataFrame(rows)
-
-
-def _testable(claim: Claim) -> str:
-    """When a claim has a verdict: what its rule and its condition ask."""
-    return " and ".join(filter(None, (claim.rule.testable.text, claim.condition)))
 
 
 def _counts(records: pd.DataFrame, by: str, names: Mapping[Any, Any]) -> pd.DataFrame:

@@ -1,0 +1,92 @@
+"""The front page: the headline figure and what was found, from what the runs left.
+
+The figure takes its panels from the published figure of chapter 3, which holds projections and no photograph.
+"""
+
+import json
+
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.figure import Figure
+from PIL import Image
+
+from zfutils.plotting.style import WIDTH, bare, new, styled
+from zfutils.study.claim_board import page_of
+from zfutils.study.discussion import by_claim, groups, outcome
+from zfutils.study.display import Paragraph
+from zfutils.study.kept_figures import FOLDER
+from zfutils.study.places import REFERENCE
+from zfutils.study.study import Study
+
+PROJECTIONS = FOLDER / "03_projections-projections.png"
+COMMITTED = "book/_static/projections.webp"  # the headline figure for the README, from the root
+TRAINED, RANDOM = 1, -1  # columns of the published figure that the headline shows
+WHITE, FULL = 250, 0.6  # from this level on a pixel is white; more of a line than this are a panel's
+FINDINGS = (3, 5, 6, 7, 8, 9)  # chapters, of each the first statement of the discussion
+
+
+def panels(page: UInt8[np.ndarray, "h w 3"]) -> list[list[UInt8[np.ndarray, "side side 3"]]]:
+    """The pictures of a figure that stand in rows and columns on white, without the writing between them."""
+    inked = (page < WHITE).any(axis=2)
+    rows = _runs(inked.mean(axis=1) > FULL)
+    columns = _runs(inked[np.r_[tuple(rows)]].mean(axis=0) > FULL)
+    return [[page[row, column] for column in columns] for row in rows]
+
+
+def _runs(shown: np.ndarray) -> list[slice]:
+    """Where a line of booleans is true, as slices; a gap of a few pixels within a picture is bridged."""
+    edges = np.flatnonzero(np.diff(np.r_[0, shown.astype(int), 0]))
+    found: list[slice] = []
+    for start, stop in edges.reshape(-1, 2):
+        if found and start - found[-1].stop < 6:
+            start = found.pop().start
+        found.append(slice(int(start), int(stop)))
+    return [one for one in found if one.stop - one.start > 20]
+
+
+@styled
+def headline() -> Figure:
+    """One map of each layer: its nine projections, and below those of the network with random weights."""
+    grid = panels(np.asarray(Image.open(PROJECTIONS).convert("RGB")))
+    figure = new(height=WIDTH * 0.45)
+    axes = figure.subplots(2, len(grid))
+    for layer, row in enumerate(grid):
+        for line, column in enumerate((TRAINED, RANDOM)):
+            bare(axes[line, layer]).imshow(row[column])
+        axes[0, layer].set_title(f"layer {layer + 1}", loc="center")
+    axes[0, 0].set_ylabel("trained")
+    axes[1, 0].set_ylabel("random weights")
+    return figure
+
+
+def findings(study: Study) -> Paragraph:
+    """Six sentences on the paper's main statements: how each came out in both runs, and its chapter."""
+    records = by_claim(study.records())
+    by_chapter = {
+        study.claims[next(iter(group.claims))].chapter: group for group in reversed(groups("paper"))
+    }
+    lines = []
+    for chapter in FINDINGS:
+        group = by_chapter[chapter]
+        rows = [records.get(name, {}) for name in group.claims]
+        ours, theirs = (outcome([row.get(f"{run}_verdict") for row in rows]) for run in ("this", "published"))
+        lines.append(
+            f"- *{group.title}* ([chapter {chapter}]({page_of(chapter)}.ipynb)): in this run it {ours}; "
+            f"in the published run, on photographs, it {theirs}."
+        )
+    return Paragraph("\n".join(lines))
+
+
+def results() -> str:
+    """The published run's networks and their errors, as a table of Markdown."""
+    networks = json.loads((REFERENCE / "photos.json").read_text())["networks"]
+    columns = ["top-1 error, 1 crop", "top-1 error, 10 crops", "top-5 error, 10 crops"]
+    lines = ["| network | " + " | ".join(columns) + " | n |", "|---" * (len(columns) + 2) + "|"]
+    for name, found in networks.items():
+        if all(column in found for column in columns):
+            cells = [
+                "{estimate:.1%} [{low:.1%}, {high:.1%}]".format(**found[column]).replace("%", " %")
+                for column in columns
+            ]
+            lines.append(f"| {name} | " + " | ".join(cells) + f" | {found['n']:,} |")
+    return "\n".join(lines)
