@@ -145,6 +145,27 @@ def execute(
     return seconds
 
 
+def write_sentence(page: Path, output: Path, sentence: str, parameters: Mapping[str, Any]) -> None:
+    """Write a page's title and one sentence in place of its executed copy.
+
+    Args:
+        page: the source notebook, which begins with its title.
+        output: the copy.
+        sentence: Markdown.
+        parameters: the edition's name, and the page's own.
+    """
+    source = nbformat.read(page, as_version=4)
+    title = source.cells[0].source.splitlines()[0]
+    source.cells = [nbformat.v4.new_markdown_cell(f"{title}\n\n{sentence}")]
+    source.metadata["zfutils"] = {
+        "parameters": dict(parameters), "seconds": 0, "platform": "left out", "versions": versions()
+    }  # fmt: skip
+    output.parent.mkdir(parents=True, exist_ok=True)
+    beside = output.with_name(f".{output.stem}.running.ipynb")
+    nbformat.write(source, beside)
+    beside.replace(output)
+
+
 def _short_folder() -> str | None:
     """Where sockets may lie: below the temporary folder, or below /tmp where that is too long or missing.
 

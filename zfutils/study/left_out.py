@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
-from zfutils.runtime.notebooks import versions
+from zfutils.runtime import notebooks
 from zfutils.study.editions import read
 
 DOGS = "imagewoof2-160"  # the photographs whose faces are marked
@@ -23,6 +21,8 @@ def reason(page: str, profile: Path) -> str | None:
         page: its notebook's name.
         profile: the edition's file.
     """
+    if page not in ("07_correspondence", "09_transfer"):
+        return None
     data = read(profile)
     if page == "09_transfer" and (data.get("transfer") is None or data.get("small") is None):
         return "it names no set to transfer to"
@@ -57,14 +57,6 @@ def leave_out(page: Path, output: Path, why: str, parameters: Mapping[str, Any])
         if claim.chapter == int(page.stem[:2]) and claim.run is None:
             with study.claim(claim.id) as record:
                 record.measured(None, otherwise=f"the edition leaves this chapter out: {why}")
-    source = nbformat.read(page, as_version=4)
-    title = source.cells[0].source.splitlines()[0]
-    text = f"{title}\n\nThe edition *{edition}* leaves this chapter out: {why}."
-    source.cells = [nbformat.v4.new_markdown_cell(text)]
-    source.metadata["zfutils"] = {
-        "parameters": dict(parameters), "seconds": 0, "platform": "left out", "versions": versions()
-    }  # fmt: skip
-    output.parent.mkdir(parents=True, exist_ok=True)
-    beside = output.with_name(f".{output.stem}.running.ipynb")
-    nbformat.write(source, beside)
-    beside.replace(output)
+    notebooks.write_sentence(
+        page, output, f"The edition *{edition}* leaves this chapter out: {why}.", parameters
+    )
