@@ -233,6 +233,7 @@ def test_more_than_twenty_undecodable_images_fail_and_name_the_first(tmp_path):
     assert len(stored(Noise(1230, size=4, bad=range(7, 27)), tmp_path / "train")) == 1210
 
 
+@pytest.mark.slow
 def test_of_many_images_one_in_a_thousand_may_be_undecodable(tmp_path):
     assert len(stored(Noise(22_000, size=1, bad=range(22)), tmp_path / "train")) == 21_978
 

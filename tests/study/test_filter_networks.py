@@ -77,6 +77,7 @@ def test_the_radius_that_counts_is_the_largest_that_filters_pass():
     ]
 
 
+@pytest.mark.slow
 def test_a_network_without_a_radius_has_two_twins_and_none_that_was_not_run(earned):
     sweep = earned[1][0]
     (papers, passed) = filter_networks.twins(sweep, 0.06, "papers", "passed")
