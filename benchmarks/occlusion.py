@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from benchmarks import Options, row, side_by_side
 from zfutils.data.parts import PartsImages
-from zfutils.experiments.occlusion.incremental import Answers, Incremental
+from zfutils.experiments.occlusion.incremental import Incremental
+from zfutils.experiments.occlusion.plain import Answers
 from zfutils.experiments.occlusion.rectangles import Rectangles, Spans
 from zfutils.nets import zoo
 from zfutils.nets.geometry import Window

@@ -8,7 +8,8 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from zfutils.data.inputs import Inputs
-from zfutils.experiments.occlusion.incremental import Incremental, one_by_one
+from zfutils.experiments.occlusion.incremental import Incremental
+from zfutils.experiments.occlusion.plain import one_by_one
 from zfutils.experiments.occlusion.rectangles import Rectangles, Spans, planned
 from zfutils.experiments.occlusion.sliding_patch import Fill, Occlusion, Patch, occlude
 from zfutils.nets.contrast_norm import ContrastNorm

@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zfutils.experiments.occlusion.plain import Answers, check
 from zfutils.experiments.occlusion.rectangles import Corners, Group, Rectangles, Windows, planned
 from zfutils.nets import chains, pooling
 from zfutils.nets.activations import forward
@@ -26,37 +27,6 @@ from zfutils.nets.geometry import Window
 from zfutils.runtime.devices import device_of, dtype_of
 
 FEW = 256  # weights of a filter, below which its arithmetic is not what takes the time
-
-
-class Answers(NamedTuple):
-    """What a network says when each of n rectangles has changed, and what when nothing has."""
-
-    logits: Float[Tensor, "n classes"]
-    sums: Float[Tensor, "n maps"]  # activation of each map of one layer, summed over its positions
-    plain_logits: Float[Tensor, " classes"]
-    plain_sums: Float[Tensor, " maps"]
-
-
-@torch.no_grad()
-def one_by_one(
-    model: nn.Module,
-    image: Float[Tensor, "channels h w"],
-    filled: Float[Tensor, "channels h w"],
-    rectangles: Rectangles,
-) -> Float[Tensor, "n classes"]:
-    """The plain way, which `Incremental` is held to: each covered picture through the whole network.
-
-    Args:
-        model: gives class scores, in evaluation mode.
-        image, filled: the picture, and what the rectangles show of another one.
-        rectangles: one is covered at a time.
-    """
-    logits = []
-    for top, bottom, left, right in rectangles.ends():
-        covered = image.clone()
-        covered[:, top:bottom, left:right] = filled[:, top:bottom, left:right]
-        logits.append(model(covered[None])[0])
-    return torch.stack(logits)
 
 
 class Incremental:
@@ -217,17 +187,6 @@ def takes(model: nn.Module, shape: tuple[int, int, int]) -> bool:
         and (s.kind != "same-size" or sizes[i] == sizes[i + 1])
         for i, s in enumerate(steps)
     )
-
-
-def check(rectangles: Rectangles, size: tuple[int, int], batch: int) -> None:
-    """Refuses a batch below 1, no rectangles, and one that is empty or lies outside a picture of a size."""
-    if batch < 1:
-        raise ValueError(f"batch is {batch}; it must be 1 or more")
-    if not len(rectangles):
-        raise ValueError("no positions: nothing of the picture is to change")
-    for axis, n in zip(rectangles, size, strict=True):
-        if (axis.starts < 0).any() or (axis.stops > n).any() or (axis.stops <= axis.starts).any():
-            raise ValueError(f"a rectangle is empty or does not lie in the picture, {n} px along an axis")
 
 
 def _fully_connected(module: nn.Linear) -> Callable[[Tensor], Tensor]:

@@ -3,15 +3,58 @@
 The plain way to what `incremental` gives faster for plain chains: any network, every position a whole pass.
 """
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from zfutils.experiments.occlusion.incremental import Answers, check
 from zfutils.experiments.occlusion.rectangles import Rectangles
 from zfutils.nets.activations import known_layers
 from zfutils.nets.graphs import evaluating, values_of
 from zfutils.runtime.devices import device_of, dtype_of
+
+
+class Answers(NamedTuple):
+    """What a network says when each of n rectangles has changed, and what when nothing has."""
+
+    logits: Float[Tensor, "n classes"]
+    sums: Float[Tensor, "n maps"]  # activation of each map of one layer, summed over its positions
+    plain_logits: Float[Tensor, " classes"]
+    plain_sums: Float[Tensor, " maps"]
+
+
+@torch.no_grad()
+def one_by_one(
+    model: nn.Module,
+    image: Float[Tensor, "channels h w"],
+    filled: Float[Tensor, "channels h w"],
+    rectangles: Rectangles,
+) -> Float[Tensor, "n classes"]:
+    """The plain way, which the others are held to: each covered picture through the whole network.
+
+    Args:
+        model: gives class scores, in evaluation mode.
+        image, filled: the picture, and what the rectangles show of another one.
+        rectangles: one is covered at a time.
+    """
+    logits = []
+    for top, bottom, left, right in rectangles.ends():
+        covered = image.clone()
+        covered[:, top:bottom, left:right] = filled[:, top:bottom, left:right]
+        logits.append(model(covered[None])[0])
+    return torch.stack(logits)
+
+
+def check(rectangles: Rectangles, size: tuple[int, int], batch: int) -> None:
+    """Refuses a batch below 1, no rectangles, and one that is empty or lies outside a picture of a size."""
+    if batch < 1:
+        raise ValueError(f"batch is {batch}; it must be 1 or more")
+    if not len(rectangles):
+        raise ValueError("no positions: nothing of the picture is to change")
+    for axis, n in zip(rectangles, size, strict=True):
+        if (axis.starts < 0).any() or (axis.stops > n).any() or (axis.stops <= axis.starts).any():
+            raise ValueError(f"a rectangle is empty or does not lie in the picture, {n} px along an axis")
 
 
 class Plain:
@@ -40,8 +83,7 @@ class Plain:
         self.model, self.layer, self.batch = model, layer, batch
         self.steps = known_layers(model, [layer])
         check(rectangles, shape[1:], batch)
-        ends = (axis for spans in rectangles for axis in (spans.starts, spans.stops))
-        self.ends = list(zip(*(axis.tolist() for axis in ends), strict=True))
+        self.ends = rectangles.ends()
 
     @property
     def classes(self) -> int | None:
