@@ -55,7 +55,9 @@ def test_a_figure_that_a_page_kept_is_shown_once_it_is_published(page, reference
     assert path == reference / f"{PAGE}-one.png"
     found = kept_figures.shown(PAGE, "one")
     assert found._repr_png_() == path.read_bytes()
-    assert kept_figures.origin(PAGE, "one") == "apples and pears, 1,234 validation photographs, seed 0"
+    assert kept_figures.origin(PAGE, "one") == (
+        "Made from: apples and pears, 1,234 validation photographs, seed 0."
+    )
     with Image.open(path) as opened:
         assert opened.mode == "P", "a palette takes a third of the room"
 

@@ -106,12 +106,12 @@ def shown(page: str, name: str) -> Shown | Said:
 
 
 def origin(page: str, name: str) -> str:
-    """Where a published figure comes from, in words: sets, number and seed; nothing where there is none."""
+    """Where a published figure comes from, as a sentence: sets, number, seed; nothing where there is none."""
     path = FOLDER / f"{page}-{name}.png"
     if not path.is_file():
         return ""
     about = _about(path)
-    return f"{' and '.join(about['sets'])}, {about['n']:,} {about['of']}, seed {about['seed']}"
+    return f"Made from: {' and '.join(about['sets'])}, {about['n']:,} {about['of']}, seed {about['seed']}."
 
 
 def _own(study: Study) -> Path:

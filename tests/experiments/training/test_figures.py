@@ -89,6 +89,10 @@ def test_propagation_draws_geometric_means_over_seeds_on_a_logarithmic_scale():
         for line in axes.lines:
             np.testing.assert_allclose(line.get_ydata(), 1)
     assert {"0.01\nin every layer", "He's rule", "wide", "narrow"} <= texts(figure)
+    figure.canvas.draw()
+    numbers = [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
+    assert "0.1" in numbers
+    assert not any("$" in number for number in numbers), "mathematics is not set in figures"
 
 
 def test_a_steps_pieces_stack_up_to_the_step_and_small_ones_are_shown_together():

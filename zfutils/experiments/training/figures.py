@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.stats import gmean
 
 from zfutils.plotting import style
@@ -154,6 +154,7 @@ def propagation(table: pd.DataFrame) -> Figure:
             estimates(line[rules.index(rule)], seeds.index, seeds, intervals="band", ms=4.5, **look)
         for axes in line:
             axes.set(yscale="log", xlabel="", ylabel="")
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.grid(axis="y")
         line[0].set_ylabel(f"standard deviation,\n{title}")
     for axes, rule in zip(grid[0], rules, strict=True):
