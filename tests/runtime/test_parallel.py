@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from zfutils.runtime import parallel
 from zfutils.runtime.parallel import cores, side_by_side, take_share, trainings
@@ -51,13 +51,14 @@ def held(megabytes: int) -> int:
 
 @pytest.fixture
 def eight_cores(monkeypatch):
-    """A machine with eight cores, all of which PyTorch uses."""
+    """A machine with eight cores, all of which PyTorch and NumPy use."""
     before = torch.get_num_threads()
     monkeypatch.setattr(parallel, "cpu_count", lambda: 8)
     monkeypatch.delenv("ZFUTILS_JOBS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    torch.set_num_threads(8)
-    yield
+    with threadpool_limits(8):
+        torch.set_num_threads(8)
+        yield
     torch.set_num_threads(before)
 
 
@@ -97,7 +98,8 @@ def test_one_worker_is_this_process_and_two_are_others_that_are_kept():
 def test_processes_share_out_the_cores(eight_cores, monkeypatch, jobs, expected):
     monkeypatch.setenv("ZFUTILS_JOBS", jobs)
     take_share()
-    assert (cores(), torch.get_num_threads()) == (expected, expected)
+    blas = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+    assert (cores(), torch.get_num_threads(), blas) == (expected, expected, {expected})
 
 
 @pytest.mark.parametrize(

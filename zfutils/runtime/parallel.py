@@ -12,6 +12,7 @@ from typing import TypeVar
 import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib.externals.loky import process_executor
+from threadpoolctl import threadpool_limits
 
 from zfutils.runtime.ranks import ranks
 
@@ -36,8 +37,13 @@ def cores() -> int:
 
 
 def take_share() -> None:
-    """Let PyTorch use this process's own cores and no more, unless `OMP_NUM_THREADS` says how many."""
+    """Let PyTorch and NumPy use this process's own cores and no more, unless `OMP_NUM_THREADS` says how many.
+
+    OpenBLAS's threads spin while they wait: where another process has the second core, a product of small
+    matrices takes five times as long with two of them as with one.
+    """
     if "OMP_NUM_THREADS" not in os.environ:
+        threadpool_limits(cores())
         torch.set_num_threads(cores())
 
 
