@@ -326,6 +326,21 @@ def test_what_a_rule_misses_is_said_with_value_and_bound(text, missed):
     assert rule.missed({"gap": 5.25, "ended_1": 0.5, "n": 2000}) == missed
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("low > 0.1", "whole interval above 0.1"),
+        ("high <= 0.25", "whole interval at most 0.25"),
+        ("estimate < 2", "estimate below 2"),
+        ("low > 8 and high < 20", "whole interval above 8 and whole interval below 20"),
+        ("high > 8 and low < 20", "upper end above 8 and lower end below 20"),
+        ("low >= 1 or n >= 3", "whole interval at least 1 or n at least 3"),
+    ],
+)
+def test_a_rule_in_words_says_what_an_end_of_the_interval_means_for_all_of_it(text, words):
+    assert Condition.parse(text, NAMES).in_words == words
+
+
 # the file
 
 

@@ -70,6 +70,23 @@ def test_a_new_claim_gives_its_whole_rule(pair):
     }
 
 
+def test_a_reworded_claim_keeps_its_rule_and_says_how_it_was_first_put():
+    words = {"first": "all b", "because": "one b is measured"}
+    entries = dict(register.new_entries(claim("training-one", reworded=words)))
+    assert entries["status"] == "as first registered, but for its words, on the scoreboard"
+    assert entries["first put as"] == "all b"
+    assert entries["why in other words"] == "one b is measured"
+    assert "replaces" not in entries
+    assert "would fail if" not in entries
+
+
+def test_a_claim_that_nothing_happened_to_is_not_called_new():
+    assert (
+        dict(register.new_entries(claim("training-one")))["status"]
+        == "as first registered, on the scoreboard"
+    )
+
+
 def test_a_card_holds_text_and_no_markup_of_it(pair):
     shown = register.card(pair["training-new"], register.new_entries(pair["training-new"]))
     assert "<dt>says</dt><dd>a &lt; b</dd>" in shown

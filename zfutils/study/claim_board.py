@@ -144,7 +144,6 @@ def _line(claim: Claim, row: Mapping[str, Any], paper: Any) -> str:
     ]
     if isinstance(paper, int | float):
         numbers.append(f"the paper {paper:.3g}")
-    registered = [(term, text) for term, text in new_entries(claim) if text]
     effect = escape("; ".join(numbers) + f" ({claim.unit})") if numbers else ""
     return (
         f'<article class="line" id="claim-{claim.id}" data-chapter="{claim.chapter}" '
@@ -153,7 +152,7 @@ def _line(claim: Claim, row: Mapping[str, Any], paper: Any) -> str:
         f"<div><p>{escape(claim.says)} "
         f'<a href="{page_of(claim.chapter)}.html">Chapter {claim.chapter}</a></p>'
         f"<p class='numbers'>{effect}</p><details><summary>Registration</summary>"
-        f"{card(claim, registered)}</details></div></article>"
+        f"{card(claim, new_entries(claim))}</details></div></article>"
     )
 
 

@@ -127,6 +127,16 @@ class Superseded(_Strict):
     because: Text
 
 
+class Reworded(_Strict):
+    """How a claim's statement was first put, and why that said more, or less, than was measured.
+
+    Rule, quantity and control stay: another measurement needs another claim.
+    """
+
+    first: Text
+    because: Text
+
+
 class Claim(_Strict):
     """One statement, how it is measured and by which rule it is judged."""
 
@@ -137,6 +147,7 @@ class Claim(_Strict):
     run: Literal["published"] | None = None  # measured where its kept networks are, else shown as published
     replaces: tuple[Id, ...] = ()
     superseded: Superseded | None = None
+    reworded: Reworded | None = None
     source: Text  # where it is claimed
     says: Text  # what is claimed, in our words
     quantity: Text  # what is measured, and what its sign means
@@ -283,7 +294,7 @@ def _explained(detail: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in detail["loc"])
     if not place:
         return detail["msg"].removeprefix("Value error, ")
-    section = {"rule": Rule, "superseded": Superseded}.get(detail["loc"][0], Claim)
+    section = {"rule": Rule, "superseded": Superseded, "reworded": Reworded}.get(detail["loc"][0], Claim)
     if detail["type"] == "extra_forbidden":
         return f"key {place!r}: unknown; allowed are {', '.join(section.model_fields)}"
     if detail["type"] == "missing":

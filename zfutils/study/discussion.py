@@ -4,7 +4,6 @@ The one idea: a claim's clause is the same whatever was measured. The verdicts d
 stands and what is said of its group, so that no sentence can disagree with the numbers beside it.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ import yaml
 
 from zfutils.study.claims import Claim, Verdict
 from zfutils.study.places import BOOK
+from zfutils.study.scoreboard import explained
 from zfutils.training.outcomes import NOT_RUN
 
 TESTED = (Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED)
@@ -26,7 +26,6 @@ WORDS = {
 }
 NOTHING = {"measured - control": 0, "measured / control": 1}  # the number, where the control shows as much
 HARD = "\N{NO-BREAK SPACE}"  # keeps a number in one piece
-DETECTABLE = "smallest true difference that the interval would tell from zero, four times in five"
 
 Records = Mapping[str, Mapping[str, Any]]  # rows of `Study.records`, by claim
 
@@ -129,34 +128,15 @@ def side(claim: Claim, row: Mapping[str, Any]) -> list[str]:
 def untested(records: Records, claims: Mapping[str, Claim]) -> pd.DataFrame:
     """The claims that this run gave no verdict on, gates left out: why, and what the published run says."""
     lines: list[dict[str, Any]] = []
-    said: set[str] = set()
     for name, row in records.items():
         claim = claims[name]
         if claim.kind == "gate" or row["this_verdict"] in TESTED:
             continue
         line = {"chapter": claim.chapter, "claim": claim.says}
-        line["why not"] = explained(row["this_reason"], claim, said) if row["this_verdict"] else NOT_RUN
+        line["why not"] = explained(row["this_reason"], claim) if row["this_verdict"] else NOT_RUN
         published = " ".join(published_run(claim, row)).removeprefix("published run: ")
         lines.append(line | {"published run": published or row["published_verdict"] or NOT_RUN})
     return pd.DataFrame(lines, columns=["chapter", "claim", "why not", "published run"])
-
-
-def explained(reason: str, claim: Claim, said: set[str]) -> str:
-    """The conditions that failed, each followed by what its name means, unless that was said before.
-
-    Args:
-        reason: as the record gives it.
-        claim: whose record it is.
-        said: the explanations given so far, to which this one's are added.
-    """
-    meanings = {"n": claim.n, "detectable": DETECTABLE} | dict(claim.where)
-    parts = []
-    for part in reason.split("; "):
-        name = re.match(r"(\w+) is \S+, must be ", part)
-        meaning = f" ({name[1]}: {meanings[name[1]].partition(';')[0]})" if name else ""
-        parts.append(part if meaning in said else part + meaning)
-        said.add(meaning)
-    return "; ".join(parts)
 
 
 def counted(records: Records, claims: Mapping[str, Claim], *, run: str = "this", kind: str = "paper") -> str:

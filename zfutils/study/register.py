@@ -32,14 +32,14 @@ def deviations(study: Study, chapter: int) -> Any:
             continue
         if claim.superseded:
             cards.append(card(claim, old_entries(claim, study.claims, published.get(claim.id))))
-        elif claim.fails:
+        elif claim.fails or claim.reworded:
             cards.append(card(claim, new_entries(claim)))
     return HTML("\n".join(cards) or "<p>Nothing was changed.</p>")
 
 
 def unchanged(study: Study) -> list[str]:
     """The ids of claims that stand as they were first registered."""
-    return [c.id for c in study.claims.values() if not (c.superseded or c.planned or c.fails)]
+    return [c.id for c in study.claims.values() if not (c.superseded or c.planned or c.fails or c.reworded)]
 
 
 def old_entries(
@@ -74,13 +74,17 @@ def old_entries(
 
 
 def new_entries(claim: Claim) -> Entries:
-    """What the page says of a new claim, term by term."""
-    status = "registered, not measured yet" if claim.planned else "on the scoreboard"
+    """What the page says of a claim that was not replaced, term by term."""
+    place = "registered, not measured yet" if claim.planned else "on the scoreboard"
+    before = "as first registered" + ", but for its words" * bool(claim.reworded)
+    status = f"{'new' if claim.fails else before}, {place}"
     published = "; its networks are trained once, apart from the book" if claim.run else ""
     entries = [
-        ("status", f"new, {status}{published}"),
-        ("replaces", ", ".join(claim.replaces) or "nothing, the question is new"),
+        ("status", status + published),
+        ("replaces", ", ".join(claim.replaces) or ("nothing, the question is new" if claim.fails else "")),
         ("says", claim.says),
+        ("first put as", claim.reworded and claim.reworded.first),
+        ("why in other words", claim.reworded and claim.reworded.because),
         ("measures", f"{claim.quantity} ({claim.unit})"),
         ("control, in the number" if claim.rule.verdict_on else "control", claim.control),
         ("interval over", claim.resampled),
@@ -88,7 +92,8 @@ def new_entries(claim: Claim) -> Entries:
     if claim.condition:
         meanings = "; ".join(f"{name}: {meaning}" for name, meaning in claim.where.items())
         entries += [("condition", claim.condition), ("where", meanings)]
-    return [*entries, ("rule", _rule(claim)), ("would fail if", claim.fails)]
+    entries += [("rule", _rule(claim)), ("would fail if", claim.fails)]
+    return [(term, text) for term, text in entries if text]
 
 
 def _rule(claim: Claim) -> str:

@@ -19,6 +19,9 @@ from typing import Any
 
 OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 SIGNS = {"<=": "≤", ">=": "≥"}
+WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
+WHOLE = {("low", ">"), ("low", ">="), ("high", "<"), ("high", "<=")}  # if an end does, the interval does
+ENDS = {"low": "lower end", "high": "upper end"}
 TOKEN = re.compile(r"\s*(<=|>=|<|>|[+-]?\d+(?:\.\d+)?(?![\w.])|[A-Za-z_]\w*|\S)")
 
 Values = Mapping[str, float | None]
@@ -41,6 +44,13 @@ class Comparison:
         value = self._value(values)
         came = f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
         return f"{self.name} is {came}, must be {SIGNS.get(self.symbol, self.symbol)} {self.number:,g}"
+
+    @property
+    def in_words(self) -> str:
+        """What an outcome's rule asks, for a reader: "whole interval above 0.1", "estimate below 2"."""
+        whole = (self.name, self.symbol) in WHOLE
+        subject = "whole interval" if whole else ENDS.get(self.name, self.name)
+        return f"{subject} {WORDS[self.symbol]} {self.number:g}"
 
     def _value(self, values: Values) -> float:
         value = values.get(self.name)
@@ -99,6 +109,11 @@ class Condition:
         return [
             part.missed(values) for every in self.alternatives for part in every if not part.holds(values)
         ]
+
+    @property
+    def in_words(self) -> str:
+        """The rule for a reader."""
+        return " or ".join(" and ".join(part.in_words for part in every) for every in self.alternatives)
 
     @property
     def names(self) -> set[str]:

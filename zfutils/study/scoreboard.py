@@ -1,33 +1,42 @@
 """The claims on the page: what was registered, what was measured, and the verdicts."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from pandas.io.formats.style import Styler
 
 from zfutils.study.claims import Claim, Verdict
+from zfutils.study.display import show
 from zfutils.study.study import Study
 from zfutils.training.outcomes import NOT_RUN
 
 RUNS = {"this": "this run", "published": "published run"}
 KINDS = {"paper": "the paper", "later-work": "later work", "gate": "gate"}
+DETECTABLE = "smallest true difference that the interval would tell from zero, four times in five"
+CAPTION = (
+    "The claims of this chapter, each with what its rule asks of the 95 % interval, written down before the "
+    "number was known. <i>Partly reproduced</i> means that the second, weaker bound is met, not the first: "
+    "mostly, that there is an effect, but not shown to be as large as the claim asks. An interval over "
+    "images, maps or filters speaks of the networks measured; only one over seeds speaks of training others."
+)
 
 
-def claims_table(study: Study, chapter: int | None = None) -> pd.DataFrame:
-    """What is said, what came out, and the verdict by the rule registered before.
+def claims_table(study: Study, chapter: int) -> Styler:
+    """The claims of a chapter: what is said and what its rule asks, then what came out in both runs.
 
     Args:
         study: the edition.
-        chapter: one chapter's claims; default all.
+        chapter: its number.
     """
-    records = study.records(None if chapter is None else [chapter])
-    rows = records.to_dict("records")
-    table = pd.DataFrame({"claim": [study.claims[row["claim"]].says for row in rows]})
-    table.insert(0, "chapter", records["chapter"])
-    table["source"] = [study.claims[row["claim"]].source for row in rows]
+    rows = study.records([chapter]).to_dict("records")
+    claims = [study.claims[row["claim"]] for row in rows]
+    table = pd.DataFrame({"claim": [_asked(claim) for claim in claims]})
+    table["source"] = [claim.source for claim in claims]
     for run, title in RUNS.items():
-        table[title] = [_measured(row, run, study.claims[row["claim"]]) for row in rows]
-    return table.drop(columns="chapter") if chapter is not None else table
+        table[title] = [_measured(row, run, claim) for row, claim in zip(rows, claims, strict=True)]
+    return show(table, caption=CAPTION)
 
 
 def verdict_counts(study: Study) -> pd.DataFrame:
@@ -54,19 +63,38 @@ def _counts(records: pd.DataFrame, by: str, names: Mapping[Any, Any]) -> pd.Data
     return pd.DataFrame(rows)
 
 
+def explained(reason: str, claim: Claim) -> str:
+    """What kept a record from a verdict, with what each name of a condition means in the name's place."""
+    meanings = {"n": claim.n, "detectable": DETECTABLE} | dict(claim.where)
+    parts = []
+    for part in reason.split("; "):
+        found = re.fullmatch(r"(\w+) is (\S+, must be .+)", part)
+        meaning = meanings[found[1]].partition(";")[0] if found and found[1] in meanings else ""
+        parts.append(f"{meaning}: {found[2]}" if meaning else part)
+    return "; ".join(parts)
+
+
+def _asked(claim: Claim) -> str:
+    """A claim as a link to its line on the scoreboard, with its bounds and what n and interval are."""
+    bounds = f"Reproduced: {claim.rule.reproduced.in_words}"
+    if claim.rule.partly:
+        bounds += f"; partly: {claim.rule.partly.in_words}"
+    return (
+        f'<a href="scoreboard.html#claim-{claim.id}">{claim.says}</a><br>'
+        f"<small>{bounds}.<br>n: {claim.n}. Interval over: {claim.resampled}.</small>"
+    )
+
+
 def _measured(row: Mapping[str, Any], run: str, claim: Claim) -> str:
-    """Verdict, why there is none, then estimate, interval, unit and n of one run; a dash: no record."""
+    """Verdict, why there is none, then estimate, interval, unit and n of one run, or that it was not run."""
     verdict = row[f"{run}_verdict"]
     if not isinstance(verdict, str):
-        if run == "this" and claim.run == "published":
-            return (
-                NOT_RUN if row["published_verdict"] != row["published_verdict"] else "see the published run"
-            )
-        return "–"
+        elsewhere = run == "this" and isinstance(row["published_verdict"], str)
+        return "see the published run" if elsewhere else NOT_RUN
     estimate, low, high, n = (row[f"{run}_{key}"] for key in ("estimate", "low", "high", "n"))
     lines = [f"<b>{verdict}</b>"]
     if isinstance(reason := row[f"{run}_reason"], str):
-        lines.append(reason)
+        lines.append(explained(reason, claim))
     if estimate == estimate:
         interval = f"<span>{estimate:.3g} [{low:.3g}, {high:.3g}]</span>"
         lines += [interval, claim.unit, f"n = {n:,.0f}"]
