@@ -42,7 +42,7 @@ def pair() -> dict[str, Claim]:
 def test_a_replaced_claim_says_why_by_what_and_its_last_verdict(pair):
     record = {"verdict": "partly reproduced", "estimate": 0.51, "low": 0.1234, "high": 0.9}
     entries = dict(register.old_entries(pair["training-old"], pair, record))
-    assert entries["why it was unfair"] == "its twin stood beside"
+    assert entries["why it was replaced"] == "its twin stood beside"
     assert entries["replaced by"] == "training-new"
     assert entries["last published verdict"] == "partly reproduced: 0.51 [0.123, 0.9] points"
     assert entries["status"] == "replaced, on the scoreboard until its successors are"
@@ -72,10 +72,12 @@ def test_a_new_claim_gives_its_whole_rule(pair):
 
 def test_a_reworded_claim_keeps_its_rule_and_says_how_it_was_first_put():
     words = {"first": "all b", "because": "one b is measured"}
-    entries = dict(register.new_entries(claim("training-one", reworded=words)))
+    changed = claim("training-one", reworded=words, known="b of one network")
+    entries = dict(register.new_entries(changed))
     assert entries["status"] == "as first registered, but for its words, on the scoreboard"
     assert entries["first put as"] == "all b"
     assert entries["why in other words"] == "one b is measured"
+    assert entries["known beforehand"] == "b of one network"
     assert "replaces" not in entries
     assert "would fail if" not in entries
 

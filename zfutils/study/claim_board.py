@@ -13,7 +13,7 @@ from zfutils.study import records
 from zfutils.study.claims import Claim, Verdict
 from zfutils.study.discussion import TESTED, by_claim
 from zfutils.study.places import BOOK
-from zfutils.study.register import card, new_entries
+from zfutils.study.register import card, entries
 from zfutils.study.scoreboard import KINDS, RUNS
 from zfutils.study.study import Study
 from zfutils.training.outcomes import NOT_RUN
@@ -76,7 +76,7 @@ def board(study: Study) -> Html:
     parts = [_filters(study, rows)]
     for kind, title in KINDS.items():
         lines = [
-            _line(study.claims[name], row, papers.get(name))
+            _line(study, study.claims[name], row, papers.get(name))
             for name, row in rows.items()
             if study.claims[name].kind == kind
         ]
@@ -131,7 +131,7 @@ def page_of(chapter: int) -> str:
     return path.stem
 
 
-def _line(claim: Claim, row: Mapping[str, Any], paper: Any) -> str:
+def _line(study: Study, claim: Claim, row: Mapping[str, Any], paper: Any) -> str:
     verdicts = "".join(
         f'<dt>{title}</dt><dd><span class="tile {_word(verdict_of(row, run))}" aria-hidden="true">'
         f"{SHAPES[verdict_of(row, run)]}</span> {verdict_of(row, run)}</dd>"
@@ -152,7 +152,7 @@ def _line(claim: Claim, row: Mapping[str, Any], paper: Any) -> str:
         f"<div><p>{escape(claim.says)} "
         f'<a href="{page_of(claim.chapter)}.html">Chapter {claim.chapter}</a></p>'
         f"<p class='numbers'>{effect}</p><details><summary>Registration</summary>"
-        f"{card(claim, new_entries(claim))}</details></div></article>"
+        f"{card(claim, entries(study, claim))}</details></div></article>"
     )
 
 

@@ -148,6 +148,7 @@ class Claim(_Strict):
     replaces: tuple[Id, ...] = ()
     superseded: Superseded | None = None
     reworded: Reworded | None = None
+    known: Text | None = None  # what was known of its numbers when it was registered
     source: Text  # where it is claimed
     says: Text  # what is claimed, in our words
     quantity: Text  # what is measured, and what its sign means

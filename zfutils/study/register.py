@@ -2,7 +2,7 @@
 
 A rule is not changed once its number was seen. A claim that turned out unfair leaves the scoreboard for this
 page, with its last published verdict; its successors were registered, with all their rules, before any page
-measured them.
+measured them, or say what was known.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Entries = list[tuple[str, str]]
 
 
 def deviations(study: Study, chapter: int) -> Any:
-    """One chapter's replaced claims and new rules, as cards that are read on a narrow screen too.
+    """One chapter's replaced and reworded claims and new rules, as cards for narrow screens too.
 
     Args:
         study: the edition, whose register it is.
@@ -25,21 +25,26 @@ def deviations(study: Study, chapter: int) -> Any:
     """
     from IPython.display import HTML
 
-    published = {record["claim"]: record for record in study.published_records}
-    cards = []
-    for claim in study.claims.values():
-        if claim.chapter != chapter:
-            continue
-        if claim.superseded:
-            cards.append(card(claim, old_entries(claim, study.claims, published.get(claim.id))))
-        elif claim.fails or claim.reworded:
-            cards.append(card(claim, new_entries(claim)))
+    same = unchanged(study)
+    cards = [
+        card(claim, entries(study, claim))
+        for claim in study.claims.values()
+        if claim.chapter == chapter and claim.id not in same
+    ]
     return HTML("\n".join(cards) or "<p>Nothing was changed.</p>")
 
 
 def unchanged(study: Study) -> list[str]:
     """The ids of claims that stand as they were first registered."""
     return [c.id for c in study.claims.values() if not (c.superseded or c.planned or c.fails or c.reworded)]
+
+
+def entries(study: Study, claim: Claim) -> Entries:
+    """What is said of a claim's registration, term by term; a replaced one with its published verdict."""
+    if not claim.superseded:
+        return new_entries(claim)
+    published = {record["claim"]: record for record in study.published_records}
+    return old_entries(claim, study.claims, published.get(claim.id))
 
 
 def old_entries(
@@ -64,11 +69,11 @@ def old_entries(
     return [
         ("status", f"replaced, {left}"),
         ("says", claim.says),
-        ("why it was unfair", claim.superseded.because),
+        ("why it was replaced", claim.superseded.because),
         ("replaced by", ", ".join(claim.superseded.by)),
         ("last published verdict", verdict),
         ("measured", f"{claim.quantity} ({claim.unit})"),
-        ("control, beside the number", claim.control),
+        *_control_and_condition(claim),
         ("rule", _rule(claim)),
     ]
 
@@ -79,21 +84,29 @@ def new_entries(claim: Claim) -> Entries:
     before = "as first registered" + ", but for its words" * bool(claim.reworded)
     status = f"{'new' if claim.fails else before}, {place}"
     published = "; its networks are trained once, apart from the book" if claim.run else ""
-    entries = [
+    said = [
         ("status", status + published),
         ("replaces", ", ".join(claim.replaces) or ("nothing, the question is new" if claim.fails else "")),
+        ("known beforehand", claim.known),
         ("says", claim.says),
         ("first put as", claim.reworded and claim.reworded.first),
         ("why in other words", claim.reworded and claim.reworded.because),
         ("measures", f"{claim.quantity} ({claim.unit})"),
-        ("control, in the number" if claim.rule.verdict_on else "control", claim.control),
         ("interval over", claim.resampled),
+        *_control_and_condition(claim),
+        ("rule", _rule(claim)),
+        ("would fail if", claim.fails),
     ]
+    return [(term, text) for term, text in said if text]
+
+
+def _control_and_condition(claim: Claim) -> Entries:
+    place = "in the number" if claim.rule.verdict_on else "beside the number"
+    said = [(f"control, {place}", claim.control)]
     if claim.condition:
         meanings = "; ".join(f"{name}: {meaning}" for name, meaning in claim.where.items())
-        entries += [("condition", claim.condition), ("where", meanings)]
-    entries += [("rule", _rule(claim)), ("would fail if", claim.fails)]
-    return [(term, text) for term, text in entries if text]
+        said += [("condition", claim.condition), ("where", meanings)]
+    return said
 
 
 def _rule(claim: Claim) -> str:
