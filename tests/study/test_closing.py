@@ -16,46 +16,54 @@ CLAUSES = {
 }
 
 
-class Known:
-    """As much of a claim as a closing asks for."""
+def known(kind="paper"):
+    """A registered claim whose verdict is taken on a difference from its control, as of a kind."""
+    claims = registered.load(BOOK / "claims.yaml")
+    return claims["correspondence-same-eyes"].model_copy(update={"kind": kind})
 
-    def __init__(self, kind="paper"):
-        self.kind = kind
 
-
-def said(ours, theirs=(), kinds=()):
+def said(ours, theirs=(), kinds=(), ends=(-1.0, 1.0)):
     """Sentences on claims a, b, c … with these verdicts of this run and of the published run."""
     names = list(CLAUSES)[: len(ours)]
     theirs = list(theirs) + [None] * (len(ours) - len(theirs))
+    measured = dict(zip(("this_low", "this_high"), ends, strict=True))
     both = zip(names, ours, theirs, strict=True)
-    records = {name: {"this_verdict": this, "published_verdict": other} for name, this, other in both}
-    return closing.sentences(records, {n: Known(dict(kinds).get(n, "paper")) for n in names}, CLAUSES)
+    records = {
+        name: {"this_verdict": this, "published_verdict": other} | measured for name, this, other in both
+    }
+    return closing.sentences(records, {n: known(dict(kinds).get(n, "paper")) for n in names}, CLAUSES)
 
 
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        ([REPRODUCED], "In this run we found that maps are alike. No claim failed."),
+        ([REPRODUCED], "The measurements show that maps are alike."),
         (
             [REPRODUCED, REPRODUCED, NOT],
-            "In this run we found that maps are alike and that edges come first. "
-            "We did not find that depth pays.",
+            "The measurements show that maps are alike and that edges come first. "
+            "They do not show that depth pays.",
         ),
         (
             [NOT, PARTLY, NO_VERDICT],
-            "None of the claims held in full. We did not find that maps are alike; found only in part that "
-            "edges come first; and could not decide whether depth pays.",
+            "No claim of this chapter held in full. The measurements show, by less than "
+            "the rules ask, that edges come first. They do not show that maps are alike. It remains open "
+            "whether depth pays.",
+        ),
+        (
+            [REPRODUCED] * 4,
+            "The measurements show that maps are alike, that edges come first and that depth pays. "
+            "They also show that width does not.",
         ),
         (
             [REPRODUCED, None, NO_VERDICT, None, None],
-            "In this run we found that maps are alike. We could not decide the other 4 claims.",
+            "The measurements show that maps are alike. The other 4 claims could not be tested.",
         ),
         (
             [NOT, NOT, NO_VERDICT, None],
-            "None of the claims held in full. We did not find that maps are alike or that edges come first; "
-            "and could not decide whether depth pays or whether width does not.",
+            "No claim of this chapter held in full. The measurements do not show that maps are alike or that "
+            "edges come first. It remains open whether depth pays or whether width does not.",
         ),
-        ([None] * 4, "None of the claims held in full. We could not decide any of the 4."),
+        ([None] * 4, "None of the 4 claims could be tested."),
     ],
 )
 def test_a_claim_stands_where_its_verdict_puts_it(verdicts, expected):
@@ -67,7 +75,12 @@ def test_a_verdict_of_the_published_run_is_told_where_it_differs():
     assert "maps are alike (published run: not reproduced)" in said([REPRODUCED], [NOT])
     assert "maps are alike." in said([REPRODUCED], [REPRODUCED])
     assert "maps are alike." in said([REPRODUCED], [NO_VERDICT])
-    assert said([NO_VERDICT], [NOT]).endswith("We did not find that maps are alike (published run).")
+    assert said([NO_VERDICT], [NOT]).endswith("do not show that maps are alike (published run).")
+
+
+def test_a_difference_of_the_other_sign_is_told():
+    assert "speak against the view that maps are alike." in said([NOT], ends=(-0.3, -0.1))
+    assert "against" not in said([NOT], ends=(-0.3, 0.1))
 
 
 def test_gates_are_conditions_and_no_findings():

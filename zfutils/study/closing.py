@@ -1,18 +1,25 @@
-"""The three sentences that close a chapter: what held, what did not, and what leads to the next one.
+"""The sentences that close a chapter: what held, what held in part, what did not, and what leads on.
 
-The one idea: as in the discussion, a claim's clause is written once and its verdict decides where it stands,
-so that no closing can disagree with the table below it.
+The one idea: as in the discussion, a claim's clause is written once and its verdict decides in which sentence
+it stands, so that no closing can disagree with the table above it.
 """
 
 from collections.abc import Mapping, Sequence
 
-from zfutils.study.claims import Claim
-from zfutils.study.discussion import TESTED, Records, by_claim, groups
+from zfutils.study.claims import Claim, Verdict
+from zfutils.study.discussion import OTHER_WAY, TESTED, Records, by_claim, groups, side
 from zfutils.study.display import Paragraph
 from zfutils.study.study import Study
 
 KINDS = ("paper", "later", "further")  # the groups of `book/data/discussion.yaml` that have clauses
-SPELT_OUT = 3  # more claims without a verdict than this are counted, not named
+AGAINST = "against"  # not reproduced, and the interval lies on the other side of the control
+SHOWS = {  # by verdict: how a sentence goes on, and the word before its last clause
+    Verdict.REPRODUCED: ("show", "and"),
+    Verdict.PARTLY: ("show, by less than the rules ask,", "and"),
+    Verdict.NOT_REPRODUCED: ("do not show", "or"),
+    AGAINST: ("speak against the view", "and"),
+}
+MOST = 3  # clauses in a sentence; more claims without a verdict than this are counted, not named
 
 
 def closing(study: Study, chapter: int, leads_to: str) -> Paragraph:
@@ -32,7 +39,7 @@ def closing(study: Study, chapter: int, leads_to: str) -> Paragraph:
 
 
 def sentences(records: Records, claims: Mapping[str, Claim], clauses: Mapping[str, str]) -> str:
-    """Two sentences on the claims of some records, gates left out: what was found, and what was not.
+    """Sentences on the claims of some records, gates left out: one or more for each verdict that was given.
 
     A claim stands under the verdict of this run; where this run has none, under the published run's.
 
@@ -41,40 +48,42 @@ def sentences(records: Records, claims: Mapping[str, Claim], clauses: Mapping[st
         claims: the registered ones, by id.
         clauses: of each claim, what its "reproduced" means; a clause that can follow "that" or "whether".
     """
-    found: dict[str | None, list[str]] = {verdict: [] for verdict in (*TESTED, None)}
+    found: dict[str | None, list[str]] = {verdict: [] for verdict in (*SHOWS, None)}
     for name, row in records.items():
         if claims[name].kind != "gate":
-            verdict, beside = _placed(row)
+            verdict, beside = _placed(row, claims[name])
             found[verdict].append(clauses[name] + beside)
-    held, partly, failed, undecided = found.values()
-    first = f"In this run we found {_listed('that', held)}." if held else "None of the claims held in full."
-    parts = []
-    if failed:
-        parts.append(f"did not find {_listed('that', failed, last='or')}")
-    if partly:
-        parts.append(f"found only in part {_listed('that', partly)}")
-    if undecided:
-        named = _listed("whether", undecided, last="or")
-        counted = f"the other {len(undecided)} claims" if held or parts else f"any of the {len(undecided)}"
-        parts.append(f"could not decide {named if len(undecided) <= SPELT_OUT else counted}")
-    return f"{first} We {_clauses(parts)}." if parts else f"{first} No claim failed."
+    undecided, tested = found.pop(None), any(found.values())
+    said = [] if found[Verdict.REPRODUCED] or not tested else ["No claim of this chapter held in full."]
+    subject = "The measurements"
+    for verdict, held in found.items():
+        shows, last = SHOWS[verdict]
+        for start in range(0, len(held), MOST):
+            also = "also " if start else ""
+            said.append(f"{subject} {also}{shows} {_listed('that', held[start : start + MOST], last)}.")
+            subject = "They"
+    if undecided and len(undecided) <= MOST:
+        said.append(f"It remains open {_listed('whether', undecided, 'or')}.")
+    elif undecided:
+        counted = len(undecided)
+        said.append(
+            f"The other {counted} claims could not be tested."
+            if tested
+            else f"None of the {counted} claims could be tested."
+        )
+    return " ".join(said)
 
 
-def _placed(row: Mapping[str, str | None]) -> tuple[str | None, str]:
+def _placed(row: Mapping[str, object], claim: Claim) -> tuple[str | None, str]:
     """The verdict that a claim stands under, and what is said behind its clause."""
     ours, theirs = (row[f"{run}_verdict"] for run in ("this", "published"))
     if ours not in TESTED:
         return (theirs, " (published run)") if theirs in TESTED else (None, "")
-    return ours, f" (published run: {theirs})" if theirs in TESTED and theirs != ours else ""
+    beside = f" (published run: {theirs})" if theirs in TESTED and theirs != ours else ""
+    return AGAINST if OTHER_WAY in side(claim, row) else ours, beside
 
 
-def _listed(word: str, clauses: Sequence[str], *, last: str = "and") -> str:
+def _listed(word: str, clauses: Sequence[str], last: str) -> str:
     """Clauses as one list, each after a word: "that a, that b and that c"."""
     *others, final = (f"{word} {clause}" for clause in clauses)
     return f"{', '.join(others)} {last} {final}" if others else final
-
-
-def _clauses(parts: Sequence[str]) -> str:
-    """Predicates of one subject, set apart by semicolons since they hold commas: "did a; and did b"."""
-    *others, final = parts
-    return "; ".join([*others, f"and {final}" if others else final])

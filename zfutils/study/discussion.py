@@ -25,6 +25,7 @@ WORDS = {
     None: "Not run",
 }
 NOTHING = {"measured - control": 0, "measured / control": 1}  # the number, where the control shows as much
+OTHER_WAY = "the other way round"  # said of a difference from its control
 HARD = "\N{NO-BREAK SPACE}"  # keeps a number in one piece
 
 Records = Mapping[str, Mapping[str, Any]]  # rows of `Study.records`, by claim
@@ -122,7 +123,7 @@ def side(claim: Claim, row: Mapping[str, Any]) -> list[str]:
     if row["this_low"] <= nothing <= row["this_high"]:
         return [f"{nothing} is in the interval"]
     opposite = row["this_high"] < nothing if asked == {"low"} else row["this_low"] > nothing
-    return ["the other way round"] if opposite else []
+    return [OTHER_WAY] if opposite else []
 
 
 def untested(records: Records, claims: Mapping[str, Claim]) -> pd.DataFrame:
