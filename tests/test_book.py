@@ -185,6 +185,13 @@ def test_a_page_declares_the_parameters_that_the_study_knows_with_the_same_defau
     assert all("  # " in line for line in code.source.splitlines()), "a parameter has no comment"
 
 
+@pytest.mark.parametrize("page", pages())
+def test_a_cell_does_one_thing_in_at_most_15_lines_of_code(page):
+    for cell in nbformat.read(BOOK / f"{page}.ipynb", as_version=4).cells:
+        lines = [line.strip() for line in cell.source.splitlines()] if cell.cell_type == "code" else []
+        assert len([line for line in lines if line and not line.startswith("#")]) <= 15, cell.source
+
+
 @pytest.mark.parametrize(
     ("page", "given", "message"),
     [

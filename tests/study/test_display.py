@@ -11,8 +11,8 @@ from zfutils.study.display import between, in_words, source
 
 def test_an_interval_is_its_estimate_and_its_ends():
     found = Interval(0.1234, -0.0004, 0.25, 9, "pictures")
-    assert between(found, digits=2) == "0.12 [0.00, 0.25]"
-    assert between(found, scale=100, unit=" %") == "12.3 % [0.0, 25.0]"
+    assert between(found, digits=2) == "0.12\u00a0[0.00,\u00a00.25]"
+    assert between(found, scale=100, unit=" %") == "12.3\u00a0%\u00a0[0.0,\u00a025.0]"
     assert between(None) == "not measured"
 
 
@@ -31,7 +31,7 @@ def test_estimate_and_ends_become_one_column_and_other_fractions_are_rounded_ali
     assert said.to_dict("list") == {
         "network": ["trained", "random"],
         "object": ["0.124", "0.000"],
-        "difference": ["0.500 [0.250, 0.750]", "0.000"],
+        "difference": ["0.500\u00a0[0.250,\u00a00.750]", "0.000"],
         "n": [12, 3],
     }
 

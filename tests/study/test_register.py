@@ -44,7 +44,7 @@ def test_a_replaced_claim_says_why_by_what_and_its_last_verdict(pair):
     entries = dict(register.old_entries(pair["training-old"], pair, record))
     assert entries["why it was replaced"] == "its twin stood beside"
     assert entries["replaced by"] == "training-new"
-    assert entries["last published verdict"] == "partly reproduced: 0.51 [0.123, 0.9] points"
+    assert entries["last published verdict"] == "partly reproduced: 0.51\u00a0[0.123,\u00a00.9] points"
     assert entries["status"] == "replaced, on the scoreboard until its successors are"
 
 

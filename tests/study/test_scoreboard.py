@@ -1,5 +1,6 @@
 """What the scoreboard shows of a claim, and how it counts."""
 
+import json
 import re
 from io import BytesIO
 
@@ -9,7 +10,7 @@ from PIL import Image
 
 from zfutils.stats.intervals import Interval
 from zfutils.study import claim_board, claims, front_page, scoreboard
-from zfutils.study.places import ROOT
+from zfutils.study.places import BOOK, ROOT
 from zfutils.study.study import Study
 from zfutils.training.outcomes import NOT_RUN
 
@@ -64,11 +65,11 @@ def test_a_claim_that_is_run_apart_shows_the_published_record_or_that_it_was_not
     study.published_records.append(published)
     assert shown(study, DOUBLED) == "see the published run"
     assert shown(study, DOUBLED, "published run") == (
-        "<b>reproduced</b><br><span>0.5 [0.2, 0.8]</span><br>points<br>n = 7,850"
+        "<b>reproduced</b><br>0.5\u00a0[0.2,\u00a00.8]<br>points<br>n\u00a0=\u00a07,850"
     )
     with study.claim(DOUBLED) as claim:
         claim.measured(TEN_CROPS, arms=(30.0, 28.0))
-    assert "<span>2 [1, 3]</span>" in shown(study, DOUBLED)
+    assert "2\u00a0[1,\u00a03]" in shown(study, DOUBLED)
 
 
 def test_a_claim_stands_with_its_bounds_in_words_and_what_its_interval_is_over(study):
@@ -93,7 +94,7 @@ def test_a_number_without_a_verdict_stands_with_the_reason_first(study):
         claim.measured(TEN_CROPS, arms=(20.0, 18.0), conditions={"ended": 1.0})
     assert shown(study, "training-ten-crops-decided") == (
         "<b>not testable at this scale</b><br>asked of every edition but smoke, not of smoke"
-        "<br><span>2 [1, 3]</span><br>points<br>n = 1,500"
+        "<br>2\u00a0[1,\u00a03]<br>points<br>n\u00a0=\u00a01,500"
     )
     assert shown(study, "training-initialisation-pair") == "<b>not testable at this scale</b><br>a test"
 
@@ -119,6 +120,19 @@ def test_every_standing_claim_has_a_tile_that_leads_to_its_line(study):
     for claim in standing:
         assert f'href="scoreboard.html#claim-{claim}"' in strip
         assert f'id="claim-{claim}"' in lines
+
+
+def test_every_line_leads_to_the_section_that_decides_its_claim(study):
+    """A target of MyST, `(name)=`, is found above one heading of the claim's chapter."""
+    lines = claim_board.board(study).text
+    for name, claim in claims.standing(study.claims).items():
+        page = claim_board.page_of(claim.chapter)
+        assert f'href="{page}.html#{name}"' in lines
+        cells = json.loads((BOOK / f"{page}.ipynb").read_text())["cells"]
+        text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        sections = re.findall(rf"^\({name}\)=\n(?:\(.+\)=\n)*#+ (.+)", text, re.MULTILINE)
+        assert len(sections) == 1
+        assert sections[0] not in ("What came out", "Change it")
 
 
 def test_a_claim_is_shown_with_the_verdict_of_the_run_that_tested_it():

@@ -1,6 +1,7 @@
 """The study: networks are trained once and found again, claims are recorded, runs are published."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,10 @@ import yaml
 
 from zfutils.__main__ import main
 from zfutils.nets import zoo
+from zfutils.stats.formatting import duration
 from zfutils.study import places
 from zfutils.study.profile import Profile
+from zfutils.study.records import Stopwatch
 from zfutils.study.sections import Network
 from zfutils.study.study import Study
 from zfutils.training import checkpoints
@@ -185,6 +188,23 @@ def test_another_encoding_of_the_same_photographs_is_the_same_network():
     assert same_network(made, {"seed": 0, "images": {"names": "a", "content": "y"}})
     assert not same_network(made, {"seed": 0, "images": {"names": "b", "content": "x"}})
     assert not same_network(made, {"seed": 1, "images": {"names": "a", "content": "x"}})
+
+
+def test_a_page_says_how_long_it_took_and_for_what(monkeypatch):
+    study = Study.open("smoke", "02_training")
+    searching = Stopwatch()
+    searching.seconds = 12.4
+    monkeypatch.setattr(time, "perf_counter", lambda: study.opened + 65)
+    said = study.took(the_search=searching).data
+    assert said.startswith("This run of the page took 65 seconds, 12 seconds of it for the search (")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(1.2, "1 second"), (119, "119 seconds"), (119.7, "2 minutes"), (150.1, "3 minutes")],
+)
+def test_long_durations_are_told_in_minutes(seconds, expected):
+    assert duration(seconds) == expected
 
 
 def test_pages_to_be_browsed_lie_where_the_book_hands_them_on(smoke):

@@ -1,6 +1,8 @@
-"""Numbers in words: rounded, and with their interval in brackets."""
+"""Numbers in words: rounded, and with their interval in brackets, which no line break takes apart."""
 
 import math
+
+HARD = "\N{NO-BREAK SPACE}"  # keeps a number in one piece
 
 
 def rounded(value: float | None, *, digits: int = 1) -> str:
@@ -10,5 +12,21 @@ def rounded(value: float | None, *, digits: int = 1) -> str:
 
 def ranged(value: float, low: float, high: float, *, digits: int = 1, unit: str = "") -> str:
     """An estimate with the ends of its interval in brackets, where it has one."""
-    ends = "" if math.isnan(low) else f" [{rounded(low, digits=digits)}, {rounded(high, digits=digits)}]"
-    return rounded(value, digits=digits) + unit + ends
+    ends = "" if math.isnan(low) else bracketed(rounded(low, digits=digits), rounded(high, digits=digits))
+    return rounded(value, digits=digits) + unit.replace(" ", HARD) + ends
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words, in minutes from two minutes on."""
+    count, unit = (seconds, "second") if seconds < 119.5 else (seconds / 60, "minute")
+    return f"{count:.0f} {unit}{'s' * (f'{count:.0f}' != '1')}"
+
+
+def significant(value: float, low: float, high: float) -> str:
+    """An estimate with its interval, to three significant digits."""
+    return f"{value:.3g}" + bracketed(f"{low:.3g}", f"{high:.3g}")
+
+
+def bracketed(low: str, high: str) -> str:
+    """The ends of an interval as they follow the estimate."""
+    return f"{HARD}[{low},{HARD}{high}]"

@@ -3,12 +3,13 @@
 HTML without a library. A verdict has a shape and a word beside its colour; without a script all lines show.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape
 from typing import Any
 
+from zfutils.stats.formatting import significant
 from zfutils.study import records
 from zfutils.study.claims import Claim, Verdict
 from zfutils.study.discussion import TESTED, by_claim
@@ -26,6 +27,7 @@ SHAPES = {
     NOT_RUN: "○",
 }
 WIDTH, HEIGHT, MARGIN = 170, 40, 8  # of an interval plot (pixels)
+ENDS = ("estimate", "low", "high")
 AT = {"this": 11, "published": 27}  # height of a run's interval in it (pixels)
 
 
@@ -71,7 +73,7 @@ def tiles(study: Study) -> Html:
 
 
 def board(study: Study) -> Html:
-    """One line for each claim: verdicts, effect, the paper's value, its page and its registration."""
+    """One line for each claim: verdicts, effect, the paper's value, its section and its registration."""
     rows, papers = by_claim(study.records()), _papers_values(study)
     parts = [_filters(study, rows)]
     for kind, title in KINDS.items():
@@ -89,7 +91,7 @@ def interval_plot(claim: Claim, row: Mapping[str, Any]) -> str:
 
     A dot is this run's estimate, a square the published run's, a broken line a threshold for 'reproduced'.
     """
-    measured = {run: [row[f"{run}_{key}"] for key in ("low", "estimate", "high")] for run in RUNS}
+    measured = {run: [row[f"{run}_{key}"] for key in ENDS] for run in RUNS}
     measured = {run: ends for run, ends in measured.items() if None not in ends}
     if not measured:
         return "<span>not measured</span>"
@@ -101,7 +103,7 @@ def interval_plot(claim: Claim, row: Mapping[str, Any]) -> str:
         f'<line class="bound" x1="{x[bound]:.1f}" x2="{x[bound]:.1f}" y1="2" y2="{HEIGHT - 4}"/>'
         for bound in bounds
     ]
-    for run, (low, estimate, high) in measured.items():
+    for run, (estimate, low, high) in measured.items():
         y = AT[run]
         marks.append(f'<line class="{run}" x1="{x[low]:.1f}" x2="{x[high]:.1f}" y1="{y}" y2="{y}"/>')
         marks.append(
@@ -109,7 +111,7 @@ def interval_plot(claim: Claim, row: Mapping[str, Any]) -> str:
             if run == "this"
             else f'<rect class="{run}" x="{x[estimate] - 3.5:.1f}" y="{y - 3.5}" width="7" height="7"/>'
         )
-    said = "; ".join(f"{RUNS[run]} {_numbers(ends)}" for run, ends in measured.items())
+    said = "; ".join(f"{RUNS[run]} {significant(*ends)}" for run, ends in measured.items())
     label = f"{said} {claim.unit}; threshold {', '.join(f'{bound:g}' for bound in bounds) or 'none'}"
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
@@ -138,7 +140,7 @@ def _line(study: Study, claim: Claim, row: Mapping[str, Any], paper: Any) -> str
         for run, title in RUNS.items()
     )
     numbers = [
-        f"{title} {_numbers([row[f'{run}_{key}'] for key in ('low', 'estimate', 'high')])}"
+        f"{title} {significant(*(row[f'{run}_{key}'] for key in ENDS))}"
         for run, title in RUNS.items()
         if row[f"{run}_estimate"] is not None
     ]
@@ -150,7 +152,7 @@ def _line(study: Study, claim: Claim, row: Mapping[str, Any], paper: Any) -> str
         f'data-kind="{claim.kind}" data-verdict="{_word(decided(row))}"><dl>{verdicts}</dl>'
         f"<div>{interval_plot(claim, row)}</div>"
         f"<div><p>{escape(claim.says)} "
-        f'<a href="{page_of(claim.chapter)}.html">Chapter {claim.chapter}</a></p>'
+        f'<a href="{page_of(claim.chapter)}.html#{claim.id}">Chapter {claim.chapter}</a></p>'
         f"<p class='numbers'>{effect}</p><details><summary>Registration</summary>"
         f"{card(claim, entries(study, claim))}</details></div></article>"
     )
@@ -190,8 +192,3 @@ def _tile(claim: Claim, verdict: str) -> str:
 def _word(verdict: str) -> str:
     """A verdict as a class of the style sheet."""
     return str(verdict).replace(" ", "-")
-
-
-def _numbers(ends: Sequence[float]) -> str:
-    low, estimate, high = ends
-    return f"{estimate:.3g} [{low:.3g}, {high:.3g}]"

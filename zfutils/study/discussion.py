@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from zfutils.stats.formatting import HARD, significant
 from zfutils.study.claims import Claim, Verdict
 from zfutils.study.places import BOOK
 from zfutils.study.scoreboard import explained
@@ -26,7 +27,7 @@ WORDS = {
 }
 NOTHING = {"measured - control": 0, "measured / control": 1}  # the number, where the control shows as much
 OTHER_WAY = "the other way round"  # said of a difference from its control
-HARD = "\N{NO-BREAK SPACE}"  # keeps a number in one piece
+DETECTABLE = "smallest true difference that the interval would tell from zero, four times in five"
 
 Records = Mapping[str, Mapping[str, Any]]  # rows of `Study.records`, by claim
 
@@ -110,8 +111,8 @@ def in_brackets(said: Sequence[str]) -> str:
 
 def measured(claim: Claim, row: Mapping[str, Any], run: str) -> str:
     """Estimate, 95 % interval, unit and n of one run."""
-    estimate, low, high, n = (row[f"{run}_{key}"] for key in ("estimate", "low", "high", "n"))
-    return f"{estimate:.3g}{HARD}[{low:.3g},{HARD}{high:.3g}] {claim.unit}, n{HARD}={HARD}{n:,.0f}"
+    *ends, n = (row[f"{run}_{key}"] for key in ("estimate", "low", "high", "n"))
+    return f"{significant(*ends)} {claim.unit}, n{HARD}={HARD}{n:,.0f}"
 
 
 def side(claim: Claim, row: Mapping[str, Any]) -> list[str]:

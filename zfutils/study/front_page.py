@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from zfutils.plotting.style import WIDTH, bare, new, styled
+from zfutils.stats.formatting import ranged
 from zfutils.study.claim_board import page_of
 from zfutils.study.discussion import by_claim, groups, outcome
 from zfutils.study.display import Paragraph
@@ -85,7 +86,7 @@ def results() -> str:
     for name, found in networks.items():
         if all(column in found for column in columns):
             cells = [
-                "{estimate:.1%} [{low:.1%}, {high:.1%}]".format(**found[column]).replace("%", " %")
+                ranged(*(100 * found[column][end] for end in ("estimate", "low", "high")), unit=" %")
                 for column in columns
             ]
             lines.append(f"| {name} | " + " | ".join(cells) + f" | {found['n']:,} |")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from zfutils.stats.formatting import significant
 from zfutils.study.claims import Claim, retired
 from zfutils.study.scoreboard import KINDS
 from zfutils.study.study import Study
@@ -65,7 +66,7 @@ def old_entries(
         verdict = published["verdict"]
         if published["estimate"] is not None:
             ends = (published[key] for key in ("estimate", "low", "high"))
-            verdict += ": {:.3g} [{:.3g}, {:.3g}] ".format(*ends) + claim.unit
+            verdict += f": {significant(*ends)} {claim.unit}"
     return [
         ("status", f"replaced, {left}"),
         ("says", claim.says),

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from zfutils.stats.formatting import HARD, significant
 from zfutils.study.claims import Claim, Verdict
 from zfutils.study.display import show
 from zfutils.study.study import Study
@@ -96,6 +97,5 @@ def _measured(row: Mapping[str, Any], run: str, claim: Claim) -> str:
     if isinstance(reason := row[f"{run}_reason"], str):
         lines.append(explained(reason, claim))
     if estimate == estimate:
-        interval = f"<span>{estimate:.3g} [{low:.3g}, {high:.3g}]</span>"
-        lines += [interval, claim.unit, f"n = {n:,.0f}"]
+        lines += [significant(estimate, low, high), claim.unit, f"n{HARD}={HARD}{n:,.0f}"]
     return "<br>".join(lines)

@@ -4,8 +4,9 @@ A page opens it with its parameters; what the page then measures for a registere
 """
 
 import json
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -16,6 +17,7 @@ import pandas as pd
 from zfutils.nets.zoo import NETWORKS
 from zfutils.runtime.devices import device_name
 from zfutils.runtime.parallel import take_share
+from zfutils.stats.formatting import duration
 from zfutils.study import claims, records
 from zfutils.study.networks import Networks
 from zfutils.study.parameters import Page, read
@@ -33,6 +35,7 @@ class Study(Networks):
 
     page: str | None = None
     parameters: Page | None = None
+    opened: float = field(default_factory=time.perf_counter, compare=False)  # when (s of that clock)
 
     @classmethod
     def open(cls, edition: str = "quick", page: str | None = None, **given: Any) -> Self:
@@ -135,6 +138,21 @@ class Study(Networks):
         words = ", ".join(f"`{name} = {value!r}`" for name, value in changed.items())
         return Markdown(
             f"*This is a trial with {words}. Its records are kept apart; the scoreboard does not show them.*"
+        )
+
+    def took(self, **parts: Timed) -> Any:
+        """What a page says at its end: how long it has taken, and how much of that for which of its parts.
+
+        Args:
+            parts: work of the page, by a name that can follow "of it for", with _ for a space.
+        """
+        from IPython.display import Markdown
+
+        whole = duration(time.perf_counter() - self.opened)
+        of_it = [f"{duration(one.seconds)} of it for {name.replace('_', ' ')}" for name, one in parts.items()]
+        return Markdown(
+            f"This run of the page took {', '.join([whole, *of_it])} ({device_name(self.device)}). Networks "
+            "that were missing were trained in that time; {doc}`provenance` has the seconds of each."
         )
 
     @cached_property

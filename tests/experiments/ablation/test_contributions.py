@@ -248,7 +248,7 @@ def test_gaps_stand_beside_the_papers_and_what_equal_epochs_show(networks):
     equal = pd.DataFrame({"name": [ZFNET, ZFNET], "loss": [1.0, 2.0]})
     found = {ZFNET: over_seeds([20, 25, 30]), WIDEST: None}
     shown = tables.gaps(found, PAPER, equal).set_index("network")
-    assert shown.loc[ZFNET].tolist() == ["25.0 [12.6, 37.4]", "5.3", "1.50"]  # 20, 25, 30; t 4.303
+    assert shown.loc[ZFNET].tolist() == ["25.0\u00a0[12.6,\u00a037.4]", "5.3", "1.50"]  # 20, 25, 30; t 4.303
     assert shown.loc[WIDEST].tolist() == ["–", "28.3", "–"]
 
 
@@ -271,6 +271,6 @@ def test_dashes_stand_for_what_is_not_given():
     assert tables.slashed(40.5, 18.1, np.nan) == "40.5 / 18.1 / –"
     assert tables.slashed(np.nan, np.nan) == "–"
     assert formatting.ranged(3.21, np.nan, np.nan) == "3.2"
-    assert formatting.ranged(3.21, 1.0, 6.0, digits=2) == "3.21 [1.00, 6.00]"
+    assert formatting.ranged(3.21, 1.0, 6.0, digits=2) == "3.21\u00a0[1.00,\u00a06.00]"
     assert tables.caption_ranks(1000) == ""
     assert "Five of 20 classes are 25 %".replace(" %", "%") in tables.caption_ranks(20)

@@ -73,8 +73,8 @@ def test_errors_of_networks_that_were_not_run_are_left_out(pairs):
 def test_the_table_says_what_was_not_run(pairs):
     some = [pairs[0], Pair(400, True, of_seeds(6, 6), NONE)]
     first, second = tables.depth(some, depth.errors(some)).to_dict("records")
-    assert first["8 layers"].startswith("40.0 [")
-    assert first["gain of 8 (points)"].startswith("10.0 [")
+    assert first["8 layers"].startswith("40.0\u00a0[")
+    assert first["gain of 8 (points)"].startswith("10.0\u00a0[")
     assert (second["8 layers"], second["gain of 8 (points)"], second["train, 8"]) == (NOT_RUN, NOT_RUN, "–")
     assert (second["width"], second["ended"]) == ("wider", "2 of 2")
     everything = [Pair(100, False, NONE, NONE)]

@@ -54,7 +54,7 @@ def test_gains_of_all_of_pairs_and_of_both_kinds_stand_in_a_table():
     assert found["pairs of ZFNets, mean over pairs"] == ensembles.gain(in_turn(0.4), size=2)
     few = ensembles.gains(in_turn(0.4, n=3), [])
     shown = ensembles.gains_table({"many": found["both kinds together"], "few": few["all ZFNets"]})
-    assert shown["error lower by (points)"].tolist() == ["33.3 [33.3, 33.3]", "not measured"]
+    assert shown["error lower by (points)"].tolist() == ["33.3\u00a0[33.3,\u00a033.3]", "not measured"]
 
 
 def test_the_main_networks_have_an_error_for_each_number_of_crops():
@@ -62,8 +62,8 @@ def test_the_main_networks_have_an_error_for_each_number_of_crops():
     one, ten = network([0.9, 0.2] * 6), network([0.9] * 12)
     (row,) = ensembles.main_networks({"zfnet": spec}, {"zfnet": {1: one, 10: ten}}).to_dict("records")
     assert row["parameters (million)"] == f"{spec.parameters / 1e6:.2f}"
-    assert row["top-1, one crop"].startswith("50.0 [")
-    assert row["top-1, ten crops"].startswith("0.0 [")
+    assert row["top-1, one crop"].startswith("50.0\u00a0[")
+    assert row["top-1, ten crops"].startswith("0.0\u00a0[")
 
 
 def test_the_gain_of_pairs_is_the_mean_over_all_pairs():
@@ -207,7 +207,7 @@ def test_table_2_stands_beside_the_papers():
     shown = tables.table_2(ensembles.table_2(kinds()), PAPER, made(published=1)).set_index("model")
     ours = shown.loc["ZFNet (Fig. 3) (a)"]
     assert ours["paper: top-1 / top-5 / test top-5"] == "36.7 / 15.3 / 15.3"
-    assert (ours["paper: nets"], ours["nets here"], ours["top-1"]) == ("5", "3", "0.0 [0.0, 0.0]")
+    assert (ours["paper: nets"], ours["nets here"], ours["top-1"]) == ("5", "3", "0.0\u00a0[0.0,\u00a00.0]")
     assert ours["scores"] == "2 here, 1 kept"
     assert shown.loc["(a) and (b) together", "scores"] == "4 here, 2 kept"
     others = shown.loc["Gunji et al."]

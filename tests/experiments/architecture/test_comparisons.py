@@ -77,7 +77,11 @@ def test_what_was_not_run_yet_is_said_so():
     sweep = {None: outcome([0.05] * 10 + [0.2], published=True), 0.1: None, 0.05: outcome([0.05] * 3)}
     none, papers, few = tables.dominance_table(sweep, papers=0.1).to_dict("records")
     assert (none["radius"], none["largest filter"], none["median filter"]) == ("none", "2.00", "0.50")
-    assert (none["largest / median"], none["ended"], none["scores"]) == ("4.00 [4.00, 4.00]", "yes", "kept")
+    assert (none["largest / median"], none["ended"], none["scores"]) == (
+        "4.00\u00a0[4.00,\u00a04.00]",
+        "yes",
+        "kept",
+    )
     assert (papers["largest / median"], papers["scores"]) == ("", "not run yet")
     assert few["largest / median"] == "too few filters"
 

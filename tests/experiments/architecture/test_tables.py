@@ -44,8 +44,8 @@ def test_errors_have_their_interval_and_networks_their_cost():
     trained = Trained(SPEC, nn.Sequential(), pd.DataFrame(), record, Path(), torch.device("cpu"))
     (row,) = error_table({"ZFNet": trained}, scores).to_dict("records")
     # Wilson, n = 10, z = 1.96: 0 of 10 has 0…z²/(n + z²), 5 of 10 has 0.5 ± 0.263
-    assert row["ten crops"] == "0.0 % [0.0, 27.8]"
-    assert row["centre crop"] == "50.0 % [23.7, 76.3]"
+    assert row["ten crops"] == "0.0\u00a0%\u00a0[0.0,\u00a027.8]"
+    assert row["centre crop"] == "50.0\u00a0%\u00a0[23.7,\u00a076.3]"
     # conv1 8·75 + 8, conv2 12·72 + 12, then vectors of 12·3·3, 24 and 3
     assert row["parameters"] == f"{608 + 876 + 24 * 108 + 24 + 3 * 24 + 3:,}"
     assert row["training (s)"] == "1,234"
@@ -79,8 +79,8 @@ def test_the_table_of_aliasing_shows_both_arms_and_their_difference():
     found = aliasing.prominence_beyond_random(by_map)
     zfnet, krizhevsky, difference = aliasing_table(by_map, strides, found).to_dict("records")
     assert (zfnet["stride of layer 1"], krizhevsky["stride of layer 1"]) == ("2", "4")
-    assert krizhevsky["trained"] == "3.00 [3.00, 3.00]"
+    assert krizhevsky["trained"] == "3.00\u00a0[3.00,\u00a03.00]"
     assert (difference["trained"], difference["random weights"]) == ("2.00", "0.50")
-    assert difference["trained minus random weights"] == "1.50 [1.50, 1.50]"
+    assert difference["trained minus random weights"] == "1.50\u00a0[1.50,\u00a01.50]"
     few = {key: values[:3] for key, values in by_map.items()}
     assert aliasing_table(few, strides, None)["trained"].tolist() == ["too few maps", "too few maps", "–"]

@@ -104,22 +104,22 @@ def test_the_last_table_says_where_to_look_in_which_direction():
     assert list(shown["what to do"]) == [words.remedy for words in FAULTS.values()]
     row = shown.iloc[list(FAULTS).index(SHUFFLED)]
     assert row["among errors"] == "more: gap between training and validation error (AUC 1.00)"
-    assert row["test error rises by (points)"].startswith("80.8 [")
+    assert row["test error rises by (points)"].startswith("80.8\u00a0[")
     worth = tables.told(FOUND)
     assert len(worth) == 2 * len(FAULTS)
     alone = worth[(worth["fault"] == SHUFFLED) & (worth["chosen among"] == "errors")].iloc[0]
-    assert alone["AUC"].startswith("1.00 [0.76, 1.00]")
+    assert alone["AUC"].startswith("1.00\u00a0[0.76,\u00a01.00]")
     assert alone["wrong at the threshold"] == "0 of 16"
 
 
 def test_what_is_named_rightly_has_its_share_and_wilsons_interval():
     named = pd.DataFrame({"network": list("abab"), "seed": [1, 1, 2, 2], "said": list("abba")})
     (row,) = tables.correctly_named({"all": named}).to_dict("records")
-    assert row == {"read from": "all", "networks": 4, "correctly named": "50.0 [15.0, 85.0]"}
+    assert row == {"read from": "all", "networks": 4, "correctly named": "50.0\u00a0[15.0,\u00a085.0]"}
 
 
 def test_what_chance_reaches_is_its_mean_and_central_95_percent():
     draws = np.linspace(0.1, 0.9, 81)
     (row,) = tables.chance({LEAK: telling.Shuffled(np.ones(81), draws)}).to_dict("records")
-    assert row["on the seeds of the choice"] == "1.00 [1.00, 1.00]"
-    assert row["on other seeds"] == "0.50 [0.12, 0.88]"
+    assert row["on the seeds of the choice"] == "1.00\u00a0[1.00,\u00a01.00]"
+    assert row["on other seeds"] == "0.50\u00a0[0.12,\u00a00.88]"

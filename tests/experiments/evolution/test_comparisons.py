@@ -111,7 +111,7 @@ def test_the_arms_of_a_claim_stand_beside_what_its_verdict_is_taken_on():
         {"lower first": (found, "measured - control"), "alone": (nothing, "measured - control")}
     )
     assert table[["measured", "control", "seeds"]].to_numpy().tolist() == [["2.00", "0.67", 3], ["–", "–", 1]]
-    assert table["which is"][0].startswith("1.33 [")
+    assert table["which is"][0].startswith("1.33\u00a0[")
     assert table["which is"][1] == "not measured"
 
 

@@ -142,7 +142,12 @@ def test_a_table_shows_both_arms_their_difference_and_what_was_not_measured():
     )
     table = arms({"trained": found, "random": None}, comparison="network", measured="turned", control="moved")
     assert table.to_dict("records") == [
-        {"network": "trained", "turned": "0.900", "moved": "0.300", "turned − moved": "0.600 [0.600, 0.600]"},
+        {
+            "network": "trained",
+            "turned": "0.900",
+            "moved": "0.300",
+            "turned − moved": "0.600\u00a0[0.600,\u00a00.600]",
+        },
         {"network": "random", "turned": "–", "moved": "–", "turned − moved": "not measured"},
     ]
 

@@ -35,7 +35,7 @@ def test_a_confusion_counts_as_far_as_the_square_adds_to_it():
     assert found["estimate"].tolist() == [25, 0, 0, 0]
     shown = tables.more_often(found)
     assert shown[["digit", "taken for"]].to_numpy().tolist() == [[0, 2]]
-    assert shown["difference (points)"].tolist() == ["25.0 [25.0, 25.0]"]
+    assert shown["difference (points)"].tolist() == ["25.0\u00a0[25.0,\u00a025.0]"]
 
 
 def test_too_few_digits_have_no_interval_and_are_not_listed():

@@ -178,12 +178,12 @@ def test_an_error_has_its_interval_and_random_weights_no_training():
     scores = Scores(probabilities, np.ones(100, dtype=int))
     assert tables.error(scores).estimate == pytest.approx(3)
     row = tables.errors({"random": (scores, None)}).iloc[0]
-    assert row["test error (%)"] == "3.00 [1.03, 8.45]"
+    assert row["test error (%)"] == "3.00\u00a0[1.03,\u00a08.45]"
     assert (row["n"], row["training"], row["seconds"]) == ("100", "none", "–")
 
 
 def test_a_mean_leaves_out_what_is_not_known():
-    assert tables.mean(np.array([0.5] * 9 + [np.nan])) == "0.50 [0.50, 0.50]"
+    assert tables.mean(np.array([0.5] * 9 + [np.nan])) == "0.50\u00a0[0.50,\u00a00.50]"
     assert tables.mean(np.array([0.5, np.nan])) == "–"
 
 
@@ -191,10 +191,10 @@ def test_projections_of_one_pattern_are_alike_and_hold_half_their_energy_in_few_
     pixels = np.zeros((20, 2, 2, 2))
     pixels[:, 0, 0, 0], pixels[:, 1, 0, 0], pixels[:, 1, 1, 1] = 2, 1, 1
     found = Patterns(pixels, np.zeros((20, 2), int), np.ones((20, 2)))
-    assert tables.alike([found]) == ["0.71 [0.71, 0.71]"]  # cos 45°
+    assert tables.alike([found]) == ["0.71\u00a0[0.71,\u00a00.71]"]  # cos 45°
     one = Patterns(pixels[:, :1], np.zeros((20, 1), int), np.ones((20, 1)))
     columns = tables.of_classes([one], np.repeat(range(10), 2))
     assert columns == {
-        "two digits of a class alike": ["1.00 [1.00, 1.00]"],
-        "half the energy (px)": ["1 [1, 1]"],
+        "two digits of a class alike": ["1.00\u00a0[1.00,\u00a01.00]"],
+        "half the energy (px)": ["1\u00a0[1,\u00a01]"],
     }

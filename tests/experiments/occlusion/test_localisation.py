@@ -110,10 +110,10 @@ def test_the_table_of_patches_says_what_falls_and_where_another_class_wins():
     falls = np.tile([[[0.5, 0.1], [0.0, 0.2]]], (9, 1, 1))  # at 0.9 - 0.5 the other class wins
     nine, masks = with_falls(falls, FOUR), np.stack([CORNER] * 9)
     table = localisation.patch_table({"grey, 2 px": nine}, masks).set_index("measure")
-    assert table.loc["probability", "mean fall"] == "0.200 [0.200, 0.200]"
-    assert table.loc["probability", "on minus off"] == "0.400 [0.400, 0.400]"
+    assert table.loc["probability", "mean fall"] == "0.200\u00a0[0.200,\u00a00.200]"
+    assert table.loc["probability", "on minus off"] == "0.400\u00a0[0.400,\u00a00.400]"
     assert table.loc["another class wins", ["mean fall", "on minus off"]].tolist() == [
-        "0.250 [0.250, 0.250]",
+        "0.250\u00a0[0.250,\u00a00.250]",
         "",
     ]
     few = localisation.patch_table({"grey, 2 px": nine.of(np.arange(2))})

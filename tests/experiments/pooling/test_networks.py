@@ -147,7 +147,7 @@ def test_projections_keep_the_size_of_a_pixel_and_refuse_other_networks():
 def test_tables_say_what_was_not_run():
     table = tables.outcomes(BOTH | {"coarse": {}}).set_index("network")
     assert table.loc["coarse", ["seeds", "error, %", "scores"]].tolist() == [0, "–", NOT_RUN]
-    assert table.loc["fine", "error, %"].startswith("37.5 [0.0, 100.0]")
+    assert table.loc["fine", "error, %"].startswith("37.5\u00a0[0.0,\u00a0100.0]")
     assert table.loc["fine", "ended"] == "1 of 2"
     assert table.loc["fine", "label kept at 4 px, %"].startswith("37.5")
     assert table.loc["blurred", "loss falls by, %"] == "50.0, 50.0"
@@ -171,7 +171,7 @@ def test_the_gains_of_each_pooling_are_in_the_table():
     assert len(table) == 9
     # distances r and r / 2 before and after: r / 2, mean 0.54 / 2
     assert table.iloc[0][TRAINED].startswith("0.270")
-    assert table.iloc[0]["difference"] == "0.000 [0.000, 0.000]"
+    assert table.iloc[0]["difference"] == "0.000\u00a0[0.000,\u00a00.000]"
 
 
 def compared(low, high):
@@ -181,5 +181,5 @@ def compared(low, high):
 
 def test_the_table_of_arms_has_a_dash_for_what_could_not_be_measured():
     arms = tables.arms({"a": compared(0.1, 0.2), "b": None}).set_index("quantity")
-    assert arms.loc["a", "difference"] == "0.2 [0.1, 0.2]"
+    assert arms.loc["a", "difference"] == "0.2\u00a0[0.1,\u00a00.2]"
     assert arms.loc["b"].tolist() == ["–"] * 5

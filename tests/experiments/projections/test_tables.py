@@ -60,7 +60,7 @@ def test_a_comparison_shows_both_arms_and_the_interval_of_their_difference():
     found = Interval(0.25, 0.125, 0.5, 9, "maps"), (0.75, 0.5)
     table = tables.two_arms({"layer 5": found, "layer 4": None})
     assert table.to_numpy().tolist() == [
-        ["layer 5", "0.75", "0.50", "0.25 [0.12, 0.50]"],
+        ["layer 5", "0.75", "0.50", "0.25\u00a0[0.12,\u00a00.50]"],
         ["layer 4", "–", "–", "not measured"],
     ]
 

@@ -44,8 +44,8 @@ def test_of_a_trial_the_error_and_what_noise_is_left_are_said_with_their_interva
     conv1 = SimpleNamespace(weight=torch.ones(12, 3, 5, 5))  # no frequency but 0
     network = SimpleNamespace(model=SimpleNamespace(conv1=conv1))
     errors, shares = of_trials({"flat": network}, {"flat": Scores(wrong, labels)}).values()
-    assert errors == {"flat": "100.0 % [96.3, 100.0]"}  # Wilson: 1 / (1 + z²/n) at n = 100
-    assert shares == {"flat": "0.00 [0.00, 0.00]"}
+    assert errors == {"flat": "100.0\u00a0%\u00a0[96.3,\u00a0100.0]"}  # Wilson: 1 / (1 + z²/n) at n = 100
+    assert shares == {"flat": "0.00\u00a0[0.00,\u00a00.00]"}
 
 
 def test_the_largest_filter_of_any_epoch_is_measured_by_its_convolutions_own_radius():
@@ -90,7 +90,7 @@ def test_speeds_of_gpus_stand_below_this_machines_with_edition_and_date():
         "Some CPU, 2 threads, float32",
         "a GPU of 2030, bf16, edition photos, 2030-01-02",
     ]
-    assert shown["images/s"].tolist() == ["150 [1,900, 2,050]", "2,000 [1,900, 2,050]"]
+    assert shown["images/s"].tolist() == ["150\u00a0[1,900,\u00a02,050]", "2,000\u00a0[1,900,\u00a02,050]"]
     gpu = shown.iloc[1]
     assert (gpu["matrix rate (GFLOP/s)"], gpu["share of it reached"]) == ("400,000", "25%")
     assert (gpu["step (ms)"], gpu["arithmetic bound (ms)"]) == ("64", "16")
@@ -156,9 +156,9 @@ def test_what_the_width_costs_is_shown_beyond_what_it_costs_under_hes_rule():
     ratios = {"literal": pd.Series([2.0, 2.2, 1.8]), "he": pd.Series([0.1, 0.3, -0.1])}
     literal, he = tables.signal_table(ratios).to_dict("records")
     # t of 2 degrees of freedom 4.303 · 0.2 / √3 = 0.497; the pairs all differ by 1.9
-    assert literal["powers of ten"] == "2.00 [1.50, 2.50]"
-    assert literal["beyond He's rule"] == "1.90 [1.90, 1.90]"
-    assert (he["powers of ten"], he["beyond He's rule"]) == ("0.10 [-0.40, 0.60]", "")
+    assert literal["powers of ten"] == "2.00\u00a0[1.50,\u00a02.50]"
+    assert literal["beyond He's rule"] == "1.90\u00a0[1.90,\u00a01.90]"
+    assert (he["powers of ten"], he["beyond He's rule"]) == ("0.10\u00a0[-0.40,\u00a00.60]", "")
 
 
 @pytest.mark.parametrize("edition", ["quick", "photos", "smoke"])

@@ -97,9 +97,16 @@ def test_table_7_sets_each_layer_and_classifier_beside_the_papers():
         "the paper, caltech256",
     ]
     assert shown.to_numpy().tolist() == [
-        ["svm", "1", "20.0 [19.0, 21.0]", "40.0 [39.0, 41.0]", "44.8 ± 0.7", "24.6 ± 0.4"],
-        ["svm", "5", "30.0 [29.0, 31.0]", "60.0", "86.2 ± 0.8", "65.6 ± 0.3"],
-        ["softmax", "1", "25.0 [24.0, 26.0]", "35.0 [34.0, 36.0]", "–", "–"],
+        [
+            "svm",
+            "1",
+            "20.0\u00a0[19.0,\u00a021.0]",
+            "40.0\u00a0[39.0,\u00a041.0]",
+            "44.8 ± 0.7",
+            "24.6 ± 0.4",
+        ],
+        ["svm", "5", "30.0\u00a0[29.0,\u00a031.0]", "60.0", "86.2 ± 0.8", "65.6 ± 0.3"],
+        ["softmax", "1", "25.0\u00a0[24.0,\u00a026.0]", "35.0\u00a0[34.0,\u00a036.0]", "–", "–"],
     ]
 
 
@@ -146,14 +153,14 @@ def rows(network, layer, accuracies, *, held_out=0.5):
 def test_the_layers_chosen_are_counted_and_their_accuracy_is_the_tests():
     good, bad = rows("pretrained", "relu4", [0.6] * 3, held_out=0.9), rows("pretrained", "relu5", [0.8] * 3)
     shown = tables.chosen_layers(pd.concat([good, bad], ignore_index=True), ["pretrained"])
-    assert shown.iloc[0].tolist() == ["pretrained", "60.0 [60.0, 60.0]", "4 (3 ×)"]
+    assert shown.iloc[0].tolist() == ["pretrained", "60.0\u00a0[60.0,\u00a060.0]", "4 (3 ×)"]
 
 
 def test_what_taking_pictures_out_changes_is_a_difference_within_folds():
     first, again = rows("pretrained", "relu7", [0.5, 0.7]), rows("pretrained", "relu7", [0.4, 0.6])
     shown = tables.without_pictures(first, again, ["pretrained"], per_class=18)
-    assert shown["difference"].tolist() == ["-10.00 [-10.00, -10.00]"]
-    assert shown["kept"][0].startswith("60.0 [")
+    assert shown["difference"].tolist() == ["-10.00\u00a0[-10.00,\u00a0-10.00]"]
+    assert shown["kept"][0].startswith("60.0\u00a0[")
     alone = tables.without_pictures(first[:1], again[:1], ["pretrained"], per_class=18)
     assert alone["difference"].tolist() == ["not measured"]
 
@@ -161,4 +168,4 @@ def test_what_taking_pictures_out_changes_is_a_difference_within_folds():
 def test_the_arms_of_a_claim_stand_beside_their_difference():
     compared = Comparison(pd.Series([30.0, 32.0]), pd.Series([20.0, 22.0]))
     shown = tables.arms({"over-ended-scratch": compared})
-    assert shown.iloc[0].tolist() == ["over ended scratch", "31.0", "21.0", "10.0 [10.0, 10.0]"]
+    assert shown.iloc[0].tolist() == ["over ended scratch", "31.0", "21.0", "10.0\u00a0[10.0,\u00a010.0]"]

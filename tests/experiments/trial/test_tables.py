@@ -26,7 +26,14 @@ def test_both_arms_have_intervals_and_a_network_without_a_difference_has_a_row()
         {TRAINED: compared(0.25), RANDOM: None}, recovered, {"edges": "own", "other_edges": "others"}
     )
     assert table.to_numpy().tolist() == [
-        ["trained", "deconvnet", "0.50 [0.50, 0.50]", "0.25 [0.25, 0.25]", "0.25 [0.12, 0.38]", 9],
+        [
+            "trained",
+            "deconvnet",
+            "0.50\u00a0[0.50,\u00a00.50]",
+            "0.25\u00a0[0.25,\u00a00.25]",
+            "0.25\u00a0[0.12,\u00a00.38]",
+            9,
+        ],
         ["random", "deconvnet", "0.62", "0.25", "–", 2],
     ]
 
@@ -37,8 +44,8 @@ def test_losses_stand_by_change_and_moving_was_asked_of_the_first_alone():
     moving = pd.DataFrame({"picture": range(8), "moved": [0.9] * 8, "shift": 3.0})
     found = tables.switches_table({TRAINED: table, GUIDED: table, RANDOM: table}, moving)
     assert list(found)[1:] == ["deconvnet", "guided", "deconvnet, random weights"]
-    assert found["guided"].tolist() == [*(f"0.{i}0 [0.{i}0, 0.{i}0]" for i in range(1, 5)), "–"]
-    assert found["deconvnet"].iloc[-1] == "0.90 [0.90, 0.90]"
+    assert found["guided"].tolist() == [*(f"0.{i}0\u00a0[0.{i}0,\u00a00.{i}0]" for i in range(1, 5)), "–"]
+    assert found["deconvnet"].iloc[-1] == "0.90\u00a0[0.90,\u00a00.90]"
     assert found["switches"].iloc[3] == "another image's"
 
 
@@ -63,9 +70,9 @@ def test_each_finding_stands_beside_what_was_measured_for_it(found):
     table = tables.findings_table(found).set_index("published")
     assert len(table) == len(tables.FINDINGS)
     (edges,) = (row for name, row in table.iterrows() if "Nie" in name)
-    assert edges["deconvnet"] == "0.75 − 0.25 = 0.50 [0.38, 0.62]"
+    assert edges["deconvnet"] == "0.75 − 0.25 = 0.50\u00a0[0.38,\u00a00.62]"
     assert edges[["guided", "gradient", "deconvnet, random weights"]].tolist() == [
-        "0.25 [0.12, 0.38]",
+        "0.25\u00a0[0.12,\u00a00.38]",
         "–",
         "–",
     ]

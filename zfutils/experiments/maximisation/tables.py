@@ -18,6 +18,7 @@ from zfutils.experiments.maximisation.comparisons import (
 from zfutils.experiments.maximisation.elsewhere import Shares
 from zfutils.experiments.maximisation.likeness import likeness
 from zfutils.experiments.maximisation.strongest import Strongest
+from zfutils.stats.formatting import bracketed
 
 Images = Mapping[tuple[str, str, str], Made]  # by network, layer and way
 
@@ -137,7 +138,7 @@ def answer(compared: Mapping[str, Compared]) -> str:
     """
     said = {
         "beyond-every-picture": "Plain ascent reached {estimate:.1f} times the activation of the strongest "
-        "validation image [{low:.1f}, {high:.1f}].",
+        f"validation image{bracketed('{low:.1f}', '{high:.1f}')}.",
         "starts-agree": "Its images from two starts correlate at {measured:.2f} for one unit and at "
         "{control:.2f} for two.",
         "carries-over-beyond-noise": "An image made with decay, blur and jitter excites the best map "

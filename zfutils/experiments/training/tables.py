@@ -8,7 +8,7 @@ import pandas as pd
 
 from zfutils.nets.filters import high_share_over_noise
 from zfutils.nets.specs import DROPOUT
-from zfutils.stats.formatting import ranged
+from zfutils.stats.formatting import bracketed, ranged
 from zfutils.stats.intervals import (
     Interval,
     proportion_difference,
@@ -289,7 +289,8 @@ def speed_table(speed: pd.DataFrame, kept: Sequence[Mapping[str, Any]] = ()) -> 
 def _speed(row: Mapping[str, Any], when: str = "") -> dict[str, str]:
     return {
         "device": f"{row['device']}, {row['precision']}{when}",
-        "images/s": f"{row['images_per_second']:,.0f} [{row['low']:,.0f}, {row['high']:,.0f}]",
+        "images/s": f"{row['images_per_second']:,.0f}"
+        + bracketed(f"{row['low']:,.0f}", f"{row['high']:,.0f}"),
         "matrix rate (GFLOP/s)": f"{row['matrix_rate'] / 1e9:,.0f}",
         "share of it reached": f"{row['fraction']:.0%}",
         "step (ms)": f"{1e3 * row['step_seconds']:,.0f}",
