@@ -120,16 +120,19 @@ $(COPIED): $(BUILD)/book/%: book/%
 	@mkdir -p $(@D)
 	@cp $< $@
 
-# From nothing each time, in seconds: an incremental build does not repeat the warnings of unchanged pages.
+# From nothing each time, in seconds: an incremental build does not repeat the warnings of unchanged pages. The old
+# HTML stays until the new one is whole.
 $(HTML): $(EXECUTED) $(COPIED) _config.yml tests/check_repository.py $(READY)
 	@rm -rf $(BUILD)/render
 	@mkdir -p $(BUILD)/book/extra
 	@$(PY) $(VENV)/bin/jupyter-book build $(BUILD)/book --config _config.yml --path-output $(BUILD)/render \
-	    -W -n --keep-going -q >$(BUILD)/render.log || { cat $(BUILD)/render.log; exit 1; }
+	    -W -n --keep-going -q >$(BUILD)/render.log || { cat $(BUILD)/render.log; \
+	    echo "The HTML was not made: mend what the warnings above name, in book/, and call make again" >&2; exit 1; }
 	@$(PY) tests/check_repository.py html $(BUILD)/render/_build/html
-	@rm -rf $(BUILD)/html
+	@rm -rf $(BUILD)/html.old
+	@[ ! -e $(BUILD)/html ] || mv $(BUILD)/html $(BUILD)/html.old
 	@mv $(BUILD)/render/_build/html $(BUILD)/html
-	@rm -rf $(BUILD)/render
+	@rm -rf $(BUILD)/html.old $(BUILD)/render
 
 book/profiles/%.yaml:
 	@echo "There is no edition '$*'; there is: $(basename $(notdir $(wildcard book/profiles/*.yaml)))" >&2
@@ -168,7 +171,7 @@ lock: $(READY) ## write requirements.lock from what .venv holds
 	@mv requirements.lock.new requirements.lock
 
 clean: ## remove the edition's pages and results; its pixels and networks stay
-	rm -rf $(BUILD)/book $(BUILD)/inputs-of $(BUILD)/results $(BUILD)/render $(BUILD)/html
+	rm -rf $(BUILD)/book $(BUILD)/inputs-of $(BUILD)/results $(BUILD)/render $(BUILD)/html $(BUILD)/html.old
 
 clean-all: ## remove everything generated, every edition's networks and .venv too
 	rm -rf _build $(VENV)

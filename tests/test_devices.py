@@ -6,7 +6,7 @@ values; an operation on tensors of two devices raises. The tests marked `cuda` t
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -29,7 +29,15 @@ from zfutils.experiments.pooling.aliasing import share_beyond
 from zfutils.experiments.pooling.steadiness import labels_under_shifts
 from zfutils.experiments.transfer.features import features
 from zfutils.nets.activations import activations, forward
-from zfutils.runtime.devices import chosen_device, device_name, device_of, dtype_of, image_type, to_host
+from zfutils.runtime.devices import (
+    chosen_device,
+    device_name,
+    device_of,
+    dtype_of,
+    image_type,
+    refuse_old,
+    to_host,
+)
 from zfutils.training.evaluation import evaluate
 from zfutils.training.step import Step
 
@@ -257,6 +265,29 @@ def test_the_device_is_the_best_there_is_unless_another_is_named(monkeypatch):
     monkeypatch.delenv("ZFUTILS_DEVICE")
     gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
     assert (chosen_device().type == "cpu") != gpu
+
+
+@pytest.mark.parametrize(
+    ("capability", "old"),
+    [((3, 5), True), ((7, 0), True), ((7, 5), False), ((8, 6), False), ((10, 0), False)],
+)
+def test_a_gpu_older_than_those_pytorch_is_built_for_is_refused_with_what_to_set(capability, old):
+    refused = nullcontext()
+    if old:
+        refused = pytest.raises(ValueError, match=r"Quadro \(sm_\d+\) is older .*set ZFUTILS_DEVICE=cpu")
+    with refused:
+        refuse_old("Quadro", capability, ["sm_80", "sm_75", "sm_90a", "compute_120"])
+
+
+def test_where_pytorch_does_not_say_what_it_is_built_for_no_gpu_is_refused():
+    refuse_old("Quadro", (3, 5), [])
+
+
+def test_a_pytorch_that_cannot_be_asked_about_the_processor_computes_in_float32(monkeypatch):
+    """torch 2.6, the floor of pyproject.toml, has no `get_capabilities`."""
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert image_type("auto", CPU) == torch.float32
+    assert "thread" in device_name(CPU)
 
 
 def test_results_leave_the_device_as_arrays_and_bf16_as_float32():

@@ -141,6 +141,28 @@ def test_a_disk_that_is_full_or_read_only_is_one_line_with_its_reason(tmp_path, 
     assert "Traceback" not in done.stderr
 
 
+SNAPSHOT = """
+import sys, torch
+from pathlib import Path
+from zfutils.training.checkpoints import save_tensors
+path = Path(sys.argv[1]) / "epoch-0001.safetensors"
+save_tensors({"weight": torch.zeros(1000)}, path)
+old = path.read_bytes()
+try:
+    save_tensors({"weight": torch.zeros(10**6)}, path)
+except OSError as error:
+    print(error)
+assert path.read_bytes() == old and len(list(path.parent.iterdir())) == 1
+"""
+
+
+def test_a_disk_that_fills_up_with_snapshots_leaves_the_old_one_and_says_its_reason(tmp_path):
+    done = on_a_disk(tmp_path, "size=2m", ("-c", SNAPSHOT), str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert f"{tmp_path}/epoch-0001.safetensors could not be written" in done.stdout
+    assert "No space left on device" in done.stdout
+
+
 # ---- the page
 
 

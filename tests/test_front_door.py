@@ -1,6 +1,7 @@
 """The repository's own rules: each planted fault is found, the checkout has none, and make is the graph."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -127,13 +128,13 @@ def test_the_lock_pins_what_the_package_needs_and_nothing_that_merely_lies_besid
 
 STUB = """#!/bin/sh
 # Stands in for .venv/bin/python: notes each call, and "executes" a notebook by copying it.
-echo "$@ jobs=$ZFUTILS_JOBS user=$PIP_USER path=$PYTHONPATH data=$ZFUTILS_DATA" >> calls
+echo "$@ jobs=$ZFUTILS_JOBS user=$PIP_USER path=$PYTHONPATH data=$ZFUTILS_DATA" >> "${CALLS:-calls}"
 build="${ZFUTILS_BUILD:-_build}"
 case "$*" in
     "-m zfutils execute"*) grep -qv broken "$4" && mkdir -p "$build/$6/book" && cp "$4" "$build/$6/book/" ;;
     "-m zfutils.study.editions"*) exec INTERPRETER -m zfutils.study.editions "$3" ;;
     *jupyter-book*)
-        echo "jupyter-book" >> calls
+        echo "jupyter-book" >> "${CALLS:-calls}"
         html="$7/_build/html"; mkdir -p "$html" && echo page > "$html/index.html" ;;
 esac
 """.replace(
@@ -354,6 +355,24 @@ def test_a_checkout_may_lie_in_a_folder_of_any_name(tree, name):
     assert make(moved, "book")[:2] == (0, [])
 
 
+def test_a_checkout_may_be_read_only_where_the_build_folder_is_elsewhere(tree, tmp_path):
+    if shutil.which("unshare") is None:
+        pytest.skip("this machine has no unshare")
+    mount = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 99; cd "$1"; '
+    mount += "touch x 2>/dev/null && exit 98; make book"
+    build, calls = tmp_path / "build", tmp_path / "calls"
+    environment = dict(os.environ, ZFUTILS_BUILD=str(build), CALLS=str(calls))
+    command = ["unshare", "-rm", "sh", "-c", mount, "sh", str(tree)]
+    for again in (["execute"] * 3, []):
+        calls.write_text("")
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if done.returncode == 99 or "unshare failed" in done.stderr:
+            pytest.skip("this machine lets no one mount")
+        assert done.returncode == 0, done.stderr
+        assert re.findall(r"-m zfutils (execute)", calls.read_text()) == again
+    assert (build / "quick" / "html" / "index.html").is_file()
+
+
 @pytest.mark.parametrize(
     "line", ["extends: quick", 'extends: "quick"', "extends: quick  # it", "extends: quick\r"]
 )
@@ -384,11 +403,42 @@ def test_an_environment_that_is_not_whole_is_made_anew(tree, trace):
     assert "-m venv --clear .venv" in (tree / "made").read_text()
 
 
+def path_of(tree: Path, *programs: str) -> str:
+    """A PATH on which are these programs alone, beside what make itself calls."""
+    (tree / "bin").mkdir()
+    needed = [
+        "sh",
+        "make",
+        "sed",
+        "find",
+        "sort",
+        "mkdir",
+        "cmp",
+        "cat",
+        "rm",
+        "echo",
+        "cksum",
+        "touch",
+        "cp",
+        "mv",
+    ]
+    for tool in needed:
+        (tree / "bin" / tool).symlink_to(shutil.which(tool))
+    for program in programs:
+        (tree / "bin" / program).write_text('#!/bin/sh\necho "$@" >> made\n')
+        (tree / "bin" / program).chmod(0o755)
+    return f"PATH={tree}/bin"
+
+
+@pytest.mark.parametrize("program", ["python3", "python3.14", "python3.12", "python"])
+def test_a_suitable_python_is_found_under_any_of_its_names(tree, program):
+    (tree / ".venv" / ".ready").unlink()
+    make(tree, "check", path_of(tree, program))
+    assert "-m venv --clear .venv" in (tree / "made").read_text()
+
+
 def test_without_a_suitable_python_the_message_says_what_to_do(tree):
     (tree / ".venv" / ".ready").unlink()
-    (tree / "bin").mkdir()
-    for tool in ["sh", "make", "sed", "find", "sort", "mkdir", "cmp", "cat", "rm", "echo"]:
-        (tree / "bin" / tool).symlink_to(shutil.which(tool))
-    status, _, said = make(tree, "test", f"PATH={tree}/bin")
+    status, _, said = make(tree, "test", path_of(tree))
     assert status == 2
     assert "No Python 3.11 to 3.14 with its venv module was found; install one, or name it" in said

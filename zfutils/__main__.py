@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zfutils.runtime.folders import absolute, fix_folders
+from zfutils.runtime.shadows import refuse_shadows
 
 PATHS = ("image",)  # parameters of pages that name a file
 
@@ -210,6 +211,7 @@ def main(words: Sequence[str] | None = None) -> int:
     ranks = int(os.environ.get("WORLD_SIZE", "1"))  # as torchrun says
     who = f"zfutils, rank {os.environ['RANK']} of {ranks}" if ranks > 1 else "zfutils"
     try:
+        refuse_shadows()
         if ranks == 1:
             return arguments.run(arguments)
         from zfutils.runtime.ranks import joined

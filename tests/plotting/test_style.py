@@ -1,8 +1,11 @@
 """The look of figures does not depend on the user's settings, and names of classes stand as they are."""
 
+from contextlib import nullcontext
+
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.font_manager import findfont, get_font
 
 from zfutils.plotting import style
 
@@ -27,5 +30,13 @@ def test_the_name_of_a_class_is_drawn_letter_by_letter():
     """Between two dollars, spaces would go and letters lean: both titles would look the same."""
     drawn = [picture(name)._repr_png_() for name in ("US$ 5 to US$", "US$5to US$", "US 5 to US")]
     assert len(set(drawn)) == 3
-    for name in ("a$b$c", "R&B", "<5mm", r"$\alphabet$"):
+    for name in ("a$b$c", "R&B", "<5mm", r"$\alphabet$", "a `tick`", "a | bar", "%#{}~^_"):
         assert picture(name)._repr_png_()
+
+
+def test_letters_that_no_installed_font_has_are_named_in_a_warning():
+    fonts = [get_font(findfont(name)) for name in style.RC["font.sans-serif"]]
+    there = any(font.get_char_index(ord("猫")) for font in fonts)
+    said = nullcontext() if there else pytest.warns(UserWarning, match="CJK UNIFIED IDEOGRAPH-732B")
+    with said:
+        assert picture("猫")._repr_png_()

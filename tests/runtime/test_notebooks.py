@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from zfutils import __main__
-from zfutils.runtime import notebooks
+from zfutils.runtime import kernels, notebooks
 from zfutils.study import places
 
 TAGGED = """edition: str = "quick"  # which file of profiles/
@@ -119,6 +119,34 @@ def test_a_kernel_that_dies_is_reported_with_the_cell_that_ran(tmp_path):
     assert (tmp_path / "copy.failed.ipynb").exists()
 
 
+def test_a_cell_that_runs_past_its_limit_is_named_with_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZFUTILS_CELL_SECONDS", "2")
+    page = write(tmp_path / "page.ipynb", "x = 0", "import time\ntime.sleep(300)")
+    with pytest.raises(
+        notebooks.NotebookFailed,
+        match=r"page.ipynb, code cell 3 of 3 \(import time\): it ran for more than 2 s.*ZFUTILS_CELL_SECONDS",
+    ):
+        notebooks.execute(page, tmp_path / "copy.ipynb", {})
+    assert [path.name for path in tmp_path.glob("*copy*")] == ["copy.failed.ipynb"]
+
+
+@pytest.mark.parametrize("given", ["soon", "0", "1.5", "-3"])
+def test_a_limit_that_is_no_number_of_seconds_is_refused(monkeypatch, given):
+    monkeypatch.setenv("ZFUTILS_CELL_SECONDS", given)
+    with pytest.raises(ValueError, match=f"ZFUTILS_CELL_SECONDS is '{given}'"):
+        kernels.cell_seconds()
+
+
+@pytest.mark.parametrize("printing", ["print('again')", "sys.stderr.write('again')"])
+def test_a_page_that_prints_without_end_is_stopped_and_its_cell_named(tmp_path, printing):
+    page = write(tmp_path / "page.ipynb", f"import sys\nwhile True:\n    {printing}")
+    with pytest.raises(
+        notebooks.NotebookFailed, match=r"code cell 2 of 2 \(import sys\): it printed more than 1,000,000"
+    ):
+        notebooks.execute(page, tmp_path / "copy.ipynb", {})
+    assert (tmp_path / "copy.failed.ipynb").stat().st_size < 50e6
+
+
 def test_the_user_s_own_start_up_files_and_back_end_do_not_reach_the_kernel(tmp_path, monkeypatch):
     startup = tmp_path / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
@@ -156,9 +184,9 @@ def test_a_page_runs_under_a_temporary_folder_that_is_too_long_for_sockets_or_mi
 
 def test_where_sockets_can_lie_nowhere_the_message_names_the_temporary_folder(monkeypatch):
     monkeypatch.setenv("TMPDIR", "/proc/nowhere")
-    monkeypatch.setattr(notebooks, "SOCKETS_BELOW", 0)
+    monkeypatch.setattr(kernels, "SOCKETS_BELOW", 0)
     with pytest.raises(OSError, match=r"TMPDIR is '/proc/nowhere'"):
-        notebooks._short_folder()
+        kernels.short_folder()
 
 
 def test_two_notebooks_run_side_by_side(tmp_path):

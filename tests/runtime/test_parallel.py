@@ -122,6 +122,24 @@ def test_the_cores_are_no_more_than_the_environment_allows(monkeypatch):
     assert cores() == 1
 
 
+ONE_CORE = """
+import os
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+from zfutils.runtime.parallel import cores, side_by_side, take_share
+take_share()
+import torch
+print(cores(), torch.get_num_threads(), list(side_by_side(len, ["two", "four"])))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to a core")
+def test_a_process_that_is_bound_to_one_core_works_itself_with_one_thread(monkeypatch):
+    for name in ("OMP_NUM_THREADS", "ZFUTILS_JOBS"):
+        monkeypatch.delenv(name, raising=False)
+    done = subprocess.run([sys.executable, "-c", ONE_CORE], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "1 1 [3, 4]\n"), done.stderr
+
+
 def test_a_number_of_threads_that_is_given_is_kept(eight_cores, monkeypatch):
     torch.set_num_threads(3)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")

@@ -2,11 +2,15 @@
 
 import inspect
 import math
+import re
+from html import unescape
 
 import pandas as pd
+import pytest
+from markdown_it import MarkdownIt
 
 from zfutils.stats.intervals import Interval
-from zfutils.study.display import between, in_words, source
+from zfutils.study.display import between, code, in_words, show, source
 
 
 def test_an_interval_is_its_estimate_and_its_ends():
@@ -43,3 +47,29 @@ def test_a_function_is_shown_as_it_stands_in_the_package_without_its_docstring()
     assert '"""' not in shown
     body = inspect.getsource(in_words).split('"""')[2].strip("\n")
     assert body in shown
+
+
+ODD = ["US$ 5", "a$b$c", "R&B", "<5mm", "猫", "a `tick`", "a | bar", "<b>", "&lt;", "it's", '"so"', "*a*_b_"]
+
+
+def test_a_table_shows_every_text_letter_by_letter():
+    shown = show(pd.DataFrame({"class": ODD, "<n>": range(len(ODD))}), caption="n < 5 & more").to_html()
+    cells = re.findall(r"<(?:td|th|caption)\b[^>]*>(.*?)</", shown)
+    assert [unescape(cell) for cell in cells if cell] == [
+        "n < 5 & more", "class", "<n>", *(text for n, name in enumerate(ODD) for text in (name, str(n))),
+    ]  # fmt: skip
+    assert not re.search(r"<(b|5mm|n)>|&(?!lt;|gt;|amp;)", shown)
+
+
+def test_columns_of_markup_stand_as_they_are():
+    table = pd.DataFrame({"class": ["<5mm"], "verdict": ["<b>partly</b>"]})
+    table.attrs["markup"] = ["verdict"]
+    shown = show(table).to_html()
+    assert "<b>partly</b>" in shown
+    assert "&lt;5mm" in shown
+
+
+@pytest.mark.parametrize("text", [*ODD, "`", "``", "a``b`", "image = '/a`b/c'"])
+def test_code_shows_a_text_letter_by_letter(text):
+    shown = MarkdownIt().render(f"*A trial with {code(text)}.*")
+    assert unescape(re.search("<code>(.*)</code>", shown)[1]) == text

@@ -1,6 +1,9 @@
 """Networks on disk: what is saved comes back, and what does not fit is refused by name."""
 
 import json
+import math
+import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +142,42 @@ def test_a_truncated_snapshot_is_refused_by_name(folder, kept):
     with pytest.raises(
         ValueError, match=r"epoch-0001\.safetensors is missing, truncated or no safetensors file"
     ):
+        load(folder)
+
+
+class Trap:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("write", [pickle.dump, torch.save])
+@pytest.mark.parametrize("name", ["epoch-0001.safetensors", "network.json"])
+def test_a_pickle_in_the_place_of_a_network_s_file_is_refused_by_name_and_not_executed(
+    folder, tmp_path, name, write
+):
+    with (folder / name).open("wb") as file:
+        write(Trap(tmp_path / "executed"), file)
+    with pytest.raises(ValueError, match=name.replace(".", r"\.")):
+        load(folder)
+    assert not (tmp_path / "executed").exists()
+    os.rename(folder / name, tmp_path / name)
+    with (tmp_path / name).open("rb") as file:  # which is what would have happened
+        pickle.load(file) if write is pickle.dump else torch.load(file, weights_only=False)
+    assert (tmp_path / "executed").is_dir()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_no_numbers_are_refused_by_file_and_layer(folder, value):
+    path = folder / "epoch-0001.safetensors"
+    weights = load_file(path)
+    weights["conv2.weight"][0, 0, 0, 0] = value
+    save_file(weights, path)
+    with pytest.raises(ValueError, match=r"epoch-0001\.safetensors is damaged: conv2\.weight holds"):
         load(folder)
 
 

@@ -1,5 +1,6 @@
 """Data sets that are fetched, and what is said of one that is missing."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -33,33 +34,49 @@ def datasets() -> ModuleType:
 def download(name: str, root: Path | None = None) -> None:
     """Fetch a set through torchvision into the data folder; what is already there is left as it is.
 
+    A set that was being unpacked when its process was killed is fetched anew.
+
     Args:
         name: one of `DOWNLOADS`.
         root: the data folder; default as `data_folder`.
 
     Raises:
         ValueError: no such set.
+        MissingData: the download failed, or what came is not the whole archive.
     """
     if name not in DOWNLOADS:
         raise ValueError(f"{name!r} cannot be downloaded; these can: {', '.join(DOWNLOADS)}")
     root = root or data_folder()
     root.mkdir(parents=True, exist_ok=True)
-    DOWNLOADS[name](str(root))
+    folder, begun = root / name, _begun(name, root)
+    if begun.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        begun.touch()
+    try:
+        DOWNLOADS[name](str(root))
+    except MissingData:
+        raise
+    except (OSError, RuntimeError) as error:
+        raise MissingData(name, folder, f"{name}/; the download failed: {error}") from None
+    begun.unlink(missing_ok=True)
+
+
+def _begun(name: str, root: Path) -> Path:
+    """A file that is there from before the first file of a set is fetched until the last is there."""
+    return root / f".{name.replace('/', '-')}.unfinished"
 
 
 def fetch_missing(sets: Sequence[str], root: Path | None = None) -> None:
-    """Download those sets that are not there at all and can be downloaded.
+    """Download those sets that are not there, or were begun and not finished, and can be downloaded.
 
     Raises:
         MissingData: the download failed; names the folder, the layout and the command.
     """
     root = root or data_folder()
     for name in sets:
-        if name in DOWNLOADS and not (root / name).exists():
-            try:
-                download(name, root)
-            except (OSError, RuntimeError) as error:
-                raise MissingData(name, root / name, f"{name}/; the download failed: {error}") from None
+        if name in DOWNLOADS and (_begun(name, root).exists() or not (root / name).exists()):
+            download(name, root)
 
 
 def _imagewoof(root: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal, ParamSpec
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 WIDTH = 7.5  # inches: a page column of 700 px shows a 10 point font at about 13 px
@@ -26,6 +27,15 @@ CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 MARKERS = ("o", "s", "^", "D", "v", "P")  # beside colour, never colour alone
 ORDERED = "viridis"  # for values with an order
 SIGNED = "RdBu_r"  # for values around zero
+
+# Comes with matplotlib, so that every machine draws the same; it lacks the scripts of East Asia, whose
+# letters are taken from what is installed.
+LATIN = "DejaVu Sans"
+EAST_ASIAN = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Source Han Sans SC", "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei", "Droid Sans Fallback", "PingFang SC", "Hiragino Sans", "Microsoft YaHei",
+)  # fmt: skip
+INSTALLED = {font.name for font in fontManager.ttflist}
 
 RC: dict[str, Any] = {
     "figure.facecolor": "white",
@@ -42,7 +52,7 @@ RC: dict[str, Any] = {
     "axes.titlelocation": "left",
     "axes.titlesize": 10.5,
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that every machine draws the same
+    "font.sans-serif": [LATIN, *(name for name in EAST_ASIAN if name in INSTALLED)],
     "font.size": 10,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,

@@ -9,8 +9,9 @@ import ctypes
 import inspect
 import os
 import platform
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,8 +34,8 @@ def chosen_device() -> torch.device:
     Of several ranks on one machine each has the CUDA device of its number.
 
     Raises:
-        ValueError: `ZFUTILS_DEVICE` names no device of this machine (says which there are), or there are more
-            ranks than CUDA devices.
+        ValueError: `ZFUTILS_DEVICE` names no device of this machine (says which there are), there are more
+            ranks than CUDA devices, or the CUDA device is older than those that this PyTorch is built for.
     """
     found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     there = [kind for kind, available in found.items() if available]
@@ -51,8 +52,31 @@ def chosen_device() -> torch.device:
                 f"{local_ranks()} ranks on a machine of {torch.cuda.device_count()} CUDA devices; "
                 f"start one for each: torchrun --nproc-per-node {torch.cuda.device_count()}"
             )
-        return torch.device("cuda", local_rank())
-    return torch.device(asked)
+        asked = f"cuda:{local_rank()}"
+    device = torch.device(asked)
+    if kind == "cuda":
+        name = torch.cuda.get_device_name(device)
+        refuse_old(name, torch.cuda.get_device_capability(device), torch.cuda.get_arch_list())
+    return device
+
+
+def refuse_old(name: str, capability: tuple[int, int], built_for: Sequence[str]) -> None:
+    """Refuse a GPU that is older than every one that PyTorch was built for.
+
+    Args:
+        name: of the GPU.
+        capability: its compute capability, major and minor.
+        built_for: PyTorch's architectures, "sm_75" say.
+
+    Raises:
+        ValueError: it is; says what to set to leave it aside.
+    """
+    built = [int(found[1]) for found in (re.match(r"sm_(\d+)", one) for one in built_for) if found]
+    if built and 10 * capability[0] + capability[1] < min(built):
+        raise ValueError(
+            f"{name} (sm_{capability[0]}{capability[1]}) is older than the GPUs that this PyTorch is "
+            f"built for ({', '.join(built_for)}): set ZFUTILS_DEVICE=cpu to leave it aside"
+        )
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -8,10 +8,8 @@ fails takes its old copy away and leaves `NAME.failed.ipynb` with the traceback,
 import ast
 import importlib.metadata
 import json
-import os
 import platform
 import re
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
@@ -20,14 +18,12 @@ from typing import Any, TextIO
 
 import nbformat
 import papermill
-from ipykernel.kernelspec import get_kernel_dict
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from pydantic import TypeAdapter, ValidationError
-from traitlets import Unicode
 
-SOCKETS_BELOW = 60  # bytes of a folder's path; a socket's has 104 on macOS, of which 40 come below the folder
+from zfutils.runtime import kernels
+from zfutils.runtime.kernels import Printed
+
 SIMPLE = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict, "tuple": tuple}
 
 
@@ -79,7 +75,8 @@ def execute(
 
     The kernel is the running interpreter, whatever kernels the machine has installed; it talks over sockets
     in a folder of its own, since parallel runs race for TCP ports, and reads none of the user's settings of
-    IPython and matplotlib.
+    IPython and matplotlib. It is given up where a cell takes longer than `ZFUTILS_CELL_SECONDS` (a day), or
+    where the page prints more than `kernels.PRINTED_AT_MOST` characters.
 
     Args:
         notebook: the source, left as it is.
@@ -94,7 +91,8 @@ def execute(
 
     Raises:
         ValueError: an unknown parameter, or a value of another type than the notebook declares.
-        NotebookFailed: a cell raised or the kernel died; the message names the cell.
+        NotebookFailed: a cell raised, ran or printed beyond its limit, or the kernel died; the message names
+            the cell.
     """
     _check(notebook, parameters)
     others = changed(notebook, parameters)
@@ -104,9 +102,9 @@ def execute(
     failed = output.with_name(f"{output.stem}.failed.ipynb")
     failed.unlink(missing_ok=True)
     running.unlink(missing_ok=True)
-    lines = _Prefixed(stream, notebook.stem) if stream else None
+    printed, limit = Printed(stream, notebook.stem), kernels.cell_seconds()
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="zfutils-", dir=_short_folder()) as folder:
+    with tempfile.TemporaryDirectory(prefix="zfutils-", dir=kernels.short_folder()) as folder:
         try:
             papermill.execute_notebook(
                 str(notebook.resolve()),
@@ -115,18 +113,18 @@ def execute(
                 cwd=str(cwd or notebook.resolve().parent),
                 kernel_name="python3",
                 language="python",
-                kernel_manager_class=_kernel_manager(Path(folder)),
+                kernel_manager_class=kernels.kernel_manager(Path(folder), printed),
+                execution_timeout=limit,
                 progress_bar=False,
                 autosave_cell_every=autosave_seconds,
-                stdout_file=lines,
-                stderr_file=lines,
+                stdout_file=printed,
+                stderr_file=printed,
             )
         except Exception as error:
             output.unlink(missing_ok=True)
-            raise _failure(notebook, running, failed, error) from error
+            raise _failure(notebook, running, failed, error, _reason(error, printed, limit)) from error
         finally:
-            if lines:
-                lines.close()
+            printed.close()
     seconds = time.perf_counter() - started
     executed = nbformat.read(running, as_version=4)
     # The copy is published: no path of the machine that made it, and no cell that repeats the defaults.
@@ -166,48 +164,11 @@ def write_sentence(page: Path, output: Path, sentence: str, parameters: Mapping[
     beside.replace(output)
 
 
-def _short_folder() -> str | None:
-    """Where sockets may lie: below the temporary folder, or below /tmp where that is too long or missing.
-
-    Raises:
-        OSError: neither can be written to; names them.
-    """
-    named = os.environ.get("TMPDIR", "")
-    if os.name != "posix":  # no sockets with paths
-        return None
-    for folder in [os.path.abspath(named)] * bool(named) + ["/tmp"]:
-        if os.access(folder, os.W_OK | os.X_OK) and len(os.fsencode(folder)) <= SOCKETS_BELOW:
-            return folder
-    raise OSError(f"TMPDIR is {named!r}, and neither it nor /tmp can hold a kernel's sockets")
-
-
 def versions() -> dict[str, str]:
     """Versions of Python, of the package and of what it depends on directly, by distribution name."""
     direct = [line for line in importlib.metadata.requires("zfutils") or [] if "extra ==" not in line]
     names = ["zfutils", *(re.match(r"[\w.-]+", line)[0] for line in direct), "papermill"]
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}
-
-
-def _kernel_manager(folder: Path) -> type[AsyncKernelManager]:
-    """A kernel manager class whose only kernel is this interpreter, with its sockets in `folder`."""
-    environment = {
-        "IPYTHONDIR": str(folder / "ipython"),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "MATPLOTLIBRC": str(folder / "matplotlibrc"),
-    }
-    (folder / "matplotlibrc").touch()  # figures are the same whatever the user's own says
-    spec = KernelSpec(**get_kernel_dict(), env=environment)
-
-    class InterpreterKernelManager(AsyncKernelManager):
-        connection_file = Unicode(str(folder / "kernel.json"))
-        transport = "ipc" if os.name == "posix" else "tcp"
-        kernel_spec = spec
-
-        async def start_kernel(self, **options: Any) -> None:
-            """The kernel hands on what its processes print; by its own outlet that would come twice."""
-            await super().start_kernel(stdout=subprocess.DEVNULL, **options)
-
-    return InterpreterKernelManager
 
 
 def _declared(notebook: Path) -> dict[str, dict[str, str]]:
@@ -266,11 +227,22 @@ def _literal(text: str) -> Any:
     return text
 
 
-def _failure(notebook: Path, running: Path, failed: Path, error: Exception) -> NotebookFailed:
-    """Keep the unfinished copy as the failed one; say which cell stopped and with what."""
-    reason, traceback = f"{type(error).__name__}: {error}", str(error)
+def _reason(error: Exception, printed: Printed, limit: int) -> str | None:
+    """Why a notebook was stopped from outside; None where it was not: a cell of it may have raised."""
+    if printed.too_much:
+        return f"it printed more than {kernels.PRINTED_AT_MOST:,} characters"
+    if isinstance(error, CellTimeoutError):
+        return f"it ran for more than {limit:,} s, the limit of a cell; {kernels.SECONDS_BY} sets another"
     if isinstance(error, DeadKernelError):
-        reason = "its kernel was killed, most often for want of memory"
+        return "its kernel was killed, most often for want of memory"
+    return None
+
+
+def _failure(
+    notebook: Path, running: Path, failed: Path, error: Exception, stopped: str | None
+) -> NotebookFailed:
+    """Keep the unfinished copy as the failed one; say which cell stopped and with what."""
+    reason, traceback = stopped or f"{type(error).__name__}: {error}", str(error)
     if not running.is_file():
         return NotebookFailed(f"{notebook.name} could not be run: {reason}", traceback)
     copy = nbformat.read(running, as_version=4)
@@ -280,7 +252,7 @@ def _failure(notebook: Path, running: Path, failed: Path, error: Exception) -> N
     if reached:
         cell = reached[-1]
         errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
-        if errors:
+        if errors and not stopped:
             reason = f"{errors[-1].ename}: {errors[-1].evalue}"
             traceback = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(errors[-1].traceback))
         else:
@@ -298,24 +270,3 @@ def _position(notebook: Path, cell: nbformat.NotebookNode) -> str:
     source = [c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
     same = [c.get("id", cell.get("id")) == cell.get("id") and c.source == cell.source for c in source]
     return f"code cell {same.index(True) + 1} of {len(source)}" if any(same) else "the injected parameters"
-
-
-class _Prefixed:
-    """A text stream that begins every line with a name, and passes on whole lines only."""
-
-    def __init__(self, stream: TextIO, name: str) -> None:
-        self._stream, self._name, self._rest = stream, name, ""
-
-    def write(self, text: str) -> None:
-        *whole, self._rest = (self._rest + text).split("\n")
-        for line in whole:
-            self._stream.write(f"{self._name} | {line}\n")
-
-    def flush(self) -> None:
-        self._stream.flush()
-
-    def close(self) -> None:
-        """End a last line that had no end, and leave the stream open."""
-        if self._rest:
-            self.write("\n")
-        self.flush()

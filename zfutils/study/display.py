@@ -6,9 +6,12 @@ Each takes data and returns a DataFrame whose column names are read as they stan
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
+from typing import Any
 
 import pandas as pd
 from pandas.io.formats.style import Styler
@@ -63,9 +66,26 @@ NOTHING_YET = Said(f"{NOT_RUN.capitalize()}.")
 
 
 def show(table: pd.DataFrame, *, caption: str = "") -> Styler:
-    """A table as the book shows it: no row numbers, a caption."""
-    style = table.style.hide(axis="index").set_table_attributes('class="dataframe study"')
-    return style.set_caption(caption) if caption else style
+    """A table as the book shows it: no row numbers, a caption, all text letter by letter.
+
+    Columns that `table.attrs["markup"]` names hold HTML and stand as they are.
+    """
+    written = table.map(_escaped).assign(**{n: table[n] for n in table.attrs.get("markup", ())})
+    style = written.rename(columns=_escaped).style.hide(axis="index")
+    style = style.set_table_attributes('class="dataframe study"')
+    return style.set_caption(_escaped(caption)) if caption else style
+
+
+def _escaped(value: Any) -> Any:
+    """Text as HTML that shows it; numbers as they are."""
+    return escape(value, quote=False) if isinstance(value, str) else value
+
+
+def code(text: str) -> str:
+    """Markdown that shows a text letter by letter, backticks in it too."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " * (text[:1] == "`" or text[-1:] == "`")
+    return f"{fence}{space}{text}{space}{fence}"
 
 
 def between(interval: Interval | None, *, scale: float = 1.0, digits: int = 1, unit: str = "") -> str:

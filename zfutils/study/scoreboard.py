@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -18,7 +19,7 @@ KINDS = {"paper": "the paper", "later-work": "later work", "gate": "gate"}
 DETECTABLE = "smallest true difference that the interval would tell from zero, four times in five"
 CAPTION = (
     "The claims of this chapter, each with what its rule asks of the 95 % interval, written down before the "
-    "number was known. <i>Partly reproduced</i> means that the second, weaker bound is met, not the first: "
+    "number was known. “Partly reproduced” means that the second, weaker bound is met, not the first: "
     "mostly, that there is an effect, but not shown to be as large as the claim asks. An interval over "
     "images, maps or filters speaks of the networks measured; only one over seeds speaks of training others."
 )
@@ -37,6 +38,7 @@ def claims_table(study: Study, chapter: int) -> Styler:
     table["source"] = [claim.source for claim in claims]
     for run, title in RUNS.items():
         table[title] = [_measured(row, run, claim) for row, claim in zip(rows, claims, strict=True)]
+    table.attrs["markup"] = ["claim", *RUNS.values()]
     return show(table, caption=CAPTION)
 
 
@@ -76,18 +78,18 @@ def explained(reason: str, claim: Claim) -> str:
 
 
 def _asked(claim: Claim) -> str:
-    """A claim as a link to its line on the scoreboard, with its bounds and what n and interval are."""
+    """As HTML: a claim as a link to its line on the scoreboard, with its bounds and what n and interval are."""
     bounds = f"Reproduced: {claim.rule.reproduced.in_words}"
     if claim.rule.partly:
         bounds += f"; partly: {claim.rule.partly.in_words}"
     return (
-        f'<a href="scoreboard.html#claim-{claim.id}">{claim.says}</a><br>'
-        f"<small>{bounds}.<br>n: {claim.n}. Interval over: {claim.resampled}.</small>"
+        f'<a href="scoreboard.html#claim-{claim.id}">{escape(claim.says)}</a><br>'
+        f"<small>{escape(bounds)}.<br>n: {escape(claim.n)}. Interval over: {escape(claim.resampled)}.</small>"
     )
 
 
 def _measured(row: Mapping[str, Any], run: str, claim: Claim) -> str:
-    """Verdict, why there is none, then estimate, interval, unit and n of one run, or that it was not run."""
+    """As HTML: verdict, why there is none, estimate, interval, unit and n of one run, or that it was not run."""
     verdict = row[f"{run}_verdict"]
     if not isinstance(verdict, str):
         elsewhere = run == "this" and isinstance(row["published_verdict"], str)
@@ -95,7 +97,7 @@ def _measured(row: Mapping[str, Any], run: str, claim: Claim) -> str:
     estimate, low, high, n = (row[f"{run}_{key}"] for key in ("estimate", "low", "high", "n"))
     lines = [f"<b>{verdict}</b>"]
     if isinstance(reason := row[f"{run}_reason"], str):
-        lines.append(explained(reason, claim))
+        lines.append(escape(explained(reason, claim)))
     if estimate == estimate:
-        lines += [significant(estimate, low, high), claim.unit, f"n{HARD}={HARD}{n:,.0f}"]
+        lines += [significant(estimate, low, high), escape(claim.unit), f"n{HARD}={HARD}{n:,.0f}"]
     return "<br>".join(lines)

@@ -19,6 +19,7 @@ from zfutils.runtime.devices import device_name
 from zfutils.runtime.parallel import take_share
 from zfutils.stats.formatting import duration
 from zfutils.study import claims, records
+from zfutils.study.display import code
 from zfutils.study.networks import Networks
 from zfutils.study.parameters import Page, read
 from zfutils.study.places import BOOK, REFERENCE
@@ -135,7 +136,7 @@ class Study(Networks):
         from IPython.display import Markdown
 
         changed = self.parameters.model_dump(exclude_defaults=True)
-        words = ", ".join(f"`{name} = {value!r}`" for name, value in changed.items())
+        words = ", ".join(code(f"{name} = {value!r}") for name, value in changed.items())
         return Markdown(
             f"*This is a trial with {words}. Its records are kept apart; the scoreboard does not show them.*"
         )

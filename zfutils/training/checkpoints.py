@@ -195,7 +195,8 @@ def set_weights(model: nn.Sequential, path: Path, *, convolutions_alone: bool = 
             which then stay as built.
 
     Raises:
-        ValueError: the file is truncated or holds another network's weights; names it.
+        ValueError: the file is truncated, holds another network's weights, or values that are not finite;
+            names it.
     """
     try:
         weights = load_file(path)
@@ -206,6 +207,8 @@ def set_weights(model: nn.Sequential, path: Path, *, convolutions_alone: bool = 
     lacking = [n for n in own if n not in weights and not (convolutions_alone and n.startswith("fc"))]
     if foreign or lacking:
         raise ValueError(f"{path} holds another network's weights: {(foreign + lacking)[0]} does not fit")
+    if spoilt := [n for n, w in weights.items() if not w.isfinite().all()]:
+        raise ValueError(f"{path} is damaged: {spoilt[0]} holds values that are no finite numbers")
     model.load_state_dict({n: w.float() for n, w in weights.items()}, strict=False)
 
 
@@ -254,6 +257,13 @@ def resume(
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path, *, metadata: dict[str, str] | None = None) -> None:
-    """Write tensors, whole or not at all."""
+    """Write tensors, whole or not at all.
+
+    Raises:
+        OSError: the disk is full or read-only; names the file.
+    """
     with whole(path) as beside:
-        save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, beside, metadata)
+        try:
+            save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, beside, metadata)
+        except SafetensorError as error:
+            raise OSError(f"{path} could not be written: {error}") from None
