@@ -141,6 +141,14 @@ def test_a_disk_that_is_full_or_read_only_is_one_line_with_its_reason(tmp_path, 
     assert "Traceback" not in done.stderr
 
 
+def test_a_read_only_temporary_folder_is_left_aside(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    done = on_a_disk(
+        tmp_path, "ro", ("-c", "from zfutils.runtime import kernels; print(kernels.short_folder())")
+    )
+    assert done.stdout == "/tmp\n", done.stderr
+
+
 SNAPSHOT = """
 import sys, torch
 from pathlib import Path
