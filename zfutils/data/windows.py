@@ -1,7 +1,7 @@
 """Crops of many images, centred and mirrored: one gather on a GPU, image by image on a CPU.
 
-Both ways give the same numbers, bit for bit where the scale is a power of two. On a CPU an image that stays in
-the cache through all it undergoes takes half the time of one pass over the whole batch after another.
+Both ways give the same numbers, bit for bit where the scale is a power of two. On a CPU an image that stays
+in the cache through all it undergoes takes half the time of one pass over the whole batch after another.
 """
 
 import torch

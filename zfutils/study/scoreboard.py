@@ -78,7 +78,7 @@ def explained(reason: str, claim: Claim) -> str:
 
 
 def _asked(claim: Claim) -> str:
-    """As HTML: a claim as a link to its line on the scoreboard, with its bounds and what n and interval are."""
+    """As HTML: a claim, linked to its line on the scoreboard, with its bounds and what n and interval are."""
     bounds = f"Reproduced: {claim.rule.reproduced.in_words}"
     if claim.rule.partly:
         bounds += f"; partly: {claim.rule.partly.in_words}"
@@ -89,7 +89,7 @@ def _asked(claim: Claim) -> str:
 
 
 def _measured(row: Mapping[str, Any], run: str, claim: Claim) -> str:
-    """As HTML: verdict, why there is none, estimate, interval, unit and n of one run, or that it was not run."""
+    """As HTML: verdict, why there is none, estimate, interval, unit and n of one run; or “not run”."""
     verdict = row[f"{run}_verdict"]
     if not isinstance(verdict, str):
         elsewhere = run == "this" and isinstance(row["published_verdict"], str)
