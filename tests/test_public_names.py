@@ -6,7 +6,10 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 import zfutils
 from zfutils.study.places import BOOK
@@ -32,6 +35,28 @@ def test_the_page_about_the_package_lists_the_public_names_and_no_others():
     summary = re.search(r"autosummary::\n.*?\n\n(.*?)\n```", page, re.DOTALL)[1].split()
     described = re.findall(r"auto(?:function|class):: (\w+)", page)
     assert sorted(summary) == sorted(described) == zfutils.__all__
+
+
+def test_the_examples_of_the_page_run_one_after_another(tmp_path, monkeypatch, capsys):
+    draw = np.random.default_rng(0)
+    (tmp_path / "pictures").mkdir()
+    for name in ("dog.jpg", *(f"pictures/{i}.png" for i in range(9))):
+        Image.fromarray(draw.integers(0, 256, (60, 80, 3), dtype=np.uint8)).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    names = {}
+    for number, example in enumerate(
+        re.findall(r"```python\n(.*?)```", (BOOK / "api.md").read_text(), re.DOTALL)
+    ):
+        # torchvision's weights are fetched where there is a network; random ones run the same lines
+        source = example.replace('weights="DEFAULT"', "weights=None")
+        exec(compile(source, f"example {number}", "exec"), names)
+    said = capsys.readouterr().out
+    assert said.count("torch.Size") == 1
+    assert len(names["found"]) == 5
+    assert names["nine"].projections.shape[1] == 4
+    assert names["recording"].layer in names["deconvnet"].layers
+    assert names["covered"].fall().shape == (1, 14, 14)
 
 
 def test_a_name_that_is_not_there_is_refused_with_those_that_are():

@@ -10,13 +10,14 @@ Networks and images
     published         a network of the published run, with its classes and what an image undergoes before it
     zfnet, krizhevsky the paper's networks as data: `.without` a layer, `.scaled`, `.build()` the module
     Inputs            images of a set as a network sees them: which, how large a crop, on which scale
+    Preprocessing     what files and arrays undergo: side, channels, mean and standard deviation
     activations       what layers give for images, a batch at a time; `forward` for images that are at hand
 
 Looking into a network
     Deconvnet, Units  single activations brought back to pixels (§2.1)
     top_activations   the strongest activations of every map over a set of images (Fig. 2)
     top_projections   the same, projected, beside the patches that they come from
-    occlude           what a network says while a patch slides over images (§4.2)
+    occlude, Patch    what a network says while a patch slides over images (§4.2)
     features          frozen features of every layer (§5.2)
 
 The study
@@ -32,6 +33,8 @@ from typing import Any
 _WHERE = {
     "Deconvnet": "deconv.deconvnet",
     "Inputs": "data.inputs",
+    "Patch": "experiments.occlusion.sliding_patch",
+    "Preprocessing": "data.preprocessing",
     "Study": "study.study",
     "Units": "deconv.units",
     "activations": "nets.activations",

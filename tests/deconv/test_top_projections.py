@@ -13,6 +13,7 @@ from PIL import Image
 from zfutils.data import UndecodableImage
 from zfutils.data.inputs import Inputs
 from zfutils.data.own_picture import own_picture
+from zfutils.data.preprocessing import Preprocessing
 from zfutils.deconv.deconvnet import Deconvnet, Units
 from zfutils.deconv.top_activations import top_activations
 from zfutils.deconv.top_projections import project_top, strongest_maps, top_projections
@@ -195,3 +196,33 @@ def test_a_file_that_is_no_picture_is_named(tmp_path, images):
     (tmp_path / "note.txt").write_text("no picture")
     with pytest.raises(UndecodableImage, match=r"note\.txt"):
         own_picture(tmp_path / "note.txt", images)
+
+
+def test_a_window_that_is_larger_than_the_picture_is_the_picture(images):
+    torch.manual_seed(1)
+    wide = torch.nn.Conv2d(4, 3, 41, padding=20)
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.ReLU(), wide)
+    inputs, deconvnet = Inputs.of(images, torch.arange(5), side=40, scale=1 / 64), Deconvnet(model)
+    assert deconvnet.window("conv2").kernel == 43
+    nine = project_top(deconvnet, inputs, top_activations(model, inputs, layers=["conv2"], k=2)["conv2"])
+    assert nine.patches.shape == nine.projections.shape == (3, 2, 40, 40, 3)
+    assert (nine.patches[1, 0] == inputs.at(nine.strongest.images[1, [0]]).pixels()[0]).all()
+    assert nine.inside.all()
+    place = (nine.strongest.rows[1, [0]], nine.strongest.columns[1, [0]])
+    unit = Units(torch.tensor([0]), torch.tensor([1]), *place)
+    windowed = deconvnet.project(inputs.at(nine.strongest.images[1, [0]]).tensor(), "conv2", unit)
+    expected = windowed.placed(40, 40)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(nine.projections[1, 0], expected, atol=1e-6 * np.abs(expected).max())
+
+
+def test_projections_are_shown_in_the_colours_of_the_picture_whatever_each_channels_scale():
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.ReLU())
+    inputs = Preprocessing(16, mean=0.5, std=(0.5, 0.25, 0.1)).inputs(pixels)
+    top = top_projections(model, inputs, k=2)["relu1"]
+    # the pattern is activation × filter; a unit of a channel is 255·std levels, but for one factor
+    filters = model[0].weight.detach()[1].permute(1, 2, 0).numpy()
+    scales = np.array(inputs.scale)
+    expected = top.strongest.values[1, 0].item() * filters * scales.mean() / scales
+    np.testing.assert_allclose(top.projections[1, 0], expected, rtol=1e-5)

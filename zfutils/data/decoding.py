@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from zfutils.data import UndecodableImage
 
 Fit = Literal["squash", "crop"]  # of a picture into a square
+Resampling = Literal["bicubic", "bilinear"]
 
 WHITE = (255, 255, 255, 255)
 
@@ -25,17 +26,25 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def decode(path: Path, size: int, *, name: str | None = None, fit: Fit = "squash") -> np.ndarray:
+def decode(
+    path: Path,
+    size: int,
+    *,
+    name: str | None = None,
+    fit: Fit = "squash",
+    channels: int = 3,
+    resampling: Resampling = "bicubic",
+) -> np.ndarray:
     """An image file as a square.
 
     Args:
         path: any file that Pillow reads.
         size: side (pixels).
         name: what the file is called when it is refused; default its path.
-        fit: "squash", or "crop": the centre, once the shorter side is `size`.
+        fit, channels, resampling: as for `fitted`.
 
     Returns:
-        uint8 (size, size, 3), RGB.
+        uint8 (size, size, channels).
 
     Raises:
         UndecodableImage: the file is missing, empty, broken, truncated or no image.
@@ -49,7 +58,7 @@ def decode(path: Path, size: int, *, name: str | None = None, fit: Fit = "squash
         with warnings.catch_warnings():  # what Pillow only warns of, it has read
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
-                return (squashed if fit == "squash" else cropped)(image, size)
+                return fitted(image, size, fit=fit, channels=channels, resampling=resampling)
     except Exception as error:  # what a decoder raises on broken bytes is not listed anywhere
         raise UndecodableImage(printable(name or str(path)), _reason(error)) from None
 
@@ -63,26 +72,35 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def squashed(image: Image.Image, size: int) -> np.ndarray:
-    """An opened image, squashed to a square; uint8 (size, size, 3), RGB.
+def fitted(
+    image: Image.Image,
+    size: int,
+    *,
+    fit: Fit = "squash",
+    channels: int = 3,
+    resampling: Resampling = "bicubic",
+) -> np.ndarray:
+    """An opened image as a square.
+
+    Args:
+        image: as Pillow opened it.
+        size: side (pixels).
+        fit: "squash", or "crop": the centre, once the shorter side is `size` (Krizhevsky 2012, §2).
+        channels: 3, RGB, or 1, grey.
+        resampling: how a pixel of the square is made of the image's.
+
+    Returns:
+        uint8 (size, size, channels).
 
     Raises:
         ValueError: a grey picture whose values have no known scale.
     """
-    upright = ImageOps.exif_transpose(image)
-    return np.asarray(_rgb(upright).resize((size, size), Image.Resampling.BICUBIC))
-
-
-def cropped(image: Image.Image, size: int) -> np.ndarray:
-    """The centre of an opened image whose shorter side has been made `size`; uint8 (size, size, 3), RGB.
-
-    Raises:
-        ValueError: a grey picture whose values have no known scale.
-
-    Source: Krizhevsky 2012, §2; Zeiler & Fergus 2013, §3.
-    """
-    upright = ImageOps.exif_transpose(image)
-    return np.asarray(ImageOps.fit(_rgb(upright), (size, size), Image.Resampling.BICUBIC))
+    upright = _rgb(ImageOps.exif_transpose(image))
+    upright = upright.convert("L") if channels == 1 else upright
+    how = Image.Resampling[resampling.upper()]
+    square = (size, size)
+    found = upright.resize(square, how) if fit == "squash" else ImageOps.fit(upright, square, how)
+    return np.asarray(found).reshape(size, size, channels)
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor
 
 from zfutils.data.pixels import Batch, Pixels
@@ -19,22 +19,24 @@ from zfutils.runtime.devices import to_host
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Some images of a set, in an order, cropped to `side` at their centre and multiplied by `scale`.
+    """Some images of a set, in an order, cropped to `side` at their middle, centred, times `scale`.
 
     Args:
         images: the set, centred as the network's training images.
         rows: which of them, each at most once; `Inputs.of` takes all by default.
         side: of the crop (pixels); that of the images shows them whole.
-        scale: what centred pixels are multiplied by, as in training; 1 leaves them in about ±128.
+        scale: what centred pixels are multiplied by, as in training, all channels alike or each by its own;
+            1 leaves them in about ±128.
 
     Raises:
-        ValueError: no rows, one twice or one that the set lacks; a crop that does not fit; a scale of 0.
+        ValueError: no rows, one twice or one that the set lacks; a crop that does not fit; a scale of 0, or
+            not one for each channel.
     """
 
     images: Pixels
     rows: Int64[Tensor, " n"]
     side: int
-    scale: float
+    scale: float | tuple[float, ...]
 
     def __post_init__(self) -> None:
         rows, there = self.rows, len(self.images)
@@ -44,8 +46,11 @@ class Inputs:
             raise ValueError(f"an image stands twice among the {len(rows)} rows")
         if not 1 <= self.side <= self.images.size:
             raise ValueError(f"a crop of {self.side} px does not fit in images of {self.images.size} px")
-        if not self.scale > 0:
+        each, channels = np.atleast_1d(self.scale), self.images.pixels.shape[3]
+        if not (each > 0).all():
             raise ValueError(f"scale is {self.scale}; it must be above 0")
+        if isinstance(self.scale, tuple) and len(each) != channels:
+            raise ValueError(f"{len(each)} scales for images of {channels} channels")
 
     @classmethod
     def of(
@@ -54,7 +59,7 @@ class Inputs:
         rows: Int64[Tensor, " n"] | None = None,
         *,
         side: int | None = None,
-        scale: float = 1.0,
+        scale: float | tuple[float, ...] = 1.0,
     ) -> Self:
         """All images of a set, or some; whole, or cropped.
 
@@ -104,6 +109,33 @@ class Inputs:
         """What is subtracted from a crop, in 0…255."""
         here = slice(self.corner, self.corner + self.side)
         return self.images.mean[here, here].permute(2, 0, 1)
+
+    def centred(
+        self, levels: Shaped[Tensor, "*n channels side side"]
+    ) -> Float[Tensor, "*n channels side side"]:
+        """Crops in 0…255 as the network sees them."""
+        return (levels - self.mean().to(levels.device)) * self._factor(levels.device)
+
+    def levels(
+        self, images: Float[Tensor, "*n channels side side"]
+    ) -> Float[Tensor, "*n channels side side"]:
+        """What the network sees, back in 0…255."""
+        return images / self._factor(images.device) + self.mean().to(images.device)
+
+    def in_levels(self, patterns: Float[Tensor, "*n channels h w"]) -> Float[Tensor, "*n channels h w"]:
+        """Patterns of what the network sees as differences of levels, up to one factor for all channels.
+
+        Where one scale serves all channels they stay as they are.
+        """
+        if isinstance(self.scale, tuple):
+            return patterns * (np.mean(self.scale) / self._factor(patterns.device)).to(patterns.dtype)
+        return patterns
+
+    def _factor(self, device: torch.device) -> float | Tensor:
+        """The scale, as channels of pictures (…, channels, h, w) are multiplied by it."""
+        if isinstance(self.scale, tuple):
+            return torch.tensor(self.scale, device=device)[:, None, None]
+        return self.scale
 
     def views(
         self,

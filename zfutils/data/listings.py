@@ -49,15 +49,31 @@ def class_folders(folder: Path) -> Listing:
     samples: list[tuple[str, int]] = []
     passed_over = Counter[str]()
     for name, kind in zip(found, names, strict=True):
-        files = [(path, os.path.splitext(path)[1].lower()) for path in _files(folder / name)]
-        pictures = [f"{name}/{path}" for path, ending in files if ending in ENDINGS]
-        others = Counter(ending or "without an ending" for _, ending in files if ending not in ENDINGS)
-        if not pictures:
-            only = f", but {counted(others)}" if others else ""
-            raise FileNotFoundError(f"the class {kind} holds no picture ({', '.join(ENDINGS)}){only}")
-        samples += [(path, classes.index(kind)) for path in pictures]
+        pictures, others = _pictures(folder / name, f"the class {kind}")
+        samples += [(f"{name}/{path}", classes.index(kind)) for path in pictures]
         passed_over += others
     return Listing(classes, samples, dict(passed_over))
+
+
+def pictures_below(folder: Path) -> Listing:
+    """All pictures below a folder, whatever folders they are in, in order of their paths, as one class.
+
+    Raises:
+        FileNotFoundError: a folder without a picture; says what else it holds.
+    """
+    pictures, others = _pictures(folder, str(folder))
+    return Listing(("",), [(path, 0) for path in pictures], dict(others))
+
+
+def _pictures(folder: Path, called: str) -> tuple[list[str], Counter[str]]:
+    """The pictures below a folder, and how many other files there are, by ending."""
+    files = [(path, os.path.splitext(path)[1].lower()) for path in _files(folder)]
+    pictures = [path for path, ending in files if ending in ENDINGS]
+    others = Counter(ending or "without an ending" for _, ending in files if ending not in ENDINGS)
+    if not pictures:
+        only = f", but {counted(others)}" if others else ""
+        raise FileNotFoundError(f"{called} holds no picture ({', '.join(ENDINGS)}){only}")
+    return pictures, others
 
 
 def _hidden(name: str) -> bool:

@@ -158,7 +158,7 @@ class Pixels:
         mirrored: Tensor,
         *,
         side: int,
-        scale: float,
+        scale: float | tuple[float, ...],
         dtype: torch.dtype = torch.float32,
     ) -> Float[Tensor, "n channels side side"]:
         """Crops of images, centred by the mean of the same pixels, times `scale`, mirrored where asked.
@@ -168,11 +168,13 @@ class Pixels:
             tops, lefts: the crop's corner in the stored image (pixels).
             mirrored: bool (n,), left and right exchanged after cropping.
             side: the crop's side (pixels).
-            scale: 1 leaves pixels in about ±128.
+            scale: of all channels, or of each; 1 leaves pixels in about ±128.
             dtype: of the result.
         """
         places = (rows, tops, lefts, mirrored)
-        images = windows.crops(self.pixels, self.mean.to(dtype), *places, side=side, scale=scale)
+        mean = self.mean.to(dtype)
+        scale = torch.tensor(scale).to(mean) if isinstance(scale, tuple) else scale
+        images = windows.crops(self.pixels, mean, *places, side=side, scale=scale)
         return images.permute(0, 3, 1, 2)
 
     def shuffled(
@@ -244,7 +246,7 @@ class Pixels:
         crops: Literal[1, 10],
         batch: int,
         side: int,
-        scale: float,
+        scale: float | tuple[float, ...],
         dtype: torch.dtype = torch.float32,
     ) -> Iterator[tuple[Batch, ...]]:
         """Batches for testing: the centre crop, or the ten crops of Krizhevsky 2012, one batch a crop.

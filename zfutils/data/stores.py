@@ -159,6 +159,8 @@ def _too_many(source: ImageSource, bad: Sequence[int]) -> str | None:
     if len(bad) > allowed:
         return f"{len(bad)} of {len(source):,} images cannot be decoded, more than {allowed}"
     sizes = np.bincount(source.labels, minlength=len(source.classes))
+    if len(sizes) == 1:  # nothing is to be learnt of classes
+        return None
     for label, n in Counter(source.labels[bad].tolist()).items():
         size = int(sizes[label])
         if n > (allowed := min(max(1, int(CLASS_SHARE * size)), size - 1)):

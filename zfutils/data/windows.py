@@ -18,7 +18,7 @@ def crops(
     mirrored: Bool[Tensor, " m"],
     *,
     side: int,
-    scale: float,
+    scale: float | Float[Tensor, " channels"],
 ) -> Float[Tensor, "m side side channels"]:
     """A square window of each image, minus the mean of the same pixels, times `scale`, in the mean's type.
 
@@ -29,7 +29,7 @@ def crops(
         tops, lefts: the window's corner in its image (pixels); it must lie inside.
         mirrored: left and right exchanged after cropping.
         side: of the window (pixels).
-        scale: what the centred pixels are multiplied by.
+        scale: what the centred pixels are multiplied by, all channels or each.
     """
     way = one_by_one if stack.device.type == "cpu" else gathered
     return way(stack, mean, rows, tops, lefts, mirrored, side, scale)

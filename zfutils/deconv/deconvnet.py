@@ -11,16 +11,18 @@ their signals add, as in back-propagation.
 """
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
+from zfutils.data.preprocessing import Preprocessing
 from zfutils.deconv.recording import Recording
 from zfutils.deconv.units import Projections, Units, check
 from zfutils.deconv.unpooling import Shared, Switches, frames_of
 from zfutils.deconv.ways import Nonlinearity, Ways
 from zfutils.nets import chains, graphs
+from zfutils.nets.activations import Images, as_tensor, taken
 from zfutils.nets.chains import chain
 from zfutils.nets.geometry import Window
+from zfutils.nets.outline import default_layers
 from zfutils.nets.tracing import graph
 from zfutils.runtime.devices import device_of, dtype_of
 
@@ -42,6 +44,7 @@ class Deconvnet:
         switches: "recorded" on the way up; "centred" in each window, or drawn at "random" in it, to see
             what the recorded ones contribute (Mahendran & Vedaldi 2016).
         seed: of random switches.
+        preprocessing: of files and arrays of bytes; by default what torchvision's weights ask for.
 
     Raises:
         ValueError: an unknown option, or a network that cannot be traced; names the line. A layer without a
@@ -56,12 +59,13 @@ class Deconvnet:
         shared: Shared = "add",
         switches: Switches = "recorded",
         seed: int = 0,
+        preprocessing: Preprocessing | None = None,
     ) -> None:
         options = {"nonlinearity": nonlinearity, "shared": shared, "switches": switches}
         for (name, came), allowed in zip(options.items(), (Nonlinearity, Shared, Switches), strict=True):
             if came not in allowed.__args__:
                 raise ValueError(f"{name} is one of {', '.join(allowed.__args__)}, not {came!r}")
-        self.model, self.steps = model, graph(model)
+        self.model, self.steps, self.preprocessing = model, graph(model), preprocessing
         self.ways = Ways(self.steps, nonlinearity, shared, switches, seed)
         self._fields: dict[int, dict[int, Window] | None] = {}
 
@@ -124,17 +128,20 @@ class Deconvnet:
         return Window(side, 0, 0)
 
     @torch.no_grad()
-    def forward(self, images: Float[Tensor, "n channels h w"], upto: str) -> Recording:
+    def forward(self, images: Images, upto: str | None = None) -> Recording:
         """The way up: activations of a layer, and the switches of every pooling below it.
 
         Args:
-            images: as the network takes them, of any size at which no map vanishes; sent where its weights
-                are, in their type.
-            upto: where the way up ends.
+            images: in any form that `nets.activations.taken` takes: files, arrays or a tensor, of any size at
+                which no map vanishes; sent where its weights are, in their type.
+            upto: where the way up ends; by default the last of `nets.outline.default_layers` that a
+                projection can start from.
 
         Raises:
             ValueError: no such layer, images of another form, a map that vanishes; names the layer.
         """
+        images = as_tensor(taken(self.model, images, self.preprocessing))
+        upto = self._last(images) if upto is None else upto
         end = self.index(upto)
         images, _ = self._taken(images, end)
         activations, trace = self.ways.up(images, end)
@@ -143,11 +150,12 @@ class Deconvnet:
     @torch.no_grad()
     def project(
         self,
-        images: Float[Tensor, "n channels h w"],
+        images: Images,
         layer: str,
         units: Units,
         *,
         batch: int = 32,
+        whole: bool = False,
     ) -> Projections:
         """Pixel patterns of single activations, each recorded and projected on its own window.
 
@@ -161,20 +169,21 @@ class Deconvnet:
             layer: of the units.
             units: which activations.
             batch: units at a time; bounds the memory.
+            whole: project every unit in its whole picture, whatever it sees of it.
 
         Raises:
             ValueError: no such layer, images of another form, a unit that is not there.
         """
         end = self.index(layer)
-        images, sizes = self._taken(images, end)
+        images, sizes = self._taken(as_tensor(taken(self.model, images, self.preprocessing)), end)
         units, fields = units.on(images.device), self.fields(end)
-        if fields is None:
+        if fields is None or whole:
             check(units, layer, (len(images), None, None, None))
             found = []
             for part in units.split(batch):
                 chosen, place = part.images.unique(return_inverse=True)
                 recording = self.forward(images[chosen], layer)
-                found.append(recording.project(part._replace(images=place), batch=batch))
+                found.append(recording.project(part._replace(images=place), batch=batch, whole=whole))
             return Projections.joined(found)
         check(units, layer, (len(images), self._maps(end + 1, images.shape[1]), *sizes[end + 1]))
         found = []
@@ -190,6 +199,15 @@ class Deconvnet:
         graphs.refuse_mixture(self.model)
         sizes = chains.sizes(self.steps, images, only=graphs.needed(self.steps, end))
         return images.to(device_of(self.model), dtype_of(self.model)), dict(enumerate(sizes))
+
+    def _last(self, images: Tensor) -> str:
+        """The layer that is looked at where none is named.
+
+        Raises:
+            ValueError: none that a projection can start from; says why.
+        """
+        names = default_layers(self.model, images)
+        return next((name for name in reversed(names) if name in self.layers), names[-1])
 
     def _maps(self, node: int, channels: int) -> int:
         """How many maps a node has, of pictures of so many channels."""

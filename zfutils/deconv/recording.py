@@ -66,12 +66,13 @@ class Recording:
         return self.deconvnet.index(self.layer)
 
     @torch.no_grad()
-    def project(self, units: Units, *, batch: int = 32) -> Projections:
+    def project(self, units: Units, *, batch: int = 32, whole: bool = False) -> Projections:
         """Pixel patterns of single activations, each on its window.
 
         Args:
             units: which activations; a unit of a fully connected layer sees the whole image.
             batch: units at a time; bounds the memory.
+            whole: as if every unit saw the whole image.
 
         Raises:
             ValueError: a unit that is not there.
@@ -79,7 +80,7 @@ class Recording:
         units = units.on(self.activations.device)
         check(units, self.layer, self.activations.shape)
         fields = self.deconvnet.fields(self._end)
-        if fields is None:
+        if fields is None or whole:
             return Projections.joined([self._from_whole(part) for part in units.split(batch)])
         return Projections.joined([self._on_windows(part, fields) for part in units.split(batch)])
 

@@ -14,8 +14,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from zfutils.data.inputs import Inputs
-from zfutils.nets.activations import activations
+from zfutils.data.preprocessing import Preprocessing
+from zfutils.nets.activations import Images, activations, as_tensor, taken
+from zfutils.nets.outline import default_layers
 from zfutils.runtime.ranks import Share, stacked
 
 DROPPED_BITS = 7  # of a float32's 24: values are compared at 17 bits, 8e-6 apart, so that rounding ties
@@ -76,7 +77,14 @@ class TopActivations:
 
 @torch.no_grad()
 def top_activations(
-    model: nn.Module, inputs: Inputs | Tensor, *, layers: Sequence[str], k: int = 9, batch: int = 64
+    model: nn.Module,
+    images: Images,
+    *,
+    layers: Sequence[str] | None = None,
+    k: int = 9,
+    batch: int = 64,
+    preprocessing: Preprocessing | None = None,
+    progress: bool = False,
 ) -> dict[str, TopActivations]:
     """The k strongest activations of every map of several layers, each from another image, in one pass.
 
@@ -86,10 +94,14 @@ def top_activations(
 
     Args:
         model: any network that `tracing.graph` takes, used as in evaluation.
-        inputs: the images that are searched, as the network sees them; one rank takes a tensor too.
-        layers: names of layers: "relu5" is the paper's layer 5.
+        images: that are searched, in any form that `nets.activations.taken` takes: a folder, files, arrays,
+            a tensor, or `Inputs`, which several ranks share out.
+        layers: names of layers: "relu5" is the paper's layer 5; by default the last rectified maps of each
+            size (`nets.outline.default_layers`).
         k: how many of each map.
         batch: images at a time.
+        preprocessing: of files and arrays of bytes; by default what torchvision's weights ask for.
+        progress: print a line now and then.
 
     Returns:
         By layer, in the order asked for, where the network's weights are.
@@ -98,15 +110,22 @@ def top_activations(
         ValueError: no such layer; fewer images than k; an activation that is NaN (names the layer and the
             image).
     """
+    inputs = taken(model, images, preprocessing)
+    if layers is None:
+        layers = default_layers(model, as_tensor(inputs[:1]))
     if not 1 <= k <= len(inputs):
         raise ValueError(f"{k} activations of different images were asked for, of a set of {len(inputs)}")
     share = Share.of(len(inputs), batch)
     if isinstance(inputs, Tensor) and not share.whole:
         raise ValueError("several ranks share out an Inputs, not a tensor")
     found: dict[str, TopActivations] = {}
+    done = 0
     for seen in activations(model, inputs if share.whole else inputs[share.own], layers, batch=share.batch):
         for layer, x in seen.layers.items():
             found[layer] = _updated(found.get(layer), layer, x, seen.rows, k)
+        done += len(seen.rows)
+        if progress and (done % (16 * batch) < len(seen.rows) or done == len(inputs)):
+            print(f"strongest activations: {done:,} of {len(inputs):,} images", flush=True)
     return found if share.whole else {layer: _of_all_ranks(best, k) for layer, best in found.items()}
 
 

@@ -14,9 +14,12 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
+from zfutils.data.preprocessing import Preprocessing
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import TopActivations, top_activations
 from zfutils.deconv.units import Projections, Units
+from zfutils.nets.activations import Images, taken
+from zfutils.nets.geometry import Window
 from zfutils.runtime.devices import device_of, dtype_of, to_host
 
 UNITS_AT_ONCE = 96  # whose pictures are held in memory together
@@ -62,6 +65,9 @@ def project_top(
 ) -> TopProjections:
     """Project the strongest activations of a layer and cut out their patches.
 
+    Where channels have scales of their own, projections are brought to one scale of levels
+    (`Inputs.in_levels`). A window that is larger than the picture is the picture.
+
     Args:
         deconvnet: of the network that was searched.
         inputs: the images that were searched.
@@ -73,6 +79,8 @@ def project_top(
         ValueError: maps that are not there.
     """
     window, found = deconvnet.window(found.layer, inputs.side), found.on("cpu")
+    if whole := window.kernel > inputs.side:
+        window = Window(inputs.side, 0, 0)
     maps = torch.arange(len(found)) if maps is None else maps.cpu()
     if not len(maps) or maps.min() < 0 or maps.max() >= len(found):
         raise ValueError(f"{found.layer} has maps 0…{len(found) - 1}, asked for were {maps.tolist()}")
@@ -85,8 +93,9 @@ def project_top(
         at = np.unravel_index(to_host(part), chosen.values.shape)
         rows, place = chosen.images.flatten()[part].unique(return_inverse=True)
         units = Units(place, maps[at[0]], chosen.rows.flatten()[part], chosen.columns.flatten()[part])
-        patterns = deconvnet.project(inputs.at(rows).tensor(**where), found.layer, units, batch=batch)
-        projections[at] = to_host(patterns.pixels.permute(0, 2, 3, 1))
+        pictures = inputs.at(rows).tensor(**where)
+        patterns = deconvnet.project(pictures, found.layer, units, batch=batch, whole=whole)
+        projections[at] = to_host(inputs.in_levels(patterns.pixels).permute(0, 2, 3, 1))
     corners = [to_host(t * window.stride - window.padding) for t in (chosen.rows, chosen.columns)]
     patches, inside = _patches(inputs, to_host(chosen.images), *corners, window.kernel)
     return TopProjections(chosen, maps, projections, patches, inside, *corners)
@@ -122,18 +131,29 @@ def strongest_maps(deconvnet: Deconvnet, picture: Inputs, layer: str, *, k: int 
 
 
 def top_projections(
-    model: nn.Module, inputs: Inputs, *, layers: Sequence[str], k: int = 9
+    model: nn.Module,
+    images: Images,
+    *,
+    layers: Sequence[str] | None = None,
+    k: int = 9,
+    preprocessing: Preprocessing | None = None,
 ) -> dict[str, TopProjections]:
     """Search images for the strongest activations of every map of several layers, and project them all.
 
     Args:
         model: the network.
-        inputs: the images that are searched, as the network sees them.
-        layers: "relu5" is the paper's layer 5.
-        k: how many of each map.
+        images: that are searched: a folder, files, arrays of bytes or `Inputs`; of a tensor that is
+            preprocessed nobody knows the pixels, which are the patches.
+        layers, k, preprocessing: as for `top_activations`.
 
     Returns:
         By layer, with all its maps in order.
+
+    Raises:
+        ValueError: a preprocessed tensor, or as for `top_activations`.
     """
+    inputs = taken(model, images, preprocessing)
+    if isinstance(inputs, Tensor):
+        raise ValueError("patches are cut from pixels of 8 bits; give files, arrays of bytes or Inputs")
     found, deconvnet = top_activations(model, inputs, layers=layers, k=k), Deconvnet(model)
-    return {layer: project_top(deconvnet, inputs, found[layer]) for layer in layers}
+    return {layer: project_top(deconvnet, inputs, found[layer]) for layer in found}

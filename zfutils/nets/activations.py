@@ -7,18 +7,23 @@ in-place layer overwrite what another gave, and leaves the network in the mode t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Batch
+from zfutils.data.preprocessing import Picture, Preprocessing
 from zfutils.nets.chains import Step
 from zfutils.nets.graphs import evaluating, values_of
 from zfutils.nets.tracing import graph
-from zfutils.runtime.devices import device_of, dtype_of
+from zfutils.runtime.devices import device_of, dtype_of, to_host
+
+Images = Inputs | Tensor | np.ndarray | Path | str | Sequence[Picture]
 
 
 class Activations(NamedTuple):
@@ -44,6 +49,41 @@ def known_layers(model: nn.Module, layers: Sequence[str]) -> tuple[Step, ...]:
     if unknown := [layer for layer in layers if layer not in names]:
         raise ValueError(f"layer {unknown[0]!r} is not in this network; it has {', '.join(names)}")
     return steps
+
+
+def taken(
+    model: nn.Module, images: Images, preprocessing: Preprocessing | None = None
+) -> Inputs | Float[Tensor, "n channels h w"]:
+    """Pictures in whatever form as a network takes them.
+
+    Args:
+        model: the network, whose first convolution says how many channels a picture has.
+        images: `Inputs`; floating-point tensors or arrays (n, channels, h, w) or (channels, h, w), which are
+            taken as they are; or what is still to be preprocessed: a folder, files, arrays of bytes
+            (n, h, w, channels) or (h, w, channels), tensors of bytes (n, channels, h, w) or (channels, h, w).
+        preprocessing: of the latter; by default what torchvision's weights for ImageNet ask for, 224 px.
+
+    Raises:
+        ValueError: as `Preprocessing.inputs`.
+    """
+    if isinstance(images, Inputs):
+        return images
+    if isinstance(images, np.ndarray) and images.dtype.kind == "f":
+        images = torch.from_numpy(images)
+    if isinstance(images, Tensor):
+        images = images[None] if images.ndim == 3 else images
+        if images.is_floating_point():
+            return images
+        images = np.moveaxis(to_host(images), 1, -1) if images.ndim == 4 else to_host(images)
+    if preprocessing is None:
+        first = (module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))
+        preprocessing = Preprocessing(channels=next(first, 3))
+    return preprocessing.inputs(images)
+
+
+def as_tensor(inputs: Inputs | Tensor) -> Float[Tensor, "n channels h w"]:
+    """Pictures that were `taken`, all at once."""
+    return inputs if isinstance(inputs, Tensor) else inputs.tensor()
 
 
 def forward(
@@ -75,13 +115,13 @@ def forward(
 
 
 def activations(
-    model: nn.Module, inputs: Inputs | Tensor, layers: Sequence[str], *, batch: int = 64
+    model: nn.Module, inputs: Images, layers: Sequence[str], *, batch: int = 64
 ) -> Iterator[Activations]:
     """What several layers give for the images of a set, a batch at a time.
 
     Args:
         model: any network that `tracing.graph` takes.
-        inputs: the images as the network sees them; a tensor has no labels, which are then -1.
+        inputs: the images, in any form that `taken` takes; those without labels have -1.
         layers: names of its steps, as for `forward`.
         batch: images at a time; bounds the memory.
 
@@ -90,23 +130,27 @@ def activations(
             first batch is asked for.
     """
     steps = known_layers(model, layers)
-    return _batches(model, steps, inputs, layers, batch)
+    return _batches(model, steps, taken(model, inputs), layers, batch)
 
 
 def _batches(
     model: nn.Module, steps: Sequence[Step], inputs: Inputs | Tensor, layers: Sequence[str], batch: int
 ) -> Iterator[Activations]:
-    where = {"device": device_of(model), "dtype": dtype_of(model)}
-    views = _views(inputs, batch, **where) if isinstance(inputs, Tensor) else inputs.batches(batch, **where)
-    for view in views:
+    for view in batches(inputs, batch, device=device_of(model), dtype=dtype_of(model)):
         with evaluating(model):
             found = _walk(steps, view.images, layers)
         yield Activations(found, view.images, view.labels, view.rows)
 
 
-def _views(images: Tensor, batch: int, *, device: torch.device, dtype: torch.dtype) -> Iterator[Batch]:
-    for rows in torch.arange(len(images), device=device).split(batch):
-        yield Batch(images[rows.to(images.device)].to(device, dtype), torch.full_like(rows, -1), rows)
+def batches(
+    inputs: Inputs | Tensor, batch: int, *, device: torch.device, dtype: torch.dtype
+) -> Iterator[Batch]:
+    """Pictures that were `taken`, so many at a time, on a device; those of a tensor have the label -1."""
+    if isinstance(inputs, Inputs):
+        yield from inputs.batches(batch, device=device, dtype=dtype)
+        return
+    for rows in torch.arange(len(inputs), device=device).split(batch):
+        yield Batch(inputs[rows.to(inputs.device)].to(device, dtype), torch.full_like(rows, -1), rows)
 
 
 def _walk(steps: Sequence[Step], x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from zfutils.deconv.top_projections import TopProjections
 from zfutils.plotting.style import WIDTH, new, styled
-from zfutils.plotting.tiles import block, check, colours_and_mask, eight_bits, in_colour, shades, words
+from zfutils.plotting.tiles import block, check, colours_and_mask, eight_bits, in_colour, shades, titled
 
 COARSE, FINE = 150, 300  # dots per inch: the least, and the most where windows must be scaled down
 SMALL = 9  # points
@@ -60,7 +60,7 @@ def nine(top: TopProjections, *, columns: int) -> Figure:
     half = columns * (box + grid.space) - grid.space
     lines = -(-count // columns)
     axes = _page(grid, 2 * half + halves, heading + lines * (label + tall + grid.space) - grid.space)
-    name = words(top.strongest.layer).capitalize()
+    name = titled(top.strongest.layer)
     for left, heading_text in ((0, f"{name}: projections"), (half + halves, f"patches, {side}×{side} px")):
         axes.text(left, EDGE * grid.dpi, heading_text, va="top", fontsize=10.5)
     for index in range(count):

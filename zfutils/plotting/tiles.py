@@ -46,7 +46,9 @@ def eight_bits(colours: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shap
 
 
 def in_colour(pixels: Shaped[np.ndarray, "*shape channels"]) -> Shaped[np.ndarray, "*shape 3"]:
-    """Pixels of one channel in grey, those of three as they are."""
+    """Pixels of three channels as they are, others in grey: the mean of their channels."""
+    if pixels.shape[-1] not in (1, 3):
+        pixels = pixels.mean(-1, keepdims=True).astype(pixels.dtype)
     return np.broadcast_to(pixels, (*pixels.shape[:-1], 3))
 
 
@@ -117,18 +119,18 @@ def check(top: TopProjections) -> None:
     """Refuses projections without maps or whose arrays do not belong together; names their shapes.
 
     Raises:
-        ValueError: that, neither 1 nor 3 channels, or patches that are not of 8 bits.
+        ValueError: that, or patches that are not of 8 bits.
     """
     values = tuple(np.shape(top.strongest.values))
     expected = (len(top.maps), *values[1:], *[np.shape(top.inside)[-1]] * 2)
     shapes = {n: tuple(np.shape(getattr(top, n))) for n in ("projections", "patches", "inside")}
-    whole = (*expected, 1 if shapes["patches"][-1:] == (1,) else 3)
+    whole = (*expected, *shapes["patches"][-1:])
     fit = shapes == {"projections": whole, "patches": whole, "inside": expected}
     if not fit or values[0] != len(top.maps) or 0 in expected:
         found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ValueError(
             f"layer {top.strongest.layer!r}: {len(top.maps)} maps with values of shape {values} need "
-            f"(maps, k, side, side) in 1 or 3 channels, got {found}"
+            f"(maps, k, side, side) and as many channels in both, got {found}"
         )
     if np.asarray(top.patches).dtype != np.uint8:
         raise ValueError(f"layer {top.strongest.layer!r}: patches are uint8, not {top.patches.dtype}")
@@ -138,3 +140,9 @@ def words(layer: str) -> str:
     """A layer's name in the paper's words: relu3 is layer 3; another name stays as it is."""
     match = re.fullmatch(r"relu(\d+)", layer)
     return f"layer {match[1]}" if match else layer
+
+
+def titled(layer: str) -> str:
+    """The same at the beginning of a line; names of modules stay as they are."""
+    name = words(layer)
+    return name if name == layer else name.capitalize()

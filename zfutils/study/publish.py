@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from zfutils.data.decoding import decode, squashed
 from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
+from zfutils.data.preprocessing import LEVELS, Preprocessing
 from zfutils.nets.filters import high_share_over_noise
 from zfutils.runtime.devices import chosen_device
 from zfutils.runtime.files import write_json
@@ -53,8 +52,21 @@ class Published:
     trained: Trained  # spec, history, snapshots, record
     mean: Float[Tensor, "size size channels"]  # of the training images, in 0…255; subtracted from an image
 
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What an image undergoes: squashed to a square, cropped, centred by each pixel's mean, scaled."""
+        spec, training = self.trained.spec, self.trained.record["identity"]["training"]
+        return Preprocessing(
+            spec.image,
+            spec.channels,
+            mean=self.mean / LEVELS,
+            std=1 / (LEVELS * training["input_scale"]),
+            size=len(self.mean),
+            fit="squash",
+        )
+
     def inputs(self, *images: Path | str | np.ndarray) -> Inputs:
-        """Images as the network sees them: squashed to a square, cropped, centred, scaled.
+        """Images as the network sees them (`preprocessing`).
 
         Args:
             images: files, or uint8 arrays (h, w, 3) of any size, RGB.
@@ -62,30 +74,7 @@ class Published:
         Raises:
             ValueError: no image, or another array; an `UndecodableImage` names a file that is no image.
         """
-        if not images:
-            raise ValueError("name at least one image")
-        size, arrays = len(self.mean), [image for image in images if isinstance(image, np.ndarray)]
-        if wrong := [a for a in arrays if a.dtype != np.uint8 or a.ndim != 3 or a.shape[2] != 3]:
-            raise ValueError(f"an array is uint8 (h, w, 3), not {wrong[0].dtype} {wrong[0].shape}")
-        pixels = [
-            squashed(Image.fromarray(image), size)
-            if isinstance(image, np.ndarray)
-            else decode(Path(image), size)
-            for image in images
-        ]
-        names = tuple(
-            str(i) if isinstance(image, np.ndarray) else str(image) for i, image in enumerate(images)
-        )
-        own = Pixels(
-            torch.from_numpy(np.stack(pixels)),
-            torch.zeros(len(pixels), dtype=torch.int64),
-            self.mean,
-            self.classes,
-            names,
-            {"source": "own images"},
-        )
-        spec, training = self.trained.spec, self.trained.record["identity"]["training"]
-        return Inputs.of(own, side=spec.image, scale=training["input_scale"])
+        return self.preprocessing.inputs(images)
 
 
 def published(name: str = "zfnet") -> Published:

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import small
 import torch
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from zfutils.data.inputs import Inputs
+from zfutils.data.preprocessing import Preprocessing
 from zfutils.experiments.occlusion.incremental import Incremental
 from zfutils.experiments.occlusion.plain import one_by_one
 from zfutils.experiments.occlusion.rectangles import Rectangles, Spans, planned
@@ -371,3 +373,51 @@ def test_occlusion_of_any_network_is_a_plain_loop(built, inputs):
                 sums = kept[before][0].sum((1, 2))
                 np.testing.assert_allclose(found.activations[i, p, q], sums[found.maps[i]], rtol=1e-10)
     handle.remove()
+
+
+# ---- pictures of one's own
+
+
+def test_a_tensor_a_picture_and_a_folder_of_it_are_covered_alike_by_default(tmp_path):
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 6, 5, 2), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4)
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "own.png")
+    how = Preprocessing(28)
+    tensor = how.inputs(pixels).tensor()[0]
+    found = [
+        occlude(model, tensor),
+        occlude(model, pixels, preprocessing=how),
+        occlude(model, tmp_path, preprocessing=how),
+        occlude(
+            model, how.inputs(pixels), patch=Patch(7, 2), layer="1", labels=model(tensor[None]).argmax(1)
+        ),
+    ]
+    for one in found:
+        assert (one.patch, one.layer) == (Patch(7, 2), "1")
+        assert one.labels == one.plain_predicted, "nobody knows what it shows"
+        np.testing.assert_allclose(one.logits, found[0].logits, rtol=1e-5)
+    grey, at = tensor.clone(), found[0].patch.spans(28)
+    grey[:, at.starts[3] : at.stops[3], at.starts[5] : at.stops[5]] = 0
+    np.testing.assert_allclose(found[0].logits[0, 3, 5], model(grey[None])[0].detach(), rtol=1e-5)
+
+
+def test_a_picture_need_not_be_square():
+    wide = nn.Sequential(
+        nn.Conv2d(3, 6, 5, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4)
+    )
+    assert occlude(wide, torch.randn(2, 3, 28, 42)).logits.shape == (2, 14, 21, 4)
+
+
+def test_black_has_no_meaning_in_a_tensor_and_its_own_in_a_picture():
+    model = nn.Sequential(nn.Conv2d(3, 2, 8), nn.ReLU(), nn.Flatten(), nn.Linear(2, 2))
+    with pytest.raises(ValueError, match="grey or blurred, not black"):
+        occlude(model, torch.zeros(3, 8, 8), patch=Patch(8, 8, "black"), layer="relu1")
+    how = Preprocessing(8, mean=0.5, std=(0.5, 0.25, 0.125))
+    covered = occlude(
+        model, np.full((8, 8, 3), 200, np.uint8), patch=Patch(8, 8, "black"), layer="relu1", preprocessing=how
+    )
+    black = torch.tensor([-1.0, -2.0, -4.0])[:, None, None].expand(3, 8, 8)
+    np.testing.assert_allclose(covered.logits[0, 0, 0], model(black[None])[0].detach(), rtol=1e-4)

@@ -19,7 +19,7 @@ from zfutils.deconv.top_activations import top_activations
 from zfutils.experiments.projections import atlas, selectivity
 from zfutils.plotting import tiles
 
-ABOUT = {"spec": SPEC, "pictures": pictures(9), "title": "t", "about": "a"}
+ABOUT = {"network": atlas.plates(SPEC), "pictures": pictures(9), "title": "t", "about": "a"}
 
 
 class Page(HTMLParser):
@@ -66,7 +66,7 @@ def written(tmp_path_factory):
     index = atlas.write_atlas(
         folder,
         layers,
-        spec=SPEC,
+        network=atlas.plates(SPEC),
         pictures=searched,
         title="Maps < & >",
         about="Searched in <1,000> pictures.",

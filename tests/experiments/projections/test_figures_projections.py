@@ -124,9 +124,20 @@ def test_projections_of_one_channel_are_shown_in_grey():
     for figure in (projections.nine(grey, columns=2), projections.second_layers({"a": grey, "b": grey})):
         page = rendered(figure)
         assert (page[..., :1] == page).all()
-    two = replace(grey, projections=grey.projections.repeat(2, -1), patches=grey.patches.repeat(2, -1))
-    with pytest.raises(ValueError, match=r"1 or 3 channels, got projections \(2, 9, 20, 20, 2\)"):
-        projections.nine(two, columns=2)
+
+
+def test_projections_of_other_numbers_of_channels_are_shown_as_the_grey_of_their_mean():
+    grey = top_projections(2, side=20, channels=1)
+    patches = np.concatenate([grey.patches // 2, grey.patches // 4], axis=-1)
+    two = replace(grey, projections=grey.projections.repeat(2, -1), patches=patches)
+    colours, shown, _ = tiles.colours_and_mask(two, 1)
+    near = np.abs(colours.astype(int) - tiles.colours_and_mask(grey, 1)[0])
+    assert near.max() <= 1, "the scale is a percentile of twice as many values"
+    assert (shown[..., 0] == patches[1].mean(-1).astype(np.uint8)).all()
+    assert (shown[..., :1] == shown).all()
+    projections.nine(two, columns=2)
+    with pytest.raises(ValueError, match="as many channels"):
+        projections.nine(replace(two, patches=grey.patches), columns=2)
 
 
 def test_maps_are_named_by_their_number_in_both_halves():

@@ -209,5 +209,4 @@ def centred(images: UInt8[np.ndarray, "n side side 3"], like: Inputs) -> Float[T
     """
     if images.shape[1] != like.side:
         raise ValueError(f"faces of {images.shape[1]} px; the network sees {like.side} px")
-    mean = like.mean()
-    return (torch.from_numpy(images).permute(0, 3, 1, 2).to(mean) - mean) * like.scale
+    return like.centred(torch.from_numpy(images).permute(0, 3, 1, 2))

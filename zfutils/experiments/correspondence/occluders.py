@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
@@ -109,7 +110,7 @@ def grey(like: Inputs, *, level: int | None = None) -> Float[Tensor, "3 side sid
             pixel, as in chapter 6, which is 0 once a picture is centred.
     """
     mean = like.mean()
-    return ((mean if level is None else level) - mean) * like.scale
+    return like.centred(mean if level is None else torch.full_like(mean, level))
 
 
 def covered_pictures(

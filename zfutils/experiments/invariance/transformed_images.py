@@ -76,8 +76,7 @@ def as_seen(series: TransformedImages, *, steps: int = 5) -> UInt8[np.ndarray, "
     """All its pictures at some of its amounts, from one end of the range to the other, to be looked at."""
     places = np.linspace(0, len(series.amounts) - 1, steps).round().astype(int).tolist()
     views = torch.stack([series.view(slice(None), place) for place in places], 1)
-    levels = views / series.inputs.scale + series.inputs.mean().to(views.device)
-    return to_host(levels.round().clamp(0, 255).to(torch.uint8).permute(0, 1, 3, 4, 2))
+    return to_host(series.inputs.levels(views).round().clamp(0, 255).to(torch.uint8).permute(0, 1, 3, 4, 2))
 
 
 class Transformed:
@@ -143,7 +142,7 @@ class Rendered:
     ) -> Float[Tensor, "m channels side side"]:
         """Some of the scenes as a network sees them (`TransformedImages.view`)."""
         drawn = torch.from_numpy(self.pixels[which, 0 if amount is None else amount + 1]).to(device)
-        return (drawn.permute(0, 3, 1, 2) - self.inputs.mean().to(device)) * self.inputs.scale
+        return self.inputs.centred(drawn.permute(0, 3, 1, 2))
 
 
 def rendered(

@@ -17,14 +17,18 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
 from zfutils.data.inputs import Inputs
+from zfutils.data.preprocessing import Preprocessing
 from zfutils.experiments.occlusion.incremental import Incremental, takes
 from zfutils.experiments.occlusion.plain import Plain
 from zfutils.experiments.occlusion.rectangles import Rectangles, Spans
+from zfutils.nets.activations import Images, as_tensor, batches, taken
+from zfutils.nets.outline import default_layers
 from zfutils.runtime.devices import device_of, dtype_of, to_host
 from zfutils.runtime.seeds import mixed
 
 Fill = Literal["grey", "black", "noise", "blurred"]
 Measure = Literal["probability", "log-odds", "activation"]
+ALONG = 14  # positions along a side, where no patch is given
 
 
 @dataclass(frozen=True)
@@ -179,13 +183,14 @@ class Occlusion:
 
 def occlude(
     model: nn.Module,
-    inputs: Inputs,
+    images: Images,
     *,
-    patch: Patch,
-    layer: str = "relu5",
+    patch: Patch | None = None,
+    layer: str | None = None,
     labels: Int64[Tensor, " n"] | None = None,
     batch: int = 256,
     seed: int = 0,
+    preprocessing: Preprocessing | None = None,
     progress: bool = False,
 ) -> Occlusion:
     """Cover pictures with a patch, position by position, and keep what the network says.
@@ -193,30 +198,41 @@ def occlude(
     Args:
         model: any network (`tracing.graph`) that ends in class scores, used as in evaluation; in a plain
             chain only what the patch reaches is computed again.
-        inputs: the pictures, as the network sees them.
-        patch: the square and its positions.
-        layer: whose strongest map is followed; "relu5" is the paper's layer 5.
-        labels: the classes that are followed; by default the true ones.
+        images: in any form that `nets.activations.taken` takes: folder, files, arrays, tensor or `Inputs`.
+        patch: the square and its positions; by default a grey one, a quarter of the picture's shorter side
+            wide, at 14 positions along that side.
+        layer: whose strongest map is followed; by default the last of `nets.outline.default_layers`, in the
+            paper's network layer 5.
+        labels: the classes that are followed; by default the true ones, or where these are not known (−1)
+            the most probable one of the whole picture.
         batch: positions at a time; bounds the memory.
         seed: of noise.
+        preprocessing: of files and arrays of bytes; by default what torchvision's weights ask for.
         progress: print a line now and then.
 
     Raises:
         ValueError: no such layer, a label that is no class of the network, a patch larger than the picture,
-            pictures that the network does not take, a batch below 1.
+            pictures that the network does not take, a batch below 1; of a tensor, a patch that shows pixels.
     """
-    n, side, mean = len(inputs), inputs.side, inputs.mean()
-    positions = patch.rectangles(side, side)
-    shape = tuple(mean.shape)
+    inputs = taken(model, images, preprocessing)
+    first = as_tensor(inputs[:1])
+    n, shape = len(inputs), tuple(first.shape[1:])
+    size = shape[1:]
+    if patch is None:
+        patch = Patch(max(1, min(size) // 4), max(1, min(size) // ALONG))
+    layer = default_layers(model, first)[-1] if layer is None else layer
+    positions = patch.rectangles(*size)
     way = Incremental if takes(model, shape) else Plain
     network = way(model, layer, positions, shape=shape, batch=batch)
-    labels = to_host(inputs.labels if labels is None else labels).astype(np.int64)
-    _check_labels(labels, n, network.classes)
-    found = []
-    views = inputs.batches(1, device=device_of(model), dtype=dtype_of(model))
-    for i, (view, row) in enumerate(zip(views, inputs.rows.tolist(), strict=True), 1):
-        shown = _shown(patch, view.images[0], mean, inputs.scale, mixed(seed, row))
-        answers = network.answers(view.images[0], shown)
+    if labels is not None:
+        labels = to_host(labels).astype(np.int64)
+        _check_labels(labels, n, network.classes)
+    known, rows, found = [], [], []
+    for i, view in enumerate(batches(inputs, 1, device=device_of(model), dtype=dtype_of(model)), 1):
+        picture, (row,) = view.images[0], view.rows.tolist()
+        known.append(int(view.labels))
+        rows.append(row)
+        answers = network.answers(picture, _shown(patch, picture, inputs, mixed(seed, row)))
         strongest = answers.plain_sums.argmax(0, keepdim=True)
         sums = (s.index_select(-1, strongest)[..., 0] for s in (answers.sums, answers.plain_sums))
         found.append((strongest[0], answers.logits, answers.plain_logits, *sums))
@@ -225,11 +241,14 @@ def occlude(
     maps, logits, plain_logits, sums, plain_sums = (
         to_host(torch.stack(each)) for each in zip(*found, strict=True)
     )
-    grid = (n, *[len(patch.centres(side))] * 2)
+    if labels is None:
+        labels = np.where(np.array(known) < 0, plain_logits.argmax(1), known)
+        _check_labels(labels, n, plain_logits.shape[1])
+    grid = (n, *(len(patch.centres(side)) for side in size))
     return Occlusion(
         patch,
         layer,
-        rows=to_host(inputs.rows),
+        rows=np.array(rows),
         labels=labels,
         maps=maps,
         logits=logits.reshape(*grid, -1),
@@ -239,19 +258,25 @@ def occlude(
     )
 
 
-def _shown(patch: Patch, image: Tensor, mean: Tensor, scale: float, seed: int) -> Tensor:
-    """What the patch shows, as a whole picture in the network's units, where 0 is the training mean."""
+def _shown(patch: Patch, image: Tensor, inputs: Inputs | Tensor, seed: int) -> Tensor:
+    """What the patch shows, as a whole picture in the network's units, where 0 is the training mean.
+
+    Raises:
+        ValueError: pixels of 0…255, of which a tensor does not say what they are to the network.
+    """
     if patch.fill == "grey":
         return torch.zeros_like(image)
     if patch.fill == "blurred":
         sigma = patch.size / 4
         side = min(2 * math.ceil(2 * sigma) + 1, 2 * min(image.shape[1:]) - 1)  # what reflection allows
         return gaussian_blur(image, [side, side], [sigma, sigma])
-    colours = torch.zeros_like(mean)
+    if isinstance(inputs, Tensor):
+        raise ValueError(f"a patch of a preprocessed tensor is grey or blurred, not {patch.fill}")
+    colours = torch.zeros(image.shape)
     if patch.fill == "noise":
         generator = torch.Generator().manual_seed(seed)
-        colours = torch.randint(256, image.shape, generator=generator).to(mean)
-    return (scale * (colours - mean)).to(image)
+        colours = torch.randint(256, image.shape, generator=generator)
+    return inputs.centred(colours).to(image)
 
 
 def _own(values: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from re import search, sub
-from tempfile import TemporaryDirectory
+from re import fullmatch, sub
 from typing import Any
 
 import numpy as np
@@ -23,10 +22,11 @@ from torch import nn
 from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.deconv.top_projections import TopProjections, top_projections
-from zfutils.experiments.projections.atlas_page import GENERATOR, Entry, Layer, page
-from zfutils.nets.specs import NetworkSpec
+from zfutils.experiments.projections.atlas_page import BOOK, GENERATOR, Entry, Layer, Plate, page, plates
 from zfutils.plotting.tiles import GUTTER, block, check, colours_and_mask, eight_bits, in_colour, shades
+from zfutils.runtime.files import whole_folder
 
+__all__ = ["at_snapshots", "classes_of", "plates", "traits_of", "write_atlas"]
 Layers = Mapping[str, TopProjections]
 Classes = Mapping[str, Sequence[Sequence[str]]]
 SMALLEST, LARGEST = 40, 160  # pixels of a tile: smaller windows are enlarged by whole factors
@@ -39,13 +39,14 @@ def write_atlas(
     folder: Path,
     layers: Layers,
     *,
-    spec: NetworkSpec,
+    network: Sequence[Plate],
     pictures: Pixels,
     title: str,
     about: str,
     random: Layers | None = None,
     epochs: Mapping[int, Layers] | None = None,
     traits: Mapping[str, pd.DataFrame] | None = None,
+    back: tuple[str, str] = BOOK,
 ) -> Path:
     """Write all maps of all layers as a page to browse; an older atlas in the same place is replaced.
 
@@ -54,7 +55,7 @@ def write_atlas(
     Args:
         folder: where the atlas goes; made if need be.
         layers: by name ("relu1" …), in the order of the page.
-        spec: of the network, which is drawn as the way to its layers.
+        network: as it is drawn, the way to its layers (`plates`).
         pictures: the set that was searched.
         title: of the page.
         about: what was searched, and with which network; a paragraph.
@@ -62,6 +63,7 @@ def write_atlas(
         epochs: by epoch, the same maps at a snapshot; the first of each is shown (`at_snapshots`).
         traits: by layer, one row for each map in the order of `layers`: numbers or words that maps can be
             sorted by (`traits_of`).
+        back: address of the page above, from the atlas's folder, and what the link to it says.
 
     Returns:
         The path of the page.
@@ -72,27 +74,18 @@ def write_atlas(
     """
     folder, epochs = Path(folder), dict(sorted((epochs or {}).items()))
     _check(layers, {"random": random or {}, **epochs}, traits or {})
-    index = folder / "index.html"
-    if folder.exists() and any(folder.iterdir()) and not _is_atlas(index):
-        raise FileExistsError(f"{folder} holds something that is no atlas; it is left as it is")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
-        fresh = Path(beside) / "fresh"
-        fresh.mkdir()
+    with whole_folder(folder, is_older=_is_atlas, what="atlas") as fresh:
         shown = []
         for name, top in layers.items():
             of_epochs = {epoch: tops[name] for epoch, tops in epochs.items()}
             table = (traits or {}).get(name, pd.DataFrame(index=range(len(top.maps))))
             shown.append(_layer(fresh, name, top, (random or {}).get(name), of_epochs, table, pictures))
-        asked = {"epochs": list(epochs), "classes": pictures.classes}
-        text = page(shown, spec, title=title, about=about, **asked)
+        asked = {"epochs": list(epochs), "classes": pictures.classes, "back": back}
+        text = page(shown, network, title=title, about=about, **asked)
         (fresh / "index.html").write_text(text, encoding="utf-8")
         for name in ("atlas.css", "atlas.js"):
             (fresh / name).write_bytes(Path(__file__).with_name(name).read_bytes())
-        if folder.exists():
-            folder.rename(Path(beside) / "old")
-        fresh.rename(folder)
-    return index
+    return folder / "index.html"
 
 
 def at_snapshots(
@@ -153,7 +146,8 @@ def classes_of(layers: Layers, images: Pixels) -> Classes:
     }
 
 
-def _is_atlas(index: Path) -> bool:
+def _is_atlas(folder: Path) -> bool:
+    index = folder / "index.html"
     return index.is_file() and GENERATOR in index.read_text(encoding="utf-8", errors="replace")
 
 
@@ -180,8 +174,8 @@ def _check(layers: Layers, others: Mapping[Any, Layers], traits: Mapping[str, pd
 
 def _stem(name: str) -> str:
     """Of a layer's section and of the folder of its pictures."""
-    digits = search(r"\d+$", name)
-    return f"layer-{digits[0] if digits else sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
+    number = fullmatch(r"(?:conv|relu|fc)(\d+)", name)
+    return f"layer-{number[1] if number else sub(r'[^a-z0-9_]+', '-', name.lower()).strip('-')}"
 
 
 def _layer(
@@ -274,5 +268,9 @@ def _caption(top: TopProjections, index: int, classes: Sequence[Sequence[str]]) 
     text = f"activation {max(values):.3g} to {min(values):.3g}"
     if len(values) < len(top.strongest.values[index]):
         text += f", answers to {len(values)} picture{'s' if len(values) > 1 else ''} only"
-    common = Counter(classes[index][: len(values)]).most_common()
-    return text + "; " + ", ".join(f"{n}\u00a0×\u00a0{name}" if n > 1 else name for name, n in common)
+    common = Counter(filter(None, classes[index][: len(values)])).most_common()
+    return (
+        text
+        + ("; " if common else "")
+        + ", ".join(f"{n}\u00a0×\u00a0{name}" if n > 1 else name for name, n in common)
+    )

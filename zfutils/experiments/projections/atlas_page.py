@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import log2
+from typing import NamedTuple
 
-from zfutils.nets.specs import NetworkSpec, Stage
-from zfutils.plotting.tiles import CONTRAST, words
+from zfutils.nets.specs import NetworkSpec
+from zfutils.plotting.tiles import CONTRAST, titled, words
 
 GENERATOR = '<meta name="generator" content="zfutils atlas">'
-BOOK = "../03_projections.html"  # from the atlas's folder in the built book
+BOOK = ("../03_projections.html", "Back to the book")  # from the atlas's folder in the built book
 TALLEST = 64  # screen pixels of the largest map as it is drawn
 THEME = (
     'const mode = localStorage.getItem("mode"); '
@@ -44,26 +45,50 @@ class Layer:
 
     @property
     def title(self) -> str:
-        return words(self.name).capitalize()
+        return titled(self.name)
+
+
+class Plate(NamedTuple):
+    """The picture or a layer, as the network is drawn."""
+
+    title: str
+    maps: int
+    size: int  # of a map along its longer side (pixels)
+    text: str
+    layers: tuple[str, ...] = ()  # of the atlas, to whose section it leads
+
+
+def plates(spec: NetworkSpec) -> list[Plate]:
+    """The picture and the layers of a network that is known as data."""
+    drawn = [Plate("Image", 1, spec.image, f"{spec.image} px")]
+    for stage in spec.stages():
+        if stage.kind == "pool":
+            continue
+        number = stage.name.removeprefix("conv").removeprefix("fc")
+        text = f"{stage.maps} maps, {stage.size} px" if stage.kind == "conv" else f"{stage.maps} units"
+        drawn.append(Plate(f"Layer {number}", stage.maps, stage.size, text, (f"relu{number}", stage.name)))
+    return drawn
 
 
 def page(
     layers: Sequence[Layer],
-    spec: NetworkSpec,
+    network: Sequence[Plate],
     *,
     title: str,
     about: str,
     epochs: Sequence[int],
     classes: Sequence[str],
+    back: tuple[str, str],
 ) -> str:
     """The atlas's page.
 
     Args:
         layers: in order.
-        spec: of the network that is drawn.
+        network: as it is drawn, the picture first.
         title, about: of the page; plain text.
         epochs: that the maps' histories and pictures are of.
         classes: of the set that was searched.
+        back: address of the page above, and what the link to it says.
     """
     traits = [trait for layer in layers for entry in layer.entries for trait in entry.traits.items()]
     known = sorted({*classes, *(value for _, value in traits if isinstance(value, str))})
@@ -82,6 +107,9 @@ def page(
             for entry in layer.entries
         },
     }
+    random = any("random" in entry.captions for layer in layers for entry in layer.entries)
+    beside = ["the same map with random weights"] * random + ["how it came about in training"] * bool(epochs)
+    closer = ", and ".join(["its nine strongest", *beside])
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -95,12 +123,11 @@ def page(
 </head>
 <body>
 <header>
-<p><a href="{BOOK}">Back to the book</a></p>
+<p><a href="{escape(back[0])}">{escape(back[1])}</a></p>
 <h1>{escape(title)}</h1>
 <p>{escape(about)} A card shows a map's strongest projection, on a scale of its own, beside the patch of
-the picture it came from; choose one to see its nine strongest, the same map with random weights, and how it
-came about in training.</p>
-{_network(layers, spec)}
+the picture it came from; choose one to see {closer}.</p>
+{_network(layers, network)}
 <form role="search" hidden>
 <label>Class or part <input type="search" name="query" list="known" autocomplete="off"></label>
 <datalist id="known">{"".join(f'<option value="{escape(word)}"></option>' for word in known)}</datalist>
@@ -120,23 +147,15 @@ came about in training.</p>
 """
 
 
-def _network(layers: Sequence[Layer], spec: NetworkSpec) -> str:
+def _network(layers: Sequence[Layer], network: Sequence[Plate]) -> str:
     """The image and the layers as plates to scale; those of the atlas link to their sections."""
-    sections = {layer.name.replace("relu", "conv"): layer for layer in layers}
-    sections |= {layer.name.replace("relu", "fc"): layer for layer in layers}
-    drawn = [f"<li>{_plates(spec.image, 1, spec.image)}<b>Image</b><span>{spec.image} px</span></li>"]
-    for stage in spec.stages():
-        if stage.kind == "pool":
-            continue
-        size = f"{stage.maps} maps, {stage.size} px" if stage.kind == "conv" else f"{stage.maps} units"
-        shown = f"{_plates(stage.size, stage.maps, spec.image)}<b>{_title(stage)}</b><span>{size}</span>"
-        layer = sections.get(stage.name)
+    sections, drawn = {layer.name: layer for layer in layers}, []
+    for plate in network:
+        shown = _plates(plate.size, plate.maps, network[0].size)
+        shown += f"<b>{escape(plate.title)}</b><span>{escape(plate.text)}</span>"
+        layer = next((sections[name] for name in plate.layers if name in sections), None)
         drawn.append(f'<li><a href="#{layer.stem}">{shown}</a></li>' if layer else f"<li>{shown}</li>")
     return f'<nav aria-label="Layers of the network"><ol>{"".join(drawn)}</ol></nav>'
-
-
-def _title(stage: Stage) -> str:
-    return f"Layer {stage.name.removeprefix('conv').removeprefix('fc')}"
 
 
 def _plates(size: int, maps: int, image: int) -> str:
