@@ -6,6 +6,7 @@ And what is done in one room alone: walking a chain, taking results from the dev
 import ast
 import json
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -29,15 +30,22 @@ def cells(page: Path) -> list[str]:
     return ["".join(cell["source"]) for cell in found if cell["cell_type"] == "code"]
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A module's source, which no test changes."""
+    return ast.parse(path.read_text())
+
+
+@cache
 def imported(module: str) -> set[str]:
     """The package's own modules that a module's source imports, wherever in it."""
-    return imports(MODULES[module].read_text())
+    return imports(parsed(MODULES[module]))
 
 
-def imports(source: str) -> set[str]:
+def imports(source: ast.Module) -> set[str]:
     """The package's own modules that a source imports, wherever in it."""
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(source):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -72,12 +80,22 @@ def test_no_modules_import_each_other_in_a_circle():
 def test_every_room_says_what_it_is_for():
     for module, path in MODULES.items():
         if path.name == "__init__.py":
-            assert ast.get_docstring(ast.parse(path.read_text())), module
+            assert ast.get_docstring(parsed(path)), module
+
+
+@pytest.mark.parametrize("library", ["torchvision", "lightning_fabric", "seaborn"])
+def test_what_takes_as_long_to_import_as_pytorch_is_imported_where_it_is_used(library):
+    """Each page is a process of its own, and most pages do without."""
+    for module, path in MODULES.items():
+        for node in parsed(path).body:
+            named = [node.module] if isinstance(node, ast.ImportFrom) else []
+            named += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert library not in {name.partition(".")[0] for name in named}, module
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_needs_no_other_chapter_s_room_so_that_make_need_not_execute_it_when_that_changes(page):
-    waiting, needed = list(imports("\n".join(cells(page)))), set()
+    waiting, needed = list(imports(ast.parse("\n".join(cells(page))))), set()
     while waiting:
         needed.add(module := waiting.pop())
         waiting += imported(module) - needed
@@ -140,7 +158,7 @@ def in_package(*, below: str = "zfutils/", but: tuple[str, ...] = ()) -> Iterato
     for path in MODULES.values():
         name = path.relative_to(ROOT).as_posix()
         if name.startswith(below) and not name.startswith(but):
-            yield name, ast.parse(path.read_text())
+            yield name, parsed(path)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,16 @@ def test_success_writes_the_copy_with_outputs_and_leaves_the_source_untouched(tm
     assert str(tmp_path) not in copy.read_text().replace(str(folder), "")
 
 
+@pytest.mark.parametrize(("seconds", "saved"), [(0, ["['first\\n']"]), (60, [])])
+def test_what_has_run_can_be_read_from_the_unfinished_copy_as_old_as_asked(tmp_path, seconds, saved):
+    look = f"""import nbformat, pathlib
+for path in pathlib.Path({str(tmp_path)!r}).glob('.copy.running.ipynb'):
+    print([one.text for cell in nbformat.read(path, 4).cells for one in cell.get('outputs', [])])"""
+    page = write(tmp_path / "page.ipynb", "print('first')", look)
+    notebooks.execute(page, tmp_path / "copy.ipynb", {}, autosave_seconds=seconds)
+    assert printed(tmp_path / "copy.ipynb").splitlines() == ["first", *saved]
+
+
 def test_a_failing_cell_is_named_keeps_its_traceback_and_takes_the_old_copy_away(tmp_path):
     page = write(tmp_path / "page.ipynb", "x = 0", "y = 1 / x\nprint('after')", "z = 2")
     copy = tmp_path / "page.executed.ipynb"

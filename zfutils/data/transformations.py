@@ -1,4 +1,4 @@
-"""Pictures moved, enlarged and turned (Zeiler & Fergus 2013, Fig. 5), each resampled once from the original.
+"""Pictures moved, enlarged, turned (Zeiler & Fergus 2013, Fig. 5) or blurred, each once from the original.
 
 A picture is stored larger than the network's crop, and what comes into the crop comes from there, so that
 small changes need no border that somebody has to make up. Where the picture ends all the same, a border
@@ -129,6 +129,31 @@ def rotated(
         near = images.contiguous(memory_format=torch.channels_last)  # three times as fast
         turned = functional.grid_sample(near, places, mode="bicubic", align_corners=False)
     return turned * disc(side).to(turned)
+
+
+def blurred(
+    images: Float[Tensor, "... channels h w"], sigma: float, *, side: int
+) -> Float[Tensor, "... channels h w"]:
+    """The pictures under a Gaussian; beyond the border they are reflected.
+
+    torchvision's `gaussian_blur`, without an import that takes as long as PyTorch's.
+
+    Args:
+        images: one picture or several.
+        sigma: standard deviation (pixels).
+        side: where the Gaussian is cut off (pixels, odd, less than twice the pictures' sides).
+
+    Raises:
+        ValueError: another side.
+    """
+    channels, *sides = images.shape[-3:]
+    if not (side % 2 and 1 <= side < 2 * min(sides)):
+        raise ValueError(f"a Gaussian of {side} px cannot blur pictures of {' × '.join(map(str, sides))} px")
+    along = torch.arange(side, dtype=images.dtype, device=images.device) - side // 2
+    weights = torch.exp(-0.5 * (along / sigma).square())
+    weights = weights / weights.sum()
+    kernel = torch.outer(weights, weights).expand(channels, 1, side, side)
+    return functional.conv2d(functional.pad(images, [side // 2] * 4, "reflect"), kernel, groups=channels)
 
 
 @lru_cache(maxsize=16)

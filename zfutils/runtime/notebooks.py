@@ -21,7 +21,7 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from pydantic import TypeAdapter, ValidationError
 
-from zfutils.runtime import kernels
+from zfutils.runtime import engine, kernels
 from zfutils.runtime.kernels import Printed
 
 SIMPLE = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict, "tuple": tuple}
@@ -83,7 +83,7 @@ def execute(
         output: the executed copy; its folder is made.
         parameters: values for names that the notebook's `parameters` cell declares.
         cwd: the kernel's working directory; default the notebook's folder.
-        autosave_seconds: how often the unfinished copy, `.NAME.running.ipynb`, is saved within a long cell.
+        autosave_seconds: how often the unfinished copy, `.NAME.running.ipynb`, is saved.
         stream: receives what the notebook prints, each line with the notebook's name before it.
 
     Returns:
@@ -106,11 +106,12 @@ def execute(
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="zfutils-", dir=kernels.short_folder()) as folder:
         try:
-            papermill.execute_notebook(
+            executed = papermill.execute_notebook(
                 str(notebook.resolve()),
                 str(running),
                 parameters=dict(parameters),
                 cwd=str(cwd or notebook.resolve().parent),
+                engine_name=engine.NAME,
                 kernel_name="python3",
                 language="python",
                 kernel_manager_class=kernels.kernel_manager(Path(folder), printed),
@@ -126,7 +127,6 @@ def execute(
         finally:
             printed.close()
     seconds = time.perf_counter() - started
-    executed = nbformat.read(running, as_version=4)
     # The copy is published: no path of the machine that made it, and no cell that repeats the defaults.
     for cell in executed.cells:
         if "injected-parameters" in cell.metadata.get("tags", []) and not others:

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torchvision.transforms.functional import gaussian_blur
 
 from tests.small import pictures
 from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages
 from zfutils.data.stores import build
-from zfutils.data.transformations import disc, possible_scale, rotated, scaled, translated
+from zfutils.data.transformations import blurred, disc, possible_scale, rotated, scaled, translated
 from zfutils.experiments.invariance import transformed_images
 from zfutils.experiments.invariance.tables import range_table
 
@@ -300,3 +301,20 @@ def test_of_fewer_classes_than_are_shown_further_pictures_are_shown():
 def test_without_symmetric_classes_all_that_are_shown_are_of_others():
     chosen = transformed_images.choice(torch.arange(9) % 3, ("a", "b", "c"), shown=3, n=6)
     assert (len(chosen.shown), len(chosen.symmetric)) == (3, 0)
+
+
+# ---- blur
+
+
+@pytest.mark.parametrize(("side", "sigma"), [(1, 0.3), (5, 0.8), (13, 3.0)])
+def test_a_blur_is_torchvision_s(side, sigma):
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, 9, 7)))
+    expected = gaussian_blur(images, [side, side], [sigma, sigma])
+    torch.testing.assert_close(blurred(images, sigma, side=side), expected)
+    torch.testing.assert_close(blurred(images[0], sigma, side=side), expected[0])
+
+
+@pytest.mark.parametrize("side", [4, 15, -1])
+def test_a_blur_that_no_picture_of_that_size_can_have_is_refused(side):
+    with pytest.raises(ValueError, match=f"{side} px"):
+        blurred(torch.zeros(3, 9, 7), 1.0, side=side)

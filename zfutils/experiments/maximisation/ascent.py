@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
-from torchvision.transforms.functional import gaussian_blur
 
 from zfutils.data.inputs import Inputs
+from zfutils.data.transformations import blurred
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.nets.activations import forward, known_layers
 from zfutils.nets.chains import chain
@@ -195,7 +195,7 @@ def _ascended(
     for step in range(way.steps):
         x = x * (1 - way.decay)
         if way.blur and step % way.every == 0:
-            x = gaussian_blur(x, [size, size], [way.blur, way.blur])
+            x = blurred(x, way.blur, side=size)
         x = x.detach().requires_grad_()
         shift = torch.randint(-reach, reach + 1, (2,), generator=draw).tolist()
         signal = _chosen(probe(x.roll(shift, (2, 3)), before_relu=True), maps, probe.layer)

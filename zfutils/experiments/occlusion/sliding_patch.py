@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float, Int64
 from scipy.special import log_softmax, logsumexp
 from torch import Tensor, nn
-from torchvision.transforms.functional import gaussian_blur
 
 from zfutils.data.inputs import Inputs
 from zfutils.data.preprocessing import Preprocessing
+from zfutils.data.transformations import blurred
 from zfutils.experiments.occlusion.incremental import Incremental, takes
 from zfutils.experiments.occlusion.plain import Plain
 from zfutils.experiments.occlusion.rectangles import Rectangles, Spans
@@ -269,7 +269,7 @@ def _shown(patch: Patch, image: Tensor, inputs: Inputs | Tensor, seed: int) -> T
     if patch.fill == "blurred":
         sigma = patch.size / 4
         side = min(2 * math.ceil(2 * sigma) + 1, 2 * min(image.shape[1:]) - 1)  # what reflection allows
-        return gaussian_blur(image, [side, side], [sigma, sigma])
+        return blurred(image, sigma, side=side)
     if isinstance(inputs, Tensor):
         raise ValueError(f"a patch of a preprocessed tensor is grey or blurred, not {patch.fill}")
     colours = torch.zeros(image.shape)
