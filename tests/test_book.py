@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
@@ -18,6 +18,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
+from forked_kernels import forked_kernels
 from PIL import Image
 
 from zfutils.runtime import notebooks
@@ -59,15 +60,22 @@ def together(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     return folder
 
 
+@pytest.fixture(scope="module")
+def kernels() -> Iterator[list[str]]:
+    """What starts a kernel: pages have one each, and share what they import."""
+    with forked_kernels() as command:
+        yield command
+
+
 @pytest.mark.parametrize("page", pages())
-def test_a_page_of_the_book_runs_on_the_smoke_edition(page, together, request):
+def test_a_page_of_the_book_runs_on_the_smoke_edition(page, together, kernels, request):
     source = BOOK / f"{page}.ipynb"
     copy = executed_path(source, "smoke")
     if not page[0].isdigit():  # it reads what the pages before it recorded, in whichever process
         listed = pages()
         wait_for_pages(listed[: listed.index(page)], together, request)
     try:
-        notebooks.execute(source, copy, {"edition": "smoke"})
+        notebooks.execute(source, copy, {"edition": "smoke"}, command=kernels)
     finally:
         (together / f"{page}.ended").touch()
     assert copy.stat().st_size > source.stat().st_size

@@ -6,6 +6,7 @@ page runs or prints without end.
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -84,10 +85,13 @@ class Printed:
         self.flush()
 
 
-def kernel_manager(folder: Path, printed: Printed) -> type[AsyncKernelManager]:
+def kernel_manager(
+    folder: Path, printed: Printed, command: Sequence[str] | None = None
+) -> type[AsyncKernelManager]:
     """A kernel manager class whose only kernel is this interpreter, with its sockets in `folder`.
 
-    The kernel, once it runs, is handed to `printed`.
+    The kernel, once it runs, is handed to `printed`. Another `command` may start it, which takes the kernel's
+    arguments.
     """
     environment = {
         "IPYTHONDIR": str(folder / "ipython"),
@@ -96,6 +100,8 @@ def kernel_manager(folder: Path, printed: Printed) -> type[AsyncKernelManager]:
     }
     (folder / "matplotlibrc").touch()  # figures are the same whatever the user's own says
     spec = KernelSpec(**get_kernel_dict(), env=environment)
+    if command:
+        spec.argv = [*command, "-f", "{connection_file}"]
 
     class InterpreterKernelManager(AsyncKernelManager):
         connection_file = Unicode(str(folder / "kernel.json"))

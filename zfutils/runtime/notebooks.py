@@ -12,7 +12,7 @@ import platform
 import re
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -70,6 +70,7 @@ def execute(
     cwd: Path | None = None,
     autosave_seconds: int = 30,
     stream: TextIO | None = None,
+    command: Sequence[str] | None = None,
 ) -> float:
     """Run a notebook and write its executed copy.
 
@@ -85,6 +86,7 @@ def execute(
         cwd: the kernel's working directory; default the notebook's folder.
         autosave_seconds: how often the unfinished copy, `.NAME.running.ipynb`, is saved.
         stream: receives what the notebook prints, each line with the notebook's name before it.
+        command: what starts a kernel, given ipykernel's arguments; default the running interpreter.
 
     Returns:
         Seconds.
@@ -114,7 +116,7 @@ def execute(
                 engine_name=engine.NAME,
                 kernel_name="python3",
                 language="python",
-                kernel_manager_class=kernels.kernel_manager(Path(folder), printed),
+                kernel_manager_class=kernels.kernel_manager(Path(folder), printed, command),
                 execution_timeout=limit,
                 progress_bar=False,
                 autosave_cell_every=autosave_seconds,
