@@ -163,8 +163,9 @@ class Ways(NamedTuple):
             return nn.functional.conv_transpose2d(signal, weight, *how)
         if self.nonlinearity != "gradient":
             signal = signal.relu_()
-        slopes = trace.signs.get(name)  # the deconvnet keeps none
-        return signal if slopes is None else signal.mul_(slopes)
+        if self.nonlinearity == "deconvnet":  # what was active is not asked
+            return signal
+        return signal.mul_(trace.signs[name])
 
     def _back(self, i: int, signal: Tensor, trace: Trace) -> tuple[Tensor, ...]:
         """The signals below a step, from the signal above it, which may be overwritten."""

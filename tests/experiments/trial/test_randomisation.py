@@ -13,6 +13,7 @@ from scipy import stats
 from torch import nn
 
 from zfutils.data.inputs import Inputs
+from zfutils.deconv.deconvnet import Deconvnet, Units
 from zfutils.experiments.trial import randomisation
 
 PLAIN = replace(  # without contrast norm, which a gradient would not pass straight through
@@ -42,6 +43,20 @@ def test_the_gradients_map_is_autograds_whatever_the_sign_of_the_logit(inputs):
     maps = [randomisation.class_maps(m, pictures, labels) for m in (model, shifted)]
     for method in randomisation.METHODS:
         np.testing.assert_array_equal(maps[0][method], maps[1][method])
+
+
+def test_each_methods_map_is_the_one_of_a_recording_of_its_own(inputs):
+    """One way up serves all methods, and the deconvnet does not read which units were active on it."""
+    model, pictures, labels = built(), inputs[:5].tensor(), torch.tensor([0, 1, 2, 0, 1])
+    found = randomisation.class_maps(model, pictures, labels)
+    zeros = torch.zeros_like(labels)
+    units = Units(torch.arange(5), labels, zeros, zeros)
+    for method in randomisation.METHODS:
+        recording = randomisation.seeded_with_ones(
+            Deconvnet(model, nonlinearity=method).forward(pictures, "fc4")
+        )
+        np.testing.assert_array_equal(found[method], recording.project(units).pixels.norm(dim=1).numpy())
+    assert not np.allclose(found["deconvnet"], found["guided"])
 
 
 @pytest.mark.parametrize("cascading", [True, False])
