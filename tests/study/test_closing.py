@@ -5,6 +5,7 @@ import pytest
 from zfutils.study import claims as registered
 from zfutils.study import closing, discussion
 from zfutils.study.places import BOOK
+from zfutils.study.study import Study
 
 REPRODUCED, PARTLY, NOT, NO_VERDICT = registered.Verdict
 CLAUSES = {
@@ -81,6 +82,14 @@ def test_a_verdict_of_the_published_run_is_told_where_it_differs():
 def test_a_difference_of_the_other_sign_is_told():
     assert "speak against the view that maps are alike." in said([NOT], ends=(-0.3, -0.1))
     assert "against" not in said([NOT], ends=(-0.3, 0.1))
+
+
+def test_the_published_runs_numbers_follow_their_leads():
+    study = Study.open("quick")
+    (record,) = (one for one in study.published_records if one["claim"] == "ablation-depth-training-error")
+    said = closing.published_numbers(study, {record["claim"]: "the training error rises by"}).text
+    assert said.startswith(f"In the published run the training error rises by {record['estimate']:.3g}")
+    assert closing.published_numbers(study, {}).text == ""
 
 
 def test_gates_are_conditions_and_no_findings():

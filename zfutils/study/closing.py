@@ -1,5 +1,7 @@
 """The sentences that close a chapter: what held, what held in part, what did not, and what leads on.
 
+Beside them, one sentence on what the published run measured, with or without a verdict.
+
 The one idea: as in the discussion, a claim's clause is written once and its verdict decides in which sentence
 it stands, so that no closing can disagree with the table above it.
 """
@@ -7,7 +9,7 @@ it stands, so that no closing can disagree with the table above it.
 from collections.abc import Mapping, Sequence
 
 from zfutils.study.claims import Claim, Verdict
-from zfutils.study.discussion import OTHER_WAY, TESTED, Records, by_claim, groups, side
+from zfutils.study.discussion import OTHER_WAY, TESTED, Records, by_claim, groups, measured, side
 from zfutils.study.display import Paragraph
 from zfutils.study.study import Study
 
@@ -72,6 +74,22 @@ def sentences(records: Records, claims: Mapping[str, Claim], clauses: Mapping[st
             else f"None of the {counted} claims could be tested."
         )
     return " ".join(said)
+
+
+def published_numbers(study: Study, leads: Mapping[str, str]) -> Paragraph:
+    """What the published run measured for some claims, as one sentence; empty where it measured none.
+
+    Args:
+        study: the edition.
+        leads: by claim, the words that its number follows.
+    """
+    records = {record["claim"]: record for record in study.published_records}
+    said = []
+    for name, lead in leads.items():
+        row = {f"published_{key}": value for key, value in records.get(name, {}).items()}
+        if row.get("published_estimate") is not None:
+            said.append(f"{lead} {measured(study.claims[name], row, 'published')}")
+    return Paragraph(f"In the published run {'; '.join(said)}." if said else "")
 
 
 def _placed(row: Mapping[str, object], claim: Claim) -> tuple[str | None, str]:

@@ -51,14 +51,15 @@ def test_a_claim_compares_two_gains(pairs):
     assert depth.gain_over(most, one_seed) is None
 
 
-def test_conditions_are_about_trainings_alone(pairs):
+def test_conditions_are_about_trainings_and_what_could_be_measured(pairs):
     harder = Pair(
         400, False, of_seeds(6, 6), {s: outcome(2, train=0.2 + 0.1 * s, ended=s == 0) for s in range(2)}
     )
     known = depth.known_beforehand(harder, pairs[0])
+    assert known.pop("room") == pytest.approx(22.5)  # 30 points of four layers, minus a gain of 5 and 10
     assert known == {"ended": pytest.approx(9 / 10), "training_gap": pytest.approx(15)}
     nothing = Pair(0, False, NONE, NONE)
-    assert depth.known_beforehand(nothing, nothing) == {"ended": None, "training_gap": None}
+    assert depth.known_beforehand(nothing, nothing) == dict.fromkeys(("ended", "training_gap", "room"))
     assert depth.ends([]) == (nothing,) * 3
 
 

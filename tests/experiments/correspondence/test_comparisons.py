@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -294,3 +295,17 @@ def test_every_choice_is_measured_with_the_choice_that_it_names():
     assert table["covered"].tolist() == ["eyes", "nose"] * 5
     eyes = comparisons.over_mismatched(registered["trained"], "relu5", PARTS[:2]).values[0]
     assert table["trained"][0].startswith(f"{100 * eyes:.1f} [")
+
+
+def test_sentences_count_the_parts_that_are_more_alike_than_random_places():
+    covered = [*PARTS, PLACE]
+    summary = pd.DataFrame(
+        {"layer": "relu5", "occluded": covered, "delta": [0.1, 0.3, 0.1, 0.2], "kappa": [0.3, 0.2, 0.0, 0.1]}
+    )
+    said = tables.order_in_words({"trained": summary})
+    assert said.endswith("trained, layer 5: 2 of 3 by Δ, 2 by κ.")
+
+
+def test_few_faces_are_set_beside_the_papers_last_layer():
+    few = pd.DataFrame({"layer": ["relu5", "relu7", "relu7"], "delta": [9.0, 0.09, 0.189]})
+    assert "0.09 to 0.19, is 2.0 times the paper's, 0.07 to 0.07" in tables.beside_the_paper(few)

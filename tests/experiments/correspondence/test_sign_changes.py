@@ -225,7 +225,7 @@ def test_five_faces_stand_beside_the_papers_table():
     assert table.loc[PLACE, "layer 7, paper"] == "0.073 ± 0.014"
     nose = few[(few["layer"] == "relu7") & (few["occluded"] == "nose")].iloc[0]
     assert table.loc["nose", "layer 7"] == f"{nose['delta']:.3f} ± {nose['spread']:.3f}"
-    assert table.loc["nose", "layer 7, other fives ±"] == f"{nose['across']:.3f}"
+    assert table.loc["nose", "layer 7, other samples ±"] == f"{nose['across']:.3f}"
 
 
 def test_the_summary_in_words_names_the_network():

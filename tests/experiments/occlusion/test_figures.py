@@ -128,8 +128,8 @@ def test_the_cheats_figure_shows_scenes_maps_and_a_dot_a_scene():
     *panels, dots = figure.axes
     assert len(panels) == 9
     np.testing.assert_allclose(panels[1].images[0].get_array(), falls["honest"][0])
-    assert not panels[2].images[0].get_array().any()  # a rise is no fall
-    assert panels[2].get_xlabel() == "no fall"
+    assert not panels[2].images[0].get_array().any()  # a rise is no drop
+    assert panels[2].get_xlabel() == "no drop"
     for points, values in zip(dots.collections, shares.values(), strict=True):
         np.testing.assert_allclose(points.get_offsets()[:, 0], values)
     medians = [line.get_xdata()[0] for line in dots.lines[: len(shares)]]

@@ -106,19 +106,28 @@ def test_the_table_of_drops_holds_means_and_an_interval_where_there_are_enough()
     assert np.isnan(two["low"])
 
 
-def test_the_table_of_patches_says_what_falls_and_where_another_class_wins():
+def test_the_table_of_patches_says_what_drops_and_where_another_class_wins():
     falls = np.tile([[[0.5, 0.1], [0.0, 0.2]]], (9, 1, 1))  # at 0.9 - 0.5 the other class wins
     nine, masks = with_falls(falls, FOUR), np.stack([CORNER] * 9)
-    table = localisation.patch_table({"grey, 2 px": nine}, masks).set_index("measure")
-    assert table.loc["probability", "mean fall"] == "0.200\u00a0[0.200,\u00a00.200]"
-    assert table.loc["probability", "on minus off"] == "0.400\u00a0[0.400,\u00a00.400]"
-    assert table.loc["another class wins", ["mean fall", "on minus off"]].tolist() == [
+    intervals = localisation.patch_intervals({"grey, 2 px": nine}, masks)
+    table = localisation.patch_table(intervals).set_index("measure")
+    assert table.loc["probability", "mean drop"] == "0.200\u00a0[0.200,\u00a00.200]"
+    assert table.loc["probability", "object − background"] == "0.400\u00a0[0.400,\u00a00.400]"
+    assert table.loc["another class wins", ["mean drop", "object − background"]].tolist() == [
         "0.250\u00a0[0.250,\u00a00.250]",
         "",
     ]
-    few = localisation.patch_table({"grey, 2 px": nine.of(np.arange(2))})
-    assert list(few) == ["square", "measure", "mean fall"]
-    assert few["mean fall"].tolist()[-1] == "–"
+    few = localisation.patch_table(localisation.patch_intervals({"grey, 2 px": nine.of(np.arange(2))}))
+    assert list(few) == ["square", "measure", "mean drop"]
+    assert few["mean drop"].tolist()[-1] == "–"
+
+
+def test_rows_whose_interval_lies_above_zero_are_counted():
+    falls = np.tile([[[0.5, 0.1], [0.0, 0.2]]], (9, 1, 1))
+    masks = {"on": np.stack([CORNER] * 9), "beside": np.stack([~CORNER] * 9)}
+    for which, count in (("on", 2), ("beside", 0)):  # the activation stays
+        found = localisation.patch_intervals({"grey": with_falls(falls, FOUR)}, masks[which])
+        assert localisation.above_zero(found) == f"{count} of 3 rows"
 
 
 def test_pictures_without_an_object_or_without_a_background_are_left_out():

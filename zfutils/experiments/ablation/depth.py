@@ -136,15 +136,18 @@ def known_beforehand(measured: Pair, control: Pair) -> dict[str, float | None]:
 
     Returns:
         ended, the share of trainings that had; training_gap, the training error of the eight-layer network
-        minus that of the four-layer one in the measured pair (points, mean over seeds). None where a network
-        was not run yet.
+        minus that of the four-layer one in the measured pair; room, the largest difference of the two gains
+        there could be, if eight layers made no errors: the four-layer network's error in the measured pair
+        minus the gain in the control pair (points, means over seeds). None where a network was not run yet.
     """
     every = [one.ended.ended for pair in (measured, control) for one in pair.outcomes]
-    gap = None
+    gap = room = None
     if measured.seeds:
         own = [{s: runs[s] for s in measured.seeds} for runs in (measured.eight, measured.four)]
         gap = float((training_errors(own[0]) - training_errors(own[1])).mean())
-    return {"ended": float(np.mean(every)) if every else None, "training_gap": gap}
+    if seeds := sorted(set(measured.seeds) & set(control.seeds)):
+        room = float(POINTS * _wrong(measured.four, seeds).mean() - control.gains(seeds).mean())
+    return {"ended": float(np.mean(every)) if every else None, "training_gap": gap, "room": room}
 
 
 def _wrong(runs: Runs, seeds: Sequence[int]) -> np.ndarray:

@@ -81,6 +81,7 @@ def effects(table: pd.DataFrame) -> Figure:
     for axes, measure, title in zip(panels, SPLITS, titles, strict=True):
         own = table[table["measure"] == measure].set_index("name").loc[names]
         at = np.arange(len(names))
+        axes.use_sticky_edges = False  # a bar's end is no end of the axis
         axes.barh(at, 2 * own["detectable"].fillna(0), 0.8, left=-own["detectable"].fillna(0), color=UNTOLD)
         axes.axvline(0, color=INK, lw=0.8)
         for base, (_, colour) in BASES.items():
@@ -98,7 +99,7 @@ def effects(table: pd.DataFrame) -> Figure:
     handles = [
         Line2D([], [], color=INK, marker="o", label="here, with 95 % interval"),
         Line2D([], [], ls="", marker="D", mfc="white", mec=INK, label="the paper"),
-        Patch(color=UNTOLD, label="could not be told from none here"),
+        Patch(color=UNTOLD, label="too small to be detected here"),
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=3)
     return figure

@@ -7,7 +7,9 @@ what the paper does not give or what too few seeds cannot.
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from zfutils.experiments.ablation.comparisons import (
     BEYOND_ITS_PARTS,
@@ -17,10 +19,11 @@ from zfutils.experiments.ablation.comparisons import (
 )
 from zfutils.experiments.ablation.contributions import Outcomes, said, shared, training_errors
 from zfutils.experiments.ablation.depth import Pair
-from zfutils.experiments.ablation.effects import Effect
+from zfutils.experiments.ablation.effects import Effect, over_seeds
 from zfutils.experiments.ablation.ensembles import FEW_CLASSES, KINDS, LINES
 from zfutils.nets.specs import NetworkSpec
 from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.intervals import where_enough
 from zfutils.training.outcomes import NOT_RUN, origin
 
 BASES = {"krizhevsky": "Krizhevsky", "zfnet": "ZFNet"}
@@ -77,7 +80,7 @@ def fully_connected(sizes: Mapping[str, tuple[NetworkSpec, NetworkSpec]]) -> pd.
             "size": size,
             "whole": f"{whole.parameters:,}",
             "without layers 6, 7": f"{without.parameters:,}",
-            "goes": f"{1 - without.parameters / whole.parameters:.0%}",
+            "removed": f"{1 - without.parameters / whole.parameters:.0%}",
         }
         for size, (whole, without) in sizes.items()
     )
@@ -86,17 +89,29 @@ def fully_connected(sizes: Mapping[str, tuple[NetworkSpec, NetworkSpec]]) -> pd.
 def beyond_its_parts(
     in_points: Compared | None, in_odds: Compared | None, paper: pd.DataFrame
 ) -> pd.DataFrame:
-    """What four layers cost beyond the cost of either pair, in points and in log-odds, and in the paper.
+    """What both pairs of layers cost beyond the sum of the two, in points and in log-odds, and in the paper.
 
     Args:
         in_points, in_odds: as `comparisons` gives them.
         paper: `book/data/table_3.csv`.
     """
-    rows = [
-        ("points", _worded(in_points and in_points[0]), f"{said(paper, BEYOND_ITS_PARTS):.1f}"),
-        ("log-odds", _worded(in_odds and in_odds[0], digits=2), f"{of_paper_in_log_odds(paper):.2f}"),
-    ]
-    return pd.DataFrame(rows, columns=["scale", "here", "the paper"])
+    scales = {
+        "points": (in_points, said(paper, BEYOND_ITS_PARTS), 1),
+        "log-odds": (in_odds, of_paper_in_log_odds(paper), 2),
+    }
+    rows = []
+    for scale, (found, of_paper, digits) in scales.items():
+        effect = found and found[0]
+        row = {"scale": scale, "here": _worded(effect, digits=digits)}
+        row |= {"the paper": f"{of_paper:.{digits}f}", "the interval holds": "–"}
+        if effect:
+            held = {"0": 0, "the paper's value": of_paper}
+            inside = [
+                name for name, value in held.items() if effect.interval.low <= value <= effect.interval.high
+            ]
+            row["the interval holds"] = " and ".join(inside) or "neither 0 nor the paper's value"
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def table_3(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
@@ -153,31 +168,38 @@ def effects(ours: pd.DataFrame) -> pd.DataFrame:
 
 def reading(effect: dict) -> str:
     """What an effect says of the paper's: a row of `contributions.effects`, in words."""
+    if math.isnan(effect["low"]):
+        return "one seed"
     if not effect["testable"]:
         return NOT_TESTABLE
     if effect["low"] <= 0 <= effect["high"]:
-        return "not told from none"
-    return "as in the paper" if effect["estimate"] * effect["paper"] > 0 else "the other way"
+        return "not distinguishable from 0"
+    if effect["estimate"] * effect["paper"] < 0:
+        return "of the opposite sign"
+    if effect["low"] <= effect["paper"] <= effect["high"]:
+        return "as in the paper"
+    smaller = abs(effect["estimate"]) < abs(effect["paper"])
+    return f"{'smaller' if smaller else 'larger'} than in the paper"
 
 
-def gaps(found: Mapping[str, Effect | None], paper: pd.DataFrame, equal: pd.DataFrame) -> pd.DataFrame:
+def gaps(
+    found: Mapping[str, Float[np.ndarray, " seeds"]], paper: pd.DataFrame, equal: pd.DataFrame
+) -> pd.DataFrame:
     """Validation minus training error of some networks, and how far they were at equal epochs.
 
     Args:
-        found: the gaps over seeds, by the network's name.
+        found: as `comparisons.gaps` gives them, by the network's name; one seed has no interval.
         paper: `book/data/table_3.csv`.
         equal: as `contributions.at_equal_epochs` gives it.
     """
     losses = equal.groupby("name")["loss"].mean()
     lines = []
-    for name, effect in found.items():
-        ends = (
-            (effect.interval.estimate, effect.interval.low, effect.interval.high)
-            if effect
-            else [math.nan] * 3
-        )
+    for name, values in found.items():
+        effect = where_enough(over_seeds, values)
+        ends = (effect.interval.low, effect.interval.high) if effect else (math.nan, math.nan)
+        mean = float(np.mean(values)) if len(values) else math.nan
         of_paper = said(paper, {name: 1}) - said(paper, {name: 1}, "train")
-        line = {"network": name, "gap": ranged(*ends), "gap, paper": rounded(of_paper)}
+        line = {"network": name, "gap": ranged(mean, *ends), "gap, paper": rounded(of_paper)}
         line["loss at equal epochs"] = rounded(losses.get(name), digits=2)
         lines.append(line)
     return pd.DataFrame(lines)
@@ -196,11 +218,12 @@ def can_answer(networks: Outcomes, wholes: Mapping[str, str]) -> pd.DataFrame:
         errors = {n: training_errors(runs).mean() if runs else math.nan for n, runs in own.items()}
         gap = errors[name] - errors[FOUR_LAYERS]
         every = [one.ended.ended for runs in own.values() for one in runs.values()]
-        line = {"network": called, "training error": rounded(errors[name])}
-        line |= {"four layers' training error": rounded(errors[FOUR_LAYERS]), "above it by": rounded(gap)}
-        line["ended"] = f"{sum(every)} of {len(every)}"
+        line = {"network": called, "training error": rounded(errors[name], digits=2)}
+        line["four layers' training error"] = rounded(errors[FOUR_LAYERS], digits=2)
+        line["above it by"] = rounded(gap, digits=2)
+        line["trainings that ended"] = f"{sum(every)} of {len(every)}"
         fits = gap <= LARGEST_GAP and all(every) and every
-        lines.append(line | {"can answer": "yes" if fits else "no" if every else NOT_RUN})
+        lines.append(line | {"claims can be tested": "yes" if fits else "no" if every else NOT_RUN})
     return pd.DataFrame(lines)
 
 
@@ -234,17 +257,20 @@ def depth(pairs: Sequence[Pair], errors: pd.DataFrame, *, seed: int = 0) -> pd.D
     return pd.DataFrame(lines)
 
 
-def two_arms(compared: Mapping[str, Compared | None]) -> pd.DataFrame:
+def two_arms(
+    compared: Mapping[str, Compared | None], *, measured: str = "measured", control: str = "control"
+) -> pd.DataFrame:
     """What was measured, its control, and their difference, one line for each comparison.
 
     Args:
         compared: as `comparisons` gives them, by what they are called.
+        measured, control: what the arms are called.
     """
     lines = []
     for name, found in compared.items():
         effect, arms = found or (None, (None, None))
-        line = {"comparison": name, "measured": rounded(arms[0]), "control": rounded(arms[1])}
-        lines.append(line | {"measured − control": _worded(effect)})
+        line = {"comparison": name, measured: rounded(arms[0]), control: rounded(arms[1])}
+        lines.append(line | {"difference": _worded(effect)})
     return pd.DataFrame(lines)
 
 
@@ -294,4 +320,4 @@ def caption_ranks(classes: int) -> str:
     """Why top-2 stands beside top-5: five of few classes are a large share of them."""
     if classes >= FEW_CLASSES:
         return ""
-    return f" Five of {classes} classes are {5 / classes:.0%} of them, so that top-2 stands beside top-5."
+    return f" Top-5 allows {5 / classes:.0%} of the {classes} classes; top-2 is stricter."

@@ -47,9 +47,41 @@ def few_faces_table(few: pd.DataFrame) -> pd.DataFrame:
             line[head] = f"{row.delta:.3f} ± {row.spread:.3f}"
             ends = paper.loc[name, [row.layer, f"{row.layer}_spread"]]
             line[f"{head}, paper"] = "{:.3f} ± {:.3f}".format(*ends)
-            line[f"{head}, other fives ±"] = f"{row.across:.3f}"
+            line[f"{head}, other samples ±"] = f"{row.across:.3f}"
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def beside_the_paper(few: pd.DataFrame) -> str:
+    """How Δ of few faces compares with the paper's in the last layer, and what that says, as a sentence.
+
+    Args:
+        few: as `sign_changes.of_few` gives it.
+    """
+    layer = max(few["layer"])
+    ours, paper = few[few["layer"] == layer]["delta"], PAPER[layer]
+    return (
+        f"At layer {layer[-1]} our Δ, {ours.min():.2f} to {ours.max():.2f}, "
+        f"is {ours.mean() / paper.mean():.1f} times the paper's, {paper.min():.2f} to {paper.max():.2f}. "
+        "How the paper counts a change is not known; the claims below use ratios of Δ within one network."
+    )
+
+
+def order_in_words(summaries: Mapping[str, pd.DataFrame]) -> str:
+    """How many parts are treated more alike than random places, by Δ and by κ, as sentences.
+
+    Args:
+        summaries: by name of the network, as `Consistency.summary` gives them.
+    """
+    said = []
+    for network, summary in summaries.items():
+        for layer, rows in summary.groupby("layer"):
+            values = rows.set_index("occluded")
+            parts, place = values.drop(index=PLACE), values.loc[PLACE]
+            by = [(parts["delta"] < place["delta"]).sum(), (parts["kappa"] > place["kappa"]).sum()]
+            name = f"{network}, layer {layer[-1]}"
+            said.append(f"{name}: {by[0]} of {len(parts)} by Δ, {by[1]} by κ")
+    return f"Parts that change features more alike than random places do: {'; '.join(said)}."
 
 
 def summary_table(summaries: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -106,6 +138,14 @@ def settings_table(found: Mapping[str, Mapping[str, Consistency]]) -> pd.DataFra
         row["units changed"] = " / ".join(f"{share:.1%}" for share in changed)
         rows.append(row | {"unmatched": _share(each.unmatched)})
     return pd.DataFrame(rows)
+
+
+def signs_in_words(found: Mapping[str, Mapping[str, Consistency]]) -> str:
+    """In how many lines of `settings_table` the difference from random weights lies on which side of 0."""
+    intervals = [each.interval for each in sensitivity.comparisons(found).values()]
+    known = [one for one in intervals if one is not None]
+    below, above = sum(one.high < 0 for one in known), sum(one.low > 0 for one in known)
+    return f"Of {len(known)} differences, {below} lie below 0 and {above} above, with their whole interval."
 
 
 def _weighed(each: Comparison) -> dict[str, str]:

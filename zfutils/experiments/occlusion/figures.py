@@ -14,6 +14,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch as Swatch
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from zfutils.experiments.occlusion.map_projections import MapProjections
 from zfutils.experiments.occlusion.sliding_patch import Occlusion, Patch
@@ -47,6 +48,7 @@ TITLES = (
     "log-odds lost",
     "most probable",
 )
+CASED = [withStroke(linewidth=3, foreground=INK)]  # readable on white stickers and on bright maps
 WIDE = 10.5  # inches; a figure that takes the page's margin too
 FALLS = "magma"
 
@@ -209,7 +211,7 @@ def cheat(
         for axes, values in zip(line[1:], falls.values(), strict=True):
             most = float(values[i].max())
             _positions(axes, values[i].clip(min=0), patch, side, cmap=FALLS, vmin=0, vmax=max(most, 1e-12))
-            axes.set_xlabel(f"0 to {most:.2g}" if most > 0 else "no fall", fontsize=9, labelpad=2)
+            axes.set_xlabel(f"0 to {most:.2g}" if most > 0 else "no drop", fontsize=9, labelpad=2)
         for axes in line:
             bare(axes).contour(masks[i], levels=[0.5], colors="white", linewidths=0.9)
         if i == 0:
@@ -228,7 +230,8 @@ def _distributions(axes: Axes, shares: Mapping[str, np.ndarray]) -> None:
         axes.plot([np.median(values)] * 2, [place - 0.36, place + 0.36], color=INK, linewidth=2)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.axvline(0.5, color=FAINT, linewidth=0.8, linestyle=":")
-    axes.set_yticks(range(len(shares)), [fill(name, 12) for name in shares], fontsize=9)
+    names = [f"{fill(name, 12)}\n({len(values)} scenes)" for name, values in shares.items()]
+    axes.set_yticks(range(len(shares)), names, fontsize=9)
     axes.set(xlim=(-0.03, 1.03), ylim=(len(shares) - 0.45, -0.55), xlabel="share on the background")
     axes.grid(axis="x")
     axes.set_axisbelow(True)
@@ -253,7 +256,7 @@ def pointing(
         falls: of the class that the network names; falls below 0 are shown as 0.
         patch: whose positions the falls have.
         titles: the named class of each scene.
-        named, others: the object of that class, outlined, and the other one, its outline dashed.
+        named, others: the object of that class, outlined in blue, and the other one, dashed in white.
 
     Raises:
         ValueError: no scenes, or maps, titles or masks that are not as many.
@@ -269,10 +272,16 @@ def pointing(
         values = falls[i].clip(min=0)
         most = max(float(values.max()), 1e-12)
         _positions(column[1], values, patch, side, cmap=FALLS, vmin=0, vmax=most)
+        column[1].set_xlabel(f"0 to {most:.2g}" if most > 1e-12 else "no drop", fontsize=9, labelpad=2)
         row, place = np.unravel_index(falls[i].argmax(), falls[i].shape)
         at = patch.centres(side[1])[place], patch.centres(side[0])[row]
-        column[1].plot(*at, marker="x", color=SKY, markersize=9, markeredgewidth=2)
+        cross = {"marker": "x", "color": "white", "markersize": 9, "markeredgewidth": 2}
+        column[1].plot(*at, **cross, path_effects=CASED)
         for axes in column:
-            bare(axes).contour(named[i], levels=[0.5], colors="white", linewidths=1.1)
-            axes.contour(others[i], levels=[0.5], colors="white", linewidths=0.9, linestyles="dashed")
+            for mask, look in (
+                (others[i], {"colors": "white", "linestyles": "dashed"}),
+                (named[i], {"colors": SKY}),
+            ):
+                line = bare(axes).contour(mask, levels=[0.5], linewidths=1.3, **look)
+                line.set(path_effects=CASED)
     return figure

@@ -21,6 +21,8 @@ from zfutils.stats.formatting import ranged
 from zfutils.stats.intervals import Interval, bootstrap_interval, where_enough
 
 MEASURES = ("probability", "log-odds", "activation")
+ON_OFF = "object − background"
+CHANGED = "another class wins"  # in place of a measure
 FEWEST = 8  # correctly classified pictures, below which an edition is too small to ask for them
 
 
@@ -128,32 +130,49 @@ def drop_table(found: Mapping[str, Occlusion], masks: Bool[np.ndarray, "n side s
     return pd.DataFrame(rows)
 
 
-def patch_table(
+def patch_intervals(
     found: Mapping[str, Occlusion], masks: Bool[np.ndarray, "n side side"] | None = None
-) -> pd.DataFrame:
-    """What fill and size of the patch change, in words, with intervals over pictures.
+) -> dict[tuple[str, str], dict[str, Interval | None]]:
+    """What fill and size of the patch change, by patch and measure, with intervals over pictures.
 
     Args:
         found: by the patch's name, over the same pictures.
         masks: the object of each picture, where it is known.
 
     Returns:
-        One row per patch and measure, and one for the share of positions where another class is the most
-        probable: square, measure, mean fall and, with masks, on minus off (the object).
+        For each patch and measure the mean drop and, with masks, that on the object minus that on the
+        background; under `CHANGED` the share of positions where another class is the most probable.
     """
-    rows = []
+    rows: dict[tuple[str, str], dict[str, Interval | None]] = {}
     for name, one in found.items():
         parts = None if masks is None else drops(one, masks).set_index("measure")["difference"]
         for measure in MEASURES:
-            row = {"square": name, "measure": measure, "mean fall": _words(one.fall(measure).mean((1, 2)))}
-            rows.append(row if parts is None else row | {"on minus off": _words(parts[measure])})
+            rows[name, measure] = {"mean drop": _over_pictures(one.fall(measure).mean((1, 2)))}
+            if parts is not None:
+                rows[name, measure][ON_OFF] = _over_pictures(parts[measure].to_numpy())
         changed = (one.predicted != one.plain_predicted[:, None, None]).mean((1, 2))
-        rows.append({"square": name, "measure": "another class wins", "mean fall": _words(changed)})
+        rows[name, CHANGED] = {"mean drop": _over_pictures(changed)}
+    return rows
+
+
+def patch_table(intervals: Mapping[tuple[str, str], Mapping[str, Interval | None]]) -> pd.DataFrame:
+    """What `patch_intervals` gives, in words: one row per patch and measure."""
+    rows = [
+        {"square": name, "measure": measure}
+        | {column: ranged(*_ends(one).values(), digits=3) for column, one in row.items()}
+        for (name, measure), row in intervals.items()
+    ]
     return pd.DataFrame(rows).fillna("")
 
 
-def _words(values: Float[np.ndarray, " n"]) -> str:
-    return ranged(*_ends(where_enough(bootstrap_interval, values, resampled="pictures")).values(), digits=3)
+def above_zero(intervals: Mapping[tuple[str, str], Mapping[str, Interval | None]]) -> str:
+    """In how many rows of `patch_intervals` the drop is larger on the object than on the background."""
+    known = [row[ON_OFF] for row in intervals.values() if row.get(ON_OFF) is not None]
+    return f"{sum(one.low > 0 for one in known)} of {len(known)} rows"
+
+
+def _over_pictures(values: Float[np.ndarray, " n"]) -> Interval | None:
+    return where_enough(bootstrap_interval, values, resampled="pictures")
 
 
 def _ends(interval: Interval | None) -> dict[str, float]:
