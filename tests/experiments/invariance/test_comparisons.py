@@ -7,8 +7,9 @@ import torch
 
 from tests.experiments.invariance.responses_by_hand import answers
 from zfutils.experiments.invariance import comparisons
-from zfutils.experiments.invariance.tables import arms, consistency
-from zfutils.stats.intervals import TooFew
+from zfutils.experiments.invariance.label_stability import LARGER
+from zfutils.experiments.invariance.tables import arms, border_adds, consistency, outputs
+from zfutils.stats.intervals import Interval, TooFew
 
 LAYERS = ("relu1", "relu2", "relu7")
 LINE, STEP = [0, 1, 2, 3], [0, 0, 0, 8]  # R² of 1, and of 144 / (5 × 48)
@@ -166,3 +167,26 @@ def test_the_claims_on_distances_are_named_and_take_their_small_shift_from_the_s
     assert arms["rotation-of-symmetric-objects-over-random"].interval.estimate == pytest.approx(0)
     few = {kind: {name: one.of(torch.arange(2)) for name, one in of.items()} for kind, of in found.items()}
     assert comparisons.of_distances(few, groups, side=40)["grows-with-depth-over-random"] is None
+
+
+def test_the_output_at_rest_at_the_largest_shift_and_over_the_angles_between():
+    """Angles outside 90° to 270° and shifts below the largest do not count."""
+    turned = answers(
+        [0, 90, 270, 300], np.zeros((2, 4)), kind="rotation", probabilities=[[1, 0.2, 0.4, 1]] * 2
+    )
+    moved = answers([-3, 0, 3], np.zeros((2, 3)), probabilities=[[0.1, 1, 0.3]] * 2)
+    (row,) = outputs({"plain": (turned, moved)}).to_dict("records")
+    assert (row["objects"], row["n"]) == ("plain", 2)
+    means = [row[column].split(" ")[0] for column in ("unchanged", "shifted", "turned")]
+    assert means == ["0.90", "0.20", "0.30"]
+
+
+def test_what_a_border_adds_is_its_share_minus_that_of_the_larger_image():
+    def share(value):
+        return Interval(value, value, value, 10, "pictures")
+
+    shares = {(1, LARGER, False): share(0.03), (1, LARGER, True): share(0.5)}
+    shares |= {(1, "grey", False): share(0.025), (1, "wrap", False): share(0.05), (1, "wrap", True): share(0)}
+    shares |= {(8, LARGER, False): None, (8, "grey", False): share(1)}
+    assert border_adds(shares) == "A made-up border adds −0.5 to +2.0 points at 1 px."
+    assert border_adds({}) == ""

@@ -1,6 +1,7 @@
 """Distances between transformed images: worked by hand on networks whose answer to a shift is known."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -261,3 +262,17 @@ def test_some_pictures_are_found_by_their_rows_in_the_set():
     assert some.pictures.tolist() == [2, 0]
     with pytest.raises(ValueError, match=r"pictures \[7\] were not measured"):
         found.of(torch.tensor([0, 7]))
+
+
+def test_the_whole_image_and_its_object_alone_are_compared_on_the_same_pictures_and_amounts():
+    """Of three pictures at five shifts, the two pictures and two shifts that were drawn again."""
+    distances = [[9, 9, 0, 9, 9], [4, 2, 0, 2, 4], [6, 3, 0, 3, 6]]
+    found = {"translation": {"trained": answers([-2, -1, 0, 1, 2], distances)}}
+    drawn = answers([0, 2], [[0, 1], [0, 3]])
+    alone = {"translation": {"trained": replace(drawn, pictures=np.array([2, 1]))}}
+    table = summaries.whole_and_alone(found, alone)
+    means = table[table["layer"] == "relu1"].set_index(["what", "amount"])["estimate"]
+    assert means["whole image"].to_dict() == {0: 0, 2: 5}
+    assert means["object alone, drawn again"].to_dict() == {0: 0, 2: 2}
+    with pytest.raises(ValueError, match="were not measured"):
+        summaries.matched(found["translation"]["trained"], replace(drawn, pictures=np.array([2, 7])))

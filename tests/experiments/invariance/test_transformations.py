@@ -298,6 +298,12 @@ def test_of_fewer_classes_than_are_shown_further_pictures_are_shown():
     assert set(chosen.shown.tolist()) <= set(chosen.some.tolist())
 
 
+def test_every_picture_behind_the_means_is_turned_too_however_many_are_symmetric():
+    labels = torch.tensor([0] * 18 + [1] * 2)
+    chosen = transformed_images.choice(labels, ("clock", "dog"), shown=2, n=12)
+    assert set(chosen.some.tolist()) <= {*chosen.plain.tolist(), *chosen.symmetric.tolist()}
+
+
 def test_without_symmetric_classes_all_that_are_shown_are_of_others():
     chosen = transformed_images.choice(torch.arange(9) % 3, ("a", "b", "c"), shown=3, n=6)
     assert (len(chosen.shown), len(chosen.symmetric)) == (3, 0)

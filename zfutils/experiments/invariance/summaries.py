@@ -4,9 +4,11 @@ Each is taken picture by picture from `Responses`, so that intervals resample pi
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Bool, Float
 
 from zfutils.experiments.invariance.feature_distances import Responses
@@ -41,6 +43,41 @@ def curve_table(found: Mapping[str, Responses]) -> pd.DataFrame:
                 mean = t_interval(of_amount, resampled=PICTURES)
                 rows.append((network, one.kind, amount, layer, mean.estimate, mean.low, mean.high))
     return pd.DataFrame(rows, columns=["network", "kind", "amount", "layer", "estimate", "low", "high"])
+
+
+def matched(one: Responses, other: Responses) -> Responses:
+    """Of some responses, those to the pictures of others, at the amounts nearest to the others' own.
+
+    Two ways of changing a picture can be compared by nothing less: another set of pictures, or a finer range,
+    has a mean curve of its own.
+
+    Raises:
+        ValueError: a picture was not measured.
+    """
+    nearest = [int(np.abs(one.amounts - amount).argmin()) for amount in other.amounts]
+    few = one.of(torch.from_numpy(other.pictures))
+    chosen = {name: getattr(few, name)[:, nearest] for name in ("distances", "probabilities")}
+    return replace(few, amounts=one.amounts[nearest], **chosen)
+
+
+def whole_and_alone(
+    found: Mapping[Kind, Mapping[str, Responses]], alone: Mapping[Kind, Mapping[str, Responses]]
+) -> pd.DataFrame:
+    """`curve_table` of whole images changed and of their objects alone, the same images and amounts of both.
+
+    Args:
+        found: whole images, by kind and network.
+        alone: scenes drawn again, likewise, some of those images and amounts.
+
+    Returns:
+        One column more: what, "whole image" or "object alone, drawn again".
+    """
+    parts = []
+    for kind, drawn in alone.items():
+        whole = {network: matched(found[kind][network], one) for network, one in drawn.items()}
+        parts.append(curve_table(whole).assign(what="whole image"))
+        parts.append(curve_table(drawn).assign(what="object alone, drawn again"))
+    return pd.concat(parts)
 
 
 def near(one: Responses, layer: str, *, within: float) -> Float[np.ndarray, " n"]:

@@ -8,10 +8,11 @@ import pandas as pd
 from jaxtyping import Float
 
 from zfutils.experiments.invariance.comparisons import Comparison
+from zfutils.experiments.invariance.feature_distances import Responses
 from zfutils.experiments.invariance.label_stability import LARGER
 from zfutils.experiments.invariance.transformed_images import Kind
 from zfutils.stats.formatting import ranged, rounded
-from zfutils.stats.intervals import Interval
+from zfutils.stats.intervals import Interval, t_interval
 
 UNITS = {"translation": " px", "scale": "×", "rotation": "°"}
 
@@ -62,6 +63,45 @@ def arms(
         row = {comparison: name} | dict(zip((measured, control), means, strict=True))
         rows.append(row | {f"{measured} − {control}": ranged(*ends, digits=3) if ends else "not measured"})
     return pd.DataFrame(rows)
+
+
+def outputs(
+    groups: Mapping[str, tuple[Responses, Responses]], *, low: float = 90, high: float = 270
+) -> pd.DataFrame:
+    """The probability of the true class at rest, at the largest shift and turned, one row per group.
+
+    Args:
+        groups: by name, the same pictures turned and moved, seen through one disc; at least two of each.
+        low, high: angles, ends included.
+    """
+    rows = []
+    for name, (turned, moved) in groups.items():
+        angles = (turned.amounts >= low) & (turned.amounts <= high)
+        largest = moved.sizes == moved.sizes.max()
+        means = {
+            "unchanged": turned.untransformed,
+            "shifted": moved.probabilities[:, largest].mean(1),
+            "turned": turned.probabilities[:, angles].mean(1),
+        }
+        found = {key: t_interval(values, resampled="pictures") for key, values in means.items()}
+        said = {key: ranged(one.estimate, one.low, one.high, digits=2) for key, one in found.items()}
+        rows.append({"objects": name, "n": len(turned.pictures)} | said)
+    return pd.DataFrame(rows)
+
+
+def border_adds(shares: Mapping[tuple[int, str, bool], Interval | None]) -> str:
+    """How much oftener the class changes with a made-up border than with more of the image, in a sentence.
+
+    Args:
+        shares: as `label_stability.flip_shares` gives them; a shift that was not measured is left out.
+    """
+    added: dict[int, list[float]] = {}
+    for (pixels, border, right), share in shares.items():
+        beside = shares.get((pixels, LARGER, right))
+        if border != LARGER and not right and share and beside:
+            added.setdefault(pixels, []).append(100 * (share.estimate - beside.estimate))
+    ends = [f"{min(v):+.1f} to {max(v):+.1f} points at {pixels} px" for pixels, v in added.items()]
+    return f"A made-up border adds {' and '.join(ends).replace('-', '−')}." if ends else ""
 
 
 def flips(shares: Mapping[tuple[int, str, bool], Interval | None]) -> pd.DataFrame:

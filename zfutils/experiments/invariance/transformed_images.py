@@ -204,7 +204,7 @@ def choice(
         labels, classes: of the set.
         shown: how many to show; each of another class, as far as there are so many.
         n: how many for the means, as many without rotational symmetry, and half as many with it, as far
-            as there are such.
+            as there are such; those for the means are all in one of the two groups.
         symmetric: names of the classes whose objects have it.
         seed: of the draw.
 
@@ -222,11 +222,13 @@ def choice(
     first = [firsts[name] for name in (plain[: shown - bool(even)] + even)[:shown]]
     first += [place for place in range(len(names)) if place not in first][: shown - len(first)]
     rest = [place for place in range(len(names)) if place not in first]
+    some = (first + rest)[:n]
+    among = sum(names[place] in symmetric for place in some)
     groups = [
         [p for p in first + rest if (names[p] in symmetric) == alike][:count]
-        for alike, count in ((False, n), (True, n // 2))
+        for alike, count in ((False, n), (True, max(n // 2, among)))
     ]
-    return Choice(*(order[places] for places in (first, (first + rest)[:n], *groups)))
+    return Choice(*(order[places] for places in (first, some, *groups)))
 
 
 def training_poses(source: PartsImages, *, n: int = 1000) -> pd.DataFrame:
