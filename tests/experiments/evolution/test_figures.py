@@ -200,6 +200,8 @@ def test_every_network_has_a_dot_between_its_two_snapshots():
         np.testing.assert_allclose(dots, sorted(own["time"]))
         bars = {tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2} - {(0, 1)}
         assert bars == set(zip(own["before"], own["after"], strict=True)) - {(0, 1)}
+        means = [lines.get_segments()[0][0][0] for lines in axes.collections]
+        np.testing.assert_allclose(sorted(means), sorted(own.groupby(["run", "layer"])["time"].mean()))
     assert len(times[times["measure"] == "cka"].dropna()) == 7
 
 
@@ -230,10 +232,8 @@ def test_changes_are_percents_by_layer_and_time_averaged_over_seeds():
     (axes,) = figure.axes
     (shown,) = axes.images
     assert shown.get_array().shape == (7, len(EPOCHS) - 1)
-    np.testing.assert_allclose(shown.get_array()[0], 70 / np.diff(EPOCHS))
-    assert [text.get_text() for text in axes.texts[:2]] == [
-        f"{70 / step:.0f}" for step in np.diff(EPOCHS)[:2]
-    ]
+    np.testing.assert_allclose(shown.get_array(), 70)  # however far apart the snapshots are
+    assert {text.get_text() for text in axes.texts} == {"70"}
     assert [tick.get_text() for tick in axes.get_yticklabels()] == [f"layer {n}" for n in range(1, 8)]
 
 

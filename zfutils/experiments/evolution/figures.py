@@ -208,7 +208,9 @@ def curves(
     if rescaled:
         marks.append(Line2D([], [], color=FAINT, ls="--", lw=1, label="90 %"))
     if between:
-        marks.append(Line2D([], [], color=INK, lw=3, marker="v", ms=6, label="two seeds"))
+        below = any(value < panels[0].get_ylim()[0] for value in between.values())
+        look = {"lw": 3, "marker": "v" if below else "", "ms": 6}
+        marks.append(Line2D([], [], color=INK, label="two seeds", **look))
     if any((lowered or {}).get(run) for run in runs):
         marks.append(Line2D([], [], color=INK, ls=":", lw=1.2, label="rate lowered"))
     figure.legend(handles=marks, loc="outside right center")
@@ -232,8 +234,8 @@ def _mark_between(axes: Axes, between: Mapping[str, float], looks: Mapping[str, 
 def settling_times(times: pd.DataFrame, *, epochs: float) -> Figure:
     """When every layer settles: a dot a network, its bar the two snapshots between which that lies.
 
-    Colour and marker are the run; its seeds stand below one another. A panel a measure. Networks that
-    never settle are left out.
+    Colour and marker are the run; its seeds stand below one another, crossed by their mean. A panel a
+    measure. Networks that never settle are left out.
 
     Args:
         times: as `settling.times` gives it.
@@ -243,13 +245,18 @@ def settling_times(times: pd.DataFrame, *, epochs: float) -> Figure:
     layers, runs = list(dict.fromkeys(times["layer"])), list(dict.fromkeys(times["run"]))
     networks = list(dict.fromkeys(zip(times["run"], times["seed"], strict=True)))
     networks.sort(key=lambda network: runs.index(network[0]))
+    height = {one: 0.7 * ((i + 0.5) / len(networks) - 0.5) for i, one in enumerate(networks)}
     figure = new(height=1.2 + len(layers) * max(0.34, 0.06 * len(networks)))
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for axes, measure in zip(panels, measures, strict=True):
-        for row in times[times["measure"] == measure].dropna(subset="time").itertuples():
+        own = times[times["measure"] == measure].dropna(subset="time")
+        for (run, layer), mean in own.groupby(["run", "layer"])["time"].mean().items():
+            reach = [layers.index(layer) + y for (name, _), y in height.items() if name == run]
+            axes.vlines(mean, min(reach), max(reach), color=INK, lw=1.6, zorder=3)
+        for row in own.itertuples():
             which = runs.index(row.run)
-            shift = 0.7 * ((networks.index((row.run, row.seed)) + 0.5) / len(networks) - 0.5)
-            y, colour = layers.index(row.layer) + shift, CYCLE[which % len(CYCLE)]
+            y = layers.index(row.layer) + height[row.run, row.seed]
+            colour = CYCLE[which % len(CYCLE)]
             axes.plot([row.before, row.after], [y, y], color=colour, lw=1.2, alpha=0.6)
             axes.plot(row.time, y, MARKERS[which % len(MARKERS)], color=colour, ms=4.5, clip_on=False)
         for line in range(1, len(layers)):
@@ -272,7 +279,7 @@ def settling_times(times: pd.DataFrame, *, epochs: float) -> Figure:
 
 @styled
 def picture_changes(changes: pd.DataFrame) -> Figure:
-    """How often a map's strongest image changes: percent of maps and epoch, by layer, between two snapshots.
+    """How often a map's strongest image changes: percent of maps, by layer, between two snapshots.
 
     A row is a layer, a column the time between two snapshots; seeds, where there is a column of that name,
     are averaged.
@@ -280,7 +287,7 @@ def picture_changes(changes: pd.DataFrame) -> Figure:
     Args:
         changes: as `appearance.changes` gives it.
     """
-    grid = 100 * changes.pivot_table("per_epoch", "layer", ["from_epoch", "to_epoch"], sort=False)
+    grid = 100 * changes.pivot_table("changed", "layer", ["from_epoch", "to_epoch"], sort=False)
     figure = new(height=1.1 + 0.34 * len(grid))
     axes = figure.subplots()
     axes.imshow(grid, cmap=ORDERED, vmin=0, vmax=100, aspect="auto")
@@ -289,7 +296,7 @@ def picture_changes(changes: pd.DataFrame) -> Figure:
         axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=ink)
     axes.set_xticks(range(grid.shape[1]), [f"{start:g}–{end:g}" for start, end in grid.columns])
     axes.set_yticks(range(len(grid)), [_named(layer) for layer in grid.index])
-    axes.set(xlabel="epochs", title="maps with another strongest image (% per epoch)")
+    axes.set(xlabel="epochs", title="maps with another strongest image (%)")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return figure

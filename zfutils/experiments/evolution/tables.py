@@ -76,9 +76,7 @@ def jumps_table(farther: Mapping[str, Interval | None]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "the strongest image": words,
-            "moves farther when it changed, by": ranged(one.estimate, one.low, one.high, digits=2)
-            if one
-            else "not measured",
+            "additional change": ranged(one.estimate, one.low, one.high, digits=2) if one else "not measured",
         }
         for words, one in farther.items()
     )
