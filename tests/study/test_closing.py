@@ -46,7 +46,7 @@ def said(ours, theirs=(), kinds=(), ends=(-1.0, 1.0)):
         ),
         (
             [NOT, PARTLY, NO_VERDICT],
-            "No claim of this chapter held in full. The measurements show, by less than "
+            "No finding of this chapter held in full. The measurements show, by less than "
             "the rules ask, that edges come first. They do not show that maps are alike. It remains open "
             "whether depth pays.",
         ),
@@ -61,8 +61,8 @@ def said(ours, theirs=(), kinds=(), ends=(-1.0, 1.0)):
         ),
         (
             [NOT, NOT, NO_VERDICT, None],
-            "No claim of this chapter held in full. The measurements do not show that maps are alike or that "
-            "edges come first. It remains open whether depth pays or whether width does not.",
+            "No finding of this chapter held in full. The measurements do not show that maps are alike or "
+            "that edges come first. It remains open whether depth pays or whether width does not.",
         ),
         ([None] * 4, "None of the 4 claims could be tested."),
     ],

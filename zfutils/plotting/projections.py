@@ -133,6 +133,7 @@ def second_layers(tops: Mapping[str, TopProjections]) -> Figure:
         tile = max(1, round(grid.tile * side / largest))
         fit = (half + grid.gap) // (tile + grid.gap)
         count = min(fit * fit, len(top.maps))
+        count -= count % fit if count > fit else 0  # whole rows
         shown = [tuple(part[:1] for part in _strongest_alone(top, index)) for index in range(count)]
         colours, inside = (np.concatenate(part) for part in zip(*shown, strict=True))
         pages.append(block(colours, inside, tile=tile, gap=grid.gap, columns=fit))

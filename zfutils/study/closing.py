@@ -56,7 +56,7 @@ def sentences(records: Records, claims: Mapping[str, Claim], clauses: Mapping[st
             verdict, beside = _placed(row, claims[name])
             found[verdict].append(clauses[name] + beside)
     undecided, tested = found.pop(None), any(found.values())
-    said = [] if found[Verdict.REPRODUCED] or not tested else ["No claim of this chapter held in full."]
+    said = [] if found[Verdict.REPRODUCED] or not tested else ["No finding of this chapter held in full."]
     subject = "The measurements"
     for verdict, held in found.items():
         shows, last = SHOWS[verdict]

@@ -80,14 +80,17 @@ def fig_6(
         )
     mosaics = {title: mosaic(w, round((len(w) * 0.75) ** 0.5), scale) for title, w in layers.items()}
     tallest = max(tiles.shape[0] / tiles.shape[1] for tiles, _ in mosaics.values())
-    figure = new(height=WIDTH / len(layers) * tallest + 0.75)
+    titles = {title: fill(title, 84 // len(layers)) for title in layers}
+    kinds = [kind for kind in DEAD if any(kind in _dead(tables[title]) for title in layers)]
+    lines = 1 + max(title.count("\n") for title in titles.values()) + bool(kinds)
+    figure = new(height=WIDTH / len(layers) * tallest + 0.22 * lines)
     panels = figure.subplots(1, len(layers), squeeze=False)[0]
     for axes, (title, (tiles, places)) in zip(panels, mosaics.items(), strict=True):
         bare(axes).imshow(tiles)
-        axes.set_title(fill(title, 84 // len(layers)))
+        axes.set_title(titles[title])
         axes.set_anchor("N")
         _mark(axes, places, tables[title])
-    _legend(figure, [kind for kind in DEAD if any(kind in _dead(tables[title]) for title in layers)])
+    _legend(figure, kinds)
     return figure
 
 
