@@ -31,7 +31,7 @@ def parts():
         ("forward", "convolution"): 0.03,
         ("forward", "max pooling"): 0.01,
         ("backward", "convolution"): 0.0495,
-        ("optimizer", "optimizer"): 0.0005,
+        ("optimiser", "optimiser"): 0.0005,
     }
     rows = [{"phase": p, "kind": k, "layer": k, "seconds": s} for (p, k), s in pieces.items()]
     return pd.DataFrame(rows)
@@ -105,7 +105,7 @@ def test_a_steps_pieces_stack_up_to_the_step_and_small_ones_are_shown_together()
     words = texts(figure)
     assert {"convolution  80%", "max pooling  10%", "data  10%", "100 ms", "90 ms", "40 ms"} <= words
     assert {"forward  40%", "all else  0%"} <= words
-    assert not any(word.startswith("optimizer") for word in words)
+    assert not any(word.startswith("optimiser") for word in words)
 
 
 def test_crop_errors_stand_in_percent_with_their_intervals():

@@ -143,7 +143,7 @@ def test_the_recipe_says_how_the_rate_falls_and_how_much_is_dropped_out():
         "plateau": Training(plateau=Plateau(factor=0.2, patience=3, drops=2), **own),
     }
     shown = {
-        name: tables.recipe_table(recipe, size=144, crop=128, dropout=0.2).set_index("")["here"]
+        name: tables.recipe_table(recipe, images=2016, size=144, crop=128, dropout=0.2).set_index("")["here"]
         for name, recipe in recipes.items()
     }
     assert "60%, 20%, 20%" in shown["phases"]["rate"]

@@ -71,7 +71,7 @@ def test_the_pieces_of_a_step_are_all_layers_there_and_back_and_sum_to_the_whole
     layers = list(layers_of(SPEC.build()))
     assert list(table[table.phase == "forward"].layer) == [*layers, "loss"]
     assert list(table[table.phase == "backward"].layer) == ["loss", *reversed(layers)]
-    assert set(table.phase) == {"data", "forward", "backward", "optimizer", "renormalise"}
+    assert set(table.phase) == {"data", "forward", "backward", "optimiser", "renormalise"}
     assert not table.duplicated(["phase", "layer"]).any()
     assert table.share.sum() == pytest.approx(1)
     assert (table.share * table.seconds.sum()).tolist() == pytest.approx(table.seconds.tolist())

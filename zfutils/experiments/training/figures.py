@@ -32,13 +32,13 @@ KINDS = {
     "dropout": style.PURPLE,
     "data": style.YELLOW,
     "loss": "#555555",
-    "optimizer": style.FAINT,
+    "optimiser": style.FAINT,
     "renormalise": "#bbbbbb",
 }
 PHASES = {
     "forward": "#4477aa",
     "backward": "#99bbdd",
-    "optimizer": style.FAINT,
+    "optimiser": style.FAINT,
     "renormalise": "#bbbbbb",
     "data": style.YELLOW,
 }
@@ -122,11 +122,14 @@ def curves(
     panels[0].set_title("training loss (nats)")
     panels[1].set_title("held-out top-1 error (%)")
     _label_ends(panels[1], ends)
-    marks = [
-        Line2D([], [], ls="", marker="o", mfc="white", color=style.INK, label="snapshot kept"),
-        Line2D([], [], ls="", marker="v", ms=8, color=style.INK, label="rate lowered after this epoch"),
-    ]
-    figure.legend(handles=marks, loc="outside lower left", ncols=2)
+    looks = {
+        "o": {"mfc": "white", "label": "snapshot kept"},
+        "v": {"ms": 8, "label": "rate lowered after this epoch"},
+    }
+    drawn = {line.get_marker() for line in panels[0].lines if len(line.get_xdata())}
+    marks = [Line2D([], [], ls="", marker=m, color=style.INK, **looks[m]) for m in looks if m in drawn]
+    if marks:
+        figure.legend(handles=marks, loc="outside lower left", ncols=2)
     return figure
 
 

@@ -24,9 +24,9 @@ from zfutils.training.recipe import Training
 
 RULES = {
     "literal": "standard deviation 0.01 everywhere",
-    "fan-in": "standard deviation 0.01, above layer 1 corrected for the fan-in",
+    "fan-in": "standard deviation 0.01, corrected for the fan-in",
     "he": "He 2015 everywhere",
-    "small-first": "standard deviation 0.01 in layer 1, He 2015 above",
+    "small-first": "standard deviation 0.01, corrected for the fan-in, in layer 1, He 2015 above",
 }
 
 # Short names of the trials, for the curves.
@@ -42,11 +42,12 @@ TRIALS = {
 INITIALISATION_PAIR = {"fan-in": "trial-paper-scale", "literal": "trial-literal"}
 
 
-def recipe_table(t: Training, *, size: int, crop: int, dropout: float) -> pd.DataFrame:
+def recipe_table(t: Training, *, images: int, size: int, crop: int, dropout: float) -> pd.DataFrame:
     """A recipe beside the paper's words, each departure with its reason.
 
     Args:
         t: the recipe.
+        images: training images, those held out among them.
         size, crop: sides of a stored image and of what the network sees (pixels).
         dropout: share of units dropped in layers 6 and 7.
     """
@@ -55,9 +56,9 @@ def recipe_table(t: Training, *, size: int, crop: int, dropout: float) -> pd.Dat
     rows = [
         (
             "images",
-            "ImageNet-2012, 256 px, cropped to 224",
-            f"{size} px, cropped to {crop}",
-            "what two cores can train",
+            "1.3 million of ImageNet-2012, 256 px, cropped to 224",
+            f"{images:,}, {size} px, cropped to {crop}",
+            "limited by two CPU cores",
         ),
         (
             "crops in training",

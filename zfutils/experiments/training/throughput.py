@@ -200,7 +200,7 @@ def step_time(
         seconds: how long steps are repeated, three at least.
 
     Returns:
-        One row for each piece, in the order of a step: phase (data, forward, backward, optimizer,
+        One row for each piece, in the order of a step: phase (data, forward, backward, optimiser,
         renormalise), kind (that of the layer; otherwise loss or the phase's name), layer, seconds (median
         over steps) and share of all; device, device_type, threads, precision, batch.
     """
@@ -263,7 +263,7 @@ def _taken_apart(step: Step, batches: Iterator[Batch]) -> tuple[dict[Piece, floa
         clock.note("backward", _kind(layer.module), layer.name)
     step.optimizer.step()
     step.optimizer.zero_grad()
-    clock.note("optimizer", "optimizer")
+    clock.note("optimiser", "optimiser")
     step.renormalise()
     clock.note("renormalise", "renormalise")
     return clock.pieces, batch
