@@ -167,6 +167,18 @@ def test_a_sum_hands_the_signal_to_both_and_a_concatenation_splits_it_by_hand():
     assert found.pixels.flatten().tolist() == [10 * 2, 15 * 3]
 
 
+def test_a_unit_that_sees_beyond_the_picture_has_the_pattern_of_its_window_either_way(monkeypatch):
+    model, image = randomised(NETWORKS["residual"]()).double(), picture(19, 22)
+    deconvnet, layer = Deconvnet(model), [*every_layer(model)][-1]
+    monkeypatch.setattr(deconvnet, "within", lambda end, size: True)
+    windows = deconvnet.project(image, layer, some := units((0, 1, 0, 0), (0, 2, 1, 1)))
+    monkeypatch.setattr(deconvnet, "within", lambda end, size: False)
+    whole = deconvnet.project(image, layer, some)
+    for ours, theirs in zip(vars(whole).values(), vars(windows).values(), strict=True):
+        assert ours.shape == theirs.shape
+        assert torch.allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
 def test_paths_of_different_reach_are_seen_through_the_hull_of_their_windows():
     model = Net(lambda net, x: net.a(x) + net.b(x), a=nn.Conv2d(1, 1, 5, 2, 2), b=nn.Conv2d(1, 1, 3, 2, 0))
     # 5 pixels from −2 on beside 3 from 0 on: both lie in −2 … 2

@@ -61,7 +61,7 @@ def one_by_one(stack, mean, rows, tops, lefts, mirrored, side, scale) -> Tensor:
         if mirror:
             pixels, below, left = pixels.flip(1), turned, far - left
         image.copy_(pixels)
-        torch.add(below[top : top + side, left : left + side], image, alpha=scale, out=image)
+        _added(below[top : top + side, left : left + side], image, scale, out=image)
     return out
 
 
@@ -73,5 +73,12 @@ def gathered(stack, mean, rows, tops, lefts, mirrored, side, scale) -> Tensor:
         return every[chosen, tops, lefts].permute(0, 2, 3, 1)
 
     minus = windows((mean * -scale)[None], torch.zeros_like(rows))
-    out = minus.add_(windows(stack, rows).to(mean.dtype), alpha=scale)
+    out = _added(minus, windows(stack, rows).to(mean.dtype), scale, out=minus)
     return torch.where(mirrored[:, None, None, None], out.flip(2), out)
+
+
+def _added(minus: Tensor, pixels: Tensor, scale: float | Tensor, *, out: Tensor) -> Tensor:
+    """`minus` plus pixels times `scale`, in one pass."""
+    if isinstance(scale, Tensor):
+        return torch.addcmul(minus, pixels, scale, out=out)
+    return torch.add(minus, pixels, alpha=scale, out=out)

@@ -110,6 +110,11 @@ class Deconvnet:
             self._fields[end] = graphs.fields(self.steps, end)
         return self._fields[end]
 
+    def within(self, end: int, size: tuple[int, int]) -> bool:
+        """Whether a unit of a step sees less than a picture of a height and width: less to compute."""
+        fields = self.fields(end)
+        return fields is not None and fields[0].kernel < max(size)
+
     def window(self, layer: str, side: int | None = None) -> Window:
         """Receptive field of a layer's units (pixels).
 
@@ -162,7 +167,7 @@ class Deconvnet:
         Equal to `forward(images, layer).project(units)` but for random switches, which are drawn for each
         unit anew, and but for maxima that tie to the last bits, as in a picture of even patches: there a
         convolution of a window may round otherwise than one of the whole picture, and another of them win.
-        Units that see the whole picture are projected in it.
+        Units that see the whole picture, or whose window is larger than that, are projected in it.
 
         Args:
             images: as for `forward`.
@@ -177,16 +182,15 @@ class Deconvnet:
         end = self.index(layer)
         images, sizes = self._taken(as_tensor(taken(self.model, images, self.preprocessing)), end)
         units, fields = units.on(images.device), self.fields(end)
-        if fields is None or whole:
-            check(units, layer, (len(images), None, None, None))
-            found = []
+        shape = (self._maps(end + 1, images.shape[1]), *sizes[end + 1]) if fields else (None, None, None)
+        check(units, layer, (len(images), *shape))
+        found = []
+        if whole or not self.within(end, sizes[0]):
             for part in units.split(batch):
                 chosen, place = part.images.unique(return_inverse=True)
                 recording = self.forward(images[chosen], layer)
                 found.append(recording.project(part._replace(images=place), batch=batch, whole=whole))
             return Projections.joined(found)
-        check(units, layer, (len(images), self._maps(end + 1, images.shape[1]), *sizes[end + 1]))
-        found = []
         for part in units.split(batch):
             frames = frames_of(part, fields, sizes)
             windows = frames[0].cut(images, part.images)

@@ -15,7 +15,7 @@ from torch import Tensor
 from zfutils.deconv.top_activations import rounded
 from zfutils.deconv.trace import Trace
 from zfutils.deconv.units import Projections, Units, check
-from zfutils.deconv.unpooling import frames_of
+from zfutils.deconv.unpooling import Frame, frames_of
 from zfutils.nets.geometry import Window
 from zfutils.nets.graphs import needed
 
@@ -80,16 +80,21 @@ class Recording:
         units = units.on(self.activations.device)
         check(units, self.layer, self.activations.shape)
         fields = self.deconvnet.fields(self._end)
-        if fields is None or whole:
-            return Projections.joined([self._from_whole(part) for part in units.split(batch)])
-        return Projections.joined([self._on_windows(part, fields) for part in units.split(batch)])
+        if not whole and self.deconvnet.within(self._end, self.trace.shapes[0][1:]):
+            return Projections.joined([self._on_windows(part, fields) for part in units.split(batch)])
+        kept = None if whole else fields
+        return Projections.joined([self._from_whole(part, kept) for part in units.split(batch)])
 
-    def _from_whole(self, units: Units) -> Projections:
+    def _from_whole(self, units: Units, fields: Mapping[int, Window] | None) -> Projections:
         signal, at = torch.zeros_like(self.activations[units.images]), self._places(units)
         values = self.activations[(units.images, *at)]
         signal[(torch.arange(len(signal), device=signal.device), *at)] = values
         pixels = self.deconvnet.ways.down(signal, self._end, self.trace.of(units.images))
-        return Projections(pixels, torch.zeros_like(units.rows), torch.zeros_like(units.rows), values)
+        frame = Frame.whole(pixels, size := tuple(pixels.shape[2:]))
+        if fields is not None:
+            frame = frames_of(units, {0: fields[0]}, {0: size})[0]
+            pixels = frame.cut(pixels, torch.arange(len(pixels), device=pixels.device))
+        return Projections(pixels, frame.tops, frame.lefts, values)
 
     def _places(self, units: Units) -> tuple[Tensor, ...]:
         return tuple(units[1 : self.activations.ndim])
