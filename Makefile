@@ -75,16 +75,18 @@ HTML := $(BUILD)/html/index.html
 
 # The edition's file and those it extends; before there is an environment that reads them, its own alone.
 PROFILES := $(or $(if $(WHOLE),$(shell PYTHONPATH= $(PY) -m zfutils.study.editions $(EDITION))),book/profiles/$(EDITION).yaml)
+# Measured by `make bench`, and shown on two pages alone.
+BENCHMARKS := book/reference/benchmarks.json
 CODE := \( -name '*.py' -o -name '*.css' -o -name '*.js' \)
 ROOMS := $(shell find zfutils -path 'zfutils/experiments/*/*' $(CODE) | sort)
 SHARED := $(PROFILES) $(filter-out $(ROOMS),$(shell find zfutils $(CODE) | sort)) \
-    $(wildcard book/claims.yaml book/reference/*.json book/data/*)
+    $(wildcard book/claims.yaml $(filter-out $(BENCHMARKS),$(wildcard book/reference/*.json)) book/data/*)
 # A chapter's room is its name without the number: 06_occlusion has zfutils/experiments/occlusion/.
 room = $(patsubst $(firstword $(subst _, ,$1))_%,%,$1)
 # These pages show networks that were trained before, by what is kept of them.
 SCORES := $(wildcard book/reference/scores/$(EDITION)/*.npz)
 inputs = $(SHARED) $(filter zfutils/experiments/$(call room,$1)/%,$(ROOMS)) \
-    $(wildcard book/reference/figures/$1-*) \
+    $(wildcard book/reference/figures/$1-* $(if $(filter speed size,$1),$(BENCHMARKS))) \
     $(if $(filter 01_% 02_% 04_% 08_% 09_% 12_% 13_% provenance,$1),$(SCORES))
 
 # How many pages share the cores: N of -jN, all chapters with -j alone. Known within a recipe only.
@@ -163,8 +165,8 @@ check: $(READY) ## format, lint; notebooks without outputs; environment, metadat
 lab: $(READY) ## open the notebooks in JupyterLab
 	@$(PY) -m jupyterlab book
 
-bench: $(READY) ## measure speed, side by side with others
-	@$(PY) -m benchmarks
+bench: $(READY) ## measure speed, side by side with others (QUICK=1: less exactly, in 5 minutes)
+	@$(PY) -m benchmarks $(if $(filter 1,$(QUICK)),--quick)
 
 lock: $(READY) ## write requirements.lock from what .venv holds
 	@$(PY) tests/check_repository.py lock > requirements.lock.new

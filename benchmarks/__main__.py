@@ -1,41 +1,74 @@
-"""Runs every benchmark of this folder, or those that are named; prints a table and writes a CSV of each."""
+"""`python -m benchmarks` measures everything and keeps it in book/reference/benchmarks.json and the README.
 
+With `--quick` there are fewer repeats, with names of benchmarks fewer rows; these are written to
+`_build/bench/benchmarks.json` and shown on no page. Each row is printed as soon as it is there.
+"""
+
+import argparse
 import importlib
 import pkgutil
-import sys
 import time
-from pathlib import Path
-
-import pandas as pd
-import torch
+from collections.abc import Iterator
 
 import benchmarks
-from benchmarks import Options
-from zfutils.runtime.devices import chosen_device, device_name
+from benchmarks import QUICK, Options
+from zfutils.runtime.devices import keep_memory
+from zfutils.runtime.folders import build_folder
+from zfutils.runtime.parallel import cores
+from zfutils.study import speed
+from zfutils.study.records import commit
+from zfutils.study.speed import Benchmarks, Growth, Row
 
-FOLDER = Path(__file__).parents[1] / "_build" / "bench"
+APART = ("alone",)  # modules that measure nothing themselves
 
 
-def main() -> int:
-    """Returns the exit status: 0, or 2 where a benchmark that is asked for does not exist."""
-    there = sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_"))
-    options, names = Options.parse()
-    unknown = set(names) - set(there)
-    if unknown:
-        print(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(there)}", file=sys.stderr)
-        return 2
-    torch.set_num_threads(options.threads)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in names or there:
+def names() -> list[str]:
+    """The benchmarks that there are."""
+    modules = [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_")]
+    return sorted(set(modules) - set(APART))
+
+
+def measured(chosen: list[str], options: Options) -> Iterator[Row | Growth]:
+    """What the benchmarks give, each row with the seconds that it took."""
+    for name in chosen:
+        print(f"{name} …", flush=True)
         started = time.perf_counter()
-        table = pd.DataFrame(importlib.import_module(f"benchmarks.{name}").measure(options))
-        path = FOLDER / f"{name}.csv"
-        table.to_csv(path, index=False)
-        print(f"\n{name} ({device_name(chosen_device())}; {time.perf_counter() - started:.0f} s; {path})")
-        shown = table.drop(columns=["device"]).astype(object).where(table.notna(), "")
-        print(shown.to_string(index=False, float_format="{:.4g}".format), flush=True)
-    return 0
+        for found in importlib.import_module(f"benchmarks.{name}").measure(options):
+            now = time.perf_counter()
+            yield found.model_copy(update={"took": now - started})
+            started = now
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"which of {', '.join(names())}; default all")
+    parser.add_argument("--quick", action="store_true", help="fewer repeats and smaller samples")
+    given = parser.parse_args(arguments)
+    if unknown := set(given.names) - set(names()):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(names())}")
+    keep_memory()
+    started, options = time.perf_counter(), QUICK if given.quick else Options()
+    found: list[Row | Growth] = []
+    for each in measured(given.names or names(), options):
+        found.append(each)
+        print(f"  {each.took:4.0f} s  {each}", flush=True)
+    run = Benchmarks(
+        date=time.strftime("%Y-%m-%d", time.gmtime()),
+        commit=commit(),
+        quick=given.quick,
+        cores=cores(),
+        seconds=time.perf_counter() - started,
+        rows=[each for each in found if isinstance(each, Row)],
+        growth=[each for each in found if isinstance(each, Growth)],
+    )
+    whole = not (given.names or given.quick)
+    path = speed.FIGURES if whole else build_folder() / "bench" / "benchmarks.json"
+    speed.keep(run, path)
+    if whole:
+        speed.README.write_text(speed.with_paragraph(speed.README.read_text(), run))
+    print(f"{run.seconds / 60:.1f} min; {path}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,132 +1,115 @@
-"""Projections of single activations against captum's `NeuronDeconvolution`, layer by layer; the search
-for the strongest activations against a bare forward pass; peak memory.
+"""Projections of single activations against captum's `NeuronDeconvolution`, layer by layer and all together.
 
 Both sides have the same module, ZFNet at 224 px and the paper's width with initial weights, the same pictures
 and the same units, the nine strongest of each map. The contrast norm is left out of that module, since captum
 goes back through it and the paper does not: without it both give the same values, which is checked here.
-captum is held to its best batch. Its rate does not depend on the layer much, so that it is measured on a
-sample of each layer's units; ours is measured on the same sample, and on the whole atlas besides.
+captum is held to its best batch. What a projection costs does not depend on the unit, so that both sides are
+measured on a sample of each layer's; the whole atlas is projected once besides, in a process of its own.
 """
 
-import resource
+import json
+import math
 import statistics
-import subprocess
 import sys
-import tempfile
 import warnings
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 
 import torch
 from captum.attr import NeuronDeconvolution
 from torch import Tensor, nn
 
-from benchmarks import Options, row, side_by_side
+from benchmarks import SCALE, Options, difference, drawn, network, ratios, row, side_by_side, zfnet
+from benchmarks.alone import Measured, in_a_process, measured
 from zfutils.data.inputs import Inputs
-from zfutils.data.parts import PartsImages
-from zfutils.data.stores import build
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import TopActivations, top_activations
-from zfutils.deconv.units import Units
-from zfutils.nets import zoo
-from zfutils.nets.geometry import receptive_field
-from zfutils.nets.layers import layers_of
-from zfutils.nets.specs import NetworkSpec
-from zfutils.runtime.devices import chosen_device, device_of, keep_memory
-from zfutils.training.initialisation import initialise
+from zfutils.deconv.units import Projections, Units
+from zfutils.nets import chains, graphs
+from zfutils.runtime.devices import device_of, keep_memory
+from zfutils.study.speed import Row
 
-SIDE = 224
-SCALE = 1 / 64
-PICTURES = 96  # that are projected from
-SEARCHED = 480  # a search spends most on the first of a set, when every map's strongest keep changing
 LAYERS = ("relu1", "relu2", "relu3", "relu4", "relu5")
+PROJECTED = 96  # pictures, at most
 BATCHES = (4, 16, 48)  # captum's, of which the best is taken
-EQUAL = 1e-5  # of the greatest value
+BAR, MEMORY = 5.0, 4.0  # times as fast as captum; GiB
 
 
-def measure(options: Options) -> list[dict[str, object]]:
-    """All of it, on parts pictures in a folder that is removed afterwards."""
+def measure(options: Options) -> Iterator[Row]:
+    """All of it, on drawn pictures."""
+    images, model, deconvnet, found = searched(options)
+    rest = zfnet(options).multiply_adds
+    seconds: dict[str, list[float]] = {"ours": [0.0] * options.repeats, "captum": [0.0] * options.repeats}
+    least = plain = worst = units = 0.0
+    for layer in LAYERS:
+        every = strongest(found[layer])
+        draw = torch.randperm(len(every.maps), generator=torch.Generator().manual_seed(0))[: options.units]
+        sample = Units(*(t[draw] for t in every))
+        project = partial(deconvnet.project, images, layer, sample)
+        theirs = {batch: partial(captum, model, images, layer, sample, batch) for batch in BATCHES}
+        apart = difference(layer, *placed(project(), theirs[BATCHES[0]](), images))
+        trial = side_by_side(theirs, repeats=1)
+        best = min(trial, key=lambda batch: trial[batch])
+        took = side_by_side({"ours": project, "captum": theirs[best]}, repeats=options.repeats)
+        window, whole = (2 * up for up in multiply_adds(deconvnet, layer, images[:1]))
+        whole += rest - whole / 2  # captum goes all the way up
+        yield row(
+            f"projections/{layer}",
+            f"projections of {layer.replace('relu', 'layer ')}",
+            f"captum's NeuronDeconvolution, {best} at a time",
+            ratios(took["captum"], took["ours"]),
+            "times as fast",
+            ceiling=whole / window,
+            difference=apart,
+            context={"projections a second": len(draw) / statistics.median(took["ours"])},
+        )
+        for way, values in took.items():
+            each = [s * len(every.maps) / len(draw) for s in values]
+            seconds[way] = [a + b for a, b in zip(seconds[way], each, strict=True)]
+        least, plain = least + window * len(every.maps), plain + whole * len(every.maps)
+        worst, units = max(worst, apart), units + len(every.maps)
+    alone = in_a_process("benchmarks.projections", json.dumps(asdict(options)))
+    yield row(
+        "projections/atlas",
+        f"all {units:,.0f} projections of layers 1 to 5",
+        "captum's NeuronDeconvolution, at its best in each layer",
+        ratios(seconds["captum"], seconds["ours"]),
+        "times as fast",
+        bar=BAR,
+        ceiling=plain / least,
+        difference=worst,
+        context={"seconds": alone["seconds"][0]},
+    )
+    if alone["peak"]:
+        yield row(
+            "projections/memory",
+            "the same in a process of its own, all kept: peak memory",
+            "–",
+            [alone["peak"] / 2**30],
+            "GiB",
+            bar=MEMORY,
+            at_most=True,
+        )
+
+
+def searched(options: Options) -> tuple[Tensor, nn.Module, Deconvnet, dict[str, TopActivations]]:
+    """Pictures, the network without contrast norm, its deconvnet, and the strongest activations."""
     keep_memory()
-    options = replace(options, precision="float32")
-    with tempfile.TemporaryDirectory() as temporary:
-        inputs, (spec, model) = _inputs(SEARCHED, Path(temporary)), _network()
-        found = top_activations(model, inputs[:PICTURES], layers=LAYERS, batch=32)
-        return [
-            *_against_captum(spec, model, inputs[:PICTURES].tensor(device_of(model)), found, options),
-            *_search(model, inputs, options),
-            _peak_memory(options),
-        ]
+    spec = zfnet(options)
+    model = network(replace(spec, convolutions=tuple(replace(c, norm=False) for c in spec.convolutions)))
+    inputs = Inputs.of(drawn(options.pictures, options.side), scale=SCALE)[:PROJECTED]
+    found = top_activations(model, inputs, layers=LAYERS, batch=16)
+    return inputs.tensor(device_of(model)), model, Deconvnet(model), found
 
 
-def _inputs(n: int, folder: Path) -> Inputs:
-    images = build(PartsImages("validation", n=n, size=SIDE), folder, progress=False)
-    return Inputs.of(images, scale=SCALE)
-
-
-def _network() -> tuple[NetworkSpec, nn.Sequential]:
-    spec = zoo.zfnet(image=SIDE)
-    spec = replace(spec, convolutions=tuple(replace(c, norm=False) for c in spec.convolutions))
-    model = spec.build()
-    initialise(model, "he", seed=0)
-    return spec, model.eval().to(chosen_device(), memory_format=torch.channels_last)
-
-
-def _units(found: TopActivations) -> Units:
+def strongest(found: TopActivations) -> Units:
+    """All of them as units."""
     maps = torch.arange(len(found), device=found.images.device)[:, None].expand_as(found.images)
     return Units(*(t.flatten() for t in (found.images, maps, found.rows, found.columns)))
 
 
-def _against_captum(
-    spec: NetworkSpec, model: nn.Module, images: Tensor, found: dict[str, TopActivations], options: Options
-) -> list[dict[str, object]]:
-    deconvnet, rows = Deconvnet(model), []
-    captum_seconds = ours_seconds = 0.0
-    for layer in LAYERS:
-        every = _units(found[layer])
-        draw = torch.randperm(len(every.maps), generator=torch.Generator().manual_seed(0))[: options.units]
-        sample = Units(*(t[draw] for t in every))
-        worst = _difference(deconvnet, model, images, layer, sample)
-        best = min(BATCHES, key=lambda batch: _once(partial(_captum, model, images, layer, sample, batch)))
-        ways = {
-            "ours": partial(deconvnet.project, images, layer, sample),
-            "captum": partial(_captum, model, images, layer, sample, best),
-        }
-        seconds = side_by_side(ways, pairs=options.pairs)
-        whole = side_by_side({"ours": partial(deconvnet.project, images, layer, every)}, pairs=1)["ours"][0]
-        each = {way: statistics.median(s) / len(draw) for way, s in seconds.items()}
-        captum_seconds += each["captum"] * len(every.maps)
-        ours_seconds += whole
-        rates = [len(draw) / s for s in seconds["captum"]]
-        window = _window_share(spec, layer)
-        context = {"units": len(every.maps), "greatest difference": worst}
-        ratios = [b / a for a, b in zip(seconds["ours"], seconds["captum"], strict=True)]
-        rows += [
-            row(f"projections, {layer}, captum (batch {best})", rates, "a second", options, **context),
-            row(
-                f"projections, {layer}, ours (all)", [len(every.maps) / whole], "a second", options, **context
-            ),
-            row(
-                f"projections, {layer}, ours over captum",
-                ratios,
-                "ratio",
-                options,
-                ceiling=1 / window,
-                **context,
-            ),
-        ]
-    ratio = captum_seconds / ours_seconds
-    units = sum(found[layer].images.numel() for layer in LAYERS)
-    whole = f"projections, whole atlas of {units:,}"
-    return [
-        *rows,
-        row(f"{whole}, ours", [ours_seconds], "s", options),
-        row(f"{whole}, captum (from the samples)", [captum_seconds], "s", options),
-        row(f"{whole}, ours over captum", [ratio], "ratio", options, reach=5.0),
-    ]
-
-
-def _captum(model: nn.Module, images: Tensor, layer: str, units: Units, batch: int) -> Tensor:
+def captum(model: nn.Module, images: Tensor, layer: str, units: Units, batch: int) -> Tensor:
     """captum's patterns, one picture a unit, many units in one batch."""
     method, found = NeuronDeconvolution(model, model.get_submodule(layer)), []
     with warnings.catch_warnings():
@@ -142,80 +125,41 @@ def _captum(model: nn.Module, images: Tensor, layer: str, units: Units, batch: i
     return torch.cat(found).detach()
 
 
-def _difference(deconvnet: Deconvnet, model: nn.Module, images: Tensor, layer: str, units: Units) -> float:
-    """Greatest difference between ours and captum's, of the greatest value of each pattern.
+def placed(ours: Projections, theirs: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Both sides' patterns on the whole picture, each divided by its greatest value.
 
-    captum projects a signal of 1 where ours has the activation.
-
-    Raises:
-        ValueError: it is larger than what rounding explains.
+    Theirs project a signal of 1 where ours has the activation.
     """
-    few = Units(*(t[:16] for t in units))
-    ours = deconvnet.project(images, layer, few)
-    theirs = _captum(model, images, layer, few, 16) * ours.values[:, None, None, None]
-    placed = ours.placed(*images.shape[-2:])
-    size = theirs.abs().amax((1, 2, 3)).clamp(min=torch.finfo().tiny)
-    worst = float(((placed - theirs).abs().amax((1, 2, 3)) / size).max())
-    if worst > EQUAL:
-        raise ValueError(f"{layer}: projections differ from captum's by {worst:.2g} of their greatest value")
-    return worst
+    patterns = ours.placed(*images.shape[-2:]), theirs * ours.values[:, None, None, None]
+    size = patterns[1].abs().amax((1, 2, 3), keepdim=True).clamp(min=torch.finfo().tiny)
+    return patterns[0] / size, patterns[1] / size
 
 
-def _once(way) -> float:
-    return side_by_side({"once": way}, pairs=1)["once"][0]
+def multiply_adds(deconvnet: Deconvnet, layer: str, images: Tensor) -> tuple[float, float]:
+    """Of convolutions up to a layer, one way, for one unit: on its window, and on the whole picture."""
+    end = deconvnet.index(layer)
+    fields, order = deconvnet.fields(end), graphs.needed(deconvnet.steps, end)
+    sizes = chains.sizes(deconvnet.steps, images, only=order)
+    window = whole = 0.0
+    for i in order:
+        if deconvnet.steps[i].kind == "conv":
+            each, size = deconvnet.steps[i].module.weight.numel(), sizes[i + 1]
+            seen = size if fields is None else [min(fields[i + 1].kernel, n) for n in size]
+            window, whole = window + each * math.prod(seen), whole + each * math.prod(size)
+    return window, whole
 
 
-def _window_share(spec: NetworkSpec, layer: str) -> float:
-    """Multiply-adds on a unit's window, up and down, over those that captum needs: the ceiling's inverse."""
-    stages = [stage for stage in spec.stages() if stage.window is not None]
-    end = next(i for i, s in enumerate(stages) if s.name == layer.replace("relu", "conv"))
-    whole = sum(s.multiply_adds for s in stages)  # captum's forward pass goes through all convolutions
-    backward = sum(s.multiply_adds for s in stages[: end + 1])
-    here = 0.0
-    for i in range(end + 1):
-        # What this stage has to compute for one unit of the last: the window of the stages above it.
-        side = receptive_field([s.window for s in stages[i + 1 : end + 1]]).kernel if i < end else 1
-        here += stages[i].multiply_adds * side**2 / stages[i].size ** 2
-    return 2 * here / (whole + backward)
+def atlas(options: Options) -> Measured:
+    """Project the whole atlas in this process, and keep it."""
+    images, _, deconvnet, found = searched(options)
+    units = {layer: strongest(found[layer]) for layer in LAYERS}
+    kept: list[Projections] = []
+
+    def project() -> None:
+        kept.extend(deconvnet.project(images, layer, units[layer]) for layer in LAYERS)
+
+    return measured(project, repeats=1, warm_up=0)
 
 
-def _search(model: nn.Sequential, inputs: Inputs, options: Options) -> list[dict[str, object]]:
-    convolutions = model[: list(layers_of(model)).index("relu5") + 1]
-
-    @torch.no_grad()
-    def bare() -> None:
-        for batch in inputs.batches(32, device=device_of(model)):
-            convolutions(batch.images)
-
-    search = partial(top_activations, model, inputs, layers=LAYERS, batch=32)
-    seconds = side_by_side({"bare": bare, "search": search}, pairs=options.pairs)
-    ratios = [b / a for a, b in zip(seconds["bare"], seconds["search"], strict=True)]
-    shown = row(
-        "strongest nine of layers 1–5 over a bare forward pass",
-        ratios,
-        "ratio",
-        options,
-        pictures=len(inputs),
-    )
-    return [shown | {"reach": 1.15, "reached": shown["median"] <= 1.15}]
-
-
-def _peak_memory(options: Options) -> dict[str, object]:
-    """Peak resident memory of a process that projects the atlas and keeps what it gets."""
-    code = "from benchmarks import projections; projections.atlas_alone()"
-    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    peak = float(ended.stdout) / 2**30
-    shown = row("projections, whole atlas, peak memory of the process", [peak], "GiB", options)
-    return shown | {"reach": 4.0, "reached": peak <= 4.0}
-
-
-def atlas_alone() -> None:
-    """Search and project the whole atlas in this process; print its peak resident memory (bytes)."""
-    with tempfile.TemporaryDirectory() as temporary:
-        inputs, (_, model) = _inputs(32, Path(temporary)), _network()
-        deconvnet, images = Deconvnet(model), inputs.tensor(device_of(model))
-        found = top_activations(model, inputs, layers=LAYERS, batch=16)
-        for layer in LAYERS:
-            for part in _units(found[layer]).split(256):
-                deconvnet.project(images, layer, part)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+if __name__ == "__main__":
+    print(json.dumps(atlas(Options(**json.loads(sys.argv[1])))))

@@ -3,7 +3,6 @@
 import math
 
 import pytest
-import torch
 from small import RECIPE, SPEC
 
 from zfutils.nets.zoo import NETWORKS
@@ -17,8 +16,8 @@ ZFNET = NETWORKS["zfnet"](size.CLASSES, 224)
 
 def test_hours_are_images_over_images_a_second():
     recipe = RECIPE.model_copy(update={"epochs": 10, "held_out": 0.25})
-    rates = [{"machine": "a", "images_per_second": 500.0}, {"machine": "b", "images_per_second": math.nan}]
-    found = size.hours(recipe, rates, 20.0, cores=4).set_index("machine")
+    training = [{"machine": "a", "images_per_second": 500.0}, {"machine": "b", "images_per_second": math.nan}]
+    found = size.hours(recipe, size.Rates(training, decoded=20.0, cores=4)).set_index("machine")
     # 960,875 of 1,281,167 are trained on and 320,292 held out, which cost a third.
     assert size.images_of_a_training(recipe) == 9_608_750
     assert found["training"]["a"] == pytest.approx((9_608_750 + 3_202_920 / 3) / 500 / 3600)
@@ -43,12 +42,10 @@ def test_what_is_kept_for_the_way_back_is_counted_once():
     assert 4 * (images + first + second) < kept < 4 * (images + 12 * (first + second))
 
 
-def test_drawn_photographs_are_squares_of_the_size_that_is_asked_for(tmp_path):
-    images, rate = size.drawn_photographs(tmp_path, n=2, size=64)
-    assert images.pixels.shape == (2, 64, 64, 3)
-    assert len(list(tmp_path.glob("*.JPEG"))) == 2
-    assert rate > 0
-    assert torch.equal(images.mean, images.pixels.float().mean(0))
+def test_without_a_kept_run_of_benchmarks_there_is_no_number():
+    rates = size.rates(None, [])
+    words = size.in_words(size.hours(WHOLE.training, rates))
+    assert set(words.iloc[0]) == {"a processor", "not measured"}
 
 
 def test_gpus_that_were_not_measured_have_no_number(monkeypatch):
@@ -57,7 +54,7 @@ def test_gpus_that_were_not_measured_have_no_number(monkeypatch):
         {"edition": "quick", "device": "NVIDIA H200", "images_per_second": 9.0},
     ]
     monkeypatch.setattr(size.gpu, "figures", lambda: rows)
-    first, second = size.gpu_rates(["H100", "H200"])
+    _, first, second = size.rates(None, ["H100", "H200"]).training
     assert first["images_per_second"] == 9000
     assert math.isnan(second["images_per_second"])
     assert second["from"] == "not measured"

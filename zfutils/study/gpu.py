@@ -29,6 +29,12 @@ def figures() -> list[Mapping[str, Any]]:
     return list(last.values())
 
 
+def best(machine: str, edition: str) -> Mapping[str, Any] | None:
+    """The fastest of the figures of a GPU whose name holds a word, for an edition; None without any."""
+    rows = [row for row in figures() if machine in row["device"] and row["edition"] == edition]
+    return max(rows, key=lambda row: row["images_per_second"], default=None)
+
+
 def keep(speed: pd.DataFrame, edition: str) -> None:
     """Append figures to those there are, with date, versions and commit.
 

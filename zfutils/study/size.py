@@ -1,60 +1,72 @@
 """What ImageNet in full takes: hours, disk and memory, worked out from rates that are measured.
 
 A training sees a known number of images, a store has a known number of bytes; machines differ in images a
-second. Those of this machine are measured on the spot, on the paper's network at 224 px; those of GPUs come
-from `book/reference/gpu.json`, and where nothing was measured there is no number.
+second. Those of a processor come from what `make bench` kept, those of GPUs from `book/reference/gpu.json`;
+where nothing was measured there is no number.
 """
 
-import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from zfutils.data.decoding import decode
-from zfutils.data.parts import PartsImages
-from zfutils.data.pixels import Pixels
 from zfutils.nets.specs import NetworkSpec
 from zfutils.study import gpu
 from zfutils.study.profile import Profile
+from zfutils.study.speed import Benchmarks
 from zfutils.training.recipe import Training
 
 TRAIN, VALIDATION, CLASSES = 1_281_167, 50_000, 1000  # Russakovsky 2015, Table 2
 ARCHIVES = 147_897_477_120 + 6_744_924_160  # bytes of ILSVRC2012_img_train.tar and …_val.tar
-AS_LARGE = 400  # side of a typical picture of ImageNet (pixels): 400 × 350 on average, Russakovsky 2015, §3
 CROPS = 10
 FORWARD = 1 / 3  # of a training step's arithmetic
 BYTES = 4  # of a float32
+NOT = "not measured"
 
 Row = dict[str, Any]
 
 
-def drawn_photographs(folder: Path, *, n: int, size: int) -> tuple[Pixels, float]:
-    """Drawn scenes as JPEG files of ImageNet's size, read back, and how fast one core reads them.
+class Rates(NamedTuple):
+    """What was measured: training on several machines, decoding on the first."""
+
+    training: list[Row]  # machine, images_per_second (NaN where not measured), from
+    decoded: float  # images a second that one core decodes and makes squares
+    cores: int
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each machine."""
+        columns = {"images_per_second": "images/s in training"}
+        decoded = [self.decoded, *[np.nan] * (len(self.training) - 1)]
+        rates = pd.DataFrame(self.training).rename(columns=columns)
+        return rates.assign(**{"JPEG files/s of one core": decoded})
+
+
+def rates(run: Benchmarks | None, gpus: Sequence[str]) -> Rates:
+    """The rates of the machine that `make bench` ran on, and of GPUs.
 
     Args:
-        folder: where the files are written.
-        n: how many.
-        size: side of the square they are cropped to (pixels).
-
-    Returns:
-        The pictures as a set, and images per second: reading, decoding, resizing.
+        run: its kept run, if there is one.
+        gpus: words in their names.
     """
-    scenes = PartsImages("train", n=n, size=AS_LARGE)
-    paths = [folder / f"{index}.JPEG" for index in range(n)]
-    for index, path in enumerate(paths):
-        Image.fromarray(scenes[index]).save(path, quality=95)
-    started = time.perf_counter()
-    images = [decode(path, size, fit="crop") for path in paths]
-    rate = n / (time.perf_counter() - started)
-    pixels = torch.from_numpy(np.stack(images))
-    labels, mean = torch.from_numpy(scenes.labels), pixels.float().mean(0)
-    return Pixels(pixels, labels, mean, scenes.classes, scenes.names, dict(scenes.identity)), rate
+    found = [_gpu_rate(machine) for machine in gpus]
+    if run is None:
+        return Rates(
+            [{"machine": "a processor", "images_per_second": np.nan, "from": NOT}, *found], np.nan, 1
+        )
+    training = run.row("training/224 px")
+    rate = {"images_per_second": training.context["images a second"], "from": "the page on speed"}
+    here = {"machine": f"{training.device}, {run.cores} cores"} | rate
+    return Rates([here, *found], run.row("preparation/JPEG").context["images a second, ours"], run.cores)
+
+
+def _gpu_rate(machine: str) -> Row:
+    kept = gpu.best(machine, "imagenet")
+    rate = np.nan if kept is None else kept["images_per_second"]
+    return {"machine": machine, "images_per_second": rate, "from": NOT if kept is None else "gpu.json"}
 
 
 def images_of_a_training(recipe: Training) -> int:
@@ -62,23 +74,21 @@ def images_of_a_training(recipe: Training) -> int:
     return recipe.epochs * round(TRAIN * (1 - recipe.held_out))
 
 
-def hours(recipe: Training, rates: Sequence[Row], decoded: float, *, cores: int) -> pd.DataFrame:
+def hours(recipe: Training, rates: Rates) -> pd.DataFrame:
     """What preparation, training and ten crops take, a row for each machine.
 
     Args:
         recipe: of the network.
-        rates: machine, images_per_second in training (NaN where not measured), and where that is from.
-        decoded: images per second that one core decodes.
-        cores: that decode.
+        rates: as `rates` gives them; preparation is the first machine's.
     """
     seen, tested = images_of_a_training(recipe), recipe.epochs * round(TRAIN * recipe.held_out)
     rows = []
-    for row in rates:
+    for row in rates.training:
         rate = row["images_per_second"]
         rows.append(
             row
             | {
-                "preparation": (TRAIN + VALIDATION) / (decoded * cores) / 3600,
+                "preparation": (TRAIN + VALIDATION) / (rates.decoded * rates.cores) / 3600,
                 "training": (seen + FORWARD * tested) / rate / 3600,
                 "ten crops": FORWARD * CROPS * VALIDATION / rate / 3600,
             }
@@ -89,19 +99,8 @@ def hours(recipe: Training, rates: Sequence[Row], decoded: float, *, cores: int)
 def in_words(table: pd.DataFrame) -> pd.DataFrame:
     """Numbers with one decimal place; those that are not known as "not measured"."""
     numbers = table.select_dtypes("number")
-    said = numbers.map(lambda value: "not measured" if np.isnan(value) else f"{value:,.1f}")
+    said = numbers.map(lambda value: NOT if np.isnan(value) else f"{value:,.1f}")
     return table.assign(**said)
-
-
-def gpu_rates(machines: Sequence[str]) -> list[Row]:
-    """Images per second in training the paper's network at 224 px, as kept; NaN where not measured."""
-    kept = [row for row in gpu.figures() if row["edition"] == "imagenet"]
-    rows = []
-    for machine in machines:
-        found = [row["images_per_second"] for row in kept if machine in row["device"]]
-        origin = "book/reference/gpu.json" if found else "not measured"
-        rows.append({"machine": machine, "images_per_second": max(found, default=np.nan), "from": origin})
-    return rows
 
 
 def disk(profile: Profile, spec: NetworkSpec) -> pd.DataFrame:
