@@ -6,9 +6,11 @@ Its pages are read from the disk, as a reader opens them. `make test` leaves thi
 a browser and a finished build.
 """
 
+import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -62,15 +64,24 @@ def browser() -> Iterator[Browser]:
 def opened(browser: Browser, book: Path) -> Iterator[Callable[..., Page]]:
     """Opens a page of the edition by its address, once loaded; `width` in pixels, `theme` light or dark.
 
+    `kept` is what the browser's local storage holds from an earlier visit.
+
     The page's `faults` list what its scripts and the browser complained of, and what could not be loaded.
     """
     contexts = []
 
-    def open_page(address: str, *, width: int = WIDE, theme: str = "light") -> Page:
+    def open_page(
+        address: str,
+        *,
+        width: int = WIDE,
+        theme: str = "light",
+        kept: Mapping[str, str] = MappingProxyType({}),
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=theme, offline=True
         )
         contexts.append(context)
+        context.add_init_script(f"Object.assign(localStorage, {json.dumps(dict(kept))})")
         page = context.new_page()
         page.faults = []
         page.on("pageerror", lambda error: page.faults.append(f"script: {error}"))
