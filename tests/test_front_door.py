@@ -437,6 +437,26 @@ def test_a_suitable_python_is_found_under_any_of_its_names(tree, program):
     assert "-m venv --clear .venv" in (tree / "made").read_text()
 
 
+@pytest.mark.parametrize("browser", [None, "true", "false"])  # none, one that runs, one that does not
+def test_ci_tries_the_pages_in_a_browser_where_there_is_one_and_passes_without(tree, browser):
+    tools = tree / "bin"
+    tools.mkdir()
+    for tool in ["bash", "dirname"]:
+        (tools / tool).symlink_to(shutil.which(tool))
+    (tools / "make").write_text('#!/bin/bash\necho "make $@"\n')
+    (tools / "make").chmod(0o755)
+    if browser:
+        (tools / "google-chrome").symlink_to(shutil.which(browser))
+    (tree / ".ci").mkdir()
+    shutil.copy(check_repository.ROOT / ".ci" / "run", tree / ".ci" / "run")
+    done = subprocess.run(
+        [tools / "bash", ".ci/run"], cwd=tree, env={"PATH": str(tools)}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("make browse" in done.stdout) == (browser == "true")
+    assert ("not tried" in done.stdout) == (browser != "true")
+
+
 def test_without_a_suitable_python_the_message_says_what_to_do(tree):
     (tree / ".venv" / ".ready").unlink()
     status, _, said = make(tree, "test", path_of(tree))

@@ -114,7 +114,7 @@ def test_the_words_of_a_page_stand_out_from_their_ground(opened, address, theme)
 def test_a_barrier_and_faint_words_are_found(opened):
     page = opened("references.html")
     page.set_content(
-        '<html lang="en"><title>Planted</title><img src="data:,"><p style="color: #ccc; background: #fff">faint'
+        '<html lang="en"><title>Two faults</title><img src="data:,"><p style="color: #eee">faint'
     )
     assert [found.split(",")[0] for found in serious(page, options=OTHERS)] == ["image-alt"]
     assert [found.split(",")[0] for found in serious(page, context=ALIKE, options=CONTRAST)] == [
