@@ -54,7 +54,6 @@ def test_a_page_holds_nothing_of_thebe_and_no_label_that_hides_its_text(tmp_path
 
 def test_a_large_picture_becomes_smaller_and_looks_the_same_and_a_small_one_stays(tmp_path):
     page = rendered(tmp_path, [OURS])
-    assert "_images/noise.webp" in page
     assert "_images/white.png" in page
     there = tmp_path / "html" / "_images"
     assert sorted(path.name for path in there.iterdir()) == ["noise.webp", "white.png"]
@@ -65,6 +64,10 @@ def test_a_large_picture_becomes_smaller_and_looks_the_same_and_a_small_one_stay
     assert rendering.smaller(tmp_path / "more") == {"more/smooth.png": "more/smooth.webp"}
     seen = np.asarray(Image.open(tmp_path / "more" / "smooth.webp").convert("RGB"), float)
     assert np.abs(seen - np.asarray(smooth, float)).max() <= 8
+
+
+def test_a_picture_links_to_itself_at_full_size(tmp_path):
+    assert '<a class="full-size" href="_images/noise.webp"><img ' in rendered(tmp_path, [OURS])
 
 
 def test_every_page_says_how_to_cite_it():

@@ -1,11 +1,12 @@
 """A Sphinx extension for what Jupyter Book and its theme leave undone (`_config.yml`).
 
 A page is read without a network, by everyone: it loads no script for a remote kernel, names its controls by
-the text they show, says how to cite it, and hands on the clean notebook that it was executed from. Large
-pictures are stored as WebP, a tenth of their bytes as PNG; figures in notebooks stay PNG, which every reader
-of notebooks shows.
+the text they show, says how to cite it, and hands on the clean notebook that it was executed from. A figure
+links to its picture at full size. Large pictures are stored as WebP, a tenth of their bytes as PNG; figures in
+notebooks stay PNG, which every reader of notebooks shows.
 """
 
+import re
 from datetime import date
 from html import escape
 from pathlib import Path
@@ -19,6 +20,7 @@ from zfutils.study.places import BOOK, ROOT
 
 HEAVY = 150_000  # bytes of a picture: a larger one is stored as WebP
 QUALITY = 90  # of WebP: no difference is seen at twice the size
+PICTURE = re.compile(r'<img\b[^>]*\bsrc="(_images/[^"]+)"[^>]*>')
 MENDED = {  # text in the theme's markup: what stands there instead
     # A label that hides the visible text is not what someone says who sees that text.
     '<summary aria-label="Toggle hidden content">': "<summary>",
@@ -60,7 +62,7 @@ def _say_how_to_cite(app: Any, config: Any) -> None:
 
 
 def _finish(app: Any, error: Exception | None) -> None:
-    """Mend the pages that were written, make their pictures smaller, and put clean notebooks beside them."""
+    """Mend the written pages, make their pictures smaller and links, and put clean notebooks beside them."""
     if error is not None or app.builder.format != "html":
         return
     folder = Path(app.outdir)
@@ -69,6 +71,7 @@ def _finish(app: Any, error: Exception | None) -> None:
         text = page.read_text(encoding="utf-8")
         for old, new in changes.items():
             text = text.replace(old, new)
+        text = PICTURE.sub(r'<a class="full-size" href="\1">\g<0></a>', text)
         page.write_text(text, encoding="utf-8")
     for executed in folder.glob("_sources/*.ipynb"):
         if (source := BOOK / executed.name).is_file():
