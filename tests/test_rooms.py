@@ -14,7 +14,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "zfutils"
-FLOORS = ["runtime", "stats", "data", "nets", "training", "deconv", "plotting", "experiments", "study", "."]
+FLOORS = [
+    "runtime", "stats", "data", "nets", "training", "deconv", "plotting", "experiments", "look", "study", ".",
+]  # fmt: skip
 MODULES = {
     ".".join(("zfutils", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))

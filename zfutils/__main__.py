@@ -1,4 +1,4 @@
-"""The command line: `python -m zfutils new | prepare | train | scores | execute | measure | publish`.
+"""The command line: `python -m zfutils look | new | prepare | train | scores | execute | measure | publish`.
 
 `torchrun --nproc-per-node N -m zfutils prepare | train | scores …` does the same on N ranks, a GPU each.
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from zfutils.runtime.folders import absolute, fix_folders
 from zfutils.runtime.shadows import refuse_shadows
 
-PATHS = ("image",)  # parameters of pages that name a file
+PATHS = ("image", "images", "weights")  # parameters of pages that name a file or a folder
 
 
 def prepare(arguments: argparse.Namespace) -> int:
@@ -85,6 +85,23 @@ def publish(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def look(arguments: argparse.Namespace) -> int:
+    """Look into any network with a folder of pictures, and write pages to be opened in a browser."""
+    from dataclasses import replace
+
+    from zfutils.look import networks
+    from zfutils.look.looking import look
+
+    network = networks.load(arguments.model, arguments.weights, seed=arguments.seed)
+    given = {name: getattr(arguments, name) for name in ("side", "channels", "mean", "std")}
+    network = replace(network, preprocessing=networks.prepared(network, **given))
+    chosen = {name: getattr(arguments, name) for name in ("layers", "maps", "pictures", "seed")}
+    with contextlib.redirect_stdout(sys.stderr):  # progress
+        index = look(network, absolute(arguments.images), absolute(arguments.output), **chosen)
+    print(f"file://{index}")
+    return 0
+
+
 def new(arguments: argparse.Namespace) -> int:
     """Write an edition on a folder of your own pictures, with a light budget."""
     from zfutils.study.own_edition import new
@@ -106,10 +123,17 @@ def execute(arguments: argparse.Namespace) -> int:
     if "edition" in own:
         raise ValueError("the edition is given once, as --edition")
     for name in PATHS:
-        if own.get(name):  # pages run in book/, and the user stands elsewhere
+        if own.get(name, "DEFAULT") not in (
+            "",
+            "DEFAULT",
+        ):  # pages run in book/, and the user stands elsewhere
             own[name] = str(absolute(own[name]))
-            if not Path(own[name]).is_file():
-                raise ValueError(f"{name} is {own[name]!r}, which is no file")
+            if not (Path(own[name]).is_dir() if name == "images" else Path(own[name]).is_file()):
+                raise ValueError(
+                    f"{name} is {own[name]!r}, which is no {'folder' * (name == 'images') or 'file'}"
+                )
+    if ":" in own.get("model", ""):  # a module is imported from where the user stands
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
     output = executed_path(source, arguments.edition, trial=bool(notebooks.changed(source, own)))
     parameters = {"edition": arguments.edition} | own
     if why := reason(source.stem, BOOK / "profiles" / f"{arguments.edition}.yaml"):
@@ -171,6 +195,35 @@ def parser() -> argparse.ArgumentParser:
         help="only name what is missing: network, tab, seed (slurm/networks.sh)",
     )
     command.set_defaults(run=scores)
+
+    command = commands.add_parser("look", help=look.__doc__)
+    command.add_argument(
+        "--model",
+        required=True,
+        metavar="NAME",
+        help="torchvision:resnet18, or module:name from where you stand",
+    )
+    command.add_argument(
+        "--weights", metavar="FILE", help="safetensors, .pt or .pth; DEFAULT: torchvision's (default: random)"
+    )
+    command.add_argument(
+        "--images", type=Path, required=True, metavar="FOLDER", help="of pictures, at any depth"
+    )
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="folder for the pages"
+    )
+    command.add_argument(
+        "--layers", nargs="+", metavar="LAYER", help="layer2.1.relu, say (default: the last of each size)"
+    )
+    command.add_argument("--maps", type=int, default=16, help="of each layer (default: 16)")
+    command.add_argument("--pictures", type=int, default=3, help="to cover (default: 3)")
+    command.add_argument("--seed", type=int, default=0, help="of random weights and chosen maps")
+    numbers = command.add_argument_group("what pictures undergo (default: as the model's weights ask for)")
+    numbers.add_argument("--side", type=int, help="of what the network sees (pixels)")
+    numbers.add_argument("--channels", type=int, help="1 or 3")
+    numbers.add_argument("--mean", type=float, nargs="+", help="by channel, of values in 0…1")
+    numbers.add_argument("--std", type=float, nargs="+", help="by channel")
+    command.set_defaults(run=look)
 
     command = commands.add_parser("new", help=new.__doc__)
     command.add_argument("name", metavar="NAME", help="of the edition, mine say")

@@ -84,6 +84,11 @@ class Inputs:
         """The same images, not cropped."""
         return replace(self, side=self.images.size)
 
+    def unlabelled(self) -> Self:
+        """The same images, of which nobody knows what they show: their labels are -1."""
+        unknown = torch.full_like(self.images.labels, -1)
+        return replace(self, images=replace(self.images, labels=unknown))
+
     @property
     def labels(self) -> Int64[Tensor, " n"]:
         """Classes of the images, in their order, on the CPU."""

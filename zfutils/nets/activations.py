@@ -75,10 +75,13 @@ def taken(
         if images.is_floating_point():
             return images
         images = np.moveaxis(to_host(images), 1, -1) if images.ndim == 4 else to_host(images)
-    if preprocessing is None:
-        first = (module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))
-        preprocessing = Preprocessing(channels=next(first, 3))
-    return preprocessing.inputs(images)
+    return (preprocessing or default_preprocessing(model)).inputs(images)
+
+
+def default_preprocessing(model: nn.Module) -> Preprocessing:
+    """What torchvision's weights for ImageNet ask for, 224 px, in the channels of the first convolution."""
+    first = (module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))
+    return Preprocessing(channels=next(first, 3))
 
 
 def as_tensor(inputs: Inputs | Tensor) -> Float[Tensor, "n channels h w"]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
@@ -100,9 +100,9 @@ def fig_7(
     for i, line in enumerate(grid[:n]):
         side = images[i].shape[:2]
         line[0].imshow(images[i])
-        _patch(line[0], found.patch, side)
+        outlined_patch(line[0], found.patch, side)
         shown = {
-            column: _positions(line[column], values[i], found.patch, side, **look)
+            column: positions(line[column], values[i], found.patch, side, **look)
             for column, (values, look, _) in scales.items()
         }
         for axes, projection in zip(line[2:4], projections[i].projections, strict=False):
@@ -127,7 +127,7 @@ def fig_7(
     return figure
 
 
-def _patch(axes: Axes, patch: Patch, side: tuple[int, int]) -> None:
+def outlined_patch(axes: Axes, patch: Patch, side: tuple[int, int]) -> None:
     """The patch's size, drawn at the first position that is not cut."""
     corner = [int(patch.spans(n).starts[np.argmax(_lengths(patch, n))]) for n in side]
     look = {"fill": False, "edgecolor": "white", "linewidth": 2.2}
@@ -141,7 +141,7 @@ def _lengths(patch: Patch, side: int) -> np.ndarray:
     return spans.stops - spans.starts
 
 
-def _positions(axes: Axes, values: np.ndarray, patch: Patch, side: tuple[int, int], **look):
+def positions(axes: Axes, values: np.ndarray, patch: Patch, side: tuple[int, int], **look):
     """A map of positions on the pixels of the picture."""
     rows, columns = (patch.centres(n) for n in side)
     half = patch.stride / 2
@@ -152,16 +152,26 @@ def _positions(axes: Axes, values: np.ndarray, patch: Patch, side: tuple[int, in
     return shown
 
 
-def _classes(axes: Axes, beside: Axes, found: Occlusion, i: int, classes: Sequence[str], side) -> None:
-    """The most probable class by position; the commonest have colours of their own, named beside."""
+def most_probable(found: Occlusion, i: int) -> tuple[list[int], Int64[np.ndarray, "p q"], list[str]]:
+    """The most probable class by position, as colours.
+
+    Returns:
+        The classes that have a colour, the followed one first; of each position its class's place among
+        them, or their number for any other; the colours, the last one of the others.
+    """
     predicted, own = found.predicted[i], int(found.labels[i])
     numbers, counts = np.unique(predicted[predicted != own], return_counts=True)
     named = [own, *numbers[np.argsort(-counts, kind="stable")][: len(CLASS_COLOURS) - 1].tolist()]
     place = np.full(predicted.shape, len(named))
     for index, number in enumerate(named):
         place[predicted == number] = index
-    colours = [*CLASS_COLOURS[: len(named)], "#bbbbbb"]
-    _positions(axes, place, found.patch, side, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(named) + 0.5)
+    return named, place, [*CLASS_COLOURS[: len(named)], "#bbbbbb"]
+
+
+def _classes(axes: Axes, beside: Axes, found: Occlusion, i: int, classes: Sequence[str], side) -> None:
+    """The most probable class by position; the commonest have colours of their own, named beside."""
+    named, place, colours = most_probable(found, i)
+    positions(axes, place, found.patch, side, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(named) + 0.5)
     names = [classes[number] for number in named] + ([REST] if (place == len(named)).any() else [])
     swatches = [Swatch(facecolor=c, label=_short(n)) for c, n in zip(colours, names, strict=False)]
     beside.legend(
@@ -210,7 +220,7 @@ def cheat(
         line[0].imshow(images[i])
         for axes, values in zip(line[1:], falls.values(), strict=True):
             most = float(values[i].max())
-            _positions(axes, values[i].clip(min=0), patch, side, cmap=FALLS, vmin=0, vmax=max(most, 1e-12))
+            positions(axes, values[i].clip(min=0), patch, side, cmap=FALLS, vmin=0, vmax=max(most, 1e-12))
             axes.set_xlabel(f"0 to {most:.2g}" if most > 0 else "no drop", fontsize=9, labelpad=2)
         for axes in line:
             bare(axes).contour(masks[i], levels=[0.5], colors="white", linewidths=0.9)
@@ -271,7 +281,7 @@ def pointing(
         column[0].set_title(fill(titles[i], 15, max_lines=2, placeholder="…"), fontsize=9)
         values = falls[i].clip(min=0)
         most = max(float(values.max()), 1e-12)
-        _positions(column[1], values, patch, side, cmap=FALLS, vmin=0, vmax=most)
+        positions(column[1], values, patch, side, cmap=FALLS, vmin=0, vmax=most)
         column[1].set_xlabel(f"0 to {most:.2g}" if most > 1e-12 else "no drop", fontsize=9, labelpad=2)
         row, place = np.unravel_index(falls[i].argmax(), falls[i].shape)
         at = patch.centres(side[1])[place], patch.centres(side[0])[row]

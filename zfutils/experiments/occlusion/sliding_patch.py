@@ -28,7 +28,7 @@ from zfutils.runtime.seeds import mixed
 
 Fill = Literal["grey", "black", "noise", "blurred"]
 Measure = Literal["probability", "log-odds", "activation"]
-ALONG = 14  # positions along a side, where no patch is given
+ALONG = 14  # steps along a side, where no patch is given
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def occlude(
             chain only what the patch reaches is computed again.
         images: in any form that `nets.activations.taken` takes: folder, files, arrays, tensor or `Inputs`.
         patch: the square and its positions; by default a grey one, a quarter of the picture's shorter side
-            wide, at 14 positions along that side.
+            wide, moved by a fourteenth of it.
         layer: whose strongest map is followed; by default the last of `nets.outline.default_layers`, in the
             paper's network layer 5.
         labels: the classes that are followed; by default the true ones, or where these are not known (−1)

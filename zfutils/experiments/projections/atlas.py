@@ -26,7 +26,7 @@ from zfutils.experiments.projections.atlas_page import BOOK, GENERATOR, Entry, L
 from zfutils.plotting.tiles import GUTTER, block, check, colours_and_mask, eight_bits, in_colour, shades
 from zfutils.runtime.files import whole_folder
 
-__all__ = ["at_snapshots", "classes_of", "plates", "traits_of", "write_atlas"]
+__all__ = ["at_snapshots", "classes_of", "plates", "stem", "traits_of", "write_atlas"]
 Layers = Mapping[str, TopProjections]
 Classes = Mapping[str, Sequence[Sequence[str]]]
 SMALLEST, LARGEST = 40, 160  # pixels of a tile: smaller windows are enlarged by whole factors
@@ -167,12 +167,12 @@ def _check(layers: Layers, others: Mapping[Any, Layers], traits: Mapping[str, pd
                     raise ValueError(f"{name}: the maps of {of!r} are others than the atlas's")
         if name in traits and len(traits[name]) != len(top.maps):
             raise ValueError(f"{name} has {len(top.maps)} maps, traits were given for {len(traits[name])}")
-    stems = Counter(map(_stem, layers))
-    if twice := [name for name in layers if stems[_stem(name)] > 1]:
+    stems = Counter(map(stem, layers))
+    if twice := [name for name in layers if stems[stem(name)] > 1]:
         raise ValueError(f"layers {', '.join(twice)} would share a section; they need different numbers")
 
 
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
     """Of a layer's section and of the folder of its pictures."""
     number = fullmatch(r"(?:conv|relu|fc)(\d+)", name)
     return f"layer-{number[1] if number else sub(r'[^a-z0-9_]+', '-', name.lower()).strip('-')}"
@@ -188,8 +188,8 @@ def _layer(
     pictures: Pixels,
 ) -> Layer:
     """Write a layer's pictures; what its section says."""
-    stem, classes = _stem(name), {}
-    (folder / stem).mkdir()
+    section, classes = stem(name), {}
+    (folder / section).mkdir()
     shown = {"trained": top} | ({"random": random} if random else {}) | epochs
     for key, one in shown.items():
         classes[key] = classes_of({name: one}, pictures)[name]
@@ -204,10 +204,10 @@ def _layer(
             for key, value in traits.iloc[index].items()
             if value is not None and (isinstance(value, str) or isfinite(value))
         }
-        place = folder / stem / f"map-{number}"
+        place = folder / section / f"map-{number}"
         drawn = _write_pictures(place, index, top, random, epochs)
         entries.append(Entry(number, captions, sortable, history, drawn))
-    return Layer(stem, name, top.inside.shape[-1], entries)
+    return Layer(section, name, top.inside.shape[-1], entries)
 
 
 def _write_pictures(

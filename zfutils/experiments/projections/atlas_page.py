@@ -91,7 +91,7 @@ def page(
         back: address of the page above, and what the link to it says.
     """
     traits = [trait for layer in layers for entry in layer.entries for trait in entry.traits.items()]
-    known = sorted({*classes, *(value for _, value in traits if isinstance(value, str))})
+    known = sorted({*filter(None, classes), *(value for _, value in traits if isinstance(value, str))})
     data = {
         "epochs": epochs,
         "maps": {
