@@ -2,8 +2,8 @@
 
 A page is read without a network, by everyone: it loads no script for a remote kernel, names its controls by
 the text they show, says how to cite it, and hands on the clean notebook that it was executed from. A figure
-links to its picture at full size. Large pictures are stored as WebP, a tenth of their bytes as PNG; figures in
-notebooks stay PNG, which every reader of notebooks shows.
+links to its picture at full size. Large pictures are stored as WebP, a tenth of their bytes as PNG; figures
+in notebooks stay PNG, which every reader of notebooks shows.
 """
 
 import re
