@@ -50,7 +50,7 @@ def test_every_measure_has_a_panel_with_its_estimates_and_bars_of_both_networks(
             assert line.get_marker() == marker
             assert line.get_ydata() == pytest.approx(factor * layers)
             assert ends == pytest.approx(np.stack([factor * layers - 0.02, factor * layers + 0.03], 1))
-    shuffled = figure.axes[titles.index("Tiles shuffled")]
+    shuffled = figure.axes[titles.index("Texture (tiles shuffled)")]
     assert [line.get_xdata().round().tolist() for line, _ in series(shuffled)] == [[2, 3, 4, 5]] * 2
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
 
@@ -63,7 +63,7 @@ def test_chance_is_a_dotted_line_where_there_is_one():
         ]
         for axes in figure.axes
     }
-    assert dotted.pop("Commonest class") == [0.28]
+    assert dotted.pop("Most frequent class") == [0.28]
     assert not any(dotted.values())
     assert "chance" in {text for text, _ in texts(figure)}
     assert "chance" not in {text for text, _ in texts(hierarchy.hierarchy(table()))}

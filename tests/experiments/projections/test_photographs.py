@@ -35,7 +35,13 @@ def test_a_projection_placed_is_zero_outside_its_window_and_itself_inside(found)
 
 def test_every_row_has_its_picture_and_every_networks_maps_with_their_numbers(pictures, found):
     figure = in_place(pictures.pixels(), {"one": found, "other": found})
+    figure.canvas.draw()
     titles = [axes.get_title(loc="left") for axes in figure.axes]
+    heads = {axes.get_title(loc="left"): axes.get_tightbbox() for axes in figure.axes}
+    for name in ("one", "other"):
+        (head,) = [title for title in titles if title.startswith(f"{name}\n")]
+        assert heads[head].y1 <= figure.bbox.y1, "the network's name is in the figure"
+        titles[titles.index(head)] = head.removeprefix(f"{name}\n")
     numbers = [[f"map {number}" for number in top.maps.tolist()] for top in found]
     assert titles == [title for own in numbers for title in ("", *own, *own)]
     shown = [axes.images[0].get_array() for axes in figure.axes[::5]]

@@ -155,3 +155,13 @@ def test_a_row_is_the_mean_over_a_maps_nine_and_the_interval_is_over_maps():
     assert table.loc[2, ["low", "high"]].tolist() == pytest.approx([2 - 2.484, 2 + 2.484], abs=1e-3)
     assert table.loc[1, ["low", "high"]].tolist() == [0.5, 0.5]
     assert table.loc[3, ["low", "high"]].isna().all()
+
+
+def test_the_layer_in_which_a_measure_is_highest_is_named_for_each_network():
+    rows = [("trained", 1, "class", 0.2), ("trained", 5, "class", 0.5), ("trained", 5, "likeness", 1.0)]
+    rows += [("trained", 1, "colour", 0.3), ("random", 2, "class", 0.25), ("random", 5, "class", 0.1)]
+    means = pd.DataFrame(rows, columns=["network", "layer", "measure", "estimate"])
+    assert selectivity.highest(means) == (
+        "Highest in the trained network: class in layer 5, colour in layer 1. "
+        "With random weights: class in layer 2."
+    )

@@ -19,7 +19,7 @@ def test_what_was_searched_says_how_many_windows_the_border_cuts_and_which_maps_
         "projections": 20,
         "window (px)": 7,
         "cut at the border": "20%",
-        "maps that never answer": 2,
+        "maps that are never active": 2,
     }
 
 
@@ -32,7 +32,7 @@ def test_the_maps_with_most_energy_on_a_part_come_first_and_maps_without_a_score
     found = tables.parts_table(both, n=2)
     assert found["map"].tolist() == [20, 30]
     assert found["energy over area"].tolist() == ["8.0×", "4.0×"]
-    assert found[["layer", "part", "pictures scored"]].to_numpy().tolist() == [["4", "eye", 4]] * 2
+    assert found[["layer", "part", "images scored"]].to_numpy().tolist() == [["4", "eye", 4]] * 2
     assert tables.parts_table({}).empty
 
 

@@ -181,6 +181,21 @@ def table(values: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["layer", "network", "measure", "estimate", "low", "high", "n"])
 
 
+def highest(means: pd.DataFrame) -> str:
+    """In which layer each measure is highest, in a sentence for each network.
+
+    Args:
+        means: as `table` gives it, of the networks "trained" and "random"; likeness is left out.
+    """
+    own = means[means["measure"] != "likeness"]
+    top = own.loc[own.groupby(["network", "measure"], sort=False)["estimate"].idxmax()]
+    said = {
+        network: ", ".join(f"{row.measure} in layer {row.layer}" for row in rows.itertuples())
+        for network, rows in top.groupby("network", sort=False)
+    }
+    return f"Highest in the trained network: {said['trained']}. With random weights: {said['random']}."
+
+
 def _energy(
     one: Float[np.ndarray, "k h w 3"], other: Float[np.ndarray, "k h w 3"]
 ) -> Float[np.ndarray, " k"]:

@@ -25,7 +25,7 @@ def searched_table(tops: Mapping[str, TopProjections]) -> pd.DataFrame:
             "projections": top.tops.size,
             "window (px)": top.patches.shape[2],
             "cut at the border": f"{1 - top.inside.all((2, 3)).mean():.0%}",
-            "maps that never answer": int((top.strongest.values[:, 0] <= 0).sum()),
+            "maps that are never active": int((top.strongest.values[:, 0] <= 0).sum()),
         }
         for name, top in tops.items()
     )
@@ -47,7 +47,7 @@ def parts_table(
             "map": row.map,
             "part": row.part,
             "energy over area": f"{2**row.score:.1f}×",
-            "pictures scored": row.n_scored,
+            "images scored": row.n_scored,
         }
         for (name, layer), table in energy.items()
         if name == network

@@ -21,8 +21,8 @@ NAMES = {"trained": "trained", "random": "random weights"}
 TITLES = {  # measure: title of its panel, what its axis counts
     "orientation": ("One orientation", "coherence"),
     "colour": ("Colour", "share of energy"),
-    "texture": ("Tiles shuffled", "response kept"),
-    "class": ("Commonest class", "share of nine pictures"),
+    "texture": ("Texture (tiles shuffled)", "response kept"),
+    "class": ("Most frequent class", "share of nine images"),
     "likeness": ("Within minus across maps", "correlation"),
 }
 PAIRS = {"within": (BLUE, "o", "-"), "across": (ORANGE, "D", "--")}  # columns of the rows

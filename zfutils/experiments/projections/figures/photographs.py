@@ -40,13 +40,11 @@ def in_place(
         bare(line[0]).imshow(picture)
         column = 1
         for name, tops in found.items():
-            if row == 0:
-                where = {"xycoords": "axes fraction", "textcoords": "offset points"}
-                line[column].annotate(name, (0, 1), (0, 14), **where, fontsize=10.5).set_in_layout(False)
             for index, number in enumerate(tops[row].maps.tolist()):
                 placed = tops[row].placed(index, picture.shape[0])
                 colours = eight_bits(shades(placed, np.ones(placed.shape[:3], dtype=bool)))
                 bare(line[column]).imshow(colours[0])
-                line[column].set_title(f"map {number}", fontsize=9, pad=2)
+                heading = "" if row or index else f"{name}\n"
+                line[column].set_title(f"{heading}map {number}", fontsize=9, pad=2)
                 column += 1
     return figure
