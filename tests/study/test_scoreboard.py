@@ -146,7 +146,22 @@ def test_a_claim_is_shown_with_the_verdict_of_the_run_that_tested_it():
 def test_the_front_page_says_of_each_finding_how_it_came_out_and_where(study):
     said = front_page.findings(study).text.splitlines()
     assert len(said) == 6
-    assert all(re.search(r"\]\(\d\d_\w+\.ipynb\)", line) for line in said)
+    assert all(re.search(r"\]\(\d\d_\w+\.ipynb\)\), \d claims\. This run: ", line) for line in said)
+
+
+def test_a_statement_stands_with_its_tally_and_the_claims_that_failed(study):
+    study.published_records.clear()
+    with study.claim("projections-class-hierarchy-over-random") as claim:
+        claim.measured(Interval(0, -1, 1, 64, "maps"), arms=(1.0, 1.0), conditions={"ended": 1})
+    path = study.claims_folder / "projections-class-hierarchy-over-random.json"
+    record = json.loads(path.read_text()) | {"verdict": "not reproduced"}
+    path.write_text(json.dumps(record))
+    (line,) = [line for line in front_page.findings(study).text.splitlines() if "03_projections" in line]
+    assert "3 claims. This run: 1 not reproduced, 2 without a verdict. Published run" in line
+    assert line.endswith(
+        "Not found in this run: that a map's nine strongest images share a class more often in layer 5 "
+        "than in layer 2."
+    )
 
 
 def test_the_headline_takes_its_panels_from_the_published_figure():

@@ -48,8 +48,12 @@ def verdict_of(row: Mapping[str, Any], run: str) -> str:
 
 def decided(row: Mapping[str, Any]) -> str:
     """The verdict of this run where it tested the claim, else of the published run."""
-    verdicts = [verdict_of(row, run) for run in RUNS]
-    return next((verdict for verdict in verdicts if verdict in TESTED), verdicts[0])
+    return verdict_of(row, deciding(row) or next(iter(RUNS)))
+
+
+def deciding(row: Mapping[str, Any]) -> str | None:
+    """Which run decides: this one where it tested the claim, else the published one, where that did."""
+    return next((run for run in RUNS if verdict_of(row, run) in TESTED), None)
 
 
 def tiles(study: Study) -> Html:
@@ -59,6 +63,7 @@ def tiles(study: Study) -> Html:
     """
     rows = by_claim(study.records())
     shown = {name: decided(row) for name, row in rows.items()}
+    whose = {name: RUNS.get(deciding(row), "either run") for name, row in rows.items()}
     counts = "".join(
         f'<li><span class="tile {_word(verdict)}" aria-hidden="true">{shape}</span> '
         f"{list(shown.values()).count(verdict)} {verdict}</li>"
@@ -67,7 +72,7 @@ def tiles(study: Study) -> Html:
     strips = []
     for kind, title in KINDS.items():
         found = [study.claims[name] for name in rows if study.claims[name].kind == kind]
-        links = "".join(_tile(claim, shown[claim.id]) for claim in found)
+        links = "".join(_tile(claim, shown[claim.id], whose[claim.id]) for claim in found)
         strips.append(f"<p>{escape(title.capitalize())}, {len(found)}</p><ul class='tiles'>{links}</ul>")
     return Html(f'<div class="strip"><ul class="tiles legend">{counts}</ul>{"".join(strips)}</div>')
 
@@ -181,11 +186,12 @@ def _papers_values(study: Study) -> dict[str, Any]:
     return {row["claim"]: (row.get("context") or {}).get("of_paper") for row in both}
 
 
-def _tile(claim: Claim, verdict: str) -> str:
+def _tile(claim: Claim, verdict: str, run: str) -> str:
+    said = escape(f"{claim.says} ({verdict}, {run})")
     return (
         f'<li><a class="tile {_word(verdict)}" href="scoreboard.html#claim-{claim.id}" '
-        f'title="{escape(f"{claim.says} ({verdict})")}"><span aria-hidden="true">{SHAPES[verdict]}</span>'
-        f'<span class="visually-hidden">{escape(f"{claim.says} ({verdict})")}</span></a></li>'
+        f'title="{said}"><span aria-hidden="true">{SHAPES[verdict]}</span>'
+        f'<span class="visually-hidden">{said}</span></a></li>'
     )
 
 

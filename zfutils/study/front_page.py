@@ -4,6 +4,7 @@ The figure takes its panels from the published figure of chapter 3, which holds 
 """
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,7 +14,8 @@ from PIL import Image
 from zfutils.plotting.style import WIDTH, bare, new, styled
 from zfutils.stats.formatting import ranged
 from zfutils.study.claim_board import page_of
-from zfutils.study.discussion import by_claim, groups, outcome
+from zfutils.study.claims import Verdict
+from zfutils.study.discussion import WORDS, by_claim, groups
 from zfutils.study.display import Paragraph
 from zfutils.study.kept_figures import FOLDER
 from zfutils.study.places import REFERENCE
@@ -61,7 +63,7 @@ def headline() -> Figure:
 
 
 def findings(study: Study) -> Paragraph:
-    """Six sentences on the paper's main statements: how each came out in both runs, and its chapter."""
+    """Of six statements of the paper: how many claims came out how in both runs, and which of them failed."""
     records = by_claim(study.records())
     by_chapter = {
         study.claims[next(iter(group.claims))].chapter: group for group in reversed(groups("paper"))
@@ -70,12 +72,28 @@ def findings(study: Study) -> Paragraph:
     for chapter in FINDINGS:
         group = by_chapter[chapter]
         rows = [records.get(name, {}) for name in group.claims]
-        ours, theirs = (outcome([row.get(f"{run}_verdict") for row in rows]) for run in ("this", "published"))
+        ours, theirs = ([row.get(f"{run}_verdict") for row in rows] for run in ("this", "published"))
+        clauses = zip(ours, group.claims.values(), strict=True)
+        failed = [clause for verdict, clause in clauses if verdict == Verdict.NOT_REPRODUCED]
+        failed *= len(failed) < len(rows)  # where all failed, the tally says it
         lines.append(
-            f"- *{group.title}* ([chapter {chapter}]({page_of(chapter)}.ipynb)): in this run it {ours}; "
-            f"in the published run, on photographs, it {theirs}."
+            f"- *{group.title}* ([chapter {chapter}]({page_of(chapter)}.ipynb)), {len(rows)} claims. "
+            f"This run: {_tally(ours)}. Published run, on photographs: {_tally(theirs)}."
+            + (f" Not found in this run: {_either(failed)}." if failed else "")
         )
     return Paragraph("\n".join(lines))
+
+
+def _either(clauses: Sequence[str]) -> str:
+    """What was not found: "that a, that b or that c"."""
+    *others, last = (f"that {clause}" for clause in clauses)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _tally(verdicts: Sequence[str | None]) -> str:
+    """How many claims came out how: "2 reproduced, 1 in part"."""
+    counts = ((verdicts.count(verdict), word.lower()) for verdict, word in WORDS.items())
+    return ", ".join(f"{count} {word}" for count, word in counts if count)
 
 
 def results() -> str:
