@@ -77,14 +77,14 @@ def test_a_claim_stands_with_its_bounds_in_words_and_what_its_interval_is_over(s
     (found,) = [text for text in table["claim"] if "#claim-training-ten-crops-decided" in text]
     assert found.endswith(
         "<small>Reproduced: whole interval above 0.5; partly: whole interval above 0.<br>"
-        "n: pictures. Interval over: validation pictures, paired.</small>"
+        "n: images. Interval over: validation images, paired.</small>"
     )
 
 
 def test_a_reason_names_what_was_compared_and_not_the_word_of_the_rule(study):
     claim = study.claims["training-renormalisation-where-it-binds"]
     assert scoreboard.explained("ended is 0, must be ≥ 1; n is 5, must be ≥ 1,000; a test", claim) == (
-        "share of the networks whose training ended: 0, must be ≥ 1; pictures: 5, must be ≥ 1,000; a test"
+        "share of the networks whose training ended: 0, must be ≥ 1; images: 5, must be ≥ 1,000; a test"
     )
     assert scoreboard.explained("gone is 1, must be < 0", claim) == "gone is 1, must be < 0"
 
