@@ -62,6 +62,12 @@ def test_a_figure_that_a_page_kept_is_shown_once_it_is_published(page, reference
         assert opened.mode == "P", "a palette takes a third of the room"
 
 
+def test_of_several_networks_no_single_seed_is_named(page, reference):
+    kept_figures.keep(page(), "one", drawn(), n=5, of="networks")
+    kept_figures.publish(page())
+    assert kept_figures.origin(PAGE, "one") == "Made from: apples and pears, 5 networks, one for each seed."
+
+
 def test_of_a_trial_and_of_drawn_pictures_nothing_is_kept(page, reference):
     keep(page(seed=1))
     keep(page(Study.open("smoke").profile))

@@ -111,7 +111,8 @@ def origin(page: str, name: str) -> str:
     if not path.is_file():
         return ""
     about = _about(path)
-    return f"Made from: {' and '.join(about['sets'])}, {about['n']:,} {about['of']}, seed {about['seed']}."
+    seed = "one for each seed" if about["of"] == "networks" else f"seed {about['seed']}"
+    return f"Made from: {' and '.join(about['sets'])}, {about['n']:,} {about['of']}, {seed}."
 
 
 def _own(study: Study) -> Path:

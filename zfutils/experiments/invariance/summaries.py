@@ -184,16 +184,20 @@ def panels(
         seed: of the bootstrap.
     """
     tables = {
-        "Translation\nslope, per 1 % of the side": slopes(
+        "Translation\nslope, per % of the side": slopes(
             found["translation"], within=0.02 * side, per=0.01 * side
         ),
-        "Scale\nslope, per 1 % of the size": slopes(found["scale"], within=0.05, per=0.01),
+        "Scale\nslope, per % of the size": slopes(found["scale"], within=0.05, per=0.01),
         "Rotation\nslope, per 1°": slopes(found["rotation"], within=10),
         "Translation\nR² of a line": linearity_table(found["translation"], seed=seed),
         "Scale\nR² of a line": linearity_table(found["scale"], seed=seed),
     }
     symmetry = where_enough(symmetry_table, groups, seed=seed)
-    return tables if symmetry is None else tables | {"Rotation\nfarther without symmetry": symmetry}
+    return (
+        tables
+        if symmetry is None
+        else tables | {"Without minus with symmetry\ndistance when turned": symmetry}
+    )
 
 
 def _by_layer(
