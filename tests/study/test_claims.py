@@ -35,6 +35,7 @@ MOVED = {  # to another page with what they measure; an id stays what it was
     "projections-survive-randomisation": 14,
     "projections-switches-carry-structure": 14,
     "projections-switches-carry-the-projection": 14,
+    "projections-switches-carry-more-than-shifts": 14,
 }
 
 

@@ -13,6 +13,7 @@ from zfutils.experiments.diagnosis import figures, tables, telling
 from zfutils.experiments.diagnosis.faults import FAULTS, HEALTHY, KINDS, LEAK, SHUFFLED
 from zfutils.experiments.diagnosis.pictures import Pictures
 from zfutils.experiments.diagnosis.signs import INSIDE, OUTSIDE, SIGNS
+from zfutils.stats.intervals import Interval
 
 TABLE = drawn()
 FOUND = {
@@ -110,6 +111,23 @@ def test_the_last_table_says_where_to_look_in_which_direction():
     alone = worth[(worth["fault"] == SHUFFLED) & (worth["chosen among"] == "errors")].iloc[0]
     assert alone["AUC"].startswith("1.00\u00a0[0.76,\u00a01.00]")
     assert alone["wrong at the threshold"] == "0 of 16"
+
+
+def test_a_sign_that_cannot_be_told_from_chance_is_not_recommended():
+    table = TABLE.assign(rank_conv=np.tile([0.0, 1.0], len(TABLE) // 2))
+    found = {"maps": {fault: telling.told(table, fault, ["rank_conv"]) for fault in FAULTS}}
+    shown = tables.look_there(found, dict.fromkeys(FAULTS))
+    assert set(shown["among maps"]) == {"none that holds on other seeds (AUC 0.50)"}
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [((0.1, 0.3), "correlate more, as is said"), ((-0.3, -0.1), "correlate less"), ((-0.1, 0.1), "as much")],
+)
+def test_what_dropout_does_to_correlation_is_said_by_its_interval(ends, said):
+    interval = Interval(sum(ends) / 2, *ends, 16, "seeds")
+    assert said in tables.co_adaptation(telling.Compared(interval, (0.2, 0.0)))
+    assert "not measured" in tables.co_adaptation(None)
 
 
 def test_what_is_named_rightly_has_its_share_and_wilsons_interval():

@@ -114,6 +114,13 @@ def test_co_adaptation_is_without_dropout_minus_with_it():
     assert telling.left_to_learn(table) == pytest.approx(2)
 
 
+def test_trainings_that_had_ended_are_counted_among_the_kinds_asked_for():
+    table = drawn(told=False).assign(ended=True)
+    table.loc[(table["network"] == COARSE) & (table["seed"] < 4), "ended"] = False
+    assert telling.share_ended(table, [HEALTHY, COARSE]) == 28 / 32
+    assert telling.share_ended(table, [HEALTHY, LEAK]) == 1
+
+
 def test_a_forest_names_what_can_be_told():
     table = drawn()
     table = table[table["network"].isin([HEALTHY, SHUFFLED, LEAK])]

@@ -67,7 +67,7 @@ def found():
 def test_each_finding_stands_beside_what_was_measured_for_it(found):
     found["trial-own-edges"] |= {GUIDED: compared(0.25), RANDOM: None}
     found["trial-signals-converge"] = {TRAINED: None}
-    table = tables.findings_table(found).set_index("published")
+    table = tables.findings_table(found).set_index("in the literature")
     assert len(table) == len(tables.FINDINGS)
     (edges,) = (row for name, row in table.iterrows() if "Nie" in name)
     assert edges["deconvnet"] == "0.75 − 0.25 = 0.50\u00a0[0.38,\u00a00.62]"
@@ -88,7 +88,7 @@ def test_what_is_concluded_depends_on_the_interval_and_names_what_shows_as_much(
     said = dict(zip(list(tables.FINDINGS)[:5], tables.conclusions(found).split("\n"), strict=True))
     above, _ = tables.CONCLUSIONS["trial-own-edges"]
     also = "guided back-propagation; for the deconvnet with random weights"
-    assert said["trial-own-edges"] == f"- {above} The same holds, to no lesser degree, for {also}."
+    assert said["trial-own-edges"] == f"- {above} So it is, as far as the intervals tell, for {also}."
     for claim in ("trial-upper-layers-matter-less", "projections-survive-randomisation"):
         assert said[claim] == f"- {tables.CONCLUSIONS[claim][1]}"
     assert (
@@ -97,6 +97,33 @@ def test_what_is_concluded_depends_on_the_interval_and_names_what_shows_as_much(
     )
     nothing = {claim: {} for claim in tables.FINDINGS}
     assert tables.conclusions(nothing) == "*Too few pictures to say.*"
+
+
+def test_what_the_gradient_shows_of_upper_and_lower_layers_speaks_against_no_method(found):
+    claim = "trial-upper-layers-matter-less"
+    found[claim] |= {("trained", "gradient"): compared(0.3)}
+    assert "speaks against no method" in tables.conclusions(found)
+    found[claim] |= {("trained", "gradient"): compared(0.1)}
+    assert "speaks against no method" not in tables.conclusions(found)
+
+
+def test_a_map_with_random_layers_is_compared_with_another_classs():
+    rows = []
+    for method, kept in (("deconvnet", 0.9), ("guided", 0.4), ("gradient", 0.6)):
+        for picture in range(9):
+            rows += [
+                (picture, method, "cascading", "fc6", kept),
+                (picture, method, "independent", "fc6", 0.0),
+                (picture, method, "control", "another class", 0.6 + 0.01 * (-1) ** picture),
+            ]
+    columns = ["picture", "method", "order", "layer", "spearman"]
+    said = tables.beside_another_class(pd.DataFrame(rows, columns=columns))
+    assert "By the deconvnet they change it less than another class does: 0.90 against 0.60." in said
+    assert (
+        "By guided back-propagation they change it more than another class does: 0.40 against 0.60." in said
+    )
+    assert "By the gradient they change it as much as another class does: 0.60 against 0.60." in said
+    assert tables.beside_another_class(pd.DataFrame(rows[:3], columns=columns)) == ""
 
 
 def test_what_is_recorded_beside_a_claim_is_plain_data():

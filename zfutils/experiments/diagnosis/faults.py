@@ -23,7 +23,7 @@ class Fault(NamedTuple):
 
 FAULTS = {
     NO_DROPOUT: Fault(
-        "half as many digits, gone through twice as often, and no dropout",
+        "half as many digits, for twice as many epochs, and no dropout",
         "more images, dropout, augmentation; stop earlier",
     ),
     SHUFFLED: Fault("labels shuffled among the training digits", "look at images beside their labels"),

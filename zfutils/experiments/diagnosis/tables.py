@@ -8,7 +8,7 @@ import pandas as pd
 from zfutils.experiments.diagnosis import telling
 from zfutils.experiments.diagnosis.faults import FAULTS, KINDS
 from zfutils.experiments.diagnosis.signs import SIGNS
-from zfutils.experiments.diagnosis.telling import Shuffled, Told
+from zfutils.experiments.diagnosis.telling import COIN, Compared, Shuffled, Told
 from zfutils.stats.formatting import ranged, rounded
 from zfutils.stats.intervals import Interval, TooFew, proportion_interval, t_interval
 
@@ -125,8 +125,31 @@ def correctly_named(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def co_adaptation(compared: Compared | None) -> str:
+    """What dropout does to the correlation between units, as a page says it."""
+    said = (
+        "Mean absolute correlation between units of a fully connected layer, without dropout minus with it: "
+    )
+    if compared is None:
+        return said + "not measured."
+    one = compared.interval
+    said += ranged(one.estimate, one.low, one.high, digits=3) + " (95 % interval over seeds, paired). "
+    if one.low > 0:
+        return said + "Without dropout units correlate more, as is said."
+    if one.high >= 0:
+        return said + "With and without dropout units correlate as much, within the interval."
+    return (
+        said
+        + "Without dropout units correlate less. That is no failure of dropout, but correlation cannot be "
+        "what it prevents: a unit that may be dropped at any step is best backed up by others that say the "
+        "same, and such units correlate."
+    )
+
+
 def look_there(found: Mapping[str, Mapping[str, Told]], harm: Mapping[str, Interval | None]) -> pd.DataFrame:
     """If you see this, look there: for each fault the sign that tells it outside and inside, and what to do.
+
+    A sign whose AUC on the other seeds cannot be told from chance is not recommended.
 
     Args:
         found: as for `told`, with errors first.
@@ -137,7 +160,8 @@ def look_there(found: Mapping[str, Mapping[str, Told]], harm: Mapping[str, Inter
         row = {"what was done": words.done}
         for among, by_fault in found.items():
             one = by_fault[fault]
-            row[f"among {among}"] = f"{in_words(one)} (AUC {one.auc.estimate:.2f})"
+            sign = in_words(one) if one.auc.low > COIN else "none that holds on other seeds"
+            row[f"among {among}"] = f"{sign} (AUC {one.auc.estimate:.2f})"
         rise = harm[fault]
         row["test error rises by (points)"] = ranged(rise.estimate, rise.low, rise.high) if rise else "–"
         row["what to do"] = words.remedy

@@ -263,6 +263,11 @@ def co_adaptation(table: pd.DataFrame, *, seed: int = 0) -> Compared:
     return Compared(interval, (float(without.mean()), float(with_it.mean())))
 
 
+def share_ended(table: pd.DataFrame, networks: Sequence[str]) -> float:
+    """Share of the trainings of some kinds of network that had ended."""
+    return float(table.loc[table["network"].isin(networks), "ended"].mean())
+
+
 def left_to_learn(table: pd.DataFrame) -> float:
     """Mean training error of the networks on few digits, with dropout and without, in points."""
     own = table[table["network"].isin((NO_DROPOUT, WITH_DROPOUT))]

@@ -1,15 +1,18 @@
-"""Tables of chapter 14: means with their intervals, and each finding beside the published one."""
+"""Tables of chapter 14: means with their intervals, and each finding beside that of the literature."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
-from zfutils.experiments.trial.comparisons import Compared
+from zfutils.experiments.trial.comparisons import Compared, paired
 from zfutils.experiments.trial.means import mean_over_pictures
+from zfutils.experiments.trial.randomisation import CONTROLS
 from zfutils.stats.formatting import ranged, rounded
 
 Of = tuple[str, str]  # network and method
 MAIN = ("trained", "deconvnet")
+ON_THE_WAY_UP = "trial-upper-layers-matter-less"  # random weights below change all activations above them
+RANDOM_FROM, ANOTHER = "fc6", CONTROLS[0]  # cascading from the top down to this layer; another class's map
 METHODS = {"deconvnet": "the deconvnet", "guided": "guided back-propagation", "gradient": "the gradient"}
 
 CHANGES = {  # columns of `switches.lost_with_other_switches` and `lost_by_moving`, in words
@@ -19,7 +22,7 @@ CHANGES = {  # columns of `switches.lost_with_other_switches` and `lost_by_movin
     "another": "another image's",
     "moved": "recorded, the projection moved as a whole",
 }
-FINDINGS = {  # by claim: what was published, and what is compared here
+FINDINGS = {  # by claim: what the literature says, and what is compared here
     "projections-recover-the-picture": (
         "another unit gives nearly the same image (Mahendran & Vedaldi 2016)",
         "correlation: two maps in one image − one map in two",
@@ -28,7 +31,7 @@ FINDINGS = {  # by claim: what was published, and what is compared here
         "deconvnet and guided back-propagation partly recover the image (Nie et al. 2018)",
         "correlation with edges: the image's own − other images'",
     ),
-    "projections-switches-carry-the-projection": (
+    "projections-switches-carry-more-than-shifts": (
         "the switches carry most of the structure (Mahendran & Vedaldi 2016)",
         "variance lost: random switches − moved as a whole",
     ),
@@ -38,7 +41,7 @@ FINDINGS = {  # by claim: what was published, and what is compared here
     ),
     "trial-upper-layers-matter-less": (
         "deconvnet and guided back-propagation do not depend on later layers (Sixt et al. 2020)",
-        "rank correlation, one layer random: of 6 to 8 − of 1 to 3",
+        "rank correlation, one layer random: mean of layers 6 to 8 − mean of 1 to 3",
     ),
     "trial-signals-converge": (
         "signals of modified back-propagation converge (Sixt et al. 2020)",
@@ -56,9 +59,9 @@ CONCLUSIONS = {  # by claim: what is said where the whole interval lies above 0,
         "A projection follows the edges of its own image more than those of other images.",
         "A projection follows the edges of its own image no more than those of other images.",
     ),
-    "projections-switches-carry-the-projection": (
+    "projections-switches-carry-more-than-shifts": (
         "Random switches cost a projection more of its variance than a shift as large does: part of its "
-        "structure is in the switches.",
+        "structure is in the switches. How much, this measure cannot say where the shift leaves little.",
         "Random switches cost a projection no more of its variance than a shift as large does.",
     ),
     "projections-survive-randomisation": (
@@ -136,16 +139,16 @@ def rules_table(rules: pd.DataFrame) -> pd.DataFrame:
 
 
 def findings_table(found: Mapping[str, Mapping[Of, Compared | None]]) -> pd.DataFrame:
-    """Each published finding beside what came out here, one row per claim.
+    """Each finding of the literature beside what came out here, one row per claim.
 
     Args:
         found: by claim, then by network and method; where nothing was asked of a pair, it is not there.
     """
     rows = []
-    for claim, (published, compares) in FINDINGS.items():
+    for claim, (literature, compares) in FINDINGS.items():
         main = found[claim][MAIN]
         arms = main.arms if main else (None, None)
-        row = {"published": published, "here": compares}
+        row = {"in the literature": literature, "here": compares}
         row |= {"deconvnet": " − ".join(rounded(arm, digits=2) for arm in arms) + f" = {difference(main)}"}
         for title, of in {
             "guided": ("trained", "guided"),
@@ -182,8 +185,12 @@ def conclusions(found: Mapping[str, Mapping[Of, Compared | None]]) -> str:
         if MAIN not in intervals:
             continue
         low = intervals.pop(MAIN).low
-        as_much = [_who(of) for of, interval in intervals.items() if interval.high >= low]
-        more = f" The same holds, to no lesser degree, for {'; for '.join(as_much)}." if as_much else ""
+        as_much = [of for of, interval in intervals.items() if interval.high >= low]
+        more = ""
+        if as_much:
+            more = f" So it is, as far as the intervals tell, for {'; for '.join(map(_who, as_much))}."
+        if claim == ON_THE_WAY_UP and ("trained", "gradient") in as_much:
+            more += " What the gradient shows as much is the network's doing and speaks against no method."
         lines.append(f"- {above + more if low > 0 else otherwise}")
     return "\n".join(lines) or "*Too few pictures to say.*"
 
@@ -192,6 +199,35 @@ def _who(of: Of) -> str:
     network, method = of
     name = METHODS[method]
     return name if network == "trained" else f"{name} with random weights"
+
+
+def beside_another_class(table: pd.DataFrame, *, seed: int = 0) -> str:
+    """Whether random weights in layers 6 to 8 change a map as much as another class does, method by method.
+
+    Args:
+        table: as `randomisation.randomisation` gives it.
+        seed: of the resampling.
+    """
+    there = table[table["layer"].isin([RANDOM_FROM, ANOTHER]) & table["order"].isin(["cascading", "control"])]
+    sentences = []
+    for method, name in METHODS.items():
+        wide = there[there["method"] == method].pivot(index="picture", columns="layer", values="spearman")
+        wide = wide.reindex(columns=[RANDOM_FROM, ANOTHER])
+        found = paired(wide[RANDOM_FROM], wide[ANOTHER], seed=seed)
+        if found is None:
+            continue
+        how = "as much as another class does"
+        if found.interval.low > 0:
+            how = "less than another class does"
+        if found.interval.high < 0:
+            how = "more than another class does"
+        kept, other = (rounded(arm, digits=2) for arm in found.arms)
+        sentences.append(f"By {name} they change it {how}: {kept} against {other}.")
+    start = (
+        "Do random weights in layers 6 to 8 change a map as much as asking for another class does? The rank "
+        "correlations with the map as it was say so."
+    )
+    return " ".join([start, *sentences]) if sentences else ""
 
 
 def plain(found: Mapping[Of, Compared | None]) -> dict[str, float]:
