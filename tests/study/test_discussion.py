@@ -69,7 +69,14 @@ def test_the_verdict_decides_what_is_said_of_a_claim(verdict, expected):
         ([PARTLY, NOT], "held in part"),
         ([PARTLY, PARTLY], "held in part"),
         ([NOT, NOT], "did not hold"),
-        ([NOT, NO_VERDICT, None], "did not hold, as far as it could be tested (1 of 3 claims)"),
+        (
+            [NOT, NO_VERDICT, None],
+            "could not be tested as a whole; the one of 3 claims that had a verdict did not hold",
+        ),
+        (
+            [REPRODUCED, PARTLY, None, None],
+            "could not be tested as a whole; the 2 of 4 claims that had a verdict held in part",
+        ),
         ([REPRODUCED, REPRODUCED, None], "held, as far as it could be tested (2 of 3 claims)"),
         ([NO_VERDICT, None], "could not be tested"),
         ([None, None], "was not measured"),
@@ -105,11 +112,35 @@ def test_the_published_run_stands_beside_with_a_verdict_of_its_own():
     this = [record("first-one", REPRODUCED), record("second-one", NO_VERDICT)]
     published = [record("first-one", NOT, low=-1, high=0), record("second-one", NO_VERDICT)]
     assert said(GROUP, rows(this, published)) == (
-        "**Depth pays** (§5.1). In this run it held, as far as it could be tested (1 of 2 claims); in the "
-        "published run it did not hold, as far as it could be tested (1 of 2 claims). *Reproduced:* deep is "
-        "better (2 [1.5, 2.5] points, n = 1,200; published run: not reproduced, -0.5 [-1, 0] points, "
-        "n = 1,200). *Without a verdict:* wide is not."
+        "**Depth pays** (§5.1). In this run it could not be tested as a whole; the one of 2 claims that "
+        "had a verdict held; in the published run it could not be tested as a whole; the one of 2 claims "
+        "that had a verdict did not hold. *Reproduced:* deep is better (2 [1.5, 2.5] points, n = 1,200; "
+        "published run: not reproduced, -0.5 [-1, 0] points, n = 1,200). *Without a verdict:* wide is not."
     )
+
+
+def test_a_claim_that_does_not_state_the_statement_stands_beside_it_and_does_not_speak_for_it():
+    group = Group("Depth pays", "§5.1", GROUP.claims, stated_by=["first-one"])
+    this = [record("first-one", NOT, low=-1, high=0), record("second-one", REPRODUCED)]
+    assert said(group, rows(this)) == (
+        "**Depth pays** (§5.1). In this run it did not hold. *Not reproduced:* deep is better (-0.5 [-1, 0] "
+        "points, n = 1,200; 0 is in the interval). *Beside it, reproduced:* wide is not (2 [1.5, 2.5] "
+        "points, n = 1,200)."
+    )
+
+
+def test_a_gate_that_was_not_met_is_told_with_what_rests_on_it(standing):
+    gates = {name: claim for name, claim in standing.items() if claim.kind == "gate"}
+    (group,) = discussion.groups("gates")
+    assert set(group.claims) == set(gates)
+    met = [record(name, REPRODUCED) for name in gates]
+    assert discussion.gates(rows(met, (), gates), gates) == "All of them were met, where they were asked."
+    name = "training-main-networks-ended"
+    failed = [record(name, PARTLY, low=0.5, high=1), *(one for one in met if one["claim"] != name)]
+    found = discussion.gates(rows(failed, (), gates), gates)
+    assert found.count("\n") == 0
+    assert "(this run: partly reproduced, 0.75" in found
+    assert found.endswith("no condition of its own.")
 
 
 def test_what_only_the_published_run_measured_is_shown_as_not_run_here():
@@ -146,6 +177,14 @@ def test_what_could_not_be_asked_stands_with_what_the_failed_condition_means():
     ]
 
 
+def test_a_claim_whose_networks_were_not_run_counts_as_not_run_and_names_them():
+    this = [record("first-one", NO_VERDICT, reason="not run yet: a network"), record("second-one", NOT)]
+    found = rows(this)
+    assert found["first-one"]["this_verdict"] is None
+    assert discussion.counted(found, CLAIMS) == "1 not reproduced, 2 not run"
+    assert discussion.untested(found, CLAIMS)["why not"].tolist() == ["not run yet: a network", "not run yet"]
+
+
 def test_claims_are_counted_by_kind_and_run():
     claims = CLAIMS | {"later-one": claim("later-one", kind="later-work")}
     this = [record("first-one", NOT), record("third-one", NOT), record("later-one", REPRODUCED)]
@@ -174,11 +213,12 @@ def test_the_groups_of_later_work_hold_its_claims_alone_each_once(standing):
     assert {standing[name].kind for name in discussed} == {"later-work"}
 
 
-@pytest.mark.parametrize("kind", ["paper", "later", "further"])
+@pytest.mark.parametrize("kind", ["paper", "later", "further", "gates"])
 def test_a_group_says_where_its_statement_is_made_and_one_clause_for_each_claim(kind):
     for group in discussion.groups(kind):
         assert group.title
         assert group.where
+        assert set(group.stated_by) <= set(group.claims)
         for clause in group.claims.values():
             assert clause == clause.strip()
             assert clause[-1].isalnum()

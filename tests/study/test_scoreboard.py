@@ -135,6 +135,18 @@ def test_every_line_leads_to_the_section_that_decides_its_claim(study):
         assert sections[0] not in ("What came out", "Change it")
 
 
+def test_a_tile_with_the_published_runs_verdict_says_so_and_a_line_why_there_is_none(study):
+    lines = claim_board.board(study).text
+    assert "this run: a test" in lines
+    row = next(r for r in study.published_records if r["claim"] == "training-ten-crops-decided")
+    strip = claim_board.tiles(study).text
+    assert f"({row['verdict']}, published run)" in strip
+    borrowed = strip.count(' borrowed" href')
+    assert f"{borrowed} of these by the published run alone" in strip
+    study.published_records.clear()
+    assert 'borrowed" href' not in claim_board.tiles(study).text
+
+
 def test_a_claim_is_shown_with_the_verdict_of_the_run_that_tested_it():
     row = {"this_verdict": claims.Verdict.NOT_TESTABLE, "published_verdict": claims.Verdict.PARTLY}
     assert claim_board.decided(row) == claims.Verdict.PARTLY

@@ -15,7 +15,7 @@ from zfutils.study.claims import Claim, Verdict
 from zfutils.study.discussion import TESTED, by_claim
 from zfutils.study.places import BOOK
 from zfutils.study.register import card, entries
-from zfutils.study.scoreboard import KINDS, RUNS
+from zfutils.study.scoreboard import KINDS, RUNS, explained
 from zfutils.study.study import Study
 from zfutils.training.outcomes import NOT_RUN
 
@@ -68,6 +68,11 @@ def tiles(study: Study) -> Html:
         f'<li><span class="tile {_word(verdict)}" aria-hidden="true">{shape}</span> '
         f"{list(shown.values()).count(verdict)} {verdict}</li>"
         for verdict, shape in SHAPES.items()
+    )
+    borrowed = list(whose.values()).count(RUNS["published"])
+    counts += (
+        f'<li><span class="tile borrowed" aria-hidden="true"></span> {borrowed} of these by the '
+        f"{RUNS['published']} alone</li>"
     )
     strips = []
     for kind, title in KINDS.items():
@@ -151,14 +156,19 @@ def _line(study: Study, claim: Claim, row: Mapping[str, Any], paper: Any) -> str
     ]
     if isinstance(paper, int | float):
         numbers.append(f"the paper {paper:.3g}")
-    effect = escape("; ".join(numbers) + f" ({claim.unit})") if numbers else ""
+    effect = [escape("; ".join(numbers) + f" ({claim.unit})")] if numbers else []
+    effect += [
+        escape(f"{title}: {explained(row[f'{run}_reason'], claim)}")
+        for run, title in RUNS.items()
+        if row[f"{run}_reason"]
+    ]
     return (
         f'<article class="line" id="claim-{claim.id}" data-chapter="{claim.chapter}" '
         f'data-kind="{claim.kind}" data-verdict="{_word(decided(row))}"><dl>{verdicts}</dl>'
         f"<div>{interval_plot(claim, row)}</div>"
         f"<div><p>{escape(claim.says)} "
         f'<a href="{page_of(claim.chapter)}.html#{claim.id}">Chapter {claim.chapter}</a></p>'
-        f"<p class='numbers'>{effect}</p><details><summary>Registration</summary>"
+        f"<p class='numbers'>{'<br>'.join(effect)}</p><details><summary>Registration</summary>"
         f"{card(claim, entries(study, claim))}</details></div></article>"
     )
 
@@ -188,9 +198,10 @@ def _papers_values(study: Study) -> dict[str, Any]:
 
 def _tile(claim: Claim, verdict: str, run: str) -> str:
     said = escape(f"{claim.says} ({verdict}, {run})")
+    look = f"tile {_word(verdict)}{' borrowed' * (run == RUNS['published'])}"
     return (
-        f'<li><a class="tile {_word(verdict)}" href="scoreboard.html#claim-{claim.id}" '
-        f'title="{said}"><span aria-hidden="true">{SHAPES[verdict]}</span>'
+        f'<li><a class="{look}" href="scoreboard.html#claim-{claim.id}" title="{said}">'
+        f'<span aria-hidden="true">{SHAPES[verdict]}</span>'
         f'<span class="visually-hidden">{said}</span></a></li>'
     )
 

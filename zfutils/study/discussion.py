@@ -14,7 +14,7 @@ import yaml
 from zfutils.stats.formatting import HARD, significant
 from zfutils.study.claims import Claim, Verdict
 from zfutils.study.places import BOOK
-from zfutils.study.scoreboard import explained
+from zfutils.study.scoreboard import RUNS, explained
 from zfutils.training.outcomes import NOT_RUN
 
 TESTED = (Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED)
@@ -34,11 +34,20 @@ Records = Mapping[str, Mapping[str, Any]]  # rows of `Study.records`, by claim
 
 @dataclass(frozen=True)
 class Group:
-    """Claims that are discussed together: a statement, where it is made, and a clause for each claim."""
+    """Claims that are discussed together: a statement, where it is made, and a clause for each claim.
+
+    What is said of the statement is taken from the claims that state it; where none is named, from all.
+    """
 
     title: str
     where: str
     claims: Mapping[str, str]
+    stated_by: Sequence[str] = ()
+
+    def outcome(self, records: Records, run: str) -> str:
+        """How the statement came out in one run, "this" or "published"."""
+        asked = self.stated_by or self.claims
+        return outcome([records.get(name, {}).get(f"{run}_verdict") for name in asked])
 
 
 def groups(kind: str) -> list[Group]:
@@ -63,33 +72,46 @@ def paragraph(group: Group, records: Records, claims: Mapping[str, Claim]) -> st
 
     Of a run that has no record of any of them nothing is said, unless it is this run.
     """
-    rows = [records.get(name, {}) for name in group.claims]
-    ours, theirs = ([row.get(f"{run}_verdict") for row in rows] for run in ("this", "published"))
-    leads = [f"In this run it {outcome(ours)}"]
-    if any(theirs):
-        leads.append(f"in the published run it {outcome(theirs)}")
+    rows = {name: records.get(name, {}) for name in group.claims}
+    leads = [f"In this run it {group.outcome(records, 'this')}"]
+    if any(row.get("published_verdict") for row in rows.values()):
+        leads.append(f"in the published run it {group.outcome(records, 'published')}")
     lines = [f"**{group.title}** ({group.where}). {'; '.join(leads)}.\n"]
-    for verdict, word in WORDS.items():
-        said = [
-            group.claims[name] + in_brackets(this_run(claims[name], row) + published_run(claims[name], row))
-            for name, row in zip(group.claims, rows, strict=True)
-            if row.get("this_verdict") == verdict
-        ]
-        if said:
-            lines.append(f"- *{word}:* {'; '.join(said)}.")
+    stating = [name for name in group.claims if name in (group.stated_by or group.claims)]
+    beside = [name for name in group.claims if name not in stating]
+    for names, form in ((stating, "{}"), (beside, "Beside it, {}")):
+        for verdict, word in WORDS.items():
+            said = [
+                group.claims[name]
+                + in_brackets(this_run(claims[name], rows[name]) + published_run(claims[name], rows[name]))
+                for name in names
+                if rows[name].get("this_verdict") == verdict
+            ]
+            if said:
+                title = form.format(word if form == "{}" else word.lower())
+                lines.append(f"- *{title}:* {'; '.join(said)}.")
     return "\n".join(lines)
 
 
 def outcome(verdicts: Sequence[str | None]) -> str:
-    """What is said of a statement whose claims came out so; None is a claim that was not run."""
+    """What is said of a statement whose claims came out so; None is a claim that was not run.
+
+    Where half of the claims or more have no verdict, those that have one do not speak for the statement.
+    """
     tested = [verdict for verdict in verdicts if verdict in TESTED]
     if not tested:
         return "could not be tested" if any(verdicts) else "was not measured"
-    all_tested = len(tested) == len(verdicts)
-    few = "" if all_tested else f", as far as it could be tested ({len(tested)} of {len(verdicts)} claims)"
+    held = "held in part"
     if set(tested) == {Verdict.REPRODUCED}:
-        return "held" + few
-    return ("did not hold" if set(tested) == {Verdict.NOT_REPRODUCED} else "held in part") + few
+        held = "held"
+    if set(tested) == {Verdict.NOT_REPRODUCED}:
+        held = "did not hold"
+    if len(tested) == len(verdicts):
+        return held
+    if 2 * len(tested) > len(verdicts):
+        return f"{held}, as far as it could be tested ({len(tested)} of {len(verdicts)} claims)"
+    few = "one" if len(tested) == 1 else len(tested)
+    return f"could not be tested as a whole; the {few} of {len(verdicts)} claims that had a verdict {held}"
 
 
 def this_run(claim: Claim, row: Mapping[str, Any]) -> list[str]:
@@ -135,10 +157,30 @@ def untested(records: Records, claims: Mapping[str, Claim]) -> pd.DataFrame:
         if claim.kind == "gate" or row["this_verdict"] in TESTED:
             continue
         line = {"chapter": claim.chapter, "claim": claim.says}
-        line["why not"] = explained(row["this_reason"], claim) if row["this_verdict"] else NOT_RUN
+        line["why not"] = explained(row["this_reason"] or NOT_RUN, claim)
         published = " ".join(published_run(claim, row)).removeprefix("published run: ")
         lines.append(line | {"published run": published or row["published_verdict"] or NOT_RUN})
     return pd.DataFrame(lines, columns=["chapter", "claim", "why not", "published run"])
+
+
+def gates(records: Records, claims: Mapping[str, Claim]) -> str:
+    """The conditions of the study that a run did not meet in full, with what rests on each; a list.
+
+    Args:
+        records: of the gates too.
+        claims: the registered ones.
+    """
+    (group,) = groups("gates")
+    lines = []
+    for name, rests in group.claims.items():
+        row, said = records[name], []
+        for run, title in RUNS.items():
+            verdict = row[f"{run}_verdict"]
+            if verdict in TESTED and verdict != Verdict.REPRODUCED:
+                said.append(f"{title}: {verdict}, {measured(claims[name], row, run)}")
+        if said:
+            lines.append(f"- {claims[name].says.removesuffix('.')} ({'; '.join(said)}). On it rests {rests}.")
+    return "\n".join(lines) or "All of them were met, where they were asked."
 
 
 def counted(records: Records, claims: Mapping[str, Claim], *, run: str = "this", kind: str = "paper") -> str:

@@ -21,6 +21,7 @@ from zfutils.runtime.files import write_json
 from zfutils.runtime.folders import ROOT
 from zfutils.stats.intervals import Interval
 from zfutils.study.claims import Claim, Measurement
+from zfutils.training.outcomes import NOT_RUN
 
 TOO_FEW = "too few were measured for an interval"
 ROUNDING = 1e-3  # of the larger number; sums in another order, in single precision
@@ -219,7 +220,8 @@ def side_by_side(
 ) -> pd.DataFrame:
     """One row for every claim: what this run and the published run measured.
 
-    A claim whose run is published may be without a record of this run.
+    A claim whose run is published may be without a record of this run. Where a claim's networks were not run
+    yet there is no verdict, and the reason names them.
 
     Args:
         claims: which.
@@ -243,5 +245,7 @@ def side_by_side(
             measured = found.get(claim.id, {})
             keys = ("estimate", "low", "high", "n", "verdict", "reason")
             row |= {f"{run}_{key}": measured.get(key) for key in keys}
+            if str(measured.get("reason")).startswith(NOT_RUN):
+                row[f"{run}_verdict"] = None
         rows.append(row)
     return pd.DataFrame(rows).replace({None: np.nan})
