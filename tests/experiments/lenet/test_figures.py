@@ -179,7 +179,7 @@ def test_an_error_has_its_interval_and_random_weights_no_training():
     assert tables.error(scores).estimate == pytest.approx(3)
     row = tables.errors({"random": (scores, None)}).iloc[0]
     assert row["test error (%)"] == "3.00\u00a0[1.03,\u00a08.45]"
-    assert (row["n"], row["training"], row["seconds"]) == ("100", "none", "–")
+    assert (row["n"], row["how the training ended"], row["seconds"]) == ("100", "–", "–")
 
 
 def test_a_mean_leaves_out_what_is_not_known():

@@ -93,8 +93,10 @@ def test_every_class_has_its_line(measure):
     (axes,) = figure.axes
     assert {*CLASSES, *tables} <= {text for text, _ in texts(figure)}
     drawn = {line.get_label(): line for line in axes.lines}
+    order = np.argsort(-tables["one object"][measure].to_numpy(), kind="stable")  # the best class on top
+    assert [label.get_text() for label in axes.get_yticklabels()] == [CLASSES[i] for i in order]
     for name, table in tables.items():
-        np.testing.assert_allclose(drawn[name].get_xdata(), table[measure])
+        np.testing.assert_allclose(drawn[name].get_xdata(), table[measure].to_numpy()[order])
         assert np.rint(drawn[name].get_ydata()).tolist() == [0, 1, 2, 3]
 
 

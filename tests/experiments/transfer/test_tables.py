@@ -168,4 +168,9 @@ def test_what_taking_pictures_out_changes_is_a_difference_within_folds():
 def test_the_arms_of_a_claim_stand_beside_their_difference():
     compared = Comparison(pd.Series([30.0, 32.0]), pd.Series([20.0, 22.0]))
     shown = tables.arms({"over-ended-scratch": compared})
-    assert shown.iloc[0].tolist() == ["over ended scratch", "31.0", "21.0", "10.0\u00a0[10.0,\u00a010.0]"]
+    assert shown.iloc[0].tolist() == [
+        tables.CLAIMS["over-ended-scratch"],
+        "31.0",
+        "21.0",
+        "10.0\u00a0[10.0,\u00a010.0]",
+    ]

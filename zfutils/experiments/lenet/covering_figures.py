@@ -19,7 +19,7 @@ MISREAD = ListedColormap(["#eeeeee", ORANGE])  # read as its own class, and as a
 
 @styled
 def covered(pictures: UInt8[np.ndarray, "n h w 1"], found: Covered, classes: Sequence[str]) -> Figure:
-    """Digits in columns; below each the fall of its class's probability, and where it is misread.
+    """Digits in columns; below each the drop in its class's probability, and where it is misread.
 
     Under the last stand the classes that it is misread as, the commonest first.
 
@@ -55,7 +55,7 @@ def covered(pictures: UInt8[np.ndarray, "n h w 1"], found: Covered, classes: Seq
         others, times = np.unique(read[misread], return_counts=True)
         named = [classes[c] for c in others[np.argsort(-times, kind="stable")][:3]]
         below.set_xlabel(", ".join(named) or "–", fontsize=SMALL, labelpad=2)
-    for axes, name in zip(grid[:, 0], ("digit", "fall", "misread"), strict=True):
+    for axes, name in zip(grid[:, 0], ("digit", "drop", "misread"), strict=True):
         axes.set_ylabel(name, fontsize=SMALL)
     bar = figure.colorbar(shown, ax=grid[1], pad=0.01, aspect=8)
     bar.ax.tick_params(labelsize=SMALL)

@@ -59,7 +59,7 @@ def errors(networks: Mapping[str, tuple[Scores, Trained | None]]) -> pd.DataFram
                 "test error (%)": ranged(interval.estimate, interval.low, interval.high, digits=2),
                 "n": f"{interval.n:,}",
                 "training error (%)": rounded(PERCENT * trained.training_error, digits=2) if trained else "–",
-                "training": trained.ended.why if trained else "none",
+                "how the training ended": trained.ended.why if trained else "–",
                 "seconds": rounded(trained.seconds, digits=0) if trained else "–",
             }
         )

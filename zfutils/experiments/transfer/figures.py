@@ -48,7 +48,14 @@ def learning_curves(
         shift = 1 + DODGE * (k - (len(networks) - 1) / 2)
         own = means[means["network"] == network]
         folds = results[results["network"] == network]
-        dots = {"color": CYCLE[k], "ms": 4, "mec": "white", "mew": 0.4, "ls": "", "zorder": 3}
+        dots = {
+            "color": CYCLE[k],
+            "ms": 4,
+            "alpha": 0.5,
+            "mew": 0,
+            "ls": "",
+            "zorder": 1,
+        }  # under the means
         axes.plot(folds["per_class"] * shift, 100 * folds["accuracy"], "o", **dots)
         look = {"color": CYCLE[k], "marker": MARKERS[k], "label": network}
         estimates(axes, own["per_class"] * shift, own, columns=MEAN, **look)
@@ -107,7 +114,7 @@ def layers(means: pd.DataFrame, *, paper: pd.DataFrame | None = None) -> Figure:
 
 @styled
 def precisions(tables: Mapping[str, pd.DataFrame], *, measure: str = "above") -> Figure:
-    """Average precision of every class, one line a class, sets or networks side by side.
+    """Average precision of every class, sets or networks side by side, the best class of the first on top.
 
     Args:
         tables: by name, as `average_precision.table` gives them; at most six.
@@ -127,12 +134,13 @@ def precisions(tables: Mapping[str, pd.DataFrame], *, measure: str = "above") ->
     figure = new(height=1.3 + 0.3 * len(classes))
     axes = figure.subplots()
     at = np.arange(len(classes))
-    for k, (name, table) in enumerate(tables.items()):
+    order = np.argsort(-next(iter(tables.values()))[measure].to_numpy(), kind="stable")
+    for k, (name, table) in enumerate((name, table.iloc[order]) for name, table in tables.items()):
         y = at + 0.13 * (k - (len(tables) - 1) / 2)
         axes.plot(table[measure], y, MARKERS[k], color=CYCLE[k], ls="", label=name)
         if measure == "precision":
             axes.plot(table["share"], y, "|", color=CYCLE[k], ls="", ms=7, label=f"{name}: chance")
-    axes.set_yticks(at, classes)
+    axes.set_yticks(at, [classes[i] for i in order])
     axes.set(ylim=(len(classes) - 0.5, -0.5), xlabel=words[measure])
     axes.axvline(0, color=FAINT, lw=0.8)
     axes.set_xlim(right=1.02)

@@ -15,6 +15,15 @@ from zfutils.stats.intervals import Interval
 from zfutils.training.outcomes import NOT_RUN, origin
 
 SETS_OF_TABLE_7 = ("caltech101", "caltech256")
+CLAIMS = {  # by the end of a claim's name: what is measured, against what
+    "over-ended-scratch": "pretrained features, most images, against the better control",
+    "gap-shrinks-where-ahead": "pretrained minus from scratch, fewest images, against most",
+    "a-tenth-suffices-where-ahead": "pretrained, at most a tenth of the images, against from scratch, all",
+    "best-layer-over-ended-scratch": "pretrained, best layer, fewest images, against the better control",
+    "fine-tuning-over-frozen": "fine-tuned, most images, against frozen",
+    "higher-layers-better-over-random": "layer 5 minus layer 1, pretrained, against random weights",
+    "learnt-features": "pretrained, best layer, most images, against random weights at theirs",
+}
 
 
 def by_pictures(curves: pd.DataFrame) -> pd.DataFrame:
@@ -54,7 +63,7 @@ def fig_9(paper: pd.DataFrame) -> dict[str, pd.DataFrame]:
         paper: columns table, method, per_class and mean (%).
     """
     theirs = paper[(paper["table"] == 5) & paper["method"].isin(["pretrained", "from scratch"])]
-    return {f"the paper, {name}": own for name, own in theirs.groupby("method", sort=False)}
+    return {f"the paper, Caltech-256, {name}": own for name, own in theirs.groupby("method", sort=False)}
 
 
 def table_6(paper: pd.DataFrame, found: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -140,8 +149,8 @@ def arms(compared: Mapping[str, Comparison]) -> pd.DataFrame:
     lines = []
     for name, one in compared.items():
         measured, control = map(rounded, one.arms or (None, None))
-        line = {"claim": name.replace("-", " "), "measured": measured, "control": control}
-        lines.append(line | {"measured − control": _interval(one.interval)})
+        line = {"compared": CLAIMS[name], "measured": measured, "control": control}
+        lines.append(line | {"difference": _interval(one.interval)})
     return pd.DataFrame(lines)
 
 
