@@ -16,6 +16,11 @@ def ranged(value: float, low: float, high: float, *, digits: int = 1, unit: str 
     return rounded(value, digits=digits) + unit.replace(" ", HARD) + ends
 
 
+def give_or_take(value: str, spread: str) -> str:
+    """A number and its spread, both as they are written."""
+    return f"{value}{HARD}±{HARD}{spread}"
+
+
 def duration(seconds: float) -> str:
     """Seconds in words, in minutes from two minutes on."""
     count, unit = (seconds, "second") if seconds < 119.5 else (seconds / 60, "minute")

@@ -221,10 +221,10 @@ def test_five_faces_stand_beside_the_papers_table():
     few = sign_changes.of_few(draw(), range(5), draws=20)
     table = tables.few_faces_table(few).set_index("covered")
     assert list(table.index) == [*faces.PARTS, PLACE]
-    assert table.loc["nose", "layer 5, paper"] == "0.079 ± 0.017"
-    assert table.loc[PLACE, "layer 7, paper"] == "0.073 ± 0.014"
+    assert table.loc["nose", "layer 5, paper"] == "0.079\u00a0±\u00a00.017"
+    assert table.loc[PLACE, "layer 7, paper"] == "0.073\u00a0±\u00a00.014"
     nose = few[(few["layer"] == "relu7") & (few["occluded"] == "nose")].iloc[0]
-    assert table.loc["nose", "layer 7"] == f"{nose['delta']:.3f} ± {nose['spread']:.3f}"
+    assert table.loc["nose", "layer 7"] == f"{nose['delta']:.3f}\u00a0±\u00a0{nose['spread']:.3f}"
     assert table.loc["nose", "layer 7, other samples ±"] == f"{nose['across']:.3f}"
 
 

@@ -92,11 +92,11 @@ def test_pictures_that_were_kept_are_shown():
 def test_tables_say_in_percent_what_is_a_share():
     found = tables.kinds(TABLE).set_index("network")
     assert list(found.index) == list(KINDS)
-    assert found.loc[HEALTHY, "test"] == "10.0 ± 0.0"
+    assert found.loc[HEALTHY, "test"] == "10.0\u00a0±\u00a00.0"
     assert found.loc[SHUFFLED, "ended"] == "16 of 16"
     shown = tables.inside(TABLE.assign(dead_fc=0.25, rank_fc=0.25), ["dead_fc", "rank_fc"]).set_index("sign")
-    assert shown.loc["dead units in the fully connected layers (%)", HEALTHY] == "25.0 ± 0.0"
-    assert shown.loc["effective rank of the fully connected layers", HEALTHY] == "0.25 ± 0.00"
+    assert shown.loc["dead units in the fully connected layers (%)", HEALTHY] == "25.0\u00a0±\u00a00.0"
+    assert shown.loc["effective rank of the fully connected layers", HEALTHY] == "0.25\u00a0±\u00a00.00"
 
 
 def test_the_last_table_says_where_to_look_in_which_direction():

@@ -33,14 +33,14 @@ def test_ours_stand_above_the_papers_lines_with_half_their_interval():
         "the paper, caltech101: Bo et al.",
         "the paper, caltech101: Jianchao et al.",
     ]
-    assert shown.loc["pretrained"].tolist() == ["71.3 ± 1.2", "–", "–", "80.0"]
-    assert shown["15"]["from scratch"] == "30.0 ± 1.0"
-    assert shown.loc["the paper, caltech101: Bo et al."].tolist() == ["–", "81.4 ± 0.33", "–", "–"]
+    assert shown.loc["pretrained"].tolist() == ["71.3\u00a0±\u00a01.2", "–", "–", "80.0"]
+    assert shown["15"]["from scratch"] == "30.0\u00a0±\u00a01.0"
+    assert shown.loc["the paper, caltech101: Bo et al."].tolist() == ["–", "81.4\u00a0±\u00a00.33", "–", "–"]
     assert shown.loc["the paper, caltech256: pretrained"].tolist() == [
-        "65.7 ± 0.2",
-        "70.6 ± 0.2",
-        "72.7 ± 0.4",
-        "74.2 ± 0.3",
+        "65.7\u00a0±\u00a00.2",
+        "70.6\u00a0±\u00a00.2",
+        "72.7\u00a0±\u00a00.4",
+        "74.2\u00a0±\u00a00.3",
     ]
 
 
@@ -51,7 +51,7 @@ def test_ours_alone_have_the_same_words():
     )
     shown = tables.by_pictures(ours).set_index("")
     assert list(shown.columns) == ["6", "15"]
-    assert shown.loc["b"].tolist() == ["–", "71.2 ± 1.2"]
+    assert shown.loc["b"].tolist() == ["–", "71.2\u00a0±\u00a01.2"]
     assert shown.loc["a"].tolist() == ["30.0", "–"]
 
 
@@ -102,10 +102,10 @@ def test_table_7_sets_each_layer_and_classifier_beside_the_papers():
             "1",
             "20.0\u00a0[19.0,\u00a021.0]",
             "40.0\u00a0[39.0,\u00a041.0]",
-            "44.8 ± 0.7",
-            "24.6 ± 0.4",
+            "44.8\u00a0±\u00a00.7",
+            "24.6\u00a0±\u00a00.4",
         ],
-        ["svm", "5", "30.0\u00a0[29.0,\u00a031.0]", "60.0", "86.2 ± 0.8", "65.6 ± 0.3"],
+        ["svm", "5", "30.0\u00a0[29.0,\u00a031.0]", "60.0", "86.2\u00a0±\u00a00.8", "65.6\u00a0±\u00a00.3"],
         ["softmax", "1", "25.0\u00a0[24.0,\u00a026.0]", "35.0\u00a0[34.0,\u00a036.0]", "–", "–"],
     ]
 

@@ -9,7 +9,7 @@ from zfutils.experiments.correspondence.comparisons import Comparison
 from zfutils.experiments.correspondence.consistency import Consistency
 from zfutils.experiments.correspondence.occluders import PLACE
 from zfutils.experiments.correspondence.sign_changes import PAPER
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.formatting import give_or_take, ranged, rounded
 from zfutils.stats.intervals import Interval
 
 COLUMNS = {  # of `Consistency.summary`: the heading, and the form of its numbers
@@ -44,9 +44,9 @@ def few_faces_table(few: pd.DataFrame) -> pd.DataFrame:
         line = {"covered": name}
         for row in rows.itertuples():
             head = f"layer {row.layer[-1]}"
-            line[head] = f"{row.delta:.3f} ± {row.spread:.3f}"
+            line[head] = give_or_take(f"{row.delta:.3f}", f"{row.spread:.3f}")
             ends = paper.loc[name, [row.layer, f"{row.layer}_spread"]]
-            line[f"{head}, paper"] = "{:.3f} ± {:.3f}".format(*ends)
+            line[f"{head}, paper"] = give_or_take(*map("{:.3f}".format, ends))
             line[f"{head}, other samples ±"] = f"{row.across:.3f}"
         lines.append(line)
     return pd.DataFrame(lines)

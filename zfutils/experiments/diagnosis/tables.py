@@ -9,7 +9,7 @@ from zfutils.experiments.diagnosis import telling
 from zfutils.experiments.diagnosis.faults import FAULTS, KINDS
 from zfutils.experiments.diagnosis.signs import SIGNS
 from zfutils.experiments.diagnosis.telling import COIN, Compared, Shuffled, Told
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.formatting import give_or_take, ranged, rounded
 from zfutils.stats.intervals import Interval, TooFew, proportion_interval, t_interval
 
 PERCENT = ("error", "gap", "dead", "duplicates", "beside")  # in names of signs that are shares
@@ -21,7 +21,8 @@ def mean(values: pd.Series, *, scale: float = 1.0, digits: int = 1) -> str:
         found = t_interval(scale * values, resampled="seeds")
     except TooFew:
         return rounded(scale * values.mean(), digits=digits)
-    return f"{rounded(found.estimate, digits=digits)} ± {rounded(found.high - found.estimate, digits=digits)}"
+    ends = found.estimate, found.high - found.estimate
+    return give_or_take(*(rounded(end, digits=digits) for end in ends))
 
 
 def kinds(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from zfutils.experiments.transfer import probing
 from zfutils.experiments.transfer.comparisons import Comparison
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.formatting import give_or_take, ranged, rounded
 from zfutils.stats.intervals import Interval
 from zfutils.training.outcomes import NOT_RUN, origin
 
@@ -212,4 +212,6 @@ def _by_pictures(rows: pd.DataFrame) -> pd.DataFrame:
 def _spread(means: pd.Series, spreads: pd.Series, digits: str = "{:g}") -> list[str]:
     """Each mean with its ±, where it has one; by default with as many digits as the paper gives."""
     both = zip(means, spreads, strict=True)
-    return [rounded(mean) + ("" if math.isnan(s) else f" ± {digits.format(s)}") for mean, s in both]
+    return [
+        rounded(mean) if math.isnan(s) else give_or_take(rounded(mean), digits.format(s)) for mean, s in both
+    ]
