@@ -5,6 +5,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const choose = () => {
       const asked = [...form.querySelectorAll("select")].filter((one) => one.value);
       for (const line of lines) line.hidden = asked.some((one) => line.dataset[one.name] !== one.value);
+      for (const section of form.parentElement.querySelectorAll("section"))
+        section.hidden = !section.querySelector(".line:not([hidden])");
       const shown = lines.filter((line) => !line.hidden).length;
       form.querySelector("output").textContent = `${shown} of ${lines.length} claims`;
     };

@@ -113,6 +113,38 @@ def test_without_a_script_the_first_state_stands_there_and_no_control(browser, b
     page.close()
 
 
+# ---- the scoreboard
+
+
+def test_choices_leave_the_claims_that_match_them_all_and_no_heading_without_a_claim(opened):
+    page = opened("scoreboard.html")
+    lines = page.locator(".board .line")
+    known = lines.evaluate_all("lines => lines.map(line => ({id: line.id, ...line.dataset}))")
+    form, asked = page.locator(".board .filters"), {}
+    for choice, key in (("Chapter", "3"), ("Kind", "l"), ("Verdict", "n")):
+        field = form.get_by_label(choice)
+        field.focus()
+        page.keyboard.type(key)  # chooses the first that begins so
+        asked[choice.lower()] = field.input_value()
+        left = [one for one in known if all(one[name] == value for name, value in asked.items())]
+        shown = page.locator(".board .line:visible").evaluate_all("lines => lines.map(line => line.id)")
+        assert shown == [one["id"] for one in left]
+        assert form.locator("output").text_content() == f"{len(left)} of {len(known)} claims"
+        kinds = {one["kind"] for one in left}
+        assert page.locator(".board h3:visible").count() == len(kinds)
+
+
+def test_a_tile_opens_its_claim_and_the_claim_its_section(opened):
+    page = opened("index.html")
+    page.locator(".strip a.tile").first.click()
+    page.wait_for_url("**/scoreboard.html#claim-*")
+    line = page.locator(".board .line:target")
+    expect(line.locator("details")).to_have_attribute("open", "")
+    line.get_by_role("link", name="Chapter").click()
+    page.wait_for_url("**/*.html#*")
+    expect(page.locator(":target")).to_be_in_viewport()
+
+
 # ---- the atlas
 
 

@@ -92,7 +92,8 @@ def board(study: Study) -> Html:
             for name, row in rows.items()
             if study.claims[name].kind == kind
         ]
-        parts.append(f"<h3>{escape(title.capitalize())} ({len(lines)})</h3>{''.join(lines)}")
+        heading = f"<h3>{escape(title.capitalize())} ({len(lines)})</h3>"
+        parts.append(f"<section>{heading}{''.join(lines)}</section>")
     return Html(f'<div class="board">{"".join(parts)}</div>')
 
 
