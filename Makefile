@@ -78,14 +78,16 @@ PROFILES := $(or $(if $(WHOLE),$(shell PYTHONPATH= $(PY) -m zfutils.study.editio
 # Measured by `make bench`, and shown on two pages alone.
 BENCHMARKS := book/reference/benchmarks.json
 CODE := \( -name '*.py' -o -name '*.css' -o -name '*.js' \)
-ROOMS := $(shell find zfutils -path 'zfutils/experiments/*/*' $(CODE) | sort)
+ROOMS := $(shell find zfutils \( -path 'zfutils/experiments/*/*' -o -path 'zfutils/look/*' \) $(CODE) | sort)
 SHARED := $(PROFILES) $(filter-out $(ROOMS),$(shell find zfutils $(CODE) | sort)) \
     $(wildcard book/claims.yaml $(filter-out $(BENCHMARKS),$(wildcard book/reference/*.json)) book/data/*)
 # A chapter's room is its name without the number: 06_occlusion has zfutils/experiments/occlusion/.
 room = $(patsubst $(firstword $(subst _, ,$1))_%,%,$1)
 # These pages show networks that were trained before, by what is kept of them.
 SCORES := $(wildcard book/reference/scores/$(EDITION)/*.npz)
-inputs = $(SHARED) $(filter zfutils/experiments/$(call room,$1)/%,$(ROOMS)) \
+# The page on a network of one's own shows what zfutils/look/ makes of chapters 3 and 6.
+LOOK := zfutils/look/% zfutils/experiments/projections/% zfutils/experiments/occlusion/%
+inputs = $(SHARED) $(filter zfutils/experiments/$(call room,$1)/% $(if $(filter your_network,$1),$(LOOK)),$(ROOMS)) \
     $(wildcard book/reference/figures/$1-* $(if $(filter speed size,$1),$(BENCHMARKS))) \
     $(if $(filter 01_% 02_% 04_% 08_% 09_% 12_% 13_% provenance,$1),$(SCORES))
 

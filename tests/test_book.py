@@ -18,9 +18,11 @@ import matplotlib
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
+import torch
 from forked_kernels import forked_kernels
 from PIL import Image
 
+from zfutils.look.networks import load
 from zfutils.runtime import notebooks
 from zfutils.study.parameters import PAGES
 from zfutils.study.places import BOOK, executed_path
@@ -47,7 +49,15 @@ TRIALS: dict[str, dict[str, Any]] = {page: {"seed": 1} for page in PAGES} | {
         "layer": "relu4",
     },
     "07_correspondence": {"seed": 1, "places": 6},
+    "your_network": {
+        "seed": 1,
+        "model": "torchvision:squeezenet1_1",
+        "weights": "weights.pt",
+        "images": "pictures",
+        "layers": "features.3.cat,features.7.cat",
+    },
 }
+CHAPTERS = [page for page in PAGES if page[0].isdigit()]
 
 
 @pytest.fixture
@@ -83,7 +93,7 @@ def test_a_page_of_the_book_runs_on_the_smoke_edition(page, together, kernels, r
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", CHAPTERS)
 def test_a_trial_of_a_page_keeps_its_records_apart(page, together, tmp_path, request, monkeypatch):
     wait_for_pages([page], together, request)
     results, parameters = together / "smoke" / "results", dict(TRIALS[page])
@@ -105,6 +115,20 @@ def test_a_trial_of_a_page_keeps_its_records_apart(page, together, tmp_path, req
     assert top.startswith("*This is a trial with `seed = 1`")
     assert all(f"`{name} = {value!r}`" in top for name, value in parameters.items())
     assert "Its records are kept apart; the scoreboard does not show them." in top
+
+
+@pytest.mark.slow
+def test_a_network_and_pictures_of_ones_own_are_a_trial_of_their_page(together, tmp_path, monkeypatch):
+    own = TRIALS["your_network"]
+    (tmp_path / "pictures").mkdir()
+    for i in range(3):
+        drawn(tmp_path / "pictures" / f"{i}.png")
+    torch.save(load(own["model"], seed=3).model.state_dict(), tmp_path / "weights.pt")
+    places = {name: str(tmp_path / own[name]) for name in ("weights", "images")}
+    shown = run("your_network", {"edition": "smoke"} | own | places, monkeypatch)
+    assert shown[0].data.startswith("*This is a trial")
+    (index,) = together.glob("smoke/results/trials/your_network-*/look/index.html")
+    assert "weights of weights.pt" in index.read_text()
 
 
 def run(page: str, parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -166,7 +190,7 @@ def wait_for(files: Iterable[Path], *, seconds: int = 600) -> None:
 
 
 def test_every_chapter_has_its_parameters_and_every_parameter_is_tried():
-    assert list(PAGES) == [page for page in pages() if page[0].isdigit()]
+    assert [page for page in pages() if page[0].isdigit()] == CHAPTERS
     for page, kind in PAGES.items():
         tried = kind.model_validate(TRIALS[page])
         assert {name for name, value in tried if value != getattr(kind(), name)} == set(kind.model_fields)
@@ -213,6 +237,8 @@ def test_a_cell_does_one_thing_in_at_most_15_lines_of_code(page):
         ("06_occlusion", {"patch": 1000}, "patch is 1000 px; the pictures have 96 px"),
         ("06_occlusion", {"pictures": -1}, "pictures is -1: Input should be greater than or equal to 0"),
         ("03_projections", {"image": "nowhere.png"}, "image is 'nowhere.png', which is no file in "),
+        ("your_network", {"weights": "w.pt"}, "weights is 'w.pt', which is no file in .*, nor 'DEFAULT'"),
+        ("your_network", {"images": "nowhere"}, "images is 'nowhere', which is no folder in "),
         ("07_correspondence", {"places": 0}, "places is 0: Input should be greater than or equal to 2"),
         ("01_architecture", {"seed": -1}, "seed is -1: Input should be greater than or equal to 0"),
         ("01_architecture", {"seed": "two"}, "seed is 'two': Input should be a valid integer"),

@@ -24,7 +24,7 @@ The study
     Study             one edition of the book: its images, networks, claims and results
 
 Everything else lies in rooms: runtime and stats below; data and nets; training and deconv; plotting;
-experiments, a room for each chapter; study. A name is imported when it is first used.
+experiments, a room for each chapter; look; study. A name is imported when it is first used.
 """
 
 from importlib import import_module

@@ -46,7 +46,8 @@ def lost_beside(image: UInt8[np.ndarray, "h w channels"], found: Occlusion) -> F
 @styled
 def probability(size: tuple[int, int], found: Occlusion, i: int) -> Figure:
     """The probability of the class that is followed, by position of the patch."""
-    return _scaled(size, found, found.probability[i], cmap=ORDERED, vmin=0, vmax=1)
+    most = max(float(found.plain_probability[i]), float(found.probability[i].max()))
+    return _scaled(size, found, found.probability[i], cmap=ORDERED, vmin=0, vmax=most)
 
 
 @styled

@@ -18,7 +18,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision import models
 
 from zfutils.data.preprocessing import Preprocessing
 from zfutils.nets.activations import default_preprocessing
@@ -75,6 +74,8 @@ def load(name: str, weights: str | None = None, *, seed: int = 0) -> Network:
 
 
 def _torchvisions(name: str, fetch: bool) -> Network:
+    from torchvision import models  # takes as long as PyTorch
+
     if name not in (known := models.list_models(models)):
         near = get_close_matches(name, known, n=5) or known
         raise ValueError(f"torchvision has no classifier {name!r}; it has {', '.join(near)}")

@@ -48,6 +48,15 @@ class Correspondence(Page):
     places: int = Field(24, ge=2)
 
 
+class YourNetwork(Page):
+    """The page on a network and pictures of one's own."""
+
+    model: str = ""
+    weights: str = ""
+    images: str = ""
+    layers: str = ""
+
+
 PAGES: dict[str, type[Page]] = {
     "01_architecture": Page,
     "02_training": Page,
@@ -63,6 +72,7 @@ PAGES: dict[str, type[Page]] = {
     "12_pooling": Page,
     "13_diagnosis": Page,
     "14_trial": Page,
+    "your_network": YourNetwork,
 }
 
 
@@ -92,6 +102,10 @@ def read(page: str, given: Mapping[str, Any], *, layers: tuple[str, ...], side: 
         raise ValueError(f"{page}: patch is {patch} px; the pictures have {side} px")
     if (image := getattr(parameters, "image", "")) and not Path(image).is_file():
         raise ValueError(f"{page}: image is {image!r}, which is no file in {Path.cwd()}")
+    if (weights := getattr(parameters, "weights", "")) not in ("", "DEFAULT") and not Path(weights).is_file():
+        raise ValueError(f"{page}: weights is {weights!r}, which is no file in {Path.cwd()}, nor 'DEFAULT'")
+    if (images := getattr(parameters, "images", "")) and not Path(images).is_dir():
+        raise ValueError(f"{page}: images is {images!r}, which is no folder in {Path.cwd()}")
     return parameters
 
 
