@@ -62,7 +62,9 @@ def place(tmp_path_factory):
         for i in range(6):
             pixels = draw.integers(0, 256, (30, 40, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / "pictures" / kind / f"{i}.png")
-    (folder / "pictures" / "cats" / "empty.jpg").touch()
+    (folder / "broken").mkdir()
+    for path in ("pictures/cats/empty.jpg", "broken/a.jpg", "broken/b.png"):
+        (folder / path).touch()
     (folder / "pictures" / "notes.txt").touch()
     return folder
 
@@ -166,6 +168,7 @@ def test_older_pages_are_replaced_and_anything_else_is_left_alone(pages, place, 
         (("--side", "0"), "own_networks:net", "1 or more, not 0"),
         (("--maps", "0"), "own_networks:net", "maps are 1 or more"),
         (("--channels", "1"), "own_networks:net", "takes images of 3 channels, not 1|expected input"),
+        (("--images", "broken"), "own_networks:net", "none of the 2 images can be decoded"),
         (("--images", "nowhere"), "own_networks:net", "nowhere holds no picture|No such file"),
     ],
 )
@@ -265,3 +268,15 @@ def test_default_weights_are_torchvisions_and_refused_by_name_without_a_network(
     found = load("torchvision:squeezenet1_1", "DEFAULT")
     assert torch.equal(found.model.features[0].weight, weights["features.0.weight"])
     assert found.classes[0] == "tench"
+    file = load("torchvision:squeezenet1_1", str(tmp_path / "checkpoints" / Path(url).name))
+    assert file.classes == found.classes, "a file of that name is torchvision's own"
+    assert torch.equal(file.model.features[0].weight, found.model.features[0].weight)
+
+
+def test_files_of_torchvision_s_that_want_another_scale_of_inputs_get_it(tmp_path):
+    url = get_model_weights("googlenet").DEFAULT.url
+    weights = load("torchvision:googlenet").model.state_dict()
+    torch.save(weights, path := tmp_path / Path(url).name)
+    torch.save(weights, tmp_path / "own.pt")
+    assert load("torchvision:googlenet", str(path)).model.transform_input
+    assert not load("torchvision:googlenet", str(tmp_path / "own.pt")).model.transform_input

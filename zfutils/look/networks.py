@@ -60,34 +60,38 @@ def load(name: str, weights: str | None = None, *, seed: int = 0) -> Network:
     where, colon, what = name.partition(":")
     if not (colon and where and what):
         raise ValueError(f"a network is torchvision:NAME or module:NAME, not {name!r}")
-    torch.manual_seed(seed)
-    if where == TORCHVISION:
-        network = _torchvisions(what, weights == DEFAULT)
-    elif weights == DEFAULT:
+    if where != TORCHVISION and weights == DEFAULT:
         raise ValueError(f"DEFAULT weights are torchvision's; for {name} name a file")
-    else:
-        network = _own(where, what)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = _torchvisions(what, weights) if where == TORCHVISION else _own(where, what)
     if weights not in (None, DEFAULT):
         _fill(network, Path(weights).expanduser())
         network = replace(network, weights=f"weights of {Path(weights).name}")
     return replace(network, name=name, model=network.model.to(chosen_device()).eval())
 
 
-def _torchvisions(name: str, fetch: bool) -> Network:
+def _torchvisions(name: str, weights: str | None) -> Network:
+    """One of torchvision's networks, with its DEFAULT weights, or with random ones to be replaced."""
     from torchvision import models  # takes as long as PyTorch
 
     if name not in (known := models.list_models(models)):
         near = get_close_matches(name, known, n=5) or known
         raise ValueError(f"torchvision has no classifier {name!r}; it has {', '.join(near)}")
     given = models.get_model_weights(name).DEFAULT
+    classes = tuple(given.meta.get("categories") or ())
     try:
         preprocessing = Preprocessing.of_transform(given.transforms())
     except ValueError:  # of detection, say
         preprocessing = None
     with warnings.catch_warnings():  # of initialisations that will take another form
         warnings.simplefilter("ignore")
-        if not fetch:
-            return Network(name, models.get_model(name, weights=None), preprocessing, (), "random weights")
+        if weights != DEFAULT:
+            model = models.get_model(name, weights=None)
+            theirs = Path(weights or "").name == Path(given.url).name
+            if theirs and hasattr(model, "transform_input"):
+                model.transform_input = True  # these were trained on another scale of inputs
+            return Network(name, model, preprocessing, classes if theirs else (), "random weights")
         try:
             given.get_state_dict(
                 progress=False, check_hash=True, weights_only=True
@@ -98,7 +102,6 @@ def _torchvisions(name: str, fetch: bool) -> Network:
                 f"the DEFAULT weights of {name} cannot be fetched here ({error}); "
                 f"fetch {given.url} elsewhere and give --weights FILE"
             ) from None
-    classes = tuple(given.meta.get("categories") or ())
     return Network(name, model, preprocessing, classes, f"weights {given} of torchvision")
 
 
