@@ -1,6 +1,8 @@
 """An edition of one's own: what it holds, what it leaves out, and what is refused."""
 
+import ast
 import json
+import re
 
 import nbformat
 import numpy as np
@@ -102,3 +104,22 @@ def test_a_page_that_is_left_out_says_why_and_its_claims_are_not_judged(tmp_path
     assert {record["chapter"] for record in records} == {9}
     assert {record["estimate"] for record in records} == {None}
     assert all(record["reason"].endswith("it has no target") for record in records)
+
+
+# ---- sections that do not apply
+
+REFERENCE = re.compile(r"\{(?:numref|ref)\}`(?:[^`<]*<)?([\w-]+)>?`")
+
+
+@pytest.mark.parametrize("page", sorted(path.stem for path in BOOK.glob("*.ipynb")))
+def test_a_figure_that_is_referred_to_is_there_or_a_sentence_in_its_place(page):
+    """A cell that shows nothing leaves a reference that leads nowhere, and the HTML is not made."""
+    cells = nbformat.read(BOOK / f"{page}.ipynb", as_version=4).cells
+    asked = {name for cell in cells for name in REFERENCE.findall(cell.source)}
+    for cell in cells:
+        name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+        if name in asked:
+            last = ast.parse(cell.source).body[-1]
+            assert isinstance(last, ast.Expr), f"{name}: its cell ends in no value"
+            nothing = [node for node in ast.walk(last) if isinstance(node, ast.IfExp)]
+            assert not any(ast.unparse(node.orelse) == "None" for node in nothing), f"{name}: or nothing"
