@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zfutils.runtime import notebooks
 from zfutils.study.editions import read
 
 DOGS = "imagewoof2-160"  # the photographs whose faces are marked
@@ -47,6 +46,7 @@ def leave_out(page: Path, output: Path, why: str, parameters: Mapping[str, Any])
         why: as `reason` gives it.
         parameters: the edition's name, and the page's own.
     """
+    from zfutils.runtime import notebooks
     from zfutils.study import claims
     from zfutils.study.study import Study
 
