@@ -1,6 +1,7 @@
 """Figures of the published run: kept by a page, published, and shown by the same page of any edition."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 from zfutils.plotting.style import bare, new
 from zfutils.study import kept_figures
+from zfutils.study.places import BOOK
 from zfutils.study.study import Study
 
 PAGE = "03_projections"
@@ -48,13 +50,15 @@ def keep(study, name="one", **how):
 
 
 def test_a_figure_that_a_page_kept_is_shown_once_it_is_published(page, reference):
-    assert "not" in kept_figures.shown(PAGE, "one")._repr_markdown_().lower()
+    assert kept_figures.shown(PAGE, "one") is None
     assert kept_figures.origin(PAGE, "one") == ""
+    assert "not" in kept_figures.introduced(PAGE, "one", "See the figure.")._repr_markdown_()
     keep(page())
     (path,) = kept_figures.publish(page())
     assert path == reference / f"{PAGE}-one.png"
     found = kept_figures.shown(PAGE, "one")
     assert found._repr_png_() == path.read_bytes()
+    assert kept_figures.introduced(PAGE, "one", "See.").text == f"See. {kept_figures.origin(PAGE, 'one')}"
     assert kept_figures.origin(PAGE, "one") == (
         "Made from: apples and pears, 1,234 validation photographs, seed 0."
     )
@@ -108,3 +112,14 @@ def test_the_published_figures_are_small_and_say_where_they_come_from():
     for path in there:
         page, name = path.stem.split("-", 1)
         assert kept_figures.origin(page, name).count(",") >= 2
+
+
+def test_a_figure_that_a_page_speaks_of_is_published_or_introduced_only_where_it_is():
+    pages = {path.stem: path.read_text() for path in BOOK.glob("[0-9][0-9]_*.ipynb")}
+    called = re.compile(r'kept_figures\.shown\(\\"(\w+)\\", \\"([\w-]+)\\"')
+    shown = [(page, *found) for page, text in pages.items() for found in called.findall(text)]
+    assert len(shown) >= 10
+    for page, of, name in shown:
+        assert page == of
+        waits = "kept_figures.introduced(" in pages[page]
+        assert waits or (kept_figures.FOLDER / f"{page}-{name}.png").is_file()

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from zfutils.runtime.files import whole
-from zfutils.study.display import Said
+from zfutils.study.display import Paragraph, Said
 from zfutils.study.places import REFERENCE
 from zfutils.study.records import commit
 from zfutils.study.study import Study
@@ -99,10 +99,21 @@ class Shown:
         return self.png
 
 
-def shown(page: str, name: str) -> Shown | Said:
-    """A published figure, or a sentence where there is none yet."""
+def shown(page: str, name: str) -> Shown | None:
+    """A published figure; nothing where there is none yet, so that no caption stands alone."""
     path = FOLDER / f"{page}-{name}.png"
-    return Shown(path.read_bytes()) if path.is_file() else Said("Not published yet.")
+    return Shown(path.read_bytes()) if path.is_file() else None
+
+
+def introduced(page: str, name: str, words: str) -> Paragraph | Said:
+    """What a page says before a figure that need not be published yet, and where it comes from.
+
+    Args:
+        page, name: of the figure.
+        words: Markdown, which may refer to the figure.
+    """
+    made = origin(page, name)
+    return Paragraph(f"{words} {made}") if made else Said("This figure has not been published yet.")
 
 
 def origin(page: str, name: str) -> str:

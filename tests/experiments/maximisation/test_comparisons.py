@@ -80,7 +80,7 @@ def test_the_table_of_shares_compares_with_noise_and_with_its_first_row():
     second = Shares(np.full(3, 2.0), np.array([0.4, 0.5, 0.6]), np.array([0.3, 0.4, 0.5]))
     table = tables.shares_table({"picture": first, "image": second})
     assert table["minus noise"].tolist() == ["–", "0.10\u00a0[0.10,\u00a00.10]"]
-    assert table["minus the first row"].tolist() == ["–", "-0.10\u00a0[-0.10,\u00a0-0.10]"]
+    assert table["minus picture"].tolist() == ["–", "-0.10\u00a0[-0.10,\u00a0-0.10]"]
     assert table["its own unit"].tolist() == ["1.00\u00a0[1.00,\u00a01.00]", "2.00\u00a0[2.00,\u00a02.00]"]
     assert table["n"].tolist() == [3, 3]
 
@@ -90,6 +90,7 @@ def test_whole_maps_are_asked_the_same_questions():
     shares = {"plain": Shares(np.ones(3), np.full(3, 0.8), np.full(3, 0.5))}
     row = tables.maps_table(made, shares, np.array([2.0, 2.0, 2.0])).iloc[0]
     assert row["times the strongest"] == "3.00\u00a0[3.00,\u00a03.00]"
+    assert row["best map of another seed"] == "0.80\u00a0[0.80,\u00a00.80]"
     assert row["minus noise"] == "0.30\u00a0[0.30,\u00a00.30]"
     assert row["n"] == 3
 
@@ -103,10 +104,21 @@ def test_likeness_has_a_row_for_each_network_and_way_of_a_layer():
 
 def test_the_answer_holds_what_was_measured_and_no_more():
     ratio = Compared(Interval(3.44, 3.02, 3.96, 16, "units"), (6.88, 2.0))
-    text = tables.answer({"beyond-every-picture": ratio, "starts-agree": Compared()})
+    text = tables.answer({"beyond-every-picture": ratio, "starts-agree": Compared()}, Compared())
     assert text.startswith("Plain ascent reached 3.4 times the activation of the strongest validation ")
     assert text.endswith(" image\u00a0[3.0,\u00a04.0].")
-    assert tables.answer({}) == ""
+    assert tables.answer({}, ratio) == ""
+
+
+@pytest.mark.parametrize(
+    ("of_random", "said"), [(1.5, "more than any filter would"), (26.0, "says nothing of learning")]
+)
+def test_a_gain_is_read_against_that_of_random_weights(of_random, said):
+    ratio = Compared(Interval(3.44, 3.02, 3.96, 16, "units"), (6.88, 2.0))
+    by_random = Compared(Interval(of_random, of_random - 1, of_random + 1, 16, "units"), (1.0, 1.0))
+    text = tables.answer({"beyond-every-picture": ratio}, by_random)
+    assert f"with random weights {of_random:.1f} times" in text
+    assert text.endswith(f"{said}.")
 
 
 def test_likeness_rows_are_of_the_table_given():

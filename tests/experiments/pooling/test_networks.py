@@ -150,7 +150,7 @@ def test_tables_say_what_was_not_run():
     assert table.loc["fine", "error, %"].startswith("37.5\u00a0[0.0,\u00a0100.0]")
     assert table.loc["fine", "ended"] == "1 of 2"
     assert table.loc["fine", "label kept at 4 px, %"].startswith("37.5")
-    assert table.loc["blurred", "loss falls by, %"] == "50.0, 50.0"
+    assert table.loc["blurred", "last fall of the loss, %"] == "50.0, 50.0"
 
 
 def test_windows_are_listed_in_the_order_in_which_they_slide():
@@ -172,6 +172,15 @@ def test_the_gains_of_each_pooling_are_in_the_table():
     # distances r and r / 2 before and after: r / 2, mean 0.54 / 2
     assert table.iloc[0][TRAINED].startswith("0.270")
     assert table.iloc[0]["difference"] == "0.000\u00a0[0.000,\u00a00.000]"
+
+
+def test_where_maps_end_and_what_learning_does_first_are_said_in_sentences():
+    _, curves = some_curves()
+    farther = (curves["network"] == TRAINED) & (curves["layer"] == "pool2")
+    curves.loc[farther, "estimate"] += 0.1
+    assert "in 3 of 9 panels" in tables.distances_after(curves)
+    said = tables.energy_at_first(networks.energy_table(BOTH))
+    assert "in *fine* from 60 to 50 %; in *blurred* from 60 to 50 % (means over seeds)." in said
 
 
 def compared(low, high):

@@ -38,7 +38,12 @@ def look(shown: Mapping[str, Pictures]) -> Figure:
     panels = figure.subplots(len(shown), len(widths), width_ratios=widths, squeeze=False)
     for row, (name, one) in zip(panels, shown.items(), strict=True):
         row[0].imshow(_tiles(in_colour(one.filters), columns=3))
-        row[1].imshow(_over_patches(*_of_maps(one, SHOWN_MAPS)))
+        maps = _of_maps(one, SHOWN_MAPS)
+        row[1].imshow(_over_patches(*maps))
+        for k, inside in enumerate(maps[2]):
+            if not inside.any():
+                middle = k * (TILE + GAP) + TILE / 2
+                row[1].text(middle, TILE + GAP / 2, "dead", ha="center", va="center", fontsize=9.5)
         for k in range(digits):
             row[2 + 2 * k].imshow(one.shown[k], cmap="gray", vmin=0, vmax=255)
             row[3 + 2 * k].imshow(one.falls[k], cmap=ORDERED, vmin=0, vmax=max(1e-6, one.falls[k].max()))

@@ -24,10 +24,10 @@ Images = Mapping[tuple[str, str, str], Made]  # by network, layer and way
 
 
 def settings_table(ways: Mapping[str, Way]) -> pd.DataFrame:
-    """The settings of the ways of ascent, one row per way."""
+    """The settings of the variants of ascent, one row per variant."""
     return pd.DataFrame([
         {
-            "way": name,
+            "variant": name,
             "steps": way.steps,
             "step (grey levels)": f"{way.step:g}",
             "start, ± (grey levels)": f"{way.noise:g}",
@@ -94,7 +94,7 @@ def shares_table(shares: Mapping[str, Shares], *, seed: int = 0) -> pd.DataFrame
             "its own unit": words(mean_interval(one.own, seed=seed)),
             "best map of another seed": words(interval),
             "minus noise": words(beyond),
-            "minus the first row": words(apart),
+            f"minus {next(iter(shares))}": words(apart),
             "n": interval.n if interval else 0,
         })  # fmt: skip
     return pd.DataFrame(rows)
@@ -123,22 +123,25 @@ def maps_table(
             "ascent": way,
             "times the strongest": words(geometric_interval(reached, resampled="maps", seed=seed)),
             "likeness, same minus different": alike["difference"],
-            "best map of another seed": words(mean_interval(shares[way].other, resampled="maps", seed=seed)),
+            "best map of another seed": words(
+                geometric_interval(shares[way].other, resampled="maps", seed=seed)
+            ),
             "minus noise": words(paired(shares[way].other, shares[way].noise, seed=seed).interval),
             "n": len(one.goal.maps),
         })  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def answer(compared: Mapping[str, Compared]) -> str:
+def answer(compared: Mapping[str, Compared], random: Compared) -> str:
     """The chapter's numbers in a few sentences, those of them that were measured.
 
     Args:
         compared: by claim: "beyond-every-picture", "starts-agree", "carries-over-beyond-noise".
+        random: as the first of them, with random weights.
     """
     said = {
         "beyond-every-picture": "Plain ascent reached {estimate:.1f} times the activation of the strongest "
-        f"validation image{bracketed('{low:.1f}', '{high:.1f}')}.",
+        f"validation image{bracketed('{low:.1f}', '{high:.1f}')}{_with_random_weights(compared, random)}.",
         "starts-agree": "Its images from two starts correlate at {measured:.2f} for one unit and at "
         "{control:.2f} for two.",
         "carries-over-beyond-noise": "An image made with decay, blur and jitter excites the best map "
@@ -151,3 +154,14 @@ def answer(compared: Mapping[str, Compared]) -> str:
         if (one := compared.get(name)) and one.interval
     ]
     return " ".join(sentences)
+
+
+def _with_random_weights(compared: Mapping[str, Compared], random: Compared) -> str:
+    """How far the same ascent comes with random weights, and what that makes of the trained units' gain."""
+    one = compared.get("beyond-every-picture")
+    if one is None or one.interval is None or random.interval is None:
+        return ""
+    gained = f", and with random weights {random.interval.estimate:.1f} times"
+    if random.interval.high < one.interval.low:
+        return f"{gained}: the trained units gain more than any filter would"
+    return f"{gained}: any filter gains as much or more, so that the first number says nothing of learning"

@@ -23,7 +23,7 @@ from zfutils.plotting.tiles import block, words
 
 AXES = {"shift": "shift down (px)", "scale": "enlarged, as a factor", "rotation": "rotation (°)"}
 SHOWN = 4  # projections of each network and layer
-MEASURES = {"distances": "distance", "stayed": "share of maxima that stay"}
+MEASURES = {"distances": "distance", "stayed": "maxima that stay"}
 COLOURS = {TRAINED: BLUE, RANDOM: FAINT}
 BEFORE, AFTER = (0, (4, 1.5)), "-"
 
@@ -72,7 +72,10 @@ def curves(table: pd.DataFrame, measure: str, *, steps: Mapping[str, int] | None
         for dashes, when in ((BEFORE, "before"), (AFTER, "after"))
     ]
     if steps:
-        marks += [Line2D([], [], color=INK, linewidth=0.8, label="moving with the image")]
+        marks += [
+            Line2D([], [], color=INK, linewidth=0.8, linestyle=dashes, label=f"moving along, {when}")
+            for dashes, when in ((BEFORE, "before"), (AFTER, "after"))
+        ]
     figure.legend(handles=marks, loc="outside lower center", ncols=3 if steps else 4)
     return figure
 

@@ -15,6 +15,7 @@ from zfutils.experiments.pooling.steadiness import DIRECTIONS, SHIFTS
 from zfutils.training.outcomes import Outcome
 
 Runs = Mapping[int, Outcome]  # of one network, by seed
+FIRST = "convolution 1"  # as `energy_table` calls the first subsampling
 
 
 def errors(runs: Runs) -> dict[int, float]:

@@ -15,7 +15,7 @@ from zfutils.experiments.pooling.comparisons import (
     gain,
     gain_learnt,
 )
-from zfutils.experiments.pooling.networks import Runs, errors
+from zfutils.experiments.pooling.networks import FIRST, Runs, errors
 from zfutils.experiments.pooling.steadiness import DIRECTIONS, SHIFTS
 from zfutils.experiments.pooling.tolerance import POOLED, Tolerance
 from zfutils.nets.specs import NetworkSpec
@@ -43,6 +43,39 @@ def gains(found: Mapping[tuple[str, str], Tolerance], *, seed: int = 0) -> pd.Da
             learnt = where_enough(gain_learnt, trained, random, seed=seed, pairs=[pair])
             rows.append(row | {"difference": _said(learnt and learnt.interval, 3)})
     return pd.DataFrame(rows)
+
+
+def distances_after(curves: pd.DataFrame) -> str:
+    """How far maps are from those of the unchanged image after pooling, trained against random weights.
+
+    Args:
+        curves: as `comparisons.curve_table` gives it.
+    """
+    there = curves[(curves["measure"] == "distances") & curves["layer"].isin([after for _, after in POOLED])]
+    means = there.groupby(["kind", "layer", "network"])["estimate"].mean().unstack("network")
+    farther = int((means[TRAINED] > means[RANDOM]).sum())
+    return (
+        "A gain does not say where maps end. After pooling the trained maps are farther from those of the "
+        f"unchanged image than maps of random filters in {farther} of {len(means)} panels (means over the "
+        "amounts)."
+    )
+
+
+def energy_at_first(energies: pd.DataFrame) -> str:
+    """What learning does to the energy beyond Nyquist before the first convolution's steps, as a sentence.
+
+    Args:
+        energies: as `networks.energy_table` gives it.
+    """
+    there = energies[energies["layer"] == FIRST]
+    means = there.groupby(["network", "weights"], sort=False)["share"].mean().unstack("weights")
+    said = [
+        f"in *{name}* from {POINTS * row[RANDOM]:.0f} to {POINTS * row[TRAINED]:.0f} %"
+        for name, row in means.iterrows()
+    ]
+    return (
+        f"Before the steps of convolution 1, learning takes the share {'; '.join(said)} (means over seeds)."
+    )
 
 
 def first_layers(specs: Mapping[str, NetworkSpec]) -> pd.DataFrame:
@@ -73,7 +106,7 @@ def outcomes(networks: Mapping[str, Runs]) -> pd.DataFrame:
             }
             row[f"label kept at {SHIFTS[place]} px, %"] = _mean(kept)
         row["ended"] = f"{sum(one.ended.ended for one in runs.values())} of {len(runs)}" if runs else "–"
-        row["loss falls by, %"] = ", ".join(
+        row["last fall of the loss, %"] = ", ".join(
             rounded(POINTS * one.ended.fall) for _, one in sorted(runs.items())
         )
         rows.append(row | {"scores": origin(one.published for one in runs.values()) if runs else NOT_RUN})
