@@ -303,7 +303,7 @@ def test_sentences_count_the_parts_that_are_more_alike_than_random_places():
         {"layer": "relu5", "occluded": covered, "delta": [0.1, 0.3, 0.1, 0.2], "kappa": [0.3, 0.2, 0.0, 0.1]}
     )
     said = tables.order_in_words({"trained": summary})
-    assert said.endswith("trained, layer 5: 2 of 3 by Δ, 2 by κ.")
+    assert said.endswith("trained, layer 5: 2 by Δ and 2 by κ.")
 
 
 def test_few_faces_are_set_beside_the_papers_last_layer():

@@ -80,8 +80,9 @@ def order_in_words(summaries: Mapping[str, pd.DataFrame]) -> str:
             parts, place = values.drop(index=PLACE), values.loc[PLACE]
             by = [(parts["delta"] < place["delta"]).sum(), (parts["kappa"] > place["kappa"]).sum()]
             name = f"{network}, layer {layer[-1]}"
-            said.append(f"{name}: {by[0]} of {len(parts)} by Δ, {by[1]} by κ")
-    return f"Parts that change features more alike than random places do: {'; '.join(said)}."
+            said.append(f"{name}: {by[0]} by Δ and {by[1]} by κ")
+    lead = f"How many of the {len(parts)} parts change features more alike than random places do"
+    return f"{lead}: {'; '.join(said)}."
 
 
 def summary_table(summaries: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
