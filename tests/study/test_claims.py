@@ -29,7 +29,7 @@ ENTRY = """\
     partly: "low > 0"
 """
 
-CHAPTERS = {int(page[:2]): page[3:] for page in PAGES}
+CHAPTERS = {int(page[:2]): page[3:] for page in PAGES if page[0].isdigit()}
 MOVED = {  # to another page with what they measure; an id stays what it was
     "projections-recover-the-picture": 14,
     "projections-survive-randomisation": 14,

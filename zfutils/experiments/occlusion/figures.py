@@ -285,8 +285,8 @@ def pointing(
         column[1].set_xlabel(f"0 to {most:.2g}" if most > 1e-12 else "no drop", fontsize=9, labelpad=2)
         row, place = np.unravel_index(falls[i].argmax(), falls[i].shape)
         at = patch.centres(side[1])[place], patch.centres(side[0])[row]
-        cross = {"marker": "x", "color": "white", "markersize": 9, "markeredgewidth": 2}
-        column[1].plot(*at, **cross, path_effects=CASED)
+        cross = {"marker": "x", "color": INK, "markersize": 9, "markeredgewidth": 2, "zorder": 5}
+        column[1].plot(*at, **cross, path_effects=[withStroke(linewidth=4, foreground="white")])
         for axes in column:
             for mask, look in (
                 (others[i], {"colors": "white", "linestyles": "dashed"}),
