@@ -23,11 +23,12 @@ def known(kind="paper"):
     return claims["correspondence-same-eyes"].model_copy(update={"kind": kind})
 
 
-def said(ours, theirs=(), kinds=(), ends=(-1.0, 1.0)):
+def said(ours, theirs=(), kinds=(), ends=(-1.0, 1.0), published=(-1.0, 1.0)):
     """Sentences on claims a, b, c … with these verdicts of this run and of the published run."""
     names = list(CLAUSES)[: len(ours)]
     theirs = list(theirs) + [None] * (len(ours) - len(theirs))
-    measured = dict(zip(("this_low", "this_high"), ends, strict=True))
+    keys = ("this_low", "this_high", "published_low", "published_high")
+    measured = dict(zip(keys, (*ends, *published), strict=True))
     both = zip(names, ours, theirs, strict=True)
     records = {
         name: {"this_verdict": this, "published_verdict": other} | measured for name, this, other in both
@@ -82,6 +83,11 @@ def test_a_verdict_of_the_published_run_is_told_where_it_differs():
 def test_a_difference_of_the_other_sign_is_told():
     assert "speak against the view that maps are alike." in said([NOT], ends=(-0.3, -0.1))
     assert "against" not in said([NOT], ends=(-0.3, 0.1))
+    published = {"published": (-0.3, -0.1)}
+    assert said([NOT], [NOT], **published).endswith("are alike (published run: the other way round).")
+    assert said([NO_VERDICT], [NOT], **published).endswith(
+        "against the view that maps are alike (published run)."
+    )
 
 
 def test_the_published_runs_numbers_follow_their_leads():

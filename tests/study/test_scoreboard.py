@@ -81,6 +81,16 @@ def test_a_claim_stands_with_its_bounds_in_words_and_what_its_interval_is_over(s
     )
 
 
+def test_a_difference_of_the_other_sign_is_told_beside_its_verdict(study):
+    name = "training-ten-crops-decided"
+    study.published_records[:] = [
+        {"claim": name, "verdict": "not reproduced", "estimate": -2, "low": -3, "high": -1, "n": 1500}
+    ]
+    assert shown(study, name, "published run").startswith("<b>not reproduced</b>, the other way round<br>")
+    study.published_records[0]["high"] = 1
+    assert shown(study, name, "published run").startswith("<b>not reproduced</b><br>")
+
+
 def test_a_reason_names_what_was_compared_and_not_the_word_of_the_rule(study):
     claim = study.claims["training-renormalisation-where-it-binds"]
     assert scoreboard.explained("ended is 0, must be ≥ 1; n is 5, must be ≥ 1,000; a test", claim) == (

@@ -9,8 +9,9 @@ it stands, so that no closing can disagree with the table above it.
 from collections.abc import Mapping, Sequence
 
 from zfutils.study.claims import Claim, Verdict
-from zfutils.study.discussion import OTHER_WAY, TESTED, Records, by_claim, groups, measured, side
+from zfutils.study.discussion import TESTED, Records, by_claim, groups, measured
 from zfutils.study.display import Paragraph
+from zfutils.study.scoreboard import OTHER_WAY, side
 from zfutils.study.study import Study
 
 KINDS = ("paper", "later", "further")  # the groups of `book/data/discussion.yaml` that have clauses
@@ -94,11 +95,16 @@ def published_numbers(study: Study, leads: Mapping[str, str]) -> Paragraph:
 
 def _placed(row: Mapping[str, object], claim: Claim) -> tuple[str | None, str]:
     """The verdict that a claim stands under, and what is said behind its clause."""
-    ours, theirs = (row[f"{run}_verdict"] for run in ("this", "published"))
-    if ours not in TESTED:
-        return (theirs, " (published run)") if theirs in TESTED else (None, "")
-    beside = f" (published run: {theirs})" if theirs in TESTED and theirs != ours else ""
-    return AGAINST if OTHER_WAY in side(claim, row) else ours, beside
+    ours, theirs = (
+        AGAINST if OTHER_WAY in side(claim, row, run) else row[f"{run}_verdict"]
+        for run in ("this", "published")
+    )
+    if ours not in (*TESTED, AGAINST):
+        return (theirs, " (published run)") if theirs in (*TESTED, AGAINST) else (None, "")
+    if theirs == AGAINST != ours:
+        return ours, f" (published run: {OTHER_WAY})"
+    same = row["this_verdict"] == row["published_verdict"]
+    return ours, "" if same or theirs not in TESTED else f" (published run: {theirs})"
 
 
 def _listed(word: str, clauses: Sequence[str], last: str) -> str:

@@ -14,7 +14,7 @@ import yaml
 from zfutils.stats.formatting import HARD, significant
 from zfutils.study.claims import Claim, Verdict
 from zfutils.study.places import BOOK
-from zfutils.study.scoreboard import RUNS, explained
+from zfutils.study.scoreboard import RUNS, explained, side
 from zfutils.training.outcomes import NOT_RUN
 
 TESTED = (Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED)
@@ -25,8 +25,6 @@ WORDS = {
     Verdict.NOT_TESTABLE: "Without a verdict",
     None: "Not run",
 }
-NOTHING = {"measured - control": 0, "measured / control": 1}  # the number, where the control shows as much
-OTHER_WAY = "the other way round"  # said of a difference from its control
 DETECTABLE = "smallest true difference that the interval would tell from zero, four times in five"
 
 Records = Mapping[str, Mapping[str, Any]]  # rows of `Study.records`, by claim
@@ -135,18 +133,6 @@ def measured(claim: Claim, row: Mapping[str, Any], run: str) -> str:
     """Estimate, 95 % interval, unit and n of one run."""
     *ends, n = (row[f"{run}_{key}"] for key in ("estimate", "low", "high", "n"))
     return f"{significant(*ends)} {claim.unit}, n{HARD}={HARD}{n:,.0f}"
-
-
-def side(claim: Claim, row: Mapping[str, Any]) -> list[str]:
-    """Of what was not reproduced: whether it came out as the control did, or the other way round."""
-    nothing = NOTHING.get(claim.rule.verdict_on)
-    asked = claim.rule.reproduced.names
-    if row["this_verdict"] != Verdict.NOT_REPRODUCED or nothing is None or len(asked) > 1:
-        return []
-    if row["this_low"] <= nothing <= row["this_high"]:
-        return [f"{nothing} is in the interval"]
-    opposite = row["this_high"] < nothing if asked == {"low"} else row["this_low"] > nothing
-    return [OTHER_WAY] if opposite else []
 
 
 def untested(records: Records, claims: Mapping[str, Claim]) -> pd.DataFrame:

@@ -17,6 +17,8 @@ from zfutils.training.outcomes import NOT_RUN
 RUNS = {"this": "this run", "published": "published run"}
 KINDS = {"paper": "the paper", "later-work": "later work", "gate": "gate"}
 DETECTABLE = "smallest true difference that the interval would tell from zero, four times in five"
+NOTHING = {"measured - control": 0, "measured / control": 1}  # the number, where the control shows as much
+OTHER_WAY = "the other way round"  # said of a difference from its control
 CAPTION = (
     "The claims of this chapter, each with what its rule asks of the 95 % interval, written down before the "
     "number was known. “Partly reproduced” means that the second, weaker bound is met, not the first: "
@@ -77,6 +79,18 @@ def explained(reason: str, claim: Claim) -> str:
     return "; ".join(parts)
 
 
+def side(claim: Claim, row: Mapping[str, Any], run: str = "this") -> list[str]:
+    """Of what was not reproduced: whether it came out as the control did, or the other way round."""
+    nothing = NOTHING.get(claim.rule.verdict_on)
+    asked = claim.rule.reproduced.names
+    if row[f"{run}_verdict"] != Verdict.NOT_REPRODUCED or nothing is None or len(asked) > 1:
+        return []
+    low, high = row[f"{run}_low"], row[f"{run}_high"]
+    if low <= nothing <= high:
+        return [f"{nothing} is in the interval"]
+    return [OTHER_WAY] if (high < nothing if asked == {"low"} else low > nothing) else []
+
+
 def _asked(claim: Claim) -> str:
     """As HTML: a claim, linked to its line on the scoreboard, with its bounds and what n and interval are."""
     bounds = f"Reproduced: {claim.rule.reproduced.in_words}"
@@ -96,6 +110,8 @@ def _measured(row: Mapping[str, Any], run: str, claim: Claim) -> str:
         return "see the published run" if elsewhere else NOT_RUN
     estimate, low, high, n = (row[f"{run}_{key}"] for key in ("estimate", "low", "high", "n"))
     lines = [f"<b>{verdict}</b>"]
+    if OTHER_WAY in side(claim, row, run):
+        lines[0] += f", {OTHER_WAY}"
     if isinstance(reason := row[f"{run}_reason"], str):
         lines.append(escape(explained(reason, claim)))
     if estimate == estimate:
