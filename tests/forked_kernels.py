@@ -56,13 +56,13 @@ def serve(path: str) -> None:
 
 
 def become_kernel(asking: socket.socket) -> None:
-    """Run a kernel as asked: with these arguments, environment and folder; it ends when the asker does."""
+    """Run a kernel with the arguments, environment and folder asked for, until asker or parent ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     asked = json.loads(asking.makefile().readline())
     os.environ.clear()
     os.environ.update(asked["environment"])
     os.chdir(asked["folder"])
-    sys.argv = ["ipykernel_launcher", *asked["arguments"]]
+    sys.argv = ["ipykernel_launcher", *asked["arguments"], f"--IPKernelApp.parent_handle={os.getppid()}"]
     threading.Thread(target=lambda: (asking.recv(1), os._exit(1)), daemon=True).start()
     import_module("ipykernel.kernelapp").launch_new_instance()
     os._exit(0)

@@ -199,6 +199,7 @@ def test_where_sockets_can_lie_nowhere_the_message_names_the_temporary_folder(mo
         kernels.short_folder()
 
 
+@pytest.mark.slow
 def test_two_notebooks_run_side_by_side(tmp_path):
     """Each waits for a file that the other writes, so that both must be running at once."""
     meet = (

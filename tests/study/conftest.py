@@ -17,12 +17,29 @@ def patch() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pixels of all editions lie that are the smoke edition's, so that they are drawn once."""
+    return tmp_path_factory.mktemp("pixels")
+
+
+def parts(study: Study) -> tuple[Study, ...]:
+    """The studies of which an edition is made that have pixels of their own."""
+    return study, study.small, study.digits, study.transferred
+
+
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Study:
+def study(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch, drawn: Path) -> Study:
     """The smoke edition in a build folder of its own, with nothing published."""
     patch.setenv("ZFUTILS_BUILD", str(tmp_path_factory.mktemp("build")))
     patch.setattr(kept_scores, "REFERENCE", tmp_path_factory.mktemp("reference"))
-    return Study.open("smoke")
+    study = Study.open("smoke")
+    for part in parts(study):
+        (there := drawn / part.folder.relative_to(study.folder)).mkdir(parents=True, exist_ok=True)
+        part.folder.mkdir(parents=True, exist_ok=True)
+        (there / "pixels").mkdir(exist_ok=True)
+        (part.folder / "pixels").symlink_to(there / "pixels")
+    return study
 
 
 @pytest.fixture
@@ -31,10 +48,9 @@ def elsewhere(study: Study, tmp_path: Path) -> Callable[..., Study]:
 
     def opened(**changes: object) -> Study:
         folder = tmp_path / "elsewhere"
-        for part in (study, study.small, study.digits, study.transferred):
+        for part in parts(study):
             own = folder / part.folder.relative_to(study.folder)
             own.mkdir(parents=True, exist_ok=True)
-            (part.folder / "pixels").mkdir(parents=True, exist_ok=True)
             (own / "pixels").symlink_to(part.folder / "pixels")
         return replace(study, folder=folder, **changes)
 

@@ -25,6 +25,7 @@ def together(tmp_path_factory):
     return [dict(np.load(folder / f"rank-{rank}.npz")) for rank in (0, 1)], run.stdout
 
 
+@pytest.mark.slow
 def test_the_losses_of_two_ranks_are_those_of_one_process_over_fifty_steps(alone, together):
     first, second = together[0]
     assert len(first["losses"]) == STEPS
@@ -35,12 +36,14 @@ def test_the_losses_of_two_ranks_are_those_of_one_process_over_fifty_steps(alone
     )
 
 
+@pytest.mark.slow
 def test_a_training_on_two_ranks_gives_the_history_and_the_errors_of_one_process(alone, together):
     for found in together[0]:
         np.testing.assert_allclose(found["history"], alone["history"], atol=1e-4)
         assert found["training error"] == alone["training error"]
 
 
+@pytest.mark.slow
 def test_each_rank_has_the_answers_strongest_activations_and_features_of_one_process(alone, together):
     asked = ("probabilities", "labels", "ranks", "log-loss", "one picture", "relu1", "fc4", "features")
     names = [name for name in alone if name.startswith(asked)]
@@ -50,6 +53,7 @@ def test_each_rank_has_the_answers_strongest_activations_and_features_of_one_pro
             np.testing.assert_allclose(found[name], alone[name], atol=1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 def test_batches_are_shared_out_as_one_process_forms_them(alone, together):
     """45 images in batches of 8: six, of which each rank has every other one."""
     by_hand = [[*range(8), *range(16, 24), *range(32, 40)], [*range(8, 16), *range(24, 32), *range(40, 45)]]
@@ -57,6 +61,7 @@ def test_batches_are_shared_out_as_one_process_forms_them(alone, together):
     assert alone["batches"].tolist() == list(range(45))
 
 
+@pytest.mark.slow
 def test_one_rank_builds_a_store_and_the_other_finds_it(alone, together):
     first, second = together[0]
     assert (first["read"], second["read"]) == (alone["read"], 0)
@@ -64,12 +69,14 @@ def test_one_rank_builds_a_store_and_the_other_finds_it(alone, together):
     assert np.array_equal(second["store"], alone["store"])
 
 
+@pytest.mark.slow
 def test_rank_0_decides_and_it_alone_prints(together):
     found, printed = together
     assert [one["agreed"] for one in found] == [0, 0]
     assert printed.splitlines() == ["rank 0 is through"]
 
 
+@pytest.mark.slow
 def test_a_batch_that_two_ranks_cannot_share_out_is_refused(together):
     for found in together[0]:
         assert "31 images cannot be shared out equally among 2 ranks" in str(found["refused"])
