@@ -19,7 +19,7 @@ from zfutils.study import speed
 from zfutils.study.records import commit
 from zfutils.study.speed import Benchmarks, Growth, Row
 
-APART = ("alone",)  # modules that measure nothing themselves
+APART = ("alone", "disk")  # modules that measure nothing themselves
 
 
 def names() -> list[str]:

@@ -7,8 +7,6 @@ for by one whose pages the system was asked to drop. The peer reads an `ImageFol
 Pillow, through a `DataLoader` with torchvision's transforms, and is held to its best number of workers.
 """
 
-import contextlib
-import os
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,6 +23,7 @@ from torchvision.transforms import RandomCrop
 from torchvision.transforms.v2 import functional
 
 from benchmarks import SCALE, Options, clocked, difference, drawn, folder, ratios, row, side_by_side, zfnet
+from benchmarks.disk import drop, in_memory
 from zfutils.data import windows
 from zfutils.data.pixels import Batch, Pixels, prefetched
 from zfutils.experiments.training.throughput import fraction_of_rate, full_batches, matrix_rate, training_flop
@@ -38,7 +37,8 @@ MARGIN = {"small": 16, "paper": 32}  # stored images are larger than the crop by
 WORKERS = (0, 1, 2)
 QUALITY = 90  # of the JPEGs
 BAR = 0.95  # of the rate on one fixed batch
-SAMPLED, FEW = 200, 0.01  # pages of a file that are looked at; of those, how many may still be in memory
+TOGETHER = 4  # batches that are read to one value
+FEW = 0.01  # of a dropped file, what may still be in memory
 
 
 def measure(options: Options) -> Iterator[Row]:
@@ -133,7 +133,7 @@ def larger_than_memory(step: Step, spec: NetworkSpec, images: Pixels, options: O
     read = {name: [] for name in opened}
     for _ in range(options.repeats):
         for name, store in opened.items():
-            read[name].append(clocked(partial(next, store())))
+            read[name].append(clocked(partial(next, store()), TOGETHER) / TOGETHER)
     megabytes = len(fixed.rows) * images.pixels[0].numel() / 1e6
     of_all = f"of {options.cold * images.pixels[0].numel() / 1e9:.1f} GB on disk"
     yield row(
@@ -162,25 +162,6 @@ def larger_than_memory(step: Step, spec: NetworkSpec, images: Pixels, options: O
             "MB a second in memory": megabytes / statistics.median(read["warm"]),
         },
     )
-
-
-def drop(path: Path) -> None:
-    """Ask the system to let go of what it holds of a file in memory."""
-    if hasattr(os, "posix_fadvise"):
-        with path.open("rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def in_memory(path: Path) -> float:
-    """Share of a file that is read without waiting for the disk, by a sample; 1 where nobody can say."""
-    if not hasattr(os, "RWF_NOWAIT"):
-        return 1.0
-    there, size = 0, path.stat().st_size
-    with path.open("rb") as file:
-        for place in range(SAMPLED):
-            with contextlib.suppress(BlockingIOError):
-                there += os.preadv(file.fileno(), [bytearray(1)], place * size // SAMPLED, os.RWF_NOWAIT)
-    return there / SAMPLED
 
 
 # ---- torchvision's road

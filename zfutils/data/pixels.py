@@ -223,8 +223,10 @@ class Pixels:
         if left_over:
             before = (t[-left_over:] for t in self._pass(rows, number=epoch - 1, **options))
             order, corners, mirror = map(torch.cat, zip(before, (order, corners, mirror), strict=True))
-        for start in range(0, len(order) - size + 1, size):
-            own = slice(start + rank, start + size, ranks)
+        shares = [slice(i + rank, i + size, ranks) for i in range(0, len(order) - size + 1, size)]
+        for number, own in enumerate(shares):
+            for share in shares[number + bool(number) : number + 2]:  # the next, and at first its own
+                windows.read_ahead(self.pixels, order[share])
             tops, lefts = corners[own].T
             images = self.crops(order[own], tops, lefts, mirror[own], side=side, scale=scale, dtype=dtype)
             yield Batch(images, self.labels[order[own]], order[own])
