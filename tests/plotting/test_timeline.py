@@ -45,6 +45,15 @@ def test_the_line_goes_through_the_marked_work():
     assert line.get_xdata()[0] == markers(figure)[0][0]
 
 
+def test_a_label_does_not_lie_across_the_line_where_there_is_room_to_its_left():
+    early = WORKS.assign(
+        year=[2013, 2013, 2010], month=[11, 8, 2], label=["it", "shortly before", "at the start of the axis"]
+    )
+    words = {text.get_text(): text for text in timeline(early, marked="b").findobj(Text)}
+    assert words["shortly before"].get_ha() == "right"
+    assert words["at the start of the axis"].get_ha() == "left"  # it would leave the axis
+
+
 def test_a_span_takes_the_first_row_in_which_it_meets_nothing():
     spans = [(0, 2), (4, 6), (5, 7), (6, 8), (1, 9)]
     assert first_free_rows(spans, taken=(0, 3)) == [1, 0, 1, 0, 2]

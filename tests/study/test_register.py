@@ -45,7 +45,7 @@ def test_a_replaced_claim_says_why_by_what_and_its_last_verdict(pair):
     assert entries["why it was replaced"] == "its twin stood beside"
     assert entries["replaced by"] == "training-new"
     assert entries["last published verdict"] == "partly reproduced: 0.51\u00a0[0.123,\u00a00.9] points"
-    assert entries["status"] == "replaced, on the scoreboard until its successors are"
+    assert entries["status"] == "replaced, on the scoreboard until all its successors are measured"
 
 
 def test_a_replaced_claim_whose_successor_is_measured_has_left_the_scoreboard(pair):

@@ -25,18 +25,28 @@ Span = tuple[float, float]  # begin and end within a row (inches)
 
 @dataclass(frozen=True)
 class Entry:
-    """A work on the axis: its label stands to the right of its marker, or to the left where the axis ends."""
+    """A work on the axis: its label stands to the right of its marker.
+
+    It stands to the left where the axis ends, or where it would lie across the line.
+    """
 
     at: float  # inches from the axis' left end
     label: str
+    line: float  # where a line is drawn from top to bottom, likewise
 
     @property
     def turned(self) -> bool:
-        return self.at + GAP + _width(self.label, LABEL) > WIDTH - 2 * SIDE
+        end = self.at + self._length
+        crosses = self.at < self.line < end and self.at - self._length >= 0
+        return end - GAP > WIDTH - 2 * SIDE or crosses
+
+    @property
+    def _length(self) -> float:
+        return 2 * GAP + _width(self.label, LABEL)
 
     @property
     def span(self) -> Span:
-        length = 2 * GAP + _width(self.label, LABEL)
+        length = self._length
         return (self.at - length, self.at + GAP) if self.turned else (self.at - GAP, self.at + length)
 
 
@@ -62,8 +72,9 @@ def timeline(works: pd.DataFrame, *, marked: str) -> Figure:
     works = works.assign(time=works["year"] + (works["month"] - 0.5) / 12).sort_values("time", kind="stable")
     first, last = int(works["time"].min()), int(works["time"].max()) + 1
     inches = (WIDTH - 2 * SIDE) / (last - first)  # of a year
+    line = (works.loc[works["key"] == marked, "time"].item() - first) * inches
     bands = {
-        strand: [Entry((time - first) * inches, label) for time, label in of_strand.to_numpy()]
+        strand: [Entry((time - first) * inches, label, line) for time, label in of_strand.to_numpy()]
         for strand, of_strand in works.groupby("strand")[["time", "label"]]
     }
     rows = {
@@ -71,8 +82,7 @@ def timeline(works: pd.DataFrame, *, marked: str) -> Figure:
         for strand, band in bands.items()
     }
     figure, axes = _frame(sum(1 + max(of_band) for of_band in rows.values()))
-    line = works.loc[works["key"] == marked, "time"].item()
-    axes.axvline((line - first) * inches, color=INK, linewidth=1, linestyle="--", zorder=0.5)
+    axes.axvline(line, color=INK, linewidth=1, linestyle="--", zorder=0.5)
     top = 0
     for strand, colour, marker in zip(strands, CYCLE, MARKERS, strict=False):
         _draw(axes, top, strand, bands[strand], rows[strand], colour=colour, marker=marker)

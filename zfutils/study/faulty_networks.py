@@ -24,6 +24,7 @@ from zfutils.training.outcomes import Outcome
 from zfutils.training.schedule import held_out_rows
 
 ANSWERS = 200  # images to which a network's answers are kept
+COVERED = slice(2, 4)  # validation digits that are shown: a mark lies beside each, one above and one below
 ZFNET = "zfnet, "  # so the names of the small ZFNets begin
 
 
@@ -130,16 +131,13 @@ def table(networks: Mapping[str, Mapping[int, Outcome]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["network", "seed", "test_error", "ended", *signs.SIGNS])
 
 
-def shown(
-    study: Networks, names: Sequence[str], seed: int, *, digits: int = 2
-) -> dict[str, pictures.Pictures]:
+def shown(study: Networks, names: Sequence[str], seed: int) -> dict[str, pictures.Pictures]:
     """Pictures of some of the networks, which are trained now where they are not there.
 
     Args:
         study: the edition.
         names: which.
         seed: of each.
-        digits: how many are covered.
     """
     study.faults.train(names, [seed])
     found = {}
@@ -147,7 +145,7 @@ def shown(
         one = OfFault(study.faults, name, seed)
         trained = study.faults.made(one.plan)
         found[name] = pictures.of_digits(
-            trained.model, one.seen.validation, slice(digits), logits=trained.spec.classifier
+            trained.model, one.seen.validation, COVERED, logits=trained.spec.classifier
         )
     return found
 

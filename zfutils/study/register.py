@@ -36,8 +36,10 @@ def deviations(study: Study, chapter: int) -> Any:
 
 
 def unchanged(study: Study) -> list[str]:
-    """The ids of claims that stand as they were first registered."""
-    return [c.id for c in study.claims.values() if not (c.superseded or c.planned or c.fails or c.reworded)]
+    """The ids of claims that stand as they were registered and replace nothing, word for word."""
+    return [
+        c.id for c in study.claims.values() if not (c.superseded or c.planned or c.replaces or c.reworded)
+    ]
 
 
 def entries(study: Study, claim: Claim) -> Entries:
@@ -59,7 +61,9 @@ def old_entries(
         published: its record in the published run, where there is one.
     """
     left = (
-        "left the scoreboard" if claim.id in retired(claims) else "on the scoreboard until its successors are"
+        "left the scoreboard"
+        if claim.id in retired(claims)
+        else "on the scoreboard until all its successors are measured"
     )
     verdict = "none"
     if published:

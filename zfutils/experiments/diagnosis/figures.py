@@ -86,7 +86,7 @@ def areas(table: pd.DataFrame) -> Figure:
     figure = new(height=1.1 + 0.27 * len(table))
     axes = figure.subplots()
     cells = table.to_numpy()
-    axes.imshow(cells, cmap="Blues", vmin=0.5, vmax=1.2, aspect="auto")
+    axes.imshow(cells, cmap="Blues", vmin=0.5, vmax=1.5, aspect="auto")
     for (i, j), value in np.ndenumerate(cells):
         axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=9.5)
     axes.set_xticks(range(len(table.columns)), [fill(name, 10) for name in table.columns])
