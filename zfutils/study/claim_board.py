@@ -9,7 +9,7 @@ from functools import cache
 from html import escape
 from typing import Any
 
-from zfutils.stats.formatting import significant
+from zfutils.stats.formatting import HARD, significant
 from zfutils.study import records
 from zfutils.study.claims import Claim, Verdict
 from zfutils.study.discussion import TESTED, by_claim
@@ -168,7 +168,7 @@ def _line(study: Study, claim: Claim, row: Mapping[str, Any], paper: Any) -> str
         f'data-kind="{claim.kind}" data-verdict="{_word(decided(row))}"><dl>{verdicts}</dl>'
         f"<div>{interval_plot(claim, row)}</div>"
         f"<div><p>{escape(claim.says)} "
-        f'<a href="{page_of(claim.chapter)}.html#{claim.id}">Chapter {claim.chapter}</a></p>'
+        f'<a href="{page_of(claim.chapter)}.html#{claim.id}">Chapter{HARD}{claim.chapter}</a></p>'
         f"<p class='numbers'>{'<br>'.join(effect)}</p><details><summary>Registration</summary>"
         f"{card(claim, entries(study, claim))}</details></div></article>"
     )
