@@ -109,6 +109,14 @@ def test_a_number_without_a_verdict_stands_with_the_reason_first(study):
     assert shown(study, "training-initialisation-pair") == "<b>not testable at this scale</b><br>a test"
 
 
+def test_what_was_known_of_a_number_stands_beside_its_rule(study):
+    table = scoreboard.claims_table(study, 14).data
+    known = [text for text in table["claim"] if "Known when this was written: " in text]
+    own = [claim for claim in claims.standing(study.claims).values() if claim.chapter == 14 and claim.known]
+    assert len(known) == len(own) >= 3
+    assert "Known" not in "".join(scoreboard.claims_table(study, 2).data["claim"])
+
+
 def test_an_interval_is_drawn_to_scale_with_its_threshold(study):
     """0 to 3 on 154 px between margins of 8: 1 at 59.3, 2 at 110.7, 3 at 162; threshold 0.5 at 33.7."""
     claim = study.claims["training-ten-crops-decided"]

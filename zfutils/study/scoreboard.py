@@ -21,9 +21,10 @@ NOTHING = {"measured - control": 0, "measured / control": 1}  # the number, wher
 OTHER_WAY = "the other way round"  # said of a difference from its control
 CAPTION = (
     "The claims of this chapter, each with what its rule asks of the 95 % interval, written down before the "
-    "number was known. “Partly reproduced” means that the second, weaker bound is met, not the first: "
-    "mostly, that there is an effect, but not shown to be as large as the claim asks. An interval over "
-    "images, maps or filters speaks of the networks measured; only one over seeds speaks of training others."
+    "number was known, unless the line says what was. “Partly reproduced” means that the second, weaker "
+    "bound is met, not the first: mostly, that there is an effect, but not shown to be as large as the claim "
+    "asks. An interval over images, maps or filters speaks of the networks measured; only one over seeds "
+    "speaks of training others."
 )
 
 
@@ -96,9 +97,11 @@ def _asked(claim: Claim) -> str:
     bounds = f"Reproduced: {claim.rule.reproduced.in_words}"
     if claim.rule.partly:
         bounds += f"; partly: {claim.rule.partly.in_words}"
+    known = f"<br>Known when this was written: {escape(claim.known)}" if claim.known else ""
     return (
         f'<a href="scoreboard.html#claim-{claim.id}">{escape(claim.says)}</a><br>'
-        f"<small>{escape(bounds)}.<br>n: {escape(claim.n)}. Interval over: {escape(claim.resampled)}.</small>"
+        f"<small>{escape(bounds)}.<br>n: {escape(claim.n)}. Interval over: {escape(claim.resampled)}."
+        f"{known}</small>"
     )
 
 

@@ -88,7 +88,7 @@ def test_what_is_concluded_depends_on_the_interval_and_names_what_shows_as_much(
     said = dict(zip(list(tables.FINDINGS)[:5], tables.conclusions(found).split("\n"), strict=True))
     above, _ = tables.CONCLUSIONS["trial-own-edges"]
     also = "guided back-propagation; for the deconvnet with random weights"
-    assert said["trial-own-edges"] == f"- {above} So it is, as far as the intervals tell, for {also}."
+    assert said["trial-own-edges"] == f"- {above} Within the intervals this holds as well for {also}."
     for claim in ("trial-upper-layers-matter-less", "projections-survive-randomisation"):
         assert said[claim] == f"- {tables.CONCLUSIONS[claim][1]}"
     assert (

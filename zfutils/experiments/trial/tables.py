@@ -188,7 +188,7 @@ def conclusions(found: Mapping[str, Mapping[Of, Compared | None]]) -> str:
         as_much = [of for of, interval in intervals.items() if interval.high >= low]
         more = ""
         if as_much:
-            more = f" So it is, as far as the intervals tell, for {'; for '.join(map(_who, as_much))}."
+            more = f" Within the intervals this holds as well for {'; for '.join(map(_who, as_much))}."
         if claim == ON_THE_WAY_UP and ("trained", "gradient") in as_much:
             more += " What the gradient shows as much is the network's doing and speaks against no method."
         lines.append(f"- {above + more if low > 0 else otherwise}")
