@@ -10,7 +10,7 @@ from PIL import Image
 from test_book import pages, run
 
 from zfutils.data.parts import PartsImages
-from zfutils.study import edition, left_out, own_edition, scoreboard
+from zfutils.study import edition, left_out, own_edition
 from zfutils.study.places import BOOK
 from zfutils.study.study import Study
 
@@ -85,4 +85,3 @@ def test_no_claim_is_judged_that_needs_what_the_edition_lacks(own):
     lacking = records[records["chapter"].isin((7, 9))]
     assert len(lacking)
     assert set(lacking["this_verdict"].dropna()) <= {"not testable at this scale"}
-    assert len(scoreboard.claims_table(Study.open("own"))) == len(records)
