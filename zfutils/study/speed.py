@@ -27,6 +27,7 @@ from zfutils.study.places import REFERENCE, ROOT
 from zfutils.training.recipe import Strict
 
 FIGURES = REFERENCE / "benchmarks.json"
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)  # of a ratio's logarithmic axis
 README = ROOT / "README.md"
 PARAGRAPH = re.compile(r"(?ms)^`make bench`.*?(?=\n\n)")
 AIMS = {"H100": 15_000, "H200": 25_000}  # images/s in training the paper's network at 224 px
@@ -228,9 +229,12 @@ def bars(rows: Sequence[Row]) -> Figure:
     ceilings = [(row.ceiling / row.bar, i) for i, row in enumerate(shown) if row.ceiling is not None]
     axes.plot(*zip(*ceilings, strict=True), "|", color=INK, markersize=13, label="ceiling, by counting")
     axes.axvline(1, color=FAINT, linewidth=0.8, zorder=0)
-    axes.set_yticks(range(len(shown)), [f"{row.name}{' (at most)' * row.at_most}" for row in shown])
+    axes.set_yticks(range(len(shown)), [row.name + " (at most)" * row.at_most for row in shown])
     axes.invert_yaxis()
-    axes.set(xlabel="measured over what is to be reached", ylabel="")
+    axes.set(xlabel="measured over what is to be reached", ylabel="", xscale="log")
+    ticks = [t for t in TICKS if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
@@ -254,6 +258,7 @@ def curves(growth: Sequence[Growth]) -> Figure:
         axes.plot(each.sizes, counted, color=FAINT, linestyle="--")
         estimates(axes, each.sizes, table, color=BLUE, marker="o", ls="")
         axes.set(xscale="log", yscale="log", xlabel=each.along, ylabel="seconds", title=each.name)
+        axes.set_ylim(min(ends[1]) / 2, 2 * max(ends[2]))
         for axis, ticks in ((axes.xaxis, each.sizes), (axes.yaxis, [min(ends[0]), max(ends[0])])):
             axis.set_ticks(ticks, [_number(tick) for tick in ticks])
             axis.set_ticks([], minor=True)
