@@ -19,7 +19,7 @@ from pydantic import Field
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import BLUE, FAINT, INK, MARKERS, VERMILLION, new, styled
 from zfutils.runtime.files import whole
-from zfutils.stats.formatting import ranged
+from zfutils.stats.formatting import bracketed, ranged
 from zfutils.stats.growth import exponent
 from zfutils.stats.intervals import Interval
 from zfutils.study import gpu
@@ -194,7 +194,7 @@ def gpu_table() -> pd.DataFrame:
 
 
 def _measured(row: Row) -> str:
-    ends = "" if row.repeats == 1 else f" [{_number(row.low)}, {_number(row.high)}]"
+    ends = "" if row.repeats == 1 else bracketed(_number(row.low), _number(row.high))
     return f"{_number(row.median)}{ends} {row.unit}"
 
 
