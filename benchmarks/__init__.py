@@ -96,15 +96,23 @@ def ratios(first: Iterable[float], second: Iterable[float]) -> list[float]:
     return [a / b for a, b in zip(first, second, strict=True)]
 
 
-def difference(what: str, ours: Tensor, theirs: Tensor, *, within: float = EQUAL) -> float:
+def difference(
+    what: str, ours: Tensor, theirs: Tensor, *, within: float = EQUAL, of: Tensor | None = None
+) -> float:
     """Greatest difference between two ways' values, of the greatest value.
+
+    Args:
+        what: is compared.
+        ours, theirs: the values.
+        within: what may be explained by rounding.
+        of: what the greatest value is taken of, where the values are differences of these; default theirs.
 
     Raises:
         ValueError: it is larger than what rounding explains; or another shape.
     """
     if ours.shape != theirs.shape:
         raise ValueError(f"{what}: values of shape {tuple(ours.shape)} and {tuple(theirs.shape)}")
-    size = theirs.abs().max().clamp(min=torch.finfo(torch.float32).tiny)
+    size = (theirs if of is None else of).abs().max().clamp(min=torch.finfo(torch.float32).tiny)
     worst = float((ours - theirs).abs().max() / size)
     if not worst <= within:
         raise ValueError(f"{what}: values differ by {worst:.2g} of the greatest, more than {within:g}")

@@ -47,8 +47,9 @@ def measure(options: Options) -> Iterator[Row]:
     plain = torch.no_grad()(partial(one_by_one, model, image, grey, some))
     theirs = {batch: partial(captum, model, image, STRIDE, batch) for batch in BATCHES}
     answers = ours()
+    falls = mean_falls(answers, rectangles, image)
     worst = max(
-        difference("captum's mean falls", mean_falls(answers, rectangles, image), theirs[BATCHES[-1]]()),
+        difference("captum's mean falls", falls, theirs[BATCHES[-1]](), of=answers.logits),
         difference("the plain loop", answers.logits[::EVERY], plain()),
     )
     fewer = {batch: partial(captum, model, image, 3 * STRIDE, batch) for batch in BATCHES}
