@@ -43,17 +43,26 @@ class Options:
     side: int = 224
     small_width: float = 0.25
     small_side: int = 128
-    pictures: int = 480  # that are searched; a search spends most on the first, when strongest keep changing
+    pictures: int = 256  # that are searched; a search spends most on the first, when strongest keep changing
     small_pictures: int = 1536
     batch: int = 128
-    steps: int = 10  # of the small network to one measurement; the paper's takes one
-    units: int = 64  # projections of a layer to one measurement
+    steps: int = 6  # of the small network to one measurement; the paper's takes one
+    units: int = 32  # projections of a layer to one measurement
+    atlas: bool = True  # whether all projections are computed once besides
     cold: int = 3072  # images of the store that is read from the disk; 200 kB each
     growing: int = 4  # sizes to each kind of growth
 
 
 QUICK = Options(
-    repeats=3, pictures=128, small_pictures=512, batch=64, steps=4, units=16, cold=1024, growing=3
+    repeats=2,
+    pictures=96,
+    small_pictures=512,
+    batch=64,
+    steps=4,
+    units=16,
+    atlas=False,
+    cold=1024,
+    growing=2,
 )
 
 

@@ -54,7 +54,7 @@ def measure(options: Options) -> Iterator[Row]:
     deconvnet, parts = Deconvnet(model), [*rectified(model).children()]
     for number, stage in enumerate(STAGES):
         layer = [step.name for step in deconvnet.steps if step.name.startswith(f"{stage}.1.relu")][-1]
-        units = strongest(deconvnet, images, layer, options.units)
+        units = strongest(deconvnet, images, layer, BATCH)
         ours = partial(deconvnet.project, images, layer, units)
         theirs = partial(by_gradient, nn.Sequential(*parts[: BELOW + number + 1]), images, units)
         apart = difference(layer, *placed(ours(), theirs(), images))

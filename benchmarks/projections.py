@@ -69,7 +69,10 @@ def measure(options: Options) -> Iterator[Row]:
             seconds[way] = [a + b for a, b in zip(seconds[way], each, strict=True)]
         least, plain = least + window * len(every.maps), plain + whole * len(every.maps)
         worst, units = max(worst, apart), units + len(every.maps)
-    alone = in_a_process("benchmarks.projections", json.dumps(asdict(options)))
+    context = {"seconds": statistics.median(seconds["ours"])}
+    if options.atlas:
+        alone = in_a_process("benchmarks.projections", json.dumps(asdict(options)))
+        context = {"seconds": alone["seconds"][0]}
     yield row(
         "projections/atlas",
         f"all {units:,.0f} projections of layers 1 to 5",
@@ -79,9 +82,9 @@ def measure(options: Options) -> Iterator[Row]:
         bar=BAR,
         ceiling=plain / least,
         difference=worst,
-        context={"seconds": alone["seconds"][0]},
+        context=context,
     )
-    if alone["peak"]:
+    if options.atlas and alone["peak"]:
         yield row(
             "projections/memory",
             "the same in a process of its own, all kept: peak memory",
