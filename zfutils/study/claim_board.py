@@ -71,7 +71,7 @@ def tiles(study: Study) -> Html:
     )
     borrowed = list(whose.values()).count(RUNS["published"])
     counts += (
-        f'<li><span class="tile borrowed" aria-hidden="true"></span> {borrowed} of these by the '
+        f'<li><span class="tile borrowed" aria-hidden="true">&nbsp;</span> {borrowed} of these by the '
         f"{RUNS['published']} alone</li>"
     )
     strips = []
