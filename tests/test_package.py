@@ -16,7 +16,7 @@ DISTRIBUTIONS = {
     module: {canonicalize_name(name) for name in names} for module, names in packages_distributions().items()
 }
 # These need the extra `book`.
-EXECUTES = ("zfutils/runtime/kernels.py", "zfutils/runtime/notebooks.py")
+EXECUTES = tuple(f"zfutils/runtime/{name}.py" for name in ("engine", "kernels", "notebooks"))
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "zfutils").rglob("*.py"))
 
 

@@ -177,7 +177,7 @@ def test_the_output_at_rest_at_the_largest_shift_and_over_the_angles_between():
     moved = answers([-3, 0, 3], np.zeros((2, 3)), probabilities=[[0.1, 1, 0.3]] * 2)
     (row,) = outputs({"plain": (turned, moved)}).to_dict("records")
     assert (row["objects"], row["n"]) == ("plain", 2)
-    means = [row[column].split(" ")[0] for column in ("unchanged", "shifted", "turned")]
+    means = [row[column].split()[0] for column in ("unchanged", "shifted", "turned")]
     assert means == ["0.90", "0.20", "0.30"]
 
 

@@ -46,7 +46,9 @@ def test_the_page_s_twelve_lines_give_what_the_package_and_back_propagation_give
 
 
 def test_they_are_twelve_lines_of_plain_pytorch_that_a_reader_sees():
-    assert len(ast.parse(WRITTEN_OUT.source).body) == 12
+    imported, *lines = ast.parse(WRITTEN_OUT.source).body
+    assert ast.unparse(imported) == "import torch.nn.functional as F"
+    assert len(lines) == 12
     called = {node.func.value.id for node in ast.walk(ast.parse(WRITTEN_OUT.source)) if named(node)}
     assert {"F", "torch"} <= called <= {"F", "torch", "p2", "f5"}
     for cell in ("lenet-weights", "lenet-twelve-lines", "lenet-package"):
