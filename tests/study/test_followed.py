@@ -34,6 +34,7 @@ def test_a_page_trains_some_of_the_seeds_and_the_curves_of_the_others_are_kept(s
     assert kinds == [Followed] * 3 + [kept_scores.Wanted]
 
 
+@pytest.mark.slow
 def test_kept_curves_are_served_on_another_machine_without_training(study, published, tmp_path):
     wanted, outcome = published
     found = Followed(elsewhere(study, tmp_path), wanted.name, wanted.seed).outcome()
