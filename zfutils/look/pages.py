@@ -18,6 +18,7 @@ from zfutils.deconv.top_projections import TopProjections
 from zfutils.experiments.occlusion.figures import REST, most_probable
 from zfutils.experiments.occlusion.sliding_patch import Occlusion
 from zfutils.experiments.projections import atlas
+from zfutils.experiments.projections.atlas_page import head
 from zfutils.look import figures
 from zfutils.nets.outline import Line
 from zfutils.plotting.projections import nine
@@ -41,16 +42,8 @@ def write_page(folder: Path, name: str, title: str, body: str) -> None:
         f'<a href="{page}"{" aria-current=page" if page == name else ""}>{words}</a>'
         for page, words in PAGES.items()
     )
-    text = f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-{GENERATOR}
-<title>{escape(title)}</title>
-<link rel="stylesheet" href="atlas/atlas.css">
-<link rel="stylesheet" href="look.css">
-</head>
+    styles = (f'<link rel="stylesheet" href="{sheet}">' for sheet in ("atlas/atlas.css", "look.css"))
+    text = f"""{head(title, GENERATOR, *styles)}
 <body>
 <nav class="pages" aria-label="Pages">{links}</nav>
 <main>

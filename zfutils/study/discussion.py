@@ -25,7 +25,6 @@ WORDS = {
     Verdict.NOT_TESTABLE: "Without a verdict",
     None: "Not run",
 }
-DETECTABLE = "smallest true difference that the interval would tell from zero, four times in five"
 
 Records = Mapping[str, Mapping[str, Any]]  # rows of `Study.records`, by claim
 

@@ -23,6 +23,19 @@ THEME = (
 )
 
 
+def head(title: str, *inside: str) -> str:
+    """The beginning of a page of its own, with what else stands in its head."""
+    lines = "\n".join(inside)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+{lines}
+</head>"""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One map as the page shows it."""
@@ -111,16 +124,8 @@ def page(
     beside = ["the same map with random weights"] * random + ["how it came about in training"] * bool(epochs)
     closer = ", and ".join(["its nine strongest", *beside])
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-{GENERATOR}
-<title>{escape(title)}</title>
-<script>{THEME}</script>
-<link rel="stylesheet" href="atlas.css">
-</head>
+    look = f'<script>{THEME}</script>\n<link rel="stylesheet" href="atlas.css">'
+    return f"""{head(title, GENERATOR, look)}
 <body>
 <header>
 <p><a href="{escape(back[0])}">{escape(back[1])}</a></p>
