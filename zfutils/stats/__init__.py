@@ -1,1 +1,1 @@
-"""Intervals and tests for everything that is measured, and numbers in words."""
+"""Intervals for everything that is measured, what a design could have seen, and numbers in words."""

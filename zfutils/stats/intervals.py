@@ -1,4 +1,4 @@
-"""Intervals and tests for everything the study measures.
+"""Intervals for everything the study measures.
 
 Every interval is 95 % and names what was resampled, because that decides what it may be generalised to:
 images (another draw of pictures), filters or maps (this network's others), faces, folds, seeds (another
@@ -13,7 +13,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +23,7 @@ CONFIDENCE = 0.95
 FEWEST_TO_BOOTSTRAP = 8  # eight values have 6,435 distinct resamples, three have ten
 RESAMPLES = 9999
 CELLS_AT_ONCE = 2_000_000  # resampled values held in memory at one time (16 MB)
-_TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)  # quantiles at the ends of an interval
 
 
 class TooFew(ValueError):
@@ -172,7 +172,7 @@ def pairs_interval(table: ArrayLike, *, resampled: str, seed: int = 0) -> Interv
     copies = copies[copies.max(axis=1) < n]  # a draw of one unit alone has no pairs
     sums = np.einsum("bi,bi->b", copies @ values, copies)
     means = sums / (n**2 - (copies**2).sum(axis=1))
-    return _holding(values.sum() / (n * (n - 1)), *np.quantile(means, _TAILS), n, resampled)
+    return _holding(values.sum() / (n * (n - 1)), *np.quantile(means, TAILS), n, resampled)
 
 
 def proportion_interval(successes: int, n: int, *, resampled: str) -> Interval:
@@ -213,7 +213,7 @@ def auc_interval(first: ArrayLike, second: ArrayLike, *, resampled: str) -> Inte
     a, b = _finite(first, resampled), _finite(second, resampled)
     difference = a[:, None] - b
     area = float(((difference > 0) + 0.5 * (difference == 0)).mean())
-    critical, others = stats.norm.ppf(_TAILS[1]), (len(a) + len(b)) / 2 - 1
+    critical, others = stats.norm.ppf(TAILS[1]), (len(a) + len(b)) / 2 - 1
 
     def beyond(theta: float) -> float:
         spread = 1 + others * ((1 - theta) / (2 - theta) + theta / (1 + theta))
@@ -238,7 +238,7 @@ def t_interval(values: ArrayLike, *, resampled: str) -> Interval:
     n = len(array)
     if n < 2:
         raise TooFew(f"a t interval needs at least two {resampled}, got {n}")
-    half = stats.t.ppf(_TAILS[1], n - 1) * array.std(ddof=1) / math.sqrt(n)
+    half = stats.t.ppf(TAILS[1], n - 1) * array.std(ddof=1) / math.sqrt(n)
     return Interval(float(array.mean()), float(array.mean() - half), float(array.mean() + half), n, resampled)
 
 
@@ -263,63 +263,7 @@ def hierarchical_interval(values: ArrayLike, *, resampled: str = "seeds × image
     means = [per_image[rng.integers(0, images, size=(len(chunk), images))].mean(axis=1) for chunk in chunks]
     shift = stats.t.ppf((rng.permutation(RESAMPLES) + 0.5) / RESAMPLES, seeds - 1)
     draws = np.concatenate(means) + shift * table.mean(axis=1).std(ddof=1) / math.sqrt(seeds)
-    return _holding(table.mean(), *np.quantile(draws, _TAILS), seeds, resampled)
-
-
-def permutation_test(
-    first: ArrayLike,
-    second: ArrayLike,
-    *,
-    paired: bool,
-    alternative: Literal["two-sided", "greater", "less"] = "two-sided",
-    seed: int = 0,
-) -> float:
-    """p-value of mean(first) - mean(second) when the labels *first* and *second* mean nothing.
-
-    Args:
-        paired: exchange values within units only (sign flips of the differences), not between them.
-        alternative: `"greater"` asks whether `first` is the larger.
-
-    Returns:
-        Exact where all exchanges number at most 9,999; otherwise never below 1 / 10,000.
-
-    Source: scipy.stats.permutation_test; Phipson & Smyth 2010 for the + 1.
-    """
-    a, b = _finite(first, "values"), _finite(second, "values")
-    if paired:
-        _equally_long(a, b)
-    test = stats.permutation_test(
-        (a, b),
-        _mean_difference,
-        permutation_type="samples" if paired else "independent",
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        batch=max(1, CELLS_AT_ONCE // (len(a) + len(b))),
-        alternative=alternative,
-        random_state=np.random.default_rng(seed),
-    )
-    return float(test.pvalue)
-
-
-def smallest_detectable_difference(standard_deviation: float, n: int, *, power: float = 0.8) -> float:
-    """The true difference at which the t interval of n differences leaves out zero with this power.
-
-    Args:
-        standard_deviation: of the n paired differences (sample standard deviation, in their unit).
-
-    Source: Cohen 1988, chapter 2, from the noncentral t distribution.
-    """
-    if n < 2 or not 0 <= standard_deviation < math.inf or not 1 - CONFIDENCE < power < 1:
-        needs = "n ≥ 2, a finite standard deviation ≥ 0 and a power in (0.05, 1)"
-        raise ValueError(f"a detectable difference needs {needs}, got {n}, {standard_deviation}, {power}")
-    critical = stats.t.ppf(_TAILS[1], n - 1)
-
-    def missing_power(shift: float) -> float:
-        below = np.nan_to_num(stats.nct.cdf(-critical, n - 1, shift))  # NaN where it underflows
-        return stats.nct.sf(critical, n - 1, shift) + below - power
-
-    shift = optimize.brentq(missing_power, 1e-6, 10 * critical)
-    return float(shift * standard_deviation / math.sqrt(n))
+    return _holding(table.mean(), *np.quantile(draws, TAILS), seeds, resampled)
 
 
 def _finite(sample: ArrayLike, resampled: str, *, ndim: int = 1) -> NDArray[np.float64]:

@@ -13,7 +13,8 @@ from table_3_rows import of_seeds, outcome
 from zfutils.experiments.ablation import contributions, tables
 from zfutils.nets import zoo
 from zfutils.stats import formatting
-from zfutils.stats.intervals import hierarchical_interval, smallest_detectable_difference, t_interval
+from zfutils.stats.intervals import hierarchical_interval, t_interval
+from zfutils.stats.power import smallest_detectable_difference
 from zfutils.study.places import BOOK
 
 PAPER = pd.read_csv(BOOK / "data" / "table_3.csv")

@@ -14,7 +14,8 @@ from zfutils.experiments.ablation.effects import (
     over_seeds_and_pictures,
     wrong,
 )
-from zfutils.stats.intervals import TooFew, hierarchical_interval, smallest_detectable_difference, t_interval
+from zfutils.stats.intervals import TooFew, hierarchical_interval, t_interval
+from zfutils.stats.power import smallest_detectable_difference
 from zfutils.training.evaluation import Scores
 
 CLASSES = 4

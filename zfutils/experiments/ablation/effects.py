@@ -17,13 +17,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import stats
 
-from zfutils.stats.intervals import (
-    CONFIDENCE,
-    Interval,
-    hierarchical_interval,
-    smallest_detectable_difference,
-    t_interval,
-)
+from zfutils.stats.intervals import CONFIDENCE, Interval, hierarchical_interval, t_interval
+from zfutils.stats.power import smallest_detectable_difference
 from zfutils.training.evaluation import Scores
 from zfutils.training.outcomes import Answers
 

@@ -12,12 +12,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from zfutils.experiments.pooling.tolerance import POOLED, Tolerance
-from zfutils.stats.intervals import (
-    Interval,
-    paired_difference,
-    smallest_detectable_difference,
-    t_interval,
-)
+from zfutils.stats.intervals import Interval, paired_difference, t_interval
+from zfutils.stats.power import smallest_detectable_difference
 
 PICTURES, SEEDS = "pictures never trained on", "seeds (t)"
 TRAINED, RANDOM = "trained", "random weights"
