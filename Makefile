@@ -2,13 +2,25 @@
 #
 # An executed notebook depends on its source, its chapter's room in zfutils/experiments/, the rooms that all
 # pages share, the edition and the environment. Networks are no targets: a notebook loads the one it needs, or
-# trains it. `-j` runs notebooks side by side, `-k` goes on past one that fails, and an interrupted build goes
-# on where it stopped.
+# trains it. Notebooks run side by side, as many as `-j` says, `-k` goes on past one that fails, and an
+# interrupted build goes on where it stopped.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
+
+# Where no -j says how many pages run side by side, each has a core, and 4 GB of memory and of every GPU's.
+ifeq ($(MAKECMDGOALS),book)
+AT_ONCE := $(shell case " $$MAKEFLAGS " in (*" -j"* | *" --jobs"*) exit ;; esac; exec 2>/dev/null; \
+    n=$$(nproc || getconf _NPROCESSORS_ONLN); \
+    for megabytes in $$(($$(getconf _PHYS_PAGES) * $$(getconf PAGESIZE) / 1000000)) \
+        $$(sed -n 's/[0-9]\{6\}$$//p' /sys/fs/cgroup/memory.max) \
+        $$(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits); do \
+        [ "$$megabytes" -ge $$((4000 * n)) ] || n=$$((megabytes / 4000)); \
+    done; [ "$$n" -gt 1 ] && echo "$$n")
+MAKEFLAGS += $(AT_ONCE:%=-j%)
+endif
 
 EDITION ?= quick
 BUILD := _build/$(EDITION)
@@ -181,6 +193,6 @@ clean-all: ## remove everything generated, every edition's networks and .venv to
 	rm -rf _build $(VENV)
 
 help: ## show this
-	@echo "make TARGET [EDITION=$(EDITION)] [FRESH=1] [PYTHON=python3.12] [-j2] [-k]"
+	@echo "make TARGET [EDITION=$(EDITION)] [FRESH=1] [PYTHON=python3.12] [-j1] [-k]"
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
 	@echo "Editions: $(basename $(notdir $(wildcard book/profiles/*.yaml)))"

@@ -84,7 +84,7 @@ def test_a_notebook_that_is_not_clean_is_found(checkout, change, complaint):
         ("environment.yml", "  - pip\n", "  - pip\n  - numpy\n", "['numpy'] belong in pyproject.toml"),
         (
             ".ci/run",
-            "make -j2 book",
+            "make book",
             "pip install --find-links=/wheels torch",
             ".ci/run:13: names an address",
         ),
@@ -178,7 +178,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def make(root: Path, *words: str, **variables: str) -> tuple[int, list[str], str]:
-    """Run make; its status, what was executed or rendered in order, and what it printed."""
+    """Run make, a page at a time unless words say otherwise; its status, what was done, what it printed."""
     (root / "calls").unlink(missing_ok=True)
     outside = {
         "EDITION",
@@ -187,11 +187,11 @@ def make(root: Path, *words: str, **variables: str) -> tuple[int, list[str], str
         "ZFUTILS_BUILD",
         "ZFUTILS_DATA",
         "ZFUTILS_JOBS",
-        "MAKEFLAGS",
         "MFLAGS",
         "MAKELEVEL",
     }
-    environment = {name: value for name, value in os.environ.items() if name not in outside} | variables
+    environment = {name: value for name, value in os.environ.items() if name not in outside}
+    environment |= {"MAKEFLAGS": "-j1"} | variables
     done = subprocess.run(["make", *words], cwd=root, env=environment, capture_output=True, text=True)
     calls = (root / "calls").read_text().splitlines() if (root / "calls").exists() else []
     executed = [call.split()[3] for call in calls if call.startswith("-m zfutils execute")]
@@ -270,10 +270,34 @@ def test_a_removed_module_makes_the_pages_old_that_depended_on_it(tree, name, ag
     assert make(tree, "book")[:2] == (0, [])
 
 
+def at_once(tree: Path, *words: str, **variables: str) -> str:
+    """Among how many pages the cores are shared out."""
+    assert make(tree, *words, **variables)[0] == 0
+    calls = (tree / "calls").read_text().splitlines()
+    (jobs,) = {call.split("jobs=")[1].split()[0] for call in calls if call.startswith("-m zfutils execute")}
+    return jobs
+
+
+def a_machine(tree: Path, *, cores: int, gigabytes: float, limit: str = "max", gpu: str = "") -> str:
+    """A PATH on which the programs that make asks say so; make reads the container's limit from a file."""
+    (tree / "machine").mkdir()
+    pages = int(gigabytes * 1e9 / 4096)
+    said = {
+        "nproc": f"echo {cores}",
+        "getconf": f'[ "$1" = PAGESIZE ] && echo 4096 || echo {pages}',
+        "nvidia-smi": f"echo {gpu}",
+    }
+    for program, line in said.items():
+        (tree / "machine" / program).write_text(f"#!/bin/sh\n{line}\n")
+        (tree / "machine" / program).chmod(0o755)
+    (tree / "machine" / "memory.max").write_text(f"{limit}\n")
+    edit(tree / "Makefile", "/sys/fs/cgroup/memory.max", "machine/memory.max")
+    return f"{tree / 'machine'}:{os.environ['PATH']}"
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], "1"),
         (["-j1"], "1"),
         (["-j2"], "2"),
         (["-k", "-j", "2", "EDITION=quick"], "2"),
@@ -282,11 +306,29 @@ def test_a_removed_module_makes_the_pages_old_that_depended_on_it(tree, name, ag
     ],
 )
 def test_pages_that_run_side_by_side_share_out_the_cores(tree, words, expected):
-    assert make(tree, "book", *words)[0] == 0
-    calls = (tree / "calls").read_text().splitlines()
-    assert {call.split("jobs=")[1].split()[0] for call in calls if call.startswith("-m zfutils execute")} == {
-        expected
-    }
+    path = a_machine(tree, cores=4, gigabytes=64)
+    assert at_once(tree, "book", *words, MAKEFLAGS="", PATH=path) == expected
+
+
+@pytest.mark.parametrize(
+    ("machine", "expected"),
+    [
+        ({"cores": 1, "gigabytes": 64}, "1"),
+        ({"cores": 2, "gigabytes": 8.1}, "2"),
+        ({"cores": 2, "gigabytes": 7.9}, "1"),
+        ({"cores": 2, "gigabytes": 2}, "1"),
+        ({"cores": 2, "gigabytes": 64, "limit": "6000000000"}, "1"),
+        ({"cores": 2, "gigabytes": 64, "gpu": "24576"}, "2"),
+        ({"cores": 2, "gigabytes": 64, "gpu": "6144"}, "1"),
+    ],
+)
+def test_pages_share_the_machine_where_nobody_says_how_many(tree, machine, expected):
+    path = a_machine(tree, **machine)
+    assert at_once(tree, "book", "EDITION=quick", MAKEFLAGS="", PATH=path) == expected
+    assert at_once(tree, "book", "FRESH=1", MAKEFLAGS="-j1", PATH=path) == "1"
+    # Goals that must not run at the same time stay one after the other.
+    status, done, _ = make(tree, "clean", "book", MAKEFLAGS="", PATH=path)
+    assert (status, done) == (0, ["one", "two", "scoreboard", "html"])
 
 
 def test_how_many_processes_share_the_cores_can_be_said_from_outside(tree):
