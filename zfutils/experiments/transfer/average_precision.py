@@ -14,6 +14,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ DRAWS = 1999
 AT_ONCE = 200  # draws in memory together
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ranked:
     """What a classifier says of scenes, and what is in them."""
 
@@ -80,20 +81,22 @@ def _precisions(said: Ranked, copies: np.ndarray | None) -> tuple[np.ndarray, np
 def _of_class(
     scores: Float[np.ndarray, " n"], present: Int8[np.ndarray, " n"], copies: Float[np.ndarray, "draws n"]
 ) -> tuple[Float[np.ndarray, " draws"], Float[np.ndarray, " draws"]]:
-    """Average precision and share of positives of one class."""
+    """Average precision and share of positives of one class; precision is highest where a positive comes."""
     order = np.argsort(-scores, kind="stable")
     order = order[present[order] >= 0]
-    ordered, weights = scores[order], copies[:, order]
-    right = weights * (present[order] == 1)
-    last = np.searchsorted(-ordered, -ordered, side="right") - 1  # of those with the same score
-    hits, seen = right.cumsum(1)[:, last], weights.cumsum(1)[:, last]
+    places = np.flatnonzero(present[order] == 1)
+    ordered, seen = -scores[order], copies[:, order].cumsum(1)
+    last = np.searchsorted(ordered, ordered[places], side="right") - 1  # of those with the same score
+    right = copies[:, order[places]]
+    hits = right.cumsum(1)[:, np.searchsorted(places, last, side="right") - 1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        precision = np.nan_to_num(hits / seen)  # 0 / 0 before the first scene that a draw holds
+        precision = np.nan_to_num(hits / seen[:, last])  # 0 / 0 before the first scene that a draw holds
         precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         total = right.sum(1)
-        return (right * precision).sum(1) / total, total / weights.sum(1)
+        return (right * precision).sum(1) / total, total / (copies @ (present >= 0))
 
 
+@lru_cache(maxsize=4)
 def draws(n: int, *, seed: int, count: int = DRAWS) -> Float[np.ndarray, "draws n"]:
     """Scenes drawn again with replacement: how often each is there; the first draw is the scenes themselves.
 
@@ -106,6 +109,7 @@ def draws(n: int, *, seed: int, count: int = DRAWS) -> Float[np.ndarray, "draws 
     return np.concatenate([np.ones((1, n)), drawn])
 
 
+@lru_cache(maxsize=16)
 def mean_above_chance(said: Ranked, *, seed: int = 0) -> Float[np.ndarray, " draws"]:
     """Mean over classes of the average precision above chance; the scenes' own first, then draws of them.
 

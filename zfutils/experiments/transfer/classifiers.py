@@ -5,6 +5,10 @@ in every layer and one grid of C serves all. Scaler, C and classifier see traini
 given no others. C is chosen on a split of them, a quarter of each class, and then everything is fitted again
 on all. Where no class has two pictures there is nothing to split, and C is `UNSPLIT`.
 
+The weights of a regularised softmax are sums of the training pictures' features. So where there are fewer
+pictures than features, these are told by their coordinates in an orthonormal basis of the pictures' span: the
+optimum is the same, and a step towards it costs as much less as there are fewer coordinates.
+
 On matrices as small as these several threads spend most of their time waiting for each other, so that a fit
 has one; and it is in float32, as the features are, which takes about half the time of float64.
 
@@ -40,7 +44,9 @@ class Fitted:
     held_out: float  # accuracy on the split that chose C, mean over classes; NaN where nothing was split
     scaler: StandardScaler
     model: LogisticRegression | SVC
-    seen: Float[np.ndarray, "n features"]  # the training features as scaled, which an SVM's kernel needs
+    axes: (
+        Float[np.ndarray, "features given"] | None
+    )  # the model is given products of scaled features with these
 
     def predict(self, x: Float[np.ndarray, "m features"]) -> Int64[np.ndarray, " m"]:
         """The class of each row."""
@@ -59,8 +65,7 @@ class Fitted:
         return found
 
     def _given(self, x: np.ndarray) -> np.ndarray:
-        scaled = _scaled(self.scaler, x)
-        return scaled if self.kind == "softmax" else scaled @ self.seen.T
+        return _along(self.axes, _scaled(self.scaler, x))
 
 
 @threadpool_limits.wrap(limits=1)
@@ -104,8 +109,9 @@ def fit(
         strength = next(c for c, score in scores.items() if score == best)
     scaler = StandardScaler().fit(x)
     seen = _scaled(scaler, x)
-    model = _quietly(_model(kind, strength), seen if kind == "softmax" else seen @ seen.T, labels)
-    return Fitted(kind, strength, best, scaler, model, seen)
+    axes = _axes(kind, seen)
+    model = _quietly(_model(kind, strength), _along(axes, seen), labels)
+    return Fitted(kind, strength, best, scaler, model, axes)
 
 
 def held_out(labels: Int64[np.ndarray, " n"], *, seed: int = 0) -> np.ndarray:
@@ -134,8 +140,8 @@ def _tried(
     truth: np.ndarray,
 ) -> dict[float, float]:
     """Accuracy on the pictures held out, mean over their classes, by C."""
-    if kind == "svm":
-        seen, unseen = seen @ seen.T, unseen @ seen.T
+    axes = _axes(kind, seen)
+    seen, unseen = _along(axes, seen), _along(axes, unseen)
     model, scores = _model(kind, grid[0]), {}
     if kind == "softmax":
         model.set_params(warm_start=True)  # each C starts where the one before it ended
@@ -143,6 +149,22 @@ def _tried(
         predicted = _quietly(model.set_params(C=c), seen, labels).predict(unseen)
         scores[c] = float(per_class_accuracy(truth, predicted).mean())
     return scores
+
+
+def _axes(
+    kind: Kind, seen: Float32[np.ndarray, "n features"]
+) -> Float32[np.ndarray, "features given"] | None:
+    """What features are multiplied by: for an SVM the training pictures, for a softmax their span's basis.
+
+    None where a softmax is given the features themselves, because they are no more than the pictures.
+    """
+    if kind == "svm":
+        return seen.T
+    return np.linalg.qr(seen.T)[0] if len(seen) < seen.shape[1] else None
+
+
+def _along(axes: np.ndarray | None, scaled: np.ndarray) -> np.ndarray:
+    return scaled if axes is None else scaled @ axes
 
 
 def _model(kind: Kind, strength: float) -> LogisticRegression | SVC:
