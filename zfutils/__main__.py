@@ -71,13 +71,14 @@ def measure(arguments: argparse.Namespace) -> int:
 
 def publish(arguments: argparse.Namespace) -> int:
     """Keep an edition's networks, numbers and figures as the published run, in book/reference/."""
-    from zfutils.study import kept_figures
+    from zfutils.study import kept_figures, target_copies
     from zfutils.study.publish import publish, publish_source
     from zfutils.study.study import Study
 
     study = Study.open(arguments.edition)
     if arguments.source:
         publish_source(study)
+        target_copies.publish(study.transferred)
     elif not arguments.figures:
         publish(study)
     if not arguments.source:

@@ -291,7 +291,7 @@ def test_a_crop_larger_than_the_images_is_refused(store):
 
 
 def test_another_split_is_centred_with_the_training_mean(store, tmp_path):
-    other = stored(Noise(5, identity={"noise": 2}), tmp_path / "validation").centred_as(store)
+    other = stored(Noise(5, identity={"noise": 2}), tmp_path / "validation").centred_by(store.mean)
     (view,) = next(other.views(torch.tensor([2]), crops=1, batch=1, side=8, scale=1))
     expected = Noise(5).picture(2).astype(np.float32) - store.mean.numpy()
     np.testing.assert_allclose(view.images[0].numpy(), expected.transpose(2, 0, 1), atol=1e-5)

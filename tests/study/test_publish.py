@@ -3,13 +3,23 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
 
 from zfutils.runtime.files import write_json
 from zfutils.stats.intervals import Interval
-from zfutils.study import groups, networks, places, provenance, publish, records
+from zfutils.study import (
+    groups,
+    networks,
+    places,
+    provenance,
+    publish,
+    published_sets,
+    records,
+    target_copies,
+)
 from zfutils.study.study import Study
 from zfutils.training import checkpoints
 
@@ -27,7 +37,7 @@ def zfnet(smoke):
 @pytest.fixture
 def reference(tmp_path, monkeypatch):
     """A published run of one's own, empty at first."""
-    for module in (networks, publish, provenance):
+    for module in (networks, publish, published_sets, provenance):
         monkeypatch.setattr(module, "REFERENCE", tmp_path)
     return tmp_path / "networks" / "zfnet-0"
 
@@ -100,6 +110,71 @@ def test_the_source_of_the_transfer_is_published_by_itself_and_found_again(smoke
     assert Study.open("smoke").transferred.network(groups.SMALL).folder == folder
 
 
+def elsewhere(monkeypatch, folder):
+    """The edition with nothing but what is published."""
+    monkeypatch.setenv("ZFUTILS_BUILD", str(folder))
+    return Study.open("smoke")
+
+
+def test_pictures_are_centred_by_the_published_mean_without_the_set_that_it_is_of(
+    smoke, zfnet, reference, monkeypatch, tmp_path
+):
+    publish.publish_network(zfnet, reference, smoke.train_images)
+    study = elsewhere(monkeypatch, tmp_path / "build")
+    assert torch.equal(study.validation_images.mean, smoke.train_images.mean)
+    assert torch.equal(study.validation_images.mean, study.train_mean)
+    assert not (study.folder / "pixels" / "train").exists()
+    assert torch.equal(study.train_images.mean, study.train_mean), "the set's own mean, when it is built"
+
+
+def test_the_mean_of_other_images_serves_nobody(smoke, zfnet, reference, monkeypatch, tmp_path):
+    publish.publish_network(zfnet, reference, smoke.train_images)
+    published_sets.save_preprocessing(smoke.validation_images.only(torch.arange(9)), reference)
+    wrong = elsewhere(monkeypatch, tmp_path).train_mean
+    assert not torch.equal(wrong, smoke.train_images.mean), "what lies there is what is read"
+    record = json.loads((reference / "network.json").read_text())
+    record["identity"]["images"]["n"] += 1
+    write_json(record, reference / "network.json")
+    assert torch.equal(elsewhere(monkeypatch, tmp_path).train_mean, smoke.train_images.mean)
+
+
+def test_fresh_takes_the_mean_of_the_images_themselves(smoke, zfnet, reference, monkeypatch):
+    publish.publish_network(zfnet, reference, smoke.train_images)
+    published_sets.save_preprocessing(smoke.validation_images.only(torch.arange(9)), reference)
+    monkeypatch.setenv("FRESH", "1")
+    assert torch.equal(Study.open("smoke").train_mean, smoke.train_images.mean)
+
+
+def test_what_a_target_shares_with_the_source_is_kept_beside_the_source_s_network(
+    smoke, reference, monkeypatch, tmp_path
+):
+    publish.publish_source(smoke)
+    target_copies.publish(smoke.transferred)
+    there = elsewhere(monkeypatch, tmp_path / "build").transferred
+    copies, kept = target_copies.copies(there)
+    assert kept
+    assert not (there.folder / "pixels" / "train").exists()
+    monkeypatch.setenv("FRESH", "1")
+    again, kept = target_copies.copies(Study.open("smoke").transferred)
+    assert not kept
+    pd.testing.assert_frame_equal(copies, again, check_dtype=False)
+
+
+def test_copies_come_back_as_they_were_found_and_for_their_own_target_alone(smoke, zfnet, reference):
+    publish.publish_network(zfnet, reference, smoke.train_images)
+    study = Study.open("smoke")
+    vars(study)["target"] = smoke.train_images.only(torch.tensor([4, 2]))
+    found, _ = target_copies.copies(study)
+    assert found["source"].tolist() == [4, 2]
+    target_copies.publish(study)
+    again, kept = target_copies.copies(study)
+    assert kept
+    pd.testing.assert_frame_equal(found, again, check_dtype=False)
+    vars(study)["target"] = smoke.train_images.only(torch.tensor([7]))
+    found, kept = target_copies.copies(study)
+    assert (found["source"].tolist(), kept) == ([7], False)
+
+
 def test_the_published_numbers_say_by_which_recipe_their_networks_were_made():
     data = json.loads((places.REFERENCE / "photos.json").read_text())
     for name, numbers in data["networks"].items():
@@ -121,8 +196,7 @@ def test_a_published_network_sees_an_image_as_its_study_does(smoke, zfnet, refer
     wide.save(tmp_path / "wide.png")
     file, array = own.inputs(tmp_path / "wide.png", np.asarray(wide)).tensor()
     assert torch.equal(file, array), "an array is squashed as a file is"
-    # half precision keeps the mean to 1/16 of a level, and the input scale is 1/64
-    assert torch.allclose(seen.tensor(), expected.tensor(), atol=0.07 / 64)
+    assert torch.allclose(seen.tensor(), expected.tensor(), atol=1e-5)
     assert own.model(seen.tensor()).argmax(1).tolist() == zfnet.model(expected.tensor()).argmax(1).tolist()
 
 
@@ -149,6 +223,12 @@ def test_the_committed_networks_are_ready_for_any_image(name):
     with torch.no_grad():
         assert net.model(net.inputs(grey).tensor()).shape == (1, 20)
     assert 90 < net.mean.mean() < 140, "photographs are of middling brightness"
+
+
+def test_the_committed_source_of_the_transfer_has_the_mean_of_just_what_it_learned_from():
+    source = Study.open("quick").transferred
+    mean = published_sets.published_mean(source.train_store.identity)
+    assert (tuple(mean.shape), mean.dtype) == ((108, 108, 3), torch.float32)
 
 
 # ---- what may be published

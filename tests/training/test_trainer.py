@@ -62,7 +62,7 @@ def test_the_loss_falls_and_the_error_on_new_pictures_is_far_below_chance(unbrok
     found, _ = unbroken
     losses = found.history.loss.dropna().tolist()
     assert losses[-1] < 0.5 * losses[0]
-    new = pictures(150, seed=1).centred_as(images)
+    new = pictures(150, seed=1).centred_by(images.mean)
     seen = Inputs.of(new, side=32, scale=RECIPE.input_scale)
     assert evaluate(found.model, seen).error() < 0.2  # chance is 2 / 3
 

@@ -44,7 +44,7 @@ class Pixels:
     """A store: all images of a split, uint8, and what is needed to crop and centre them.
 
     `mean` is the store's own per-pixel mean, (size, size, channels), in 0…255; a validation store is
-    centred with the training store's (`centred_as`).
+    centred by the training store's (`centred_by`).
     """
 
     pixels: UInt8[Tensor, "n size size channels"]
@@ -97,18 +97,19 @@ class Pixels:
             raise ValueError(f"a crop of {side} px does not fit in an image of {self.size} px")
         return self.size - side
 
-    def centred_as(self, other: "Pixels") -> "Pixels":
-        """The same images, centred with another store's mean: the training set's, for any other split.
+    def centred_by(self, mean: Float[Tensor, "size size channels"]) -> "Pixels":
+        """The same images, centred by another set's mean: the training set's, for any other split.
 
         Args:
-            other: whose mean.
+            mean: of that set, in 0…255.
 
         Raises:
-            ValueError: images of another size.
+            ValueError: the mean of images of another size.
         """
-        if self.size != other.size:
-            raise ValueError(f"images of {self.size} px cannot be centred as those of {other.size} px are")
-        return Pixels(**{**self.__dict__, "mean": other.mean})
+        if self.mean.shape != mean.shape:
+            shapes = tuple(self.mean.shape), tuple(mean.shape)
+            raise ValueError("images of shape {} cannot be centred by a mean of shape {}".format(*shapes))
+        return Pixels(**{**self.__dict__, "mean": mean})
 
     def only(self, rows: Int64[Tensor, " n"]) -> "Pixels":
         """Some of the images as a set of their own, centred with their own mean.

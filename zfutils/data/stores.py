@@ -51,7 +51,7 @@ class Store:
     def opened(self) -> Pixels:
         """The pixels, built where they are not there yet."""
         own = build(self.source, self.folder)
-        return own if self.centred_as is None else own.centred_as(self.centred_as.opened())
+        return own if self.centred_as is None else own.centred_by(self.centred_as.opened().mean)
 
 
 def build(source: ImageSource, folder: Path, *, workers: int | None = None, progress: bool = True) -> Pixels:

@@ -27,7 +27,7 @@ class OfDepth(Wanted):
     @cached_property
     def asked(self) -> Inputs:
         """The validation pictures, centred as its own pictures are."""
-        images = self.study.validation_images.centred_as(self.plan.opened())
+        images = self.study.validation_images.centred_by(self.plan.opened().mean)
         return self.study.inputs(images, network=self.name)
 
     @property

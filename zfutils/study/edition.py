@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Bool, Int8, Int64
+from jaxtyping import Bool, Float, Int8, Int64
+from torch import Tensor
 
 from zfutils.data import ImageSource, downloads, photos, stores, tiny_imagenet, transfer_sets
 from zfutils.data.cued_photographs import CuedPhotographs, photograph
@@ -24,6 +25,7 @@ from zfutils.runtime.devices import keep_memory
 from zfutils.runtime.folders import absolute, build_folder, data_folder
 from zfutils.study.places import BOOK
 from zfutils.study.profile import Profile
+from zfutils.study.published_sets import published_mean
 from zfutils.study.sections import Transfer
 
 TARGET_FOLDERS = {"caltech101": "caltech101", "caltech256": "caltech256", "voc2012": "VOCdevkit/VOC2012"}
@@ -113,10 +115,20 @@ class Edition:
         return self.train_store.opened()
 
     @cached_property
+    def train_mean(self) -> Float[Tensor, "size size channels"]:
+        """The mean of the training images, in 0…255.
+
+        It is kept with a published network that learned from just these images, which then need not be built
+        for it; `FRESH=1` leaves it aside.
+        """
+        kept = None if self.fresh else published_mean(self.train_store.identity)
+        return self.train_images.mean if kept is None else kept
+
+    @cached_property
     def validation_images(self) -> Pixels:
         """The reported images, never trained on and never chosen by, centred as the training images."""
         store = stores.build(self.source("validation"), self.folder / "pixels" / "validation")
-        return store.centred_as(self.train_images)
+        return store.centred_by(self.train_mean)
 
     def drawn(
         self,
@@ -209,7 +221,7 @@ class Edition:
     def paired_images(self, *, alone: bool = False) -> Pixels:
         """The pictures of `pairs`, centred as the training images."""
         folder = self.folder / "pixels" / ("alone" if alone else "pairs")
-        return stores.build(self.pairs(alone=alone), folder).centred_as(self.train_images)
+        return stores.build(self.pairs(alone=alone), folder).centred_by(self.train_mean)
 
     @property
     def _transfer(self) -> Transfer:
@@ -241,7 +253,7 @@ class Edition:
         else:
             read = {"caltech101": transfer_sets.caltech101, "caltech256": transfer_sets.caltech256}[target]
             source = read(size=images.size).fitted(images.fit)
-        return stores.build(source, self.folder / "pixels" / "target").centred_as(self.train_images)
+        return stores.build(source, self.folder / "pixels" / "target").centred_by(self.train_mean)
 
     @cached_property
     def several(self) -> Scenes | None:
@@ -263,7 +275,7 @@ class Edition:
         else:
             source = transfer_sets.voc2012_whole(size=images.size).fitted(images.fit)
             learnt = transfer_sets.voc2012("train", size=images.size).names
-        store = stores.build(source, self.folder / "pixels" / "several").centred_as(self.train_images)
+        store = stores.build(source, self.folder / "pixels" / "several").centred_by(self.train_mean)
         of_training = np.isin(store.names, learnt)
         rows = np.flatnonzero(of_training), np.flatnonzero(~of_training)
         return Scenes(store, transfer_sets.presence(source, store.names), *rows)

@@ -74,7 +74,7 @@ class OfFault(Wanted):
 
     def _validation(self, **how: Any) -> Inputs:
         """Validation images as `Edition.drawn` gives them, centred as the network's training images."""
-        images = self.study.drawn(split="validation", **how).opened().centred_as(self.plan.opened())
+        images = self.study.drawn(split="validation", **how).opened().centred_by(self.plan.opened().mean)
         return self.study.inputs(images, network=self.name)
 
     def measured(self, trained: Trained) -> dict[str, np.ndarray]:

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -30,12 +29,12 @@ from zfutils.stats import intervals
 from zfutils.study import records
 from zfutils.study.groups import SMALL
 from zfutils.study.places import REFERENCE
+from zfutils.study.published_sets import preprocessing, save_preprocessing
 from zfutils.study.study import Study
 from zfutils.training import checkpoints
 from zfutils.training.checkpoints import Trained, save_tensors
 
 LARGEST = 25_000_000  # bytes, all published networks together
-PREPROCESSING = "preprocessing.safetensors"
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,7 @@ def published(name: str = "zfnet") -> Published:
         )
         raise ValueError(f"no network {name!r} is published; there are {', '.join(there) or 'none'}")
     trained = checkpoints.load(folder, chosen_device())
-    with safe_open(folder / PREPROCESSING, "pt") as file:
-        mean, classes = file.get_tensor("mean").float(), tuple(json.loads(file.metadata()["classes"]))
+    mean, classes = preprocessing(folder)
     return Published(trained.model, classes, trained, mean)
 
 
@@ -120,12 +118,6 @@ def publish_network(trained: Trained, folder: Path, images: Pixels, *, snapshots
     write_json(trained.record, beside / "network.json")
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)
-
-
-def save_preprocessing(images: Pixels, folder: Path) -> None:
-    """Keep the mean of a training set, in half precision, and the names of its classes beside a network."""
-    metadata = {"classes": json.dumps(images.classes)}
-    save_tensors({"mean": images.mean.half()}, folder / PREPROCESSING, metadata=metadata)
 
 
 def publish(study: Study, main: str = "zfnet") -> None:

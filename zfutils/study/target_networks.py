@@ -75,7 +75,7 @@ class FromScratch(Wanted):
             images, rows = self.study.several.images, self.study.several.test
         else:
             images, rows = self.study.target, drawn(self.study, self.seed)[self.fold].test
-        return self.study.inputs(images.centred_as(self.images), torch.from_numpy(rows), network=SMALL)
+        return self.study.inputs(images.centred_by(self.images.mean), torch.from_numpy(rows), network=SMALL)
 
     @property
     def averaged(self) -> tuple[int, ...]:

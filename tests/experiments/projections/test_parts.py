@@ -390,7 +390,7 @@ def test_the_pictures_looked_at_are_those_of_the_inputs_each_with_its_own_mask()
     model, some = picking([1.0, 0, 0], [0, 0, 1.0]), torch.tensor([9, 2, 5, 14])
     asked = {"layers": ["relu1"], "every": 1, "shuffles": 1}
     found = dissection.network_dissection(model, Inputs.of(images, some), masks, **asked)["relu1"]
-    alone = dissected(model, images.only(some).centred_as(images), masks_of(masks.maps[some]))
+    alone = dissected(model, images.only(some).centred_by(images.mean), masks_of(masks.maps[some]))
     assert found.iou.tolist() == alone.iou.tolist() == [[1, 0], [0, 0.5]]
     with pytest.raises(ValueError, match="row 14 has no mask; there are 3"):
         dissection.network_dissection(model, Inputs.of(images, some), masks.of([9, 2, 5]), **asked)

@@ -31,6 +31,7 @@ from zfutils.runtime.devices import to_host
 SIDE = 16  # pixels of a thumbnail
 THRESHOLD = 0.95  # least correlation of a near-duplicate
 FLAT = 1.0  # grey levels: a thumbnail with a smaller standard deviation has no pattern to compare
+COLUMNS = ("target", "target_name", "source", "source_name", "correlation", "mirrored")  # of the tables
 AT_ONCE = 1 << 24  # pixel values that are reduced to thumbnails together (64 MB)
 
 
@@ -102,16 +103,15 @@ def best_matches(
             turned = turning.gather(1, places[:, None])[:, 0] < 0
             mirrored[here] = torch.where(better, turned, mirrored[here])
     chosen = to_host(rows)
-    return pd.DataFrame(
-        {
-            "target": range(len(target)),
-            "target_name": target.names,
-            "source": chosen,
-            "source_name": [source.names[row] for row in chosen],
-            "correlation": to_host(best.clamp(-1, 1).double()),
-            "mirrored": to_host(mirrored),
-        }
+    columns = (
+        range(len(target)),
+        target.names,
+        chosen,
+        [source.names[row] for row in chosen],
+        to_host(best.clamp(-1, 1).double()),
+        to_host(mirrored),
     )
+    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
 
 
 def thumbnails(pictures: Tensor, *, side: int = SIDE) -> Float[Tensor, "n side side channels"]:
