@@ -73,7 +73,7 @@ def test_the_table_says_what_was_measured_and_what_it_had_to_reach():
         "≥ 4.59",
         "no",
         "5.1",
-        "88%",
+        "88 %",
         "2e-06",
         "float32, 5 repeats, 3 s",
     ]
@@ -106,7 +106,7 @@ def test_gpus_without_kept_figures_are_not_measured(monkeypatch):
     rows = [{"edition": "imagenet", "device": "NVIDIA H200", "images_per_second": 25500.0, "fraction": 0.41}]
     monkeypatch.setattr(gpu, "figures", lambda: rows)
     table = speed.gpu_table().set_index("GPU")
-    assert table.loc["H200", ["images/s", "of the matrix rate"]].tolist() == ["25,500", "41%"]
+    assert table.loc["H200", ["images/s", "of the matrix rate"]].tolist() == ["25,500", "41\u00a0%"]
     assert table.loc["H100", "images/s"] == "not measured"
 
 

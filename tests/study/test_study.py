@@ -192,11 +192,12 @@ def test_another_encoding_of_the_same_photographs_is_the_same_network():
 
 def test_a_page_says_how_long_it_took_and_for_what(monkeypatch):
     study = Study.open("smoke", "02_training")
-    searching = Stopwatch()
-    searching.seconds = 12.4
+    searching, nothing = Stopwatch(), Stopwatch()
+    searching.seconds, nothing.seconds = 12.4, 0.4
     monkeypatch.setattr(time, "perf_counter", lambda: study.opened + 65)
-    said = study.took(the_search=searching).data
+    said = study.took(the_search=searching, no_time=nothing).data
     assert said.startswith("This run of the page took 65 seconds, 12 seconds of it for the search (")
+    assert "no time" not in said
 
 
 @pytest.mark.parametrize(

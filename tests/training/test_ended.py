@@ -18,7 +18,7 @@ def test_a_line_that_still_falls_has_not():
     found = ended([3.0, 2.0] * 4 + [1.0, 0.97], 0.3)
     assert not found.ended
     assert found.fall == pytest.approx(0.03)
-    assert "3.0%" in found.why
+    assert "3.0\u00a0%" in found.why
 
 
 def test_what_came_before_the_last_fifth_does_not_count():

@@ -10,6 +10,11 @@ def rounded(value: float | None, *, digits: int = 1) -> str:
     return "–" if value is None or math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
+def percent(share: float, *, digits: int = 0) -> str:
+    """A share in percent."""
+    return f"{rounded(100 * share, digits=digits)}{HARD}%"
+
+
 def ranged(value: float, low: float, high: float, *, digits: int = 1, unit: str = "") -> str:
     """An estimate with the ends of its interval in brackets, where it has one."""
     ends = "" if math.isnan(low) else bracketed(rounded(low, digits=digits), rounded(high, digits=digits))

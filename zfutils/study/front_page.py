@@ -63,7 +63,7 @@ def headline() -> Figure:
 
 
 def findings(study: Study) -> Paragraph:
-    """Of six statements of the paper: how many claims came out how in both runs, and which of them failed."""
+    """Six statements of the paper: how they came out in both runs, and which of their claims failed."""
     records = by_claim(study.records())
     by_chapter = {
         study.claims[next(iter(group.claims))].chapter: group for group in reversed(groups("paper"))
@@ -73,12 +73,14 @@ def findings(study: Study) -> Paragraph:
         group = by_chapter[chapter]
         rows = [records.get(name, {}) for name in group.claims]
         ours, theirs = ([row.get(f"{run}_verdict") for row in rows] for run in ("this", "published"))
+        here, there = (group.outcome(records, run) for run in ("this", "published"))
         clauses = zip(ours, group.claims.values(), strict=True)
         failed = [clause for verdict, clause in clauses if verdict == Verdict.NOT_REPRODUCED]
         failed *= len(failed) < len(rows)  # where all failed, the tally says it
         lines.append(
-            f"- *{group.title}* ([chapter {chapter}]({page_of(chapter)}.ipynb)), {len(rows)} claims. "
-            f"This run: {_tally(ours)}. Published run, on photographs: {_tally(theirs)}."
+            f"- *{group.title}* ([chapter {chapter}]({page_of(chapter)}.ipynb), {len(rows)} claims). "
+            f"In this run it {here}: {_tally(ours)}. "
+            f"In the published run, on photographs, it {there}: {_tally(theirs)}."
             + (f" Not found in this run: {_either(failed)}." if failed else "")
         )
     return Paragraph("\n".join(lines))

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from zfutils.data.listings import counted
+from zfutils.stats.formatting import percent
 from zfutils.study.earn import chosen
 from zfutils.study.places import REFERENCE
 from zfutils.study.study import Study
@@ -45,7 +46,7 @@ def networks_table(study: Study) -> pd.DataFrame:
                 "network": trained.folder.name.rsplit("-", 1)[0],
                 "recipe": record["identity"]["recipe"],
                 "epochs": record["epochs"],
-                "held-out error": f"{last['held_out_error']:.1%}",
+                "held-out error": percent(last["held_out_error"], digits=1),
                 "seconds": f"{record['seconds']:,.0f}",
                 "device": record["device"],
                 "precision": record["precision"],
@@ -70,8 +71,8 @@ def scores_table(study: Study) -> pd.DataFrame:
                 "recipe": outcome.identity["recipe"],
                 "epochs": made["epochs"],
                 "ended": outcome.ended.why,
-                "training error": f"{outcome.training_error:.1%}",
-                "error": f"{answers.error():.1%}",
+                "training error": percent(outcome.training_error, digits=1),
+                "error": percent(answers.error(), digits=1),
                 "seconds": f"{outcome.seconds:,.0f}",
                 "device": made["device"],
                 "precision": made["precision"],

@@ -19,7 +19,7 @@ from pydantic import Field
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import BLUE, FAINT, INK, MARKERS, VERMILLION, new, styled
 from zfutils.runtime.files import whole
-from zfutils.stats.formatting import bracketed, ranged
+from zfutils.stats.formatting import bracketed, percent, ranged
 from zfutils.stats.growth import exponent
 from zfutils.stats.intervals import Interval
 from zfutils.study import gpu
@@ -154,7 +154,7 @@ def rows_table(rows: Sequence[Row]) -> pd.DataFrame:
         "to reach": lambda row: "–" if row.bar is None else f"{'≤' * row.at_most or '≥'} {_number(row.bar)}",
         "reached": lambda row: {None: "–", True: "yes", False: "no"}[row.reached],
         "ceiling": lambda row: _number(row.ceiling),
-        "share of it": lambda row: "–" if row.share is None else f"{row.share:.0%}",
+        "share of it": lambda row: "–" if row.share is None else percent(row.share),
         "values differ by": lambda row: "–" if row.difference is None else f"{row.difference:.1g}",
         "how": lambda row: f"{row.precision}, {row.repeats} repeats, {row.took:.0f} s",
     }
@@ -187,7 +187,7 @@ def gpu_table() -> pd.DataFrame:
                 "GPU": machine,
                 "images/s": f"{known['rate']:,.0f}" if known else "not measured",
                 "aim": f"{aim:,}",
-                "of the matrix rate": f"{known['share']:.0%}" if known else "not measured",
+                "of the matrix rate": percent(known["share"]) if known else "not measured",
             }
         )
     return pd.DataFrame(rows)

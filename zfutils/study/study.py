@@ -150,7 +150,11 @@ class Study(Networks):
         from IPython.display import Markdown
 
         whole = duration(time.perf_counter() - self.opened)
-        of_it = [f"{duration(one.seconds)} of it for {name.replace('_', ' ')}" for name, one in parts.items()]
+        of_it = [
+            f"{duration(one.seconds)} of it for {name.replace('_', ' ')}"
+            for name, one in parts.items()
+            if one.seconds >= 0.5  # less is no part of the page's time
+        ]
         return Markdown(
             f"This run of the page took {', '.join([whole, *of_it])} ({device_name(self.device)}). Networks "
             "that were missing were trained in that time; {doc}`provenance` has the seconds of each."

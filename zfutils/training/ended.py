@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zfutils.stats.formatting import percent
+
 LAST = 0.2  # of the epochs, through whose losses a line is fitted; at least two epochs
 FALL = 0.02  # of itself; a line that falls by less is flat
 LEARNT = 0.01  # training error in eval mode; below it nothing is left to learn
@@ -29,10 +31,12 @@ class Ended:
     def why(self) -> str:
         """In words, for a table."""
         if self.training_error <= LEARNT:
-            return f"training error {self.training_error:.1%}"
+            return f"training error {percent(self.training_error, digits=1)}"
         if not self.started:
             return "never left the loss of its first epoch"
-        return f"loss still falling, {self.fall:.1%} in the last fifth" if not self.ended else "loss flat"
+        if not self.ended:
+            return f"loss still falling, {percent(self.fall, digits=1)} in the last fifth"
+        return "loss flat"
 
 
 def ended(losses: Sequence[float], training_error: float) -> Ended:

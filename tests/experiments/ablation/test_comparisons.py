@@ -127,4 +127,4 @@ def test_behind_every_claim_on_the_rows_stands_what_it_weighs_and_the_papers_num
 def test_a_table_says_how_many_parameters_go_with_the_fully_connected_layers():
     whole = zoo.krizhevsky()
     table = tables.fully_connected({"the paper's": (whole, whole.without("fc6", "fc7"))})
-    assert table.iloc[0].tolist() == ["the paper's", "62,378,344", "12,964,200", "79%"]
+    assert table.iloc[0].tolist() == ["the paper's", "62,378,344", "12,964,200", "79\u00a0%"]

@@ -283,4 +283,4 @@ def test_dashes_stand_for_what_is_not_given():
     assert formatting.ranged(3.21, np.nan, np.nan) == "3.2"
     assert formatting.ranged(3.21, 1.0, 6.0, digits=2) == "3.21\u00a0[1.00,\u00a06.00]"
     assert tables.caption_ranks(1000) == ""
-    assert "allows 25% of the 20 classes" in tables.caption_ranks(20)
+    assert "allows 25\u00a0% of the 20 classes" in tables.caption_ranks(20)

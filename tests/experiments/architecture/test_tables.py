@@ -57,11 +57,11 @@ def test_shares_of_the_picture_are_the_papers_at_its_own_size_and_near_them_to_s
     paper, scaled, shallow = share_table(specs, {"to scale": 1234.4}).to_dict("records")
     # 7, 27, 75, 107 and 139 of 224 px; 5, 17, 41, 57 and 73 of 128
     layers = [f"conv{k}" for k in range(1, 6)]
-    assert [paper[n] for n in layers] == ["3.1%", "12.1%", "33.5%", "47.8%", "62.1%"]
-    assert [scaled[n] for n in layers] == ["3.9%", "13.3%", "32.0%", "44.5%", "57.0%"]
+    assert [paper[n] for n in layers] == [f"{share}\u00a0%" for share in (3.1, 12.1, 33.5, 47.8, 62.1)]
+    assert [scaled[n] for n in layers] == [f"{share}\u00a0%" for share in (3.9, 13.3, 32.0, 44.5, 57.0)]
     assert (paper["maps of layer 5 (px)"], scaled["maps of layer 5 (px)"]) == (13, 13)
     assert (paper["images/s"], scaled["images/s"]) == ("", "1,234")
-    assert (shallow["conv3"], shallow["conv5"]) == ("", "33.5%"), "a layer that is not there has no share"
+    assert (shallow["conv3"], shallow["conv5"]) == ("", "33.5\u00a0%")
 
 
 def test_the_first_layer_is_named_by_its_window():

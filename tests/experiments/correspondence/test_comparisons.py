@@ -233,10 +233,12 @@ def test_the_arms_stand_beside_each_other_with_the_units_that_change():
     shown = tables.arms_table(arms)
     row = arms.iloc[2]
     assert shown["part"][2] == "nose"
-    assert shown["mismatched parts"][2] == f"{row['mismatched']:.3f} ({row['mismatched_changed']:.1%})"
+    assert shown["mismatched parts"][2] == (
+        f"{row['mismatched']:.3f} ({100 * row['mismatched_changed']:.1f}\u00a0%)"
+    )
     claims = tables.claims_arms(comparisons.comparisons(*networks.values()))
     assert claims["claim"][0] == "same eyes"
-    assert claims["unmatched"].tolist() == ["0.0 %"] * 5
+    assert claims["unmatched"].tolist() == ["0.0\u00a0%"] * 5
     trained = comparisons.advantages(networks["trained"])
     assert list(trained["occluded"][:4]) == [*PARTS, comparisons.OVER_PLACES]
     assert (
@@ -309,4 +311,4 @@ def test_sentences_count_the_parts_that_are_more_alike_than_random_places():
 
 def test_few_faces_are_set_beside_the_papers_last_layer():
     few = pd.DataFrame({"layer": ["relu5", "relu7", "relu7"], "delta": [9.0, 0.09, 0.189]})
-    assert "0.09 to 0.19, is 2.0 times the paper's, 0.07 to 0.07" in tables.beside_the_paper(few)
+    assert "0.090 to 0.189, is 2.0 times the paper's, 0.068 to 0.073" in tables.beside_the_paper(few)

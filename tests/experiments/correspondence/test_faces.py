@@ -291,9 +291,9 @@ def test_ten_dogs_were_marked_twice_within_a_quarter_of_a_square():
     assert (apart["pixels"] > 0).mean() > 0.9  # marked again, not copied
     assert apart["pixels"].max() < 160 * occluders.SQUARE / 4
     table = tables.annotation_table(apart, square=160 * occluders.SQUARE)
-    assert table["count"].tolist() == ["10"] * 3
+    assert table["count"].tolist() == [10] * 3
     nose = apart["pixels"][apart["part"] == "nose"].mean() / (160 * occluders.SQUARE)
-    assert table["in sides of a square"].iloc[2] == str(round(nose, 2))
+    assert table["in sides of a square"].iloc[2] == f"{nose:.2f}"
 
 
 @pytest.mark.data

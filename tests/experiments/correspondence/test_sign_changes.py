@@ -234,7 +234,7 @@ def test_the_summary_in_words_names_the_network():
     assert table["network"].tolist() == ["trained"] * 8 + ["random"] * 8
     own = summaries["random"]
     assert table["Δ"].tolist()[8:] == [f"{value:.3f}" for value in own["delta"]]
-    assert table["units changed"][8] == f"{own['changed'][0]:.1%}"
+    assert table["units changed"][8] == f"{100 * own['changed'][0]:.1f}\u00a0%"
 
 
 @pytest.mark.parametrize("rows", [[1], [0, 0], [0, 10], [-1, 2]])

@@ -62,9 +62,9 @@ def test_an_end_that_is_not_above_the_start_leaves_no_curve(end):
     assert np.isnan(settling.rescaled([0.2, 0.4], end=end)).all()
 
 
-def test_the_rate_drops_for_the_epochs_that_are_trained_at_a_lower_one():
+def test_the_rate_is_lowered_after_the_last_epoch_that_has_the_higher_one():
     history = pd.DataFrame({"epoch": [0, 1, 2, 3, 4], "rate": [0.1, 0.1, 0.01, 0.01, 0.001]})
-    assert settling.rate_drops(history) == [2, 4]
+    assert settling.rate_drops(history) == [1, 3]
     assert settling.rate_drops(history.assign(rate=0.1)) == []
 
 

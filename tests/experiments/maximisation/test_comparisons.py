@@ -60,7 +60,7 @@ def images(maps=3, starts=2):
 def test_the_settings_say_what_a_way_does_not_do():
     table = tables.settings_table({"a": Way(steps=5), "b": Way(decay=0.02, blur=0.5, every=3, jitter=0.2)})
     assert table.loc[0, ["decay per step", "blur (px)", "jitter"]].tolist() == ["–"] * 3
-    expected = ["2%", "0.5, every 3 steps", "± 20% of the side"]
+    expected = ["2\u00a0%", "0.5, every 3 steps", "± 20\u00a0% of the side"]
     assert table.loc[1, ["decay per step", "blur (px)", "jitter"]].tolist() == expected
     assert len(tables.settings_table(WAYS)) == 3
 

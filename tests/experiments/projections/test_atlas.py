@@ -166,7 +166,7 @@ def test_captions_give_activations_and_classes_and_escape_what_they_are_given(wr
     folder, page = written
     text = page.text.replace("\u00a0", " ")
     assert "activation 9 to 1; 6 × <wheel> & co, 3 × eye; on the part eye" in text
-    assert "activation 9 to 9, answers to 1 picture only; <wheel> & co; on the part wheel" in text
+    assert "activation 9 to 9, answers to 1 image only; <wheel> & co; on the part wheel" in text
     assert "Searched in <1,000> pictures." in text
     raw = (folder / "index.html").read_text(encoding="utf-8")
     assert "&lt;wheel&gt; &amp; co" in raw

@@ -18,7 +18,7 @@ def test_what_was_searched_says_how_many_windows_the_border_cuts_and_which_maps_
         "maps": 4,
         "projections": 20,
         "window (px)": 7,
-        "cut at the border": "20%",
+        "cut at the border": "20\u00a0%",
         "maps that are never active": 2,
     }
 
@@ -69,6 +69,6 @@ def test_the_most_probable_classes_come_first_with_their_probabilities():
     given = np.array([[0.1, 0.6, 0.3], [0.25, 0.25, 0.5]])
     found = tables.most_probable(["a", "b"], given, ["x", "y", "z"], k=2)
     assert found.to_dict("records") == [
-        {"picture": "a", "1": "y 0.60", "2": "z 0.30"},
-        {"picture": "b", "1": "z 0.50", "2": "x 0.25"},
+        {"photograph": "a", "1": "y 0.60", "2": "z 0.30"},
+        {"photograph": "b", "1": "z 0.50", "2": "x 0.25"},
     ]

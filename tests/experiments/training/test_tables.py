@@ -34,7 +34,7 @@ def test_the_table_of_trials_says_since_when_one_was_dead():
     table = trial_table(trials, {"noise": {"lives": "5 %", "dies": "60 %"}})
     assert table["tried"].tolist() == ["it lives", "it dies"]
     assert table["epochs"].tolist() == ["3", "3, dead since 2"]
-    assert table["held-out error"].tolist() == ["95.0%", "95.0%"]
+    assert table["held-out error"].tolist() == ["95.0\u00a0%", "95.0\u00a0%"]
     assert table["noise"].tolist() == ["5 %", "60 %"]
 
 
@@ -92,7 +92,7 @@ def test_speeds_of_gpus_stand_below_this_machines_with_edition_and_date():
     ]
     assert shown["images/s"].tolist() == ["150\u00a0[1,900,\u00a02,050]", "2,000\u00a0[1,900,\u00a02,050]"]
     gpu = shown.iloc[1]
-    assert (gpu["matrix rate (GFLOP/s)"], gpu["share of it reached"]) == ("400,000", "25%")
+    assert (gpu["matrix rate (GFLOP/s)"], gpu["share of it reached"]) == ("400,000", "25\u00a0%")
     assert (gpu["step (ms)"], gpu["arithmetic bound (ms)"]) == ("64", "16")
 
 
@@ -123,7 +123,7 @@ def test_what_twice_the_time_gains_is_in_points_with_newcombes_interval():
 def test_the_table_of_settings_has_a_line_for_what_was_not_run_yet():
     found = {"as chosen": outcome(0.05, published=True), "half the rate": None}
     chosen, missing = tables.settings_table(found).to_dict("records")
-    assert chosen["training error"] == "5.0 %"
+    assert chosen["training error"] == "5.0\u00a0%"
     assert (chosen["held-out loss"], chosen["ended"], chosen["scores"]) == ("0.75", "yes", "kept")
     assert (missing["training error"], missing["scores"]) == ("", "not run yet")
 
@@ -133,7 +133,7 @@ def test_the_end_of_trainings_is_told_network_by_network():
         {"flat": ended([2.0] + [1.0] * 9, 0.3), "falling": ended([2.0] + [1.0] * 8 + [0.5], 0.3)}
     )
     assert table["ended"].tolist() == ["yes", "no"]
-    assert table["fall of the loss in the last fifth"].tolist() == ["0.0 %", "50.0 %"]
+    assert table["fall of the loss in the last fifth"].tolist() == ["0.0\u00a0%", "50.0\u00a0%"]
 
 
 def test_the_recipe_says_how_the_rate_falls_and_how_much_is_dropped_out():
@@ -146,7 +146,7 @@ def test_the_recipe_says_how_the_rate_falls_and_how_much_is_dropped_out():
         name: tables.recipe_table(recipe, images=2016, size=144, crop=128, dropout=0.2).set_index("")["here"]
         for name, recipe in recipes.items()
     }
-    assert "60%, 20%, 20%" in shown["phases"]["rate"]
+    assert "60\u00a0%, 20\u00a0%, 20\u00a0%" in shown["phases"]["rate"]
     assert shown["phases"]["epochs"] == "15"
     assert "3 epochs" in shown["plateau"]["rate"]
     assert shown["plateau"]["dropout"] == "0.2"

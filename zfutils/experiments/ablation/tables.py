@@ -22,7 +22,7 @@ from zfutils.experiments.ablation.depth import Pair
 from zfutils.experiments.ablation.effects import Effect, over_seeds
 from zfutils.experiments.ablation.ensembles import FEW_CLASSES, KINDS, LINES
 from zfutils.nets.specs import NetworkSpec
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.formatting import percent, ranged, rounded
 from zfutils.stats.intervals import where_enough
 from zfutils.training.outcomes import NOT_RUN, origin
 
@@ -80,7 +80,7 @@ def fully_connected(sizes: Mapping[str, tuple[NetworkSpec, NetworkSpec]]) -> pd.
             "size": size,
             "whole": f"{whole.parameters:,}",
             "without layers 6, 7": f"{without.parameters:,}",
-            "removed": f"{1 - without.parameters / whole.parameters:.0%}",
+            "removed": percent(1 - without.parameters / whole.parameters),
         }
         for size, (whole, without) in sizes.items()
     )
@@ -320,4 +320,4 @@ def caption_ranks(classes: int) -> str:
     """Why top-2 stands beside top-5: five of few classes are a large share of them."""
     if classes >= FEW_CLASSES:
         return ""
-    return f" Top-5 allows {5 / classes:.0%} of the {classes} classes; top-2 is stricter."
+    return f" Top-5 allows {percent(5 / classes)} of the {classes} classes; top-2 is stricter."

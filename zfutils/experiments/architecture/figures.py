@@ -20,6 +20,7 @@ from zfutils.experiments.architecture.filter_images import fig_6, filter_images
 from zfutils.experiments.architecture.network_drawing import network_to_scale
 from zfutils.nets.filters import MIDDLE, filter_table, radial_average
 from zfutils.plotting.style import CYCLE, INK, MARKERS, WIDE, bare, logarithmic, new, styled
+from zfutils.stats.formatting import percent
 
 __all__ = [
     "contact_sheet",
@@ -122,7 +123,7 @@ def spectra(
             right.scatter(
                 image * table["peak_frequency"][: len(up)], up, facecolor=face, linewidth=0.8, **style
             )
-            right.text(0.74 * image, len(lines), f"{table['middle'].mean():.0%}", va="center")
+            right.text(0.74 * image, len(lines), percent(table["middle"].mean()), va="center")
             lines.append("noise" if label == NOISE else fill(label, 16))
         for axes in (left, right):
             axes.axvline(0.5 * image / strides[name], color=colour, linestyle=":", linewidth=1.4)

@@ -22,6 +22,7 @@ from zfutils.runtime.devices import to_host
 
 Scale = Literal["own", "layer"]
 COLUMNS = 12  # of a layer that has the page to itself
+APART = 0.12  # inches to either side of a layer among others
 DEAD = {"silent": ("o", 12), "blank": ("x", 6)}  # a column of the table: its marker and size (points)
 MARK: dict[str, Any] = {
     "color": VERMILLION,
@@ -83,7 +84,8 @@ def fig_6(
     titles = {title: fill(title, 84 // len(layers)) for title in layers}
     kinds = [kind for kind in DEAD if any(kind in _dead(tables[title]) for title in layers)]
     lines = 1 + max(title.count("\n") for title in titles.values()) + bool(kinds)
-    figure = new(height=WIDTH / len(layers) * tallest + 0.22 * lines)
+    figure = new(height=(WIDTH / len(layers) - 2 * APART) * tallest + 0.22 * lines)
+    figure.get_layout_engine().set(w_pad=APART)
     panels = figure.subplots(1, len(layers), squeeze=False)[0]
     for axes, (title, (tiles, places)) in zip(panels, mosaics.items(), strict=True):
         bare(axes).imshow(tiles)

@@ -11,7 +11,7 @@ from zfutils.experiments.architecture.aliasing import OVER, RANDOM, TRAINED, UND
 from zfutils.experiments.architecture.comparisons import rms
 from zfutils.nets.filters import dominance
 from zfutils.nets.specs import NetworkSpec
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.formatting import percent, ranged, rounded
 from zfutils.stats.intervals import Interval, bootstrap_interval, proportion_interval, where_enough
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import Scores
@@ -62,7 +62,7 @@ def share_table(specs: Mapping[str, NetworkSpec], speeds: Mapping[str, float]) -
     for name, spec in specs.items():
         row: dict[str, Any] = {"network": name, "image (px)": spec.image}
         row |= {
-            stage.name: f"{stage.field.kernel / spec.image:.1%}"
+            stage.name: percent(stage.field.kernel / spec.image, digits=1)
             for stage in spec.stages()
             if stage.kind == "conv" and stage.field
         }

@@ -137,7 +137,7 @@ def sign_changes(
         axes.set_xlabel(SHOWN[measure])
         axes.grid(axis="x")
         if measure in ("changed", "advantage"):
-            axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     panels[0].set_yticks(range(len(covered)), [SHORT.get(name, name) for name in covered])
     panels[0].set_ylim(len(covered) - 0.45, -0.55)
     handles, labels = panels[0].get_legend_handles_labels()

@@ -1,6 +1,7 @@
 """Tables of chapter 7, in words: five faces beside the paper's Table 1, all faces, and the claims' arms."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import pandas as pd
 
@@ -9,13 +10,13 @@ from zfutils.experiments.correspondence.comparisons import Comparison
 from zfutils.experiments.correspondence.consistency import Consistency
 from zfutils.experiments.correspondence.occluders import PLACE
 from zfutils.experiments.correspondence.sign_changes import PAPER
-from zfutils.stats.formatting import give_or_take, ranged, rounded
+from zfutils.stats.formatting import give_or_take, percent, ranged
 from zfutils.stats.intervals import Interval
 
 COLUMNS = {  # of `Consistency.summary`: the heading, and the form of its numbers
-    "delta": ("Δ", "{:.3f}"),
-    "changed": ("units changed", "{:.1%}"),
-    "kappa": ("κ", "{:.3f}"),
+    "delta": ("Δ", "{:.3f}".format),
+    "changed": ("units changed", partial(percent, digits=1)),
+    "kappa": ("κ", "{:.3f}".format),
 }
 KINDS = {"same": "same part", "mismatched": "mismatched parts", "places": "random places"}
 PERCENT = 100
@@ -29,7 +30,9 @@ def annotation_table(apart: pd.DataFrame, *, square: float) -> pd.DataFrame:
         square: side of the squares that cover parts (pixels of the same picture).
     """
     by_part = apart.groupby("part", sort=False)["pixels"].agg(["count", "mean", "max"]).reset_index()
-    return by_part.assign(**{"in sides of a square": by_part["mean"] / square}).round(2).astype(str)
+    by_part["in sides of a square"] = by_part["mean"] / square
+    fractions = by_part.select_dtypes("floating").columns
+    return by_part.assign(**{name: by_part[name].map("{:.2f}".format) for name in fractions})
 
 
 def few_faces_table(few: pd.DataFrame) -> pd.DataFrame:
@@ -61,8 +64,8 @@ def beside_the_paper(few: pd.DataFrame) -> str:
     layer = max(few["layer"])
     ours, paper = few[few["layer"] == layer]["delta"], PAPER[layer]
     return (
-        f"At layer {layer[-1]} our Δ, {ours.min():.2f} to {ours.max():.2f}, "
-        f"is {ours.mean() / paper.mean():.1f} times the paper's, {paper.min():.2f} to {paper.max():.2f}. "
+        f"At layer {layer[-1]} our Δ, {ours.min():.3f} to {ours.max():.3f}, "
+        f"is {ours.mean() / paper.mean():.1f} times the paper's, {paper.min():.3f} to {paper.max():.3f}. "
         "How the paper counts a change is not known; the claims below use ratios of Δ within one network."
     )
 
@@ -95,7 +98,7 @@ def summary_table(summaries: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for network, summary in summaries.items():
         columns = {"network": network, "layer": summary["layer"].str[-1], "covered": summary["occluded"]}
         for name, (head, form) in COLUMNS.items():
-            columns[head] = summary[name].map(form.format, na_action="ignore").fillna("–")
+            columns[head] = summary[name].map(form, na_action="ignore").fillna("–")
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
 
@@ -109,7 +112,7 @@ def arms_table(arms: pd.DataFrame) -> pd.DataFrame:
     columns = {"network": arms["network"], "layer": arms["layer"].str[-1], "part": arms["part"]}
     for kind, head in KINDS.items():
         both = zip(arms[kind], arms[f"{kind}_changed"], strict=True)
-        columns[head] = [f"{delta:.3f} ({changed:.1%})" for delta, changed in both]
+        columns[head] = [f"{delta:.3f} ({percent(changed, digits=1)})" for delta, changed in both]
     return pd.DataFrame(columns)
 
 
@@ -136,7 +139,7 @@ def settings_table(found: Mapping[str, Mapping[str, Consistency]]) -> pd.DataFra
     for (setting, held), each in sensitivity.comparisons(found).items():
         changed = sensitivity.changed(found[setting], setting)
         row = {"choice": setting, "covered": held} | _weighed(each)
-        row["units changed"] = " / ".join(f"{share:.1%}" for share in changed)
+        row["units changed"] = " / ".join(percent(share, digits=1) for share in changed)
         rows.append(row | {"unmatched": _share(each.unmatched)})
     return pd.DataFrame(rows)
 
@@ -164,4 +167,4 @@ def _percent(interval: Interval | None) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None else f"{rounded(PERCENT * value)} %"
+    return "–" if value is None else percent(value, digits=1)

@@ -202,7 +202,7 @@ def curves(
     panels[0].set_ylim(max(low, lowest - 0.1))  # one seed far below the means would flatten all
     _mark_between(panels[0], between or {}, looks)
     if not rescaled and measure == "probe":
-        panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     panels[0].set_ylabel(MEASURES[measure] + (f",\n{ENDS}" if rescaled else ""))
     marks = [Line2D([], [], lw=2, ms=4.5, label=_named(layer), **look) for layer, look in looks.items()]
     if rescaled:

@@ -74,12 +74,12 @@ def rescaled(values: ArrayLike, *, end: float) -> Float[np.ndarray, " snapshots"
 
 
 def rate_drops(history: pd.DataFrame) -> list[int]:
-    """Epochs that were trained at a lower rate than the one before.
+    """Epochs after which the rate was lowered.
 
     Args:
         history: as `Trained.history`, one row for each epoch.
     """
-    return [int(epoch) for epoch in history["epoch"][history["rate"].diff() < 0]]
+    return [int(epoch) for epoch in history["epoch"][history["rate"].diff(-1) > 0]]
 
 
 def loss_curve(history: pd.DataFrame, start: float) -> tuple[np.ndarray, np.ndarray]:

@@ -7,27 +7,26 @@ import pandas as pd
 
 from zfutils.experiments.evolution.comparisons import Comparison
 from zfutils.experiments.evolution.settling import rate_drops
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.formatting import percent, ranged, rounded
 from zfutils.stats.intervals import Interval
 from zfutils.training.outcomes import NOT_RUN, Outcome, origin
 
 
-def networks_table(name: str, found: Mapping[int, Outcome | None]) -> pd.DataFrame:
+def networks_table(found: Mapping[int, Outcome | None]) -> pd.DataFrame:
     """The networks whose layers are dated, one row for each seed.
 
     Args:
-        name: of the network.
         found: by seed; None where it was not run yet.
     """
     rows = []
     for seed, outcome in found.items():
-        row = {"network": name, "seed": str(seed), "curves": NOT_RUN}
+        row = {"seed": str(seed), "curves": NOT_RUN}
         if outcome is not None:
             lowered = rate_drops(outcome.history)
             row |= {"curves": origin([outcome.published]), "epochs": str(outcome.made["epochs"])}
-            row |= {"training": outcome.ended.why}
-            row |= {"rate lowered for epoch": ", ".join(map(str, lowered)) or "never"}
-            row |= {"held-out error": f"{outcome.history['held_out_error'].iloc[-1]:.1%}"}
+            row |= {"at the end of training": outcome.ended.why}
+            row |= {"rate lowered after epoch": ", ".join(map(str, lowered)) or "never"}
+            row |= {"held-out error": percent(outcome.history["held_out_error"].iloc[-1], digits=1)}
             row |= {"snapshots at epochs": ", ".join(map(str, outcome.measured["epochs"]))}
         rows.append(row)
     return pd.DataFrame(rows).fillna("")

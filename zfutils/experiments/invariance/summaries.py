@@ -193,11 +193,7 @@ def panels(
         "Scale\nR² of a line": linearity_table(found["scale"], seed=seed),
     }
     symmetry = where_enough(symmetry_table, groups, seed=seed)
-    return (
-        tables
-        if symmetry is None
-        else tables | {"Without minus with symmetry\ndistance when turned": symmetry}
-    )
+    return tables if symmetry is None else tables | {"Rotation\nwithout − with symmetry": symmetry}
 
 
 def _by_layer(

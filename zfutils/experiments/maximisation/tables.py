@@ -18,7 +18,7 @@ from zfutils.experiments.maximisation.comparisons import (
 from zfutils.experiments.maximisation.elsewhere import Shares
 from zfutils.experiments.maximisation.likeness import likeness
 from zfutils.experiments.maximisation.strongest import Strongest
-from zfutils.stats.formatting import bracketed
+from zfutils.stats.formatting import bracketed, percent
 
 Images = Mapping[tuple[str, str, str], Made]  # by network, layer and way
 
@@ -31,9 +31,9 @@ def settings_table(ways: Mapping[str, Way]) -> pd.DataFrame:
             "steps": way.steps,
             "step (grey levels)": f"{way.step:g}",
             "start, ± (grey levels)": f"{way.noise:g}",
-            "decay per step": f"{way.decay:.0%}" if way.decay else "–",
+            "decay per step": percent(way.decay) if way.decay else "–",
             "blur (px)": f"{way.blur:g}, every {way.every} steps" if way.blur else "–",
-            "jitter": f"± {way.jitter:.0%} of the side" if way.jitter else "–",
+            "jitter": f"± {percent(way.jitter)} of the side" if way.jitter else "–",
         }
         for name, way in ways.items()
     ])  # fmt: skip

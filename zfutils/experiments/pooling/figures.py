@@ -129,7 +129,7 @@ def energy(table: pd.DataFrame) -> Figure:
     axes.set_xticks(range(len(layers)), layers)
     top = 1.08 * table["share"].max()
     axes.set(xlim=(-0.5, len(layers) - 0.5), ylim=(0, top), ylabel="energy beyond Nyquist")
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     hollow = {"linestyle": "none", "markerfacecolor": "none", "markeredgecolor": INK, "marker": "o"}
     _key(figure, names, [Line2D([], [], label="random weights", **hollow)])
     return figure

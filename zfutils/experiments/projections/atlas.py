@@ -267,7 +267,7 @@ def _caption(top: TopProjections, index: int, classes: Sequence[Sequence[str]]) 
         return "never answers"
     text = f"activation {max(values):.3g} to {min(values):.3g}"
     if len(values) < len(top.strongest.values[index]):
-        text += f", answers to {len(values)} picture{'s' if len(values) > 1 else ''} only"
+        text += f", answers to {len(values)} image{'s' if len(values) > 1 else ''} only"
     common = Counter(filter(None, classes[index][: len(values)])).most_common()
     return (
         text

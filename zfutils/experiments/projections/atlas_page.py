@@ -131,7 +131,7 @@ def page(
 <p><a href="{escape(back[0])}">{escape(back[1])}</a></p>
 <h1>{escape(title)}</h1>
 <p>{escape(about)} A card shows a map's strongest projection, on a scale of its own, beside the patch of
-the picture it came from; choose one to see {closer}.</p>
+the image it came from; choose one to see {closer}.</p>
 {_network(layers, network)}
 <form role="search" hidden>
 <label>Class or part <input type="search" name="query" list="known" autocomplete="off"></label>
@@ -226,5 +226,5 @@ def _dialog(epochs: Sequence[int]) -> str:
 {history if epochs else ""}
 </div>
 <p>Nine projections above, strongest first in reading order, and below them, in the same places, the patches
-they came from. {escape(CONTRAST)} Hatched: outside the picture, or no further answer.</p>
+they came from. {escape(CONTRAST)} Hatched: outside the image, or no further answer.</p>
 </dialog>"""

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from zfutils.deconv.top_projections import TopProjections
 from zfutils.experiments.projections.comparisons import Compared
 from zfutils.experiments.projections.dissection import Dissection
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.formatting import percent, ranged, rounded
 
 
 def searched_table(tops: Mapping[str, TopProjections]) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def searched_table(tops: Mapping[str, TopProjections]) -> pd.DataFrame:
             "maps": len(top.maps),
             "projections": top.tops.size,
             "window (px)": top.patches.shape[2],
-            "cut at the border": f"{1 - top.inside.all((2, 3)).mean():.0%}",
+            "cut at the border": percent(1 - top.inside.all((2, 3)).mean()),
             "maps that are never active": int((top.strongest.values[:, 0] <= 0).sum()),
         }
         for name, top in tops.items()
@@ -98,10 +98,10 @@ def most_probable(
     *,
     k: int = 5,
 ) -> pd.DataFrame:
-    """The most probable classes of single pictures, the first first.
+    """The most probable classes of single photographs, the first first.
 
     Args:
-        names: of the pictures.
+        names: of the photographs.
         probabilities: of each class, in [0, 1].
         classes: what they are called.
         k: how many.
@@ -110,6 +110,6 @@ def most_probable(
     for name, given in zip(names, probabilities, strict=True):
         order = np.argsort(-given, kind="stable")[:k]
         rows.append(
-            {"picture": name} | {f"{i}": f"{classes[c]} {given[c]:.2f}" for i, c in enumerate(order, 1)}
+            {"photograph": name} | {f"{i}": f"{classes[c]} {given[c]:.2f}" for i, c in enumerate(order, 1)}
         )
     return pd.DataFrame(rows)

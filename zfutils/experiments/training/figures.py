@@ -15,6 +15,7 @@ from scipy.stats import gmean
 
 from zfutils.plotting import style
 from zfutils.plotting.estimates import estimates
+from zfutils.stats.formatting import percent
 from zfutils.training.outcomes import NOT_RUN
 
 RULES = {
@@ -235,10 +236,10 @@ def step_time(parts: pd.DataFrame, *, bound: float, whole: float | None = None) 
             large.index, middles, _apart(middles, [top / 18] * len(large), top), strict=True
         ):
             axes.annotate(
-                f"{name}  {large[name] / total:.0%}", (x + 0.15, middle), (x + 0.22, at), va="center",
+                f"{name}  {percent(large[name] / total)}", (x + 0.15, middle), (x + 0.22, at), va="center",
                 arrowprops=LEADER,
             )  # fmt: skip
-    single = {"at the\nmatrix rate": (bound, style.INK)}
+    single = {"arithmetic\nbound": (bound, style.INK)}
     if whole is not None:
         single = {"undivided": (whole, style.FAINT), **single}
     for x, (seconds, colour) in enumerate(single.values()):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from zfutils.nets.filters import high_share_over_noise
 from zfutils.nets.specs import DROPOUT
-from zfutils.stats.formatting import bracketed, ranged
+from zfutils.stats.formatting import bracketed, percent, ranged
 from zfutils.stats.intervals import (
     Interval,
     proportion_difference,
@@ -108,7 +108,7 @@ def recipe_table(t: Training, *, images: int, size: int, crop: int, dropout: flo
         (
             "held out",
             "not stated",
-            f"{t.held_out:.0%} of the training images",
+            f"{percent(t.held_out)} of the training images",
             "settings were chosen on it; never trained on",
         ),
     ]
@@ -118,7 +118,7 @@ def recipe_table(t: Training, *, images: int, size: int, crop: int, dropout: flo
 def _schedule(t: Training) -> tuple[str, str, str]:
     """When the rate is lowered, why so, and how many epochs there are."""
     if t.phases is not None:
-        shares = ", ".join(f"{share:.0%}" for share in t.phases.shares)
+        shares = ", ".join(map(percent, t.phases.shares))
         words = f"× {t.phases.factor:g} from phase to phase: {shares} of the epochs"
         return words, "all networks are trained equally long, to the end", str(t.epochs)
     wait = f"after {t.plateau.patience} epochs without a new best, {t.plateau.drops} times"
@@ -152,8 +152,8 @@ def end_table(networks: Mapping[str, Ended]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "network": name,
-            "fall of the loss in the last fifth": f"{round(100 * found.fall, 1) + 0:.1f} %",
-            "training error": f"{100 * found.training_error:.1f} %",
+            "fall of the loss in the last fifth": percent(found.fall, digits=1),
+            "training error": percent(found.training_error, digits=1),
             "ended": "yes" if found.ended else "no",
         }
         for name, found in networks.items()
@@ -173,8 +173,8 @@ def settings_table(settings: Mapping[str, Outcome | None]) -> pd.DataFrame:
             last = one.history.iloc[-1]
             row |= {"epochs": f"{last['epoch']:.0f}", "training loss": f"{last['loss']:.2f}"}
             row |= {"held-out loss": f"{last['held_out_loss']:.2f}"}
-            row |= {"held-out error": f"{100 * last['held_out_error']:.1f} %"}
-            row |= {"training error": f"{100 * one.training_error:.1f} %"}
+            row |= {"held-out error": percent(last["held_out_error"], digits=1)}
+            row |= {"training error": percent(one.training_error, digits=1)}
             row |= {"ended": "yes" if one.ended.ended else "no"}
         rows.append(row | {"scores": origin([one.published] if one else [])})
     return pd.DataFrame(rows).fillna("")
@@ -206,7 +206,7 @@ def trial_table(
         history, dead = trained.history, trained.record.get("dead")
         row = {"tried": about, "rate": f"{trained.record['identity']['training']['rate']:g}"}
         row["epochs"] = str(history["epoch"].iloc[-1]) + (f", dead since {dead['since']}" if dead else "")
-        row["held-out error"] = f"{history['held_out_error'].iloc[-1]:.1%}"
+        row["held-out error"] = percent(history["held_out_error"].iloc[-1], digits=1)
         row |= {column: values[name] for column, values in extra.items()}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -293,7 +293,7 @@ def _speed(row: Mapping[str, Any], when: str = "") -> dict[str, str]:
         "images/s": f"{row['images_per_second']:,.0f}"
         + bracketed(f"{row['low']:,.0f}", f"{row['high']:,.0f}"),
         "matrix rate (GFLOP/s)": f"{row['matrix_rate'] / 1e9:,.0f}",
-        "share of it reached": f"{row['fraction']:.0%}",
+        "share of it reached": percent(row["fraction"]),
         "step (ms)": f"{1e3 * row['step_seconds']:,.0f}",
         "arithmetic bound (ms)": f"{1e3 * row['bound_seconds']:,.0f}",
     }

@@ -10,7 +10,7 @@ import pandas as pd
 
 from zfutils.experiments.transfer import probing
 from zfutils.experiments.transfer.comparisons import Comparison
-from zfutils.stats.formatting import give_or_take, ranged, rounded
+from zfutils.stats.formatting import give_or_take, percent, ranged, rounded
 from zfutils.stats.intervals import Interval
 from zfutils.training.outcomes import NOT_RUN, origin
 
@@ -169,7 +169,7 @@ def endings(ended: pd.DataFrame) -> pd.DataFrame:
     lines = []
     for (network, n), own in ended.groupby(["network", "per_class"], sort=False):
         line = {"network": network, "images per class": n, "epochs": rounded(own["epochs"].mean())}
-        line["training error"] = f"{own['training_error'].mean():.1%}"
+        line["training error"] = percent(own["training_error"].mean(), digits=1)
         line["under-trained"] = f"{own['under_trained'].sum()} of {len(own)}"
         lines.append(line | {"scores": origin(own["published"])})
     return pd.DataFrame(lines or [{"networks trained on the target": NOT_RUN}])

@@ -28,7 +28,7 @@ def parts_by_layer(shares: pd.DataFrame, energy: pd.DataFrame) -> Figure:
     for axes, table in ((left, shares), (right, energy)):
         _columns(table, "network", "layer", "estimate", "low", "high")
         _by_layer(axes, table, networks)
-    left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     left.set(title="Maps that detect a part", ylabel="share of the layer's maps")
     left.set_ylim(bottom=0)
     right.set(title="Energy on the map's part", ylabel="over its area (powers of two)")
