@@ -42,7 +42,7 @@ def claims_table(study: Study, chapter: int) -> Styler:
     for run, title in RUNS.items():
         table[title] = [_measured(row, run, claim) for row, claim in zip(rows, claims, strict=True)]
     table.attrs["markup"] = ["claim", *RUNS.values()]
-    return show(table, caption=CAPTION)
+    return show(table, caption=CAPTION).set_table_attributes('class="dataframe study claims"')
 
 
 def verdict_counts(study: Study) -> pd.DataFrame:

@@ -53,7 +53,7 @@ def test_a_row_for_each_radius_those_included_that_were_not_run_yet():
     shown = radius.radius_table(rows, papers=0.1)
     assert shown["ended"].tolist() == ["yes", "no", ""]
     assert shown["scores"].tolist() == ["here", "kept", "not run yet"]
-    assert shown["largest filter of all, of 0.1"].tolist() == ["0.50", "0.50", "–"]
+    assert shown["largest filter of any layer, over 0.1"].tolist() == ["0.50", "0.50", "–"]
     # Wilson: 10 of 20 is 29.9 … 70.1
     assert shown["error (%)"].tolist()[0] == "50.0\u00a0[29.9,\u00a070.1]"
 

@@ -32,7 +32,9 @@ def stage_table(spec: NetworkSpec, paper: pd.DataFrame | None = None) -> pd.Data
         row["receptive field (px)"] = stage.field.kernel if stage.field else "all"
         row["jump (px)"] = stage.field.stride if stage.field else ""
         row["parameters"] = f"{stage.parameters:,}" if stage.parameters else ""
-        row["multiply-adds (million)"] = f"{stage.multiply_adds / 1e6:,.1f}" if stage.multiply_adds else ""
+        millions = stage.multiply_adds / 1e6
+        digits = 1 if millions >= 0.05 else 2  # what is left after rounding
+        row["multiply-adds (million)"] = f"{millions:,.{digits}f}" if millions else ""
         if said:
             words = said.get(stage.name, {})
             field = words.get("receptive_field", math.nan)

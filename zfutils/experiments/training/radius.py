@@ -90,7 +90,7 @@ def radius_table(rows: pd.DataFrame, *, papers: float) -> pd.DataFrame:
         line["largest / median, layer 1"] = ranged(
             row["dominance"], row["dominance_low"], row["dominance_high"], digits=2
         )
-        line[f"largest filter of all, of {papers:g}"] = rounded(row["largest"] / papers, digits=2)
+        line[f"largest filter of any layer, over {papers:g}"] = rounded(row["largest"] / papers, digits=2)
         known = not np.isnan(row["error"])
         lines.append(
             line | {"ended": ("yes" if row["ended"] else "no") if known else "", "scores": row["scores"]}

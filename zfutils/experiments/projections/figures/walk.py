@@ -64,7 +64,7 @@ def walk(
         layer, _, done = name.partition(": ")
         axes.set_title(f"{number + 1}  {layer}\n{done or 'the activation'}", fontsize=SMALL, linespacing=1.2)
     shades_of_it = in_colour(shades(pixels[None], inside[None])[0])
-    shown = ((shades_of_it, "projection"), (in_colour(patch), "the picture there"))
+    shown = ((shades_of_it, "projection"), (in_colour(patch), "the image there"))
     for place, (colours, title) in enumerate(shown):
         top = TITLE + place * (large + TITLE + NUMBERS)
         axes = _axes(
