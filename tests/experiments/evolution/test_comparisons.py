@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zfutils.experiments.evolution import comparisons, tables
+from zfutils.experiments.evolution import comparisons, settling, tables
 from zfutils.experiments.evolution.trajectories import AS_TRAINED, IN_STEP
 from zfutils.stats.intervals import t_interval
 
@@ -120,3 +120,10 @@ def test_mean_times_are_over_the_seeds_that_settle_and_the_loss_is_one_number():
     table = tables.times_table(settled, {0: 4.0, 1: 2.0, 2: nan}).set_index(["curve", "run"])
     assert table.loc[("cka", AS_TRAINED)].tolist() == ["0.8", "2.2", "4.7"]
     assert table.loc[("training loss", AS_TRAINED)].tolist() == ["3.0"] * 3
+
+
+def test_where_no_network_was_run_yet_nothing_settles_and_nothing_is_compared():
+    settled = settling.times(settling.evolution_table({}))
+    assert (len(settled), settling.between_seeds({}, settling.evolution_table({}))) == (0, {})
+    found = comparisons.comparisons(settled, comparisons.loss_times({}, {})).values()
+    assert [(one.interval, one.arms, one.seeds) for one in found] == [(None, None, ())] * 4

@@ -112,12 +112,12 @@ def probe_gain(table: pd.DataFrame) -> float:
 def _by_seed(settled: pd.DataFrame, run: str, measure: str, layers: Sequence[str]) -> pd.DataFrame:
     """Times by seed (rows) and layer; seeds without one of them are left out."""
     for column, names in (("measure", [measure]), ("layer", list(layers))):
-        if absent := set(names) - set(settled[column]):
+        if len(settled) and (absent := set(names) - set(settled[column])):
             there = ", ".join(map(str, settled[column].unique()))
             raise ValueError(f"{column} {', '.join(sorted(absent))} was not measured; there are {there}")
     own = settled[(settled["run"] == run) & (settled["measure"] == measure)]
     by_seed = own[own["layer"].isin(list(layers))].pivot(index="seed", columns="layer", values="time")
-    return by_seed.dropna()
+    return by_seed.reindex(columns=list(layers)).astype(float).dropna()
 
 
 def _compared(interval: Callable[..., Interval], values: pd.Series, arms: tuple[float, float]) -> Comparison:

@@ -32,9 +32,10 @@ def evolution_table(
 
     Returns:
         Columns run (as trained, or with weights moved in step), seed, layer, epoch, cka, cka_rescaled, probe,
-        probe_rescaled; NaN where an end is not above the start.
+        probe_rescaled; NaN where an end is not above the start. No rows where no network was measured.
     """
-    found = []
+    measures = [name for measure in MEASURES for name in (measure, f"{measure}_rescaled")]
+    found = [pd.DataFrame(columns=["run", "seed", "layer", "epoch", *measures], dtype=float)]
     for run, ending in RUNS.items():
         for seed, arrays in measured.items():
             for number, layer in enumerate(layers):
@@ -44,7 +45,7 @@ def evolution_table(
                     end = curve[-1] if end is None else end
                     one |= {measure: curve, f"{measure}_rescaled": rescaled(curve, end=end)}
                 found.append(pd.DataFrame(one))
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(found[1:] or found, ignore_index=True)
 
 
 def between_seeds(lasts: Mapping[int, Features], table: pd.DataFrame) -> dict[str, float]:
