@@ -143,7 +143,7 @@ def _of_all_ranks(best: TopActivations, k: int) -> TopActivations:
 def _updated(best: TopActivations | None, layer: str, x: Tensor, images: Tensor, k: int) -> TopActivations:
     """What is kept after one more batch; only the maps that enter are searched for the place."""
     maps_of = x[:, :, None, None] if x.ndim == 2 else x
-    peaks = maps_of.amax((2, 3)).T  # (maps, n); an amax is NaN where any of its values is
+    peaks = greatest(maps_of).T
     if peaks.isnan().any():
         where = images[peaks.isnan().any(0)][0]
         raise ValueError(f"{layer} gives NaN for image {int(where)} of the set")
@@ -164,6 +164,15 @@ def _updated(best: TopActivations | None, layer: str, x: Tensor, images: Tensor,
         if x.ndim == 2:
             places[1][maps, ranks] = 0
     return TopActivations(layer, values.gather(1, order), numbers.gather(1, order), *places)
+
+
+def greatest(maps: Float[Tensor, "n maps h w"]) -> Float[Tensor, "n maps"]:
+    """The largest value of every map; NaN where any is.
+
+    One axis after the other in the order of memory: on a CPU, PyTorch takes four times as long for both axes
+    of 24 maps at once.
+    """
+    return maps.permute(0, 2, 3, 1).amax(1).amax(1)
 
 
 def rounded(values: Float[Tensor, "*shape"]) -> Int64[Tensor, "*shape"]:

@@ -62,7 +62,7 @@ def responses(
     series: TransformedImages,
     *,
     layers: Sequence[str] = LAYERS,
-    batch: int = 32,
+    batch: int = 64,
 ) -> dict[str, Responses]:
     """Distances by layer and the true label's probability, of every network, picture and amount.
 
@@ -143,7 +143,7 @@ class _Network:
 
     def _answer(self, images: Tensor) -> tuple[list[Float[Tensor, "n features"]], Float[Tensor, "n classes"]]:
         found = forward(self.model, images, [*self.layers, self.last])
-        return [found[layer].flatten(1) for layer in self.layers], found[self.last]
+        return [_vectors(found[layer]) for layer in self.layers], found[self.last]
 
     def _probability(self, logits: Tensor, chunk: slice) -> Float[np.ndarray, " m"]:
         labels = self.labels[chunk]
@@ -151,6 +151,11 @@ class _Network:
             came = f"labels {labels.min()} … {labels.max()}"
             raise ValueError(f"{came} do not fit a network whose output has shape {tuple(logits.shape)}")
         return to_host(logits.float().softmax(1))[np.arange(len(labels)), labels]
+
+
+def _vectors(x: Tensor) -> Float[Tensor, "n features"]:
+    """A layer's values picture by picture, in the order of memory, so that maps need not be copied."""
+    return (x.permute(0, 2, 3, 1) if x.ndim == 4 else x).flatten(1)
 
 
 def _sums(by_layer: list[Tensor]) -> Float[np.ndarray, " layers"]:

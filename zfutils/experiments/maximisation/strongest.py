@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64
 from torch import nn
 
 from zfutils.data.inputs import Inputs
-from zfutils.deconv.top_activations import TopActivations
+from zfutils.deconv.top_activations import TopActivations, greatest
 from zfutils.experiments.maximisation.ascent import Goal, Of
 from zfutils.nets.activations import activations
 from zfutils.runtime.devices import to_host
@@ -47,7 +47,7 @@ def strongest(
     means: dict[str, list] = {layer: [] for layer in layers}
     for seen in activations(model, inputs, layers, batch=batch):
         for layer, x in seen.layers.items():
-            peaks[layer].append(to_host(x.amax((2, 3))))
+            peaks[layer].append(to_host(greatest(x)))
             means[layer].append(to_host(x.mean((2, 3))))
     found, rows = {}, to_host(inputs.rows)
     for layer in layers:

@@ -24,6 +24,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
+from scipy.linalg import qr
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -160,7 +161,7 @@ def _axes(
     """
     if kind == "svm":
         return seen.T
-    return np.linalg.qr(seen.T)[0] if len(seen) < seen.shape[1] else None
+    return qr(seen.T, mode="economic")[0] if len(seen) < seen.shape[1] else None  # NumPy's is in float64
 
 
 def _along(axes: np.ndarray | None, scaled: np.ndarray) -> np.ndarray:
