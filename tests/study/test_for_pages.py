@@ -35,6 +35,11 @@ def test_once_trained_nothing_is_lacking_and_no_page_trains(study, elsewhere, ca
     there = elsewhere(profile=profile.model_copy(update=bare))
     for_pages.train(there)
     assert for_pages.lacking(there) == []
+    kept = sorted((there.folder / "results" / "scores").glob("*.npz"))
+    assert [path.stem.partition("validation-")[2] for path in kept] == ["1", "10"]
+    before = [path.stat().st_mtime_ns for path in kept]
+    assert there.scores("zfnet", crops=10).classes == len(there.validation_images.classes)
+    assert [path.stat().st_mtime_ns for path in kept] == before, "no page asks the network again"
     capfd.readouterr()
     assert all(there.network("zfnet", seed).spec == there.spec("zfnet") for seed in (0, 1))
     assert "epoch" not in capfd.readouterr().out

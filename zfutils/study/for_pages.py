@@ -2,9 +2,13 @@
 
 A page trains what it needs and lacks, whichever page asks first; then a single network takes all cores, and
 that is slower than several side by side with a core each. So `make book` has all of them trained at once.
+What the first pages would wait for together, or work out twice, comes after that: the validation images, and
+what the two main networks answer to them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from zfutils.runtime.parallel import trainings
@@ -13,7 +17,11 @@ from zfutils.study import faulty_networks, kept_scores, target_networks
 from zfutils.study.groups import SMALL
 from zfutils.study.kept_scores import Wanted
 from zfutils.study.networks import Networks
+from zfutils.training.evaluation import Scores
 from zfutils.training.trainer import TrainingFailed
+
+MAIN = ("zfnet", "krizhevsky")  # of which chapters 1, 2, 6 and 8 show errors
+CROPS = (10, 1)
 
 
 def lacking(study: Networks) -> list[Wanted]:
@@ -30,11 +38,19 @@ def lacking(study: Networks) -> list[Wanted]:
 
 
 def train(study: Networks) -> None:
-    """Train them, side by side; of one that diverges or dies the page that asks for it says why."""
+    """Train them, side by side; of one that diverges or dies the page that asks for it says why.
+
+    Then the validation images are drawn and the main networks are asked about them (`Networks.scores`).
+    """
     jobs = [one.light() for one in lacking(study)]
     for failed in trainings(_made, jobs, study.device):
         if failed is not None:
             print(failed, flush=True)
+    study.prepare()
+    there = [name for name in MAIN if name in study.profile.networks and study.find(study.plan(name))]
+    asked = [partial(replace(study).scores, name, crops=crops) for crops in CROPS for name in there]
+    for _ in trainings(_answered, asked, study.device):
+        pass
 
 
 def _with_weights(study: Networks) -> Iterator[Wanted]:
@@ -55,6 +71,11 @@ def _with_scores(study: Networks) -> Iterator[Wanted]:
         every += target_networks.fine_tuned(study.transferred)
     lacks = agreed([one.own() is None and one.kept() is None for one in every])
     yield from (one for one, nothing in zip(every, lacks, strict=True) if nothing)
+
+
+def _answered(one: Callable[[], Scores]) -> None:
+    """Ask, and hand nothing back: the scores lie on disk."""
+    one()
 
 
 def _made(one: Wanted) -> TrainingFailed | None:
