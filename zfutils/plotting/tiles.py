@@ -85,6 +85,8 @@ def hatched(
     colours: UInt8[np.ndarray, "h w 3"], inside: Bool[np.ndarray, "h w"]
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A picture with grey lines on near white where nothing is to be shown."""
+    if inside.all():
+        return colours
     y, x = np.indices(inside.shape)
     lines = np.where((x + y) % 7 == 0, HATCH, OUTSIDE).astype(np.uint8)
     return np.where(inside[..., None], colours, lines[..., None])

@@ -228,8 +228,8 @@ def _write_pictures(
         drawn["epochs"] = np.concatenate(pairs, axis=1)
     sizes = {}
     for what, pixels in drawn.items():
-        how = {"quality": QUALITY} if _times(top) == 1 else {"lossless": True, "quality": 50}
-        Image.fromarray(pixels).save(f"{place}-{what}.webp", method=2, **how)
+        how = {"quality": QUALITY, "method": 2} if _times(top) == 1 else {"lossless": True, "method": 0}
+        Image.fromarray(pixels).save(f"{place}-{what}.webp", **how)
         sizes[what] = pixels.shape[1::-1]
     return sizes
 

@@ -76,15 +76,15 @@ def shuffled_response(
             for picture, unit in zip(changed, some.itertuples(), strict=True)
         ]
         at = [torch.tensor(some[name].to_numpy()) for name in ("map", "row", "column")]
-        before, after = (
-            to_host(forward(model, images, [found.layer])[found.layer][(of, *at)])
-            for images, of in ((pictures, torch.from_numpy(place)), (changed, torch.arange(len(some))))
-        )
-        if np.abs(before - some["value"]).max() > SAME * units["value"].max():
-            raise ValueError(
-                f"at side {inputs.side} and scale {inputs.scale:g} {found.layer!r} does not give the "
-                "activations found"
-            )
+        if not kept:  # at another side or scale the first pictures tell
+            own = to_host(forward(model, pictures, [found.layer])[found.layer])[(place, *at)]
+            if np.abs(own - some["value"]).max() > SAME * units["value"].max():
+                raise ValueError(
+                    f"at side {inputs.side} and scale {inputs.scale:g} {found.layer!r} does not give the "
+                    "activations found"
+                )
+        before, of = some["value"].to_numpy(), torch.arange(len(some))
+        after = to_host(forward(model, changed, [found.layer])[found.layer][(of, *at)])
         with np.errstate(divide="ignore", invalid="ignore"):
             kept.append(np.where(np.array(moved) & (before > 0), after / before, np.nan))
     units["kept"] = np.concatenate(kept)
