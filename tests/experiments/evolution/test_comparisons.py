@@ -118,7 +118,7 @@ def test_the_arms_of_a_claim_stand_beside_what_its_verdict_is_taken_on():
 def test_mean_times_are_over_the_seeds_that_settle_and_the_loss_is_one_number():
     settled = settled_by({**TRAINED, 2: (nan, 2, 4)}, STEPPED)
     table = tables.times_table(settled, {0: 4.0, 1: 2.0, 2: nan}).set_index(["curve", "run"])
-    assert table.loc[("cka", AS_TRAINED)].tolist() == ["0.8", "2.2", "4.7"]
+    assert table.loc[("CKA", AS_TRAINED)].tolist() == ["0.8", "2.2", "4.7"]
     assert table.loc[("training loss", AS_TRAINED)].tolist() == ["3.0"] * 3
 
 

@@ -140,16 +140,20 @@ def settings_table(found: Mapping[str, Mapping[str, Consistency]]) -> pd.DataFra
         changed = sensitivity.changed(found[setting], setting)
         row = {"choice": setting, "covered": held} | _weighed(each)
         row["units changed"] = " / ".join(percent(share, digits=1) for share in changed)
-        rows.append(row | {"unmatched": _share(each.unmatched)})
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
 def signs_in_words(found: Mapping[str, Mapping[str, Consistency]]) -> str:
-    """In how many lines of `settings_table` the difference from random weights lies on which side of 0."""
-    intervals = [each.interval for each in sensitivity.comparisons(found).values()]
-    known = [one for one in intervals if one is not None]
+    """How well the pairs of `settings_table` match, and on which side of 0 its differences lie."""
+    compared = sensitivity.comparisons(found).values()
+    known = [one.interval for one in compared if one.interval is not None]
     below, above = sum(one.high < 0 for one in known), sum(one.low > 0 for one in known)
-    return f"Of {len(known)} differences, {below} lie below 0 and {above} above, with their whole interval."
+    apart = max((one.unmatched for one in compared if one.unmatched is not None), default=None)
+    return (
+        f"Mismatched pairs change as many units to within {_share(apart)}. "
+        f"Of {len(known)} differences, {below} lie below 0 and {above} above, with their whole interval."
+    )
 
 
 def _weighed(each: Comparison) -> dict[str, str]:

@@ -11,6 +11,8 @@ from zfutils.stats.formatting import percent, ranged, rounded
 from zfutils.stats.intervals import Interval
 from zfutils.training.outcomes import NOT_RUN, Outcome, origin
 
+CURVES = {"cka": "CKA"}  # what a measure is called in a table, where its name is not that
+
 
 def networks_table(found: Mapping[int, Outcome | None]) -> pd.DataFrame:
     """The networks whose layers are dated, one row for each seed.
@@ -42,7 +44,7 @@ def times_table(settled: pd.DataFrame, loss: Mapping[int, float]) -> pd.DataFram
     rows = []
     for (measure, run), own in settled.groupby(["measure", "run"], sort=False):
         means = own.groupby("layer", sort=False)["time"].mean()
-        row = {"curve": measure, "run": run}
+        row = {"curve": CURVES.get(measure, measure), "run": run}
         rows.append(row | {f"layer {name.removeprefix('relu')}": rounded(t) for name, t in means.items()})
     there = [time for time in loss.values() if not math.isnan(time)]
     mean = rounded(sum(there) / len(there)) if there else "–"
