@@ -122,7 +122,8 @@ def page(
     }
     random = any("random" in entry.captions for layer in layers for entry in layer.entries)
     beside = ["the same map with random weights"] * random + ["how it came about in training"] * bool(epochs)
-    closer = ", and ".join(["its nine strongest", *beside])
+    *first, last = ["its nine strongest", *beside]
+    closer = f"{', '.join(first)} and {last}" if first else last
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     look = f'<script>{THEME}</script>\n<link rel="stylesheet" href="atlas.css">'
     return f"""{head(title, GENERATOR, look)}
