@@ -36,7 +36,7 @@ def test_a_line_says_size_and_receptive_field_and_leads_to_its_section():
     assert "<b>&lt;a&gt;</b>" in html
     assert "Conv2d, 3×3, stride 2, padding 1" in html
     assert "sees 7 px every 2 px" in html
-    assert "sees all of the picture" in html
+    assert "sees all of the image" in html
     assert 'href="strongest.html#layer-b"' in html
     # 40 px are 30 on the screen: the picture 15 high, the field 7 · 0.75 in its middle
     assert '<rect x="12.4" y="4.9" width="5.2" height="5.2"/>' in html

@@ -30,5 +30,6 @@ def test_the_table_holds_both_arms_and_the_difference():
         rows, ("network", "map"), measured="own", control="other", beside={"x": ["y", "z"]}
     )
     assert list(table) == ["network", "map", "own", "other", "difference", "x", "n"]
-    assert table.iloc[0].tolist() == ["trained", "a", "0.50", "0.20", "0.30\u00a0[0.30,\u00a00.30]", "y", 9]
+    numbers = [f"{value}\u00a0[{value},\u00a0{value}]" for value in ("0.50", "0.20", "0.30")]
+    assert table.iloc[0].tolist() == ["trained", "a", *numbers, "y", 9]
     assert table.iloc[1].tolist() == ["random", "a", "–", "–", "–", "z", 0]

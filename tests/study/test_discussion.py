@@ -129,6 +129,13 @@ def test_a_claim_that_does_not_state_the_statement_stands_beside_it_and_does_not
     )
 
 
+def test_claims_of_one_verdict_have_a_line_each_under_its_word():
+    this = [record("first-one", REPRODUCED), record("second-one", REPRODUCED)]
+    _, word, *lines = discussion.paragraph(GROUP, rows(this), CLAIMS).replace("\n\n", "\n").split("\n")
+    assert word == "- *Reproduced:*"
+    assert [line[:9] for line in lines] == ["  - deep ", "  - wide "]
+
+
 def test_a_gate_that_was_not_met_is_told_with_what_rests_on_it(standing):
     gates = {name: claim for name, claim in standing.items() if claim.kind == "gate"}
     (group,) = discussion.groups("gates")

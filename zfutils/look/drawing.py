@@ -62,7 +62,7 @@ def drawing(lines: Sequence[Line], size: tuple[int, int], *, sections: Mapping[s
             f"{_field(line.field, size)}</li>"
         )
     h, w = size
-    return f'<p>Picture, {h}×{w} px</p><ol class="steps" style="--lanes: {width}px">{"".join(items)}</ol>'
+    return f'<p>Image, {h}×{w} px</p><ol class="steps" style="--lanes: {width}px">{"".join(items)}</ol>'
 
 
 def _lanes(row: Row, width: int) -> str:
@@ -90,8 +90,8 @@ def gives(shape: Sequence[int]) -> str:
 
 def _sees(field: Window | None, size: tuple[int, int]) -> str:
     if field is None:
-        return "sees all of the picture"
-    more = ", more than the picture" if field.kernel > max(size) else ""
+        return "sees all of the image"
+    more = ", more than the image" if field.kernel > max(size) else ""
     return f"sees {field.kernel} px every {field.stride} px{more}"
 
 

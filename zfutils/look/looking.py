@@ -85,7 +85,7 @@ def look(
         covered = _covered(network, inputs, lines, layers, pictures)
         said = {
             "Network": f"{network.name}, {network.weights}",
-            "Pictures": f"{len(inputs):,}{where}",
+            "Images": f"{len(inputs):,}{where}",
             "Preprocessing": pages.described(preprocessing),
             "Maps": f"{maps} of each layer at most, chosen by seed {seed} among those that answer",
         }
@@ -161,7 +161,7 @@ def _write(
     """All pages of a look."""
     size, name = (inputs.side, inputs.side), network.name
     shapes = {line.name: line.shape for line in lines}
-    plates = [Plate("Picture", 1, inputs.side, f"{inputs.side} px")]
+    plates = [Plate("Image", 1, inputs.side, f"{inputs.side} px")]
     for layer in tops:
         maps, *hw = shapes[layer]
         text = f"{maps:,} maps, {'×'.join(map(str, hw))}" if hw else f"{maps:,} units"
@@ -173,7 +173,7 @@ def _write(
         pictures=inputs.images,
         title=f"Atlas of {name}",
         about=f"{network.weights.capitalize()}; the strongest activations of some maps of each layer in "
-        f"{len(inputs):,} pictures.",
+        f"{len(inputs):,} images.",
         back=("../index.html", "Back to the overview"),
     )
     (folder / "look.css").write_bytes(Path(__file__).with_name("look.css").read_bytes())
@@ -187,7 +187,7 @@ def _write(
         some, found = covered
         names = [inputs.images.names[row] for row in some.rows.tolist()]
         body = pages.occlusion(folder, found, some.pixels(), names, network.classes)
-    pages.write_page(folder, "occlusion.html", f"What {name} says of covered pictures", body)
+    pages.write_page(folder, "occlusion.html", f"What {name} says of covered images", body)
     rules = pages.rules(deconvnet)
     pages.write_page(
         folder,

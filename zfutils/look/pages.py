@@ -143,8 +143,8 @@ def strongest(folder: Path, tops: Mapping[str, TopProjections]) -> str:
         )
     return (
         "<p>Some maps of each layer: at the left the projections of a map's strongest activations, each from "
-        "another picture, the strongest first; at the right, in the same places, the patches that they come "
-        f"from. {escape(CONTRAST)} Hatched: outside the picture, or no further answer. A figure leads to its "
+        "another image, the strongest first; at the right, in the same places, the patches that they come "
+        f"from. {escape(CONTRAST)} Hatched: outside the image, or no further answer. A figure leads to its "
         f"map in the atlas, which has more of them.</p>{''.join(sections)}"
     )
 
@@ -166,7 +166,7 @@ def occlusion(
     for i, name in enumerate(names):
         own = _called(int(found.labels[i]), classes)
         drawn = {
-            "the picture, and the patch": figures.picture(images[i], found),
+            "the image, and the patch": figures.picture(images[i], found),
             f"probability of {own}": figures.probability(size, found, i),
             "log-odds lost (nats)": figures.lost(size, found, i),
             "most probable class": figures.classes(size, found, i),
@@ -186,9 +186,9 @@ def occlusion(
         )
     patch = found.patch
     return (
-        f"<p>A grey square of {patch.size} px slides over the picture, {patch.stride} px at a time. The maps "
+        f"<p>A grey square of {patch.size} px slides over the image, {patch.stride} px at a time. The maps "
         "show what the network says with the square at each position: the class that it names for the whole "
-        f"picture, and the one it names instead.</p>{''.join(sections)}"
+        f"image, and the one it names instead.</p>{''.join(sections)}"
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from zfutils.stats.formatting import ranged, rounded
-from zfutils.stats.intervals import Interval, paired_difference, where_enough
+from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference, where_enough
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class Comparison:
         measured, control = self._known
         return (float(measured.mean()), float(control.mean())) if len(measured) else None
 
+    @property
+    def arms_intervals(self) -> tuple[Interval | None, Interval | None]:
+        """The same means with their intervals, pictures resampled; None where there are too few."""
+        return tuple(where_enough(bootstrap_interval, arm, resampled=self.resampled) for arm in self._known)
+
     def beyond(self, other: "Comparison") -> "Comparison":
         """This difference against another one of the same pictures, as of a network with random weights."""
         return Comparison(self.difference, other.difference, self.resampled)
@@ -71,7 +76,7 @@ def comparison_table(
     beside: Mapping[str, Sequence[str]] | None = None,
     digits: int = 2,
 ) -> pd.DataFrame:
-    """Comparisons in words, one per row, with the interval of the difference.
+    """Comparisons in words, one per row: both arms and their difference, each with its interval.
 
     Args:
         compared: by what each is of.
@@ -82,13 +87,15 @@ def comparison_table(
     """
     rows = []
     for of, one in compared.items():
-        arms, interval = one.arms or (None, None), one.interval
-        row = dict(zip(names, of, strict=True)) | {
-            measured: rounded(arms[0], digits=digits),
-            control: rounded(arms[1], digits=digits),
-            "difference": ranged(interval.estimate, interval.low, interval.high, digits=digits)
-            if interval
-            else "–",
-        }
-        rows.append(row)
+        row = dict(zip(names, of, strict=True))
+        arms = zip((measured, control), one.arms or (None, None), one.arms_intervals, strict=True)
+        row |= {name: _in_words(interval, digits, mean) for name, mean, interval in arms}
+        rows.append(row | {"difference": _in_words(one.interval, digits)})
     return pd.DataFrame(rows).assign(**(beside or {}), n=[one.n for one in compared.values()])
+
+
+def _in_words(interval: Interval | None, digits: int, mean: float | None = None) -> str:
+    """An interval, or the mean alone of what is too little for one."""
+    if interval is None:
+        return rounded(mean, digits=digits)
+    return ranged(interval.estimate, interval.low, interval.high, digits=digits)

@@ -86,7 +86,9 @@ def paragraph(group: Group, records: Records, claims: Mapping[str, Claim]) -> st
             ]
             if said:
                 title = form.format(word if form == "{}" else word.lower())
-                lines.append(f"- *{title}:* {'; '.join(said)}.")
+                apart = len(said) > 1 and verdict in TESTED  # with their numbers they fill a line each
+                listed = "".join(f"\n  - {one}" for one in said) if apart else f" {'; '.join(said)}."
+                lines.append(f"- *{title}:*{listed}")
     return "\n".join(lines)
 
 

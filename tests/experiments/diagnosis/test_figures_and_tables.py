@@ -60,12 +60,14 @@ def test_every_network_is_a_dot_and_hollow_where_the_sign_was_chosen_on_it():
 
 def test_areas_stand_in_their_cells():
     found = tables.areas(TABLE)
-    assert found.loc["gap", SHUFFLED] == found.loc["falls_beside", LEAK] == 1
+    assert found.loc["gap", SHUFFLED].estimate == found.loc["falls_beside", LEAK].estimate == 1
     figure = figures.areas(found)
     assert_readable(figure)
     cells = [text for text, _ in texts(figure) if text[:1].isdigit()]
     assert len(cells) == len(SIGNS) * len(FAULTS)
-    assert sorted(cells) == sorted(f"{value:.2f}" for value in found.to_numpy().flatten())
+    assert sorted(cells) == sorted(f"{area.estimate:.2f}" for area in found.to_numpy().flatten())
+    bold = [text for text in figure.axes[0].texts if text.get_weight() == "bold"]
+    assert len(bold) == sum(area.low > 0.5 for area in found.to_numpy().flatten()) > 0
 
 
 def test_a_confusion_counts_what_was_named_as_what():

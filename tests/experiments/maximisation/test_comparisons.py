@@ -124,5 +124,8 @@ def test_a_gain_is_read_against_that_of_random_weights(of_random, said):
 def test_likeness_rows_are_of_the_table_given():
     alike = pd.DataFrame({"same": [0.5, 0.7], "different": [0.1, 0.3]})
     row = comparisons.likeness_row(alike)
-    assert (row["same"], row["different"], row["n"]) == ("0.60", "0.20", 2)
+    half = 12.7062 * 0.1  # of the t interval of two values 0.2 apart
+    assert row["same"] == f"0.60\u00a0[{0.6 - half:.2f},\u00a0{0.6 + half:.2f}]"
+    assert row["different"].startswith("0.20")
+    assert row["n"] == 2
     assert row["difference"].startswith("0.40")

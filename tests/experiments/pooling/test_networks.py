@@ -175,20 +175,26 @@ def test_the_gains_of_each_pooling_are_in_the_table():
 
 
 def test_where_maps_end_and_what_learning_does_first_are_said_in_sentences():
-    _, curves = some_curves()
-    farther = (curves["network"] == TRAINED) & (curves["layer"] == "pool2")
-    curves.loc[farther, "estimate"] += 0.1
-    assert "in 3 of 9 panels" in tables.distances_after(curves)
+    found, _ = some_curves()
+    moved = np.zeros(6)
+    moved[LAYERS.index("pool2")], moved[LAYERS.index("pool5")] = 0.1, -0.1
+    for kind in KINDS:
+        found[TRAINED, kind] = replace(found[TRAINED, kind], distances=found[TRAINED, kind].distances + moved)
+    assert "in 3 of 9 panels and nearer in 3 " in tables.distances_after(found)
     said = tables.energy_at_first(networks.energy_table(BOTH))
-    assert "in *fine* from 60 to 50 %; in *blurred* from 60 to 50 % (means over seeds)." in said
+    fine, blurred = said.split("; ")
+    assert "in *fine* from 60.0" in fine
+    assert " to 50.0" in fine
+    assert "in *blurred* from 60.0" in blurred
 
 
 def compared(low, high):
-    middle = (low + high) / 2
-    return Comparison(1 + middle, 1.0, Interval(middle, low, high, 3, "seeds"), 0.5)
+    middle, one = (low + high) / 2, Interval(1.0, 0.9, 1.1, 3, "seeds")
+    return Comparison(one.shifted(middle), one, Interval(middle, low, high, 3, "seeds"), 0.5)
 
 
 def test_the_table_of_arms_has_a_dash_for_what_could_not_be_measured():
     arms = tables.arms({"a": compared(0.1, 0.2), "b": None}).set_index("quantity")
+    assert arms.loc["a", "control"] == "1.0\u00a0[0.9,\u00a01.1]"
     assert arms.loc["a", "difference"] == "0.2\u00a0[0.1,\u00a00.2]"
     assert arms.loc["b"].tolist() == ["–"] * 5

@@ -85,19 +85,25 @@ def test_every_layer_stands_in_its_classifiers_panel():
     assert crosses.get_xydata().tolist() == [[0, 44.8], [4, 86.2]]
 
 
-@pytest.mark.parametrize("measure", ["above", "precision"])
-def test_every_class_has_its_line(measure):
-    tables = {"one object": scored(), "several objects": scored(0.2)}
-    figure = figures.precisions(tables, measure=measure)
+def test_every_class_has_its_line_and_a_network_its_colour_filled_for_the_first_set():
+    tables = {
+        "one object": {"a": scored(), "b": scored(0.1)},
+        "several objects": {"a": scored(0.2), "b": scored(0.3)},
+    }
+    figure = figures.precisions(tables)
     assert_readable(figure)
     (axes,) = figure.axes
-    assert {*CLASSES, *tables} <= {text for text, _ in texts(figure)}
+    assert {*CLASSES, "a, one object", "b, several objects"} <= {text for text, _ in texts(figure)}
     drawn = {line.get_label(): line for line in axes.lines}
-    order = np.argsort(-tables["one object"][measure].to_numpy(), kind="stable")  # the best class on top
+    order = np.argsort(-tables["one object"]["a"]["above"].to_numpy(), kind="stable")  # the best class on top
     assert [label.get_text() for label in axes.get_yticklabels()] == [CLASSES[i] for i in order]
-    for name, table in tables.items():
-        np.testing.assert_allclose(drawn[name].get_xdata(), table[measure].to_numpy()[order])
-        assert np.rint(drawn[name].get_ydata()).tolist() == [0, 1, 2, 3]
+    for name, own in tables.items():
+        for network, table in own.items():
+            line = drawn[f"{network}, {name}"]
+            np.testing.assert_allclose(line.get_xdata(), table["above"].to_numpy()[order])
+            assert np.rint(line.get_ydata()).tolist() == [0, 1, 2, 3]
+            assert (line.get_markerfacecolor() == "white") == (name == "several objects")
+    assert len({line.get_color() for name, line in drawn.items() if name.startswith("a")}) == 1
 
 
 @pytest.mark.parametrize("n", [1, 4, 9])
@@ -121,9 +127,9 @@ def test_what_cannot_be_drawn_is_refused():
         figures.learning_curves(many, curves(many))
     with pytest.raises(ValueError, match="a layer stands there more than once"):
         figures.layers(curves(results(("a",), (1, 2), LAYERS)))
-    with pytest.raises(ValueError, match="no measure 'share'; measures are above, precision"):
-        figures.precisions({"a": scored()}, measure="share")
+    with pytest.raises(ValueError, match=r"one or two sets .* got \(3, 1\)"):
+        figures.precisions({name: {"a": scored()} for name in "abc"})
     with pytest.raises(ValueError, match="the tables are of different classes"):
-        figures.precisions({"a": scored(), "b": scored()[1:]})
+        figures.precisions({"one": {"a": scored(), "b": scored()[1:]}})
     with pytest.raises(ValueError, match="are no pairs"):
         figures.pairs(np.zeros((0, 8, 8, 3), np.uint8), np.zeros((0, 8, 8, 3), np.uint8), [])

@@ -124,7 +124,7 @@ def test_endings_are_means_over_folds():
     )
     assert tables.endings(ended).to_numpy().tolist() == [
         ["from scratch", 6, "11.5", "15.0\u00a0%", "1 of 2", "1 here, 1 kept"],
-        ["from scratch", 15, "8.0", "0.0\u00a0%", "0 of 1", "kept"],
+        ["from scratch", 15, "8", "0.0\u00a0%", "0 of 1", "kept"],
     ]
     assert tables.endings(ended[:0]).to_numpy().tolist() == [["not run yet"]]
 

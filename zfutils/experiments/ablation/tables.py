@@ -31,6 +31,12 @@ NOT_TESTABLE = "not testable at this scale"
 LARGEST_GAP = 2  # points of training error, as the conditions of the claims have it
 
 
+def called(name: str) -> str:
+    """A network as a table calls it: its base by its own name, then what was changed."""
+    base, _, change = name.partition(": ")
+    return f"{BASES[base]}: {change}"
+
+
 def slashed(*values: float) -> str:
     """Several numbers as the paper sets them: 40.5 / 18.1 / –."""
     return " / ".join(map(rounded, values)) if not all(map(math.isnan, values)) else "–"
@@ -199,7 +205,7 @@ def gaps(
         ends = (effect.interval.low, effect.interval.high) if effect else (math.nan, math.nan)
         mean = float(np.mean(values)) if len(values) else math.nan
         of_paper = said(paper, {name: 1}) - said(paper, {name: 1}, "train")
-        line = {"network": name, "gap": ranged(mean, *ends), "gap, paper": rounded(of_paper)}
+        line = {"network": called(name), "gap": ranged(mean, *ends), "gap, paper": rounded(of_paper)}
         line["loss at equal epochs"] = rounded(losses.get(name), digits=2)
         lines.append(line)
     return pd.DataFrame(lines)
@@ -297,11 +303,11 @@ def costs(spent: pd.DataFrame) -> pd.DataFrame:
     )
     lines = [
         {
-            "network": name,
+            "network": called(name),
             "parameters (million)": rounded(row["parameters"] / 1e6, digits=2),
             "multiply-adds (million)": rounded(row["multiply_adds"] / 1e6),
             "nets": f"{row['nets']:.0f}",
-            "epochs each": rounded(row["epochs"]),
+            "epochs each": f"{round(row['epochs'], 1):g}",
             "images seen each": f"{row['pictures']:,.0f}",
             "seconds each": rounded(row["seconds"], digits=0),
             "scores": origin(row["published"]),

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from zfutils.experiments.diagnosis.faults import HEALTHY
 from zfutils.experiments.diagnosis.pictures import Pictures
 from zfutils.experiments.diagnosis.signs import SIGNS
-from zfutils.experiments.diagnosis.telling import Told, halves
+from zfutils.experiments.diagnosis.telling import COIN, Told, halves
 from zfutils.plotting.style import BLUE, FAINT, INK, ORDERED, VERMILLION, WIDE, bare, new, styled
 from zfutils.plotting.tiles import block, colours_and_mask, in_colour, words
 
@@ -80,15 +80,18 @@ def _name(axes: Axes, name: str) -> None:
 def areas(table: pd.DataFrame) -> Figure:
     """What each sign tells of each fault: AUC on seeds that had no part in the choice of its direction.
 
+    Bold where the whole interval lies above chance.
+
     Args:
         table: as `tables.areas` gives it: one row for each sign, one column for each fault.
     """
     figure = new(height=1.1 + 0.27 * len(table))
     axes = figure.subplots()
-    cells = table.to_numpy()
-    axes.imshow(cells, cmap="Blues", vmin=0.5, vmax=1.5, aspect="auto")
-    for (i, j), value in np.ndenumerate(cells):
-        axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=9.5)
+    estimates = table.map(lambda area: area.estimate).to_numpy(dtype=float)
+    axes.imshow(estimates, cmap="Blues", vmin=COIN, vmax=3 * COIN, aspect="auto")
+    for (i, j), area in np.ndenumerate(table.to_numpy()):
+        weight = "bold" if area.low > COIN else "normal"
+        axes.text(j, i, f"{area.estimate:.2f}", ha="center", va="center", fontsize=9.5, weight=weight)
     axes.set_xticks(range(len(table.columns)), [fill(name, 10) for name in table.columns])
     axes.set_yticks(range(len(table)), [SIGNS[name][0] for name in table.index])
     axes.xaxis.tick_top()
@@ -154,11 +157,11 @@ def confusion(counts: Mapping[str, pd.DataFrame]) -> Figure:
             if i == j:
                 axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, ec=INK, lw=0.8))
         axes.set_xticks(range(len(table)), [fill(name, 14) for name in table.columns], rotation=90)
-        axes.set(xlabel="named", title=f"from {title}")
+        axes.set(xlabel="named as", title=f"from {title}")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
     panels[0].set_yticks(range(len(table)), table.index)
-    panels[0].set_ylabel("is")
+    panels[0].set_ylabel("kind of network")
     return figure
 
 

@@ -60,8 +60,12 @@ def inside(table: pd.DataFrame, signs: Sequence[str]) -> pd.DataFrame:
 
 
 def areas(table: pd.DataFrame) -> pd.DataFrame:
-    """AUC of every sign for every fault, on seeds that had no part in the choice of its direction."""
-    found = {fault: [telling.told(table, fault, [sign]).auc.estimate for sign in SIGNS] for fault in FAULTS}
+    """AUC of every sign for every fault, on seeds that had no part in the choice of its direction.
+
+    Returns:
+        An `Interval` in each cell.
+    """
+    found = {fault: [telling.told(table, fault, [sign]).auc for sign in SIGNS] for fault in FAULTS}
     return pd.DataFrame(found, index=list(SIGNS))
 
 

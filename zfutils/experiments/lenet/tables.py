@@ -4,12 +4,18 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 
 from zfutils.experiments.lenet.patterns import Patterns, half_energy, likeness, likeness_within_classes
 from zfutils.nets.specs import NetworkSpec
 from zfutils.stats.formatting import ranged, rounded
-from zfutils.stats.intervals import Interval, bootstrap_interval, proportion_interval, where_enough
+from zfutils.stats.intervals import (
+    Interval,
+    bootstrap_interval,
+    proportion_interval,
+    t_interval,
+    where_enough,
+)
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import Scores
 
@@ -64,6 +70,27 @@ def errors(networks: Mapping[str, tuple[Scores, Trained | None]]) -> pd.DataFram
             }
         )
     return pd.DataFrame(rows)
+
+
+def active(layers: Mapping[str, Float[np.ndarray, "n units"]]) -> str:
+    """How many of each layer's units are active for a digit, as a sentence.
+
+    Args:
+        layers: what each gives for two digits or more, rectified, by its name.
+    """
+    shares = {
+        name: t_interval(PERCENT * (values > 0).mean(1), resampled="digits")
+        for name, values in layers.items()
+    }
+    (first, share), *others = (
+        (name, ranged(one.estimate, one.low, one.high, digits=0, unit=" %")) for name, one in shares.items()
+    )
+    n = next(iter(shares.values())).n
+    more = "".join(f", of {name}'s {one}" for name, one in others)
+    return (
+        f"Of {first}'s units {share} are active for a digit{more} "
+        f"(means with 95 % t intervals over these {n} digits)."
+    )
 
 
 def mean(values: np.ndarray, *, resampled: str = "digits", digits: int = 2) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.formatting import ranged
 from zfutils.stats.intervals import (
     FEWEST_TO_BOOTSTRAP,
     Interval,
@@ -82,17 +82,16 @@ def words(interval: Interval | None, *, digits: int = 2) -> str:
 
 
 def likeness_row(alike: pd.DataFrame, *, seed: int = 0) -> dict[str, object]:
-    """One row of the table of likeness: both arms and their difference.
+    """One row of the table of likeness: both arms and their difference, each with its interval.
 
     Args:
         alike: as `likeness.likeness` gives it.
         seed: of the resampling.
     """
-    found = paired(alike["same"], alike["different"], seed=seed)
-    same, different = found.arms or (None, None)
+    found, known = paired(alike["same"], alike["different"], seed=seed), alike.dropna()
     return {
-        "same": rounded(same, digits=2),
-        "different": rounded(different, digits=2),
+        "same": words(mean_interval(known["same"], seed=seed)),
+        "different": words(mean_interval(known["different"], seed=seed)),
         "difference": words(found.interval),
         "n": found.interval.n if found.interval else 0,
     }

@@ -133,20 +133,21 @@ def maps_table(
 
 
 def answer(compared: Mapping[str, Compared], random: Compared) -> str:
-    """The chapter's numbers in a few sentences, those of them that were measured.
+    """The chapter's numbers in a few sentences, those of them that were measured, with their intervals.
 
     Args:
         compared: by claim: "beyond-every-picture", "starts-agree", "carries-over-beyond-noise".
         random: as the first of them, with random weights.
     """
+    two_digits = "{estimate:.2f}" + bracketed("{low:.2f}", "{high:.2f}")
     said = {
         "beyond-every-picture": "Plain ascent reached {estimate:.1f} times the activation of the strongest "
         f"validation image{bracketed('{low:.1f}', '{high:.1f}')}{_with_random_weights(compared, random)}.",
         "starts-agree": "Its images from two starts correlate at {measured:.2f} for one unit and at "
-        "{control:.2f} for two.",
+        f"{{control:.2f}} for two, a difference of {two_digits}.",
         "carries-over-beyond-noise": "An image made with decay, blur and jitter excites the best map "
         "of another seed's network to {measured:.2f} of that map's own strongest activation, and noise with "
-        "the same spectrum to {control:.2f}.",
+        f"the same spectrum to {{control:.2f}}, a difference of {two_digits}.",
     }
     sentences = [
         text.format(**vars(one.interval), measured=one.arms[0], control=one.arms[1])
@@ -161,7 +162,8 @@ def _with_random_weights(compared: Mapping[str, Compared], random: Compared) -> 
     one = compared.get("beyond-every-picture")
     if one is None or one.interval is None or random.interval is None:
         return ""
-    gained = f", and with random weights {random.interval.estimate:.1f} times"
+    ends = bracketed(f"{random.interval.low:.1f}", f"{random.interval.high:.1f}")
+    gained = f", and with random weights {random.interval.estimate:.1f} times{ends}"
     if random.interval.high < one.interval.low:
         return f"{gained}: the trained units gain more than any filter would"
     return f"{gained}: any filter gains as much or more, so that the first number says nothing of learning"

@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from zfutils.experiments.pooling.tolerance import POOLED, Tolerance
-from zfutils.stats.intervals import Interval, paired_difference, t_interval
+from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference, t_interval
 from zfutils.stats.power import smallest_detectable_difference
 
 PICTURES, SEEDS = "pictures never trained on", "seeds (t)"
@@ -22,17 +22,17 @@ POINTS = 100
 
 @dataclass(frozen=True)
 class Comparison:
-    """Means of what is measured and of its control, and the interval of their difference."""
+    """Means of what is measured and of its control, and of their difference."""
 
-    measured: float
-    control: float
-    interval: Interval
+    measured: Interval
+    control: Interval
+    interval: Interval  # of the difference
     detectable: float | None = None  # smallest difference, where seeds are compared
 
     @property
     def arms(self) -> tuple[float, float]:
         """What is measured, and its control."""
-        return self.measured, self.control
+        return self.measured.estimate, self.control.estimate
 
 
 def gain(
@@ -64,10 +64,29 @@ def gain_learnt(trained: Tolerance, random: Tolerance, *, seed: int = 0, **how) 
     """
     if not np.array_equal(trained.pictures, random.pictures):
         raise ValueError("the two networks were not shown the same pictures")
-    arms = [gain(one, **how) for one in (trained, random)]
-    known = np.isfinite(arms[0]) & np.isfinite(arms[1])
-    interval = paired_difference(*(one[known] for one in arms), resampled=PICTURES, seed=seed)
-    return Comparison(*(float(one[known].mean()) for one in arms), interval)
+    return _of_pictures(*(gain(one, **how) for one in (trained, random)), seed)
+
+
+def farther(trained: Tolerance, random: Tolerance, layer: str, *, seed: int = 0) -> Comparison:
+    """How far maps of a layer are from the unchanged picture's, mean over amounts: trained against random.
+
+    Args:
+        trained, random: under the same kind of change, of the same pictures.
+        layer: one of theirs.
+        seed: of the bootstrap.
+
+    Raises:
+        TooFew: too few pictures for an interval.
+    """
+    return _of_pictures(*(one.distance(layer).mean(1) for one in (trained, random)), seed)
+
+
+def _of_pictures(
+    measured: Float[np.ndarray, " n"], control: Float[np.ndarray, " n"], seed: int
+) -> Comparison:
+    known = np.isfinite(measured) & np.isfinite(control)
+    arms, how = (measured[known], control[known]), {"resampled": PICTURES, "seed": seed}
+    return Comparison(*(bootstrap_interval(arm, **how) for arm in arms), paired_difference(*arms, **how))
 
 
 def over_seeds(measured: Mapping[int, float], control: Mapping[int, float]) -> Comparison:
@@ -82,9 +101,8 @@ def over_seeds(measured: Mapping[int, float], control: Mapping[int, float]) -> C
     seeds = sorted(measured.keys() & control.keys())
     arms = [np.array([one[seed] for seed in seeds], dtype=float) for one in (measured, control)]
     difference = arms[0] - arms[1]
-    interval = t_interval(difference, resampled=SEEDS)
-    detectable = smallest_detectable_difference(difference.std(ddof=1), len(seeds))
-    return Comparison(*(float(one.mean()) for one in arms), interval, detectable)
+    intervals = (t_interval(values, resampled=SEEDS) for values in (*arms, difference))
+    return Comparison(*intervals, smallest_detectable_difference(difference.std(ddof=1), len(seeds)))
 
 
 def curve_table(found: Mapping[tuple[str, str], Tolerance]) -> pd.DataFrame:

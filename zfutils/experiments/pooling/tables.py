@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 
 from zfutils.experiments.pooling.comparisons import (
-    PICTURES,
     POINTS,
     RANDOM,
     SEEDS,
     TRAINED,
     Comparison,
-    gain,
+    farther,
     gain_learnt,
 )
 from zfutils.experiments.pooling.networks import FIRST, Runs, errors
@@ -21,7 +20,7 @@ from zfutils.experiments.pooling.tolerance import POOLED, Tolerance
 from zfutils.nets.specs import NetworkSpec
 from zfutils.plotting.tiles import words
 from zfutils.stats.formatting import ranged, rounded
-from zfutils.stats.intervals import Interval, bootstrap_interval, t_interval, where_enough
+from zfutils.stats.intervals import Interval, t_interval, where_enough
 from zfutils.training.outcomes import NOT_RUN, origin
 
 
@@ -34,31 +33,37 @@ def gains(found: Mapping[tuple[str, str], Tolerance], *, seed: int = 0) -> pd.Da
     """
     rows = []
     for kind in dict.fromkeys(kind for _, kind in found):
-        trained, random = found[TRAINED, kind], found[RANDOM, kind]
         for pair in POOLED:
+            learnt = where_enough(gain_learnt, *_both(found, kind), seed=seed, pairs=[pair])
             row = {"change": kind, "pooling of": words(pair[0])}
-            for name, one in ((TRAINED, trained), (RANDOM, random)):
-                values = gain(one, [pair])
-                row[name] = _said(where_enough(bootstrap_interval, values, resampled=PICTURES, seed=seed), 3)
-            learnt = where_enough(gain_learnt, trained, random, seed=seed, pairs=[pair])
+            row[TRAINED] = _said(learnt and learnt.measured, 3)
+            row[RANDOM] = _said(learnt and learnt.control, 3)
             rows.append(row | {"difference": _said(learnt and learnt.interval, 3)})
     return pd.DataFrame(rows)
 
 
-def distances_after(curves: pd.DataFrame) -> str:
+def distances_after(found: Mapping[tuple[str, str], Tolerance], *, seed: int = 0) -> str:
     """How far maps are from those of the unchanged image after pooling, trained against random weights.
 
     Args:
-        curves: as `comparisons.curve_table` gives it.
+        found: by network and kind of change.
+        seed: of the bootstrap.
     """
-    there = curves[(curves["measure"] == "distances") & curves["layer"].isin([after for _, after in POOLED])]
-    means = there.groupby(["kind", "layer", "network"])["estimate"].mean().unstack("network")
-    farther = int((means[TRAINED] > means[RANDOM]).sum())
+    kinds = dict.fromkeys(kind for _, kind in found)
+    compared = [
+        where_enough(farther, *_both(found, kind), after, seed=seed) for kind in kinds for _, after in POOLED
+    ]
+    intervals = [one.interval for one in compared if one]
+    above, below = (sum(test) for test in ([i.low > 0 for i in intervals], [i.high < 0 for i in intervals]))
     return (
         "A gain does not say where maps end. After pooling the trained maps are farther from those of the "
-        f"unchanged image than maps of random filters in {farther} of {len(means)} panels (means over the "
-        "amounts)."
+        f"unchanged image than maps of random filters in {above} of {len(compared)} panels and nearer in "
+        f"{below} (means over the amounts, by the 95 % interval of their difference, images resampled)."
     )
+
+
+def _both(found: Mapping[tuple[str, str], Tolerance], kind: str) -> tuple[Tolerance, Tolerance]:
+    return found[TRAINED, kind], found[RANDOM, kind]
 
 
 def energy_at_first(energies: pd.DataFrame) -> str:
@@ -68,13 +73,13 @@ def energy_at_first(energies: pd.DataFrame) -> str:
         energies: as `networks.energy_table` gives it.
     """
     there = energies[energies["layer"] == FIRST]
-    means = there.groupby(["network", "weights"], sort=False)["share"].mean().unstack("weights")
-    said = [
-        f"in *{name}* from {POINTS * row[RANDOM]:.0f} to {POINTS * row[TRAINED]:.0f} %"
-        for name, row in means.iterrows()
-    ]
+    said = []
+    for name, own in there.groupby("network", sort=False):
+        shares = (POINTS * own.loc[own["weights"] == weights, "share"] for weights in (RANDOM, TRAINED))
+        said.append(f"in *{name}* from {' to '.join(_mean(dict(enumerate(one))) for one in shares)} %")
     return (
-        f"Before the steps of convolution 1, learning takes the share {'; '.join(said)} (means over seeds)."
+        f"Before the steps of convolution 1, learning takes the share {'; '.join(said)} (means over seeds "
+        "with 95 % t intervals)."
     )
 
 
@@ -114,12 +119,12 @@ def outcomes(networks: Mapping[str, Runs]) -> pd.DataFrame:
 
 
 def arms(compared: Mapping[str, Comparison | None], *, digits: int = 1) -> pd.DataFrame:
-    """Comparisons in words: both arms, their difference with its interval, and what could be detected."""
+    """Comparisons in words: both arms and their difference, with intervals, and what could be detected."""
     rows = []
     for name, one in compared.items():
         row = {"quantity": name}
-        for arm, value in zip(("measured", "control"), one.arms if one else (None, None), strict=True):
-            row[arm] = rounded(value, digits=digits)
+        row["measured"] = _said(one and one.measured, digits)
+        row["control"] = _said(one and one.control, digits)
         row["difference"] = _said(one and one.interval, digits)
         row["detectable"] = rounded(one.detectable if one else None, digits=digits)
         rows.append(row | {"n": str(one.interval.n) if one else "–"})

@@ -113,35 +113,37 @@ def layers(means: pd.DataFrame, *, paper: pd.DataFrame | None = None) -> Figure:
 
 
 @styled
-def precisions(tables: Mapping[str, pd.DataFrame], *, measure: str = "above") -> Figure:
-    """Average precision of every class, sets or networks side by side, the best class of the first on top.
+def precisions(tables: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
+    """Average precision above chance of every class, the best class of the first table on top.
+
+    A network has one colour and marker, filled for the first set and hollow for the second; a line joins the
+    two.
 
     Args:
-        tables: by name, as `average_precision.table` gives them; at most six.
-        measure: "above" (chance) or "precision", which the share of positives is drawn beside.
+        tables: by set, one or two, and by network, at most six, as `average_precision.table` gives them.
 
     Raises:
-        ValueError: another measure, no table or more than six, or tables of different classes.
+        ValueError: other numbers of sets or networks, or tables of different classes.
     """
-    words = {"above": "average precision above chance", "precision": "average precision"}
-    if measure not in words:
-        raise ValueError(f"no measure {measure!r}; measures are {', '.join(words)}")
-    if not 1 <= len(tables) <= len(CYCLE):
-        raise ValueError(f"one to {len(CYCLE)} tables are shown, not {len(tables)}")
-    classes = list(next(iter(tables.values()))["class"])
-    if any(list(table["class"]) != classes for table in tables.values()):
+    counts = len(tables), len({name for own in tables.values() for name in own})
+    if not (1 <= counts[0] <= 2 and 1 <= counts[1] <= len(CYCLE)):
+        raise ValueError(f"one or two sets and one to {len(CYCLE)} networks are shown, got {counts}")
+    classes = [list(table["class"]) for own in tables.values() for table in own.values()]
+    if any(names != classes[0] for names in classes):
         raise ValueError("the tables are of different classes")
-    figure = new(height=1.3 + 0.3 * len(classes))
-    axes = figure.subplots()
-    at = np.arange(len(classes))
-    order = np.argsort(-next(iter(tables.values()))[measure].to_numpy(), kind="stable")
-    for k, (name, table) in enumerate((name, table.iloc[order]) for name, table in tables.items()):
-        y = at + 0.13 * (k - (len(tables) - 1) / 2)
-        axes.plot(table[measure], y, MARKERS[k], color=CYCLE[k], ls="", label=name)
-        if measure == "precision":
-            axes.plot(table["share"], y, "|", color=CYCLE[k], ls="", ms=7, label=f"{name}: chance")
-    axes.set_yticks(at, [classes[i] for i in order])
-    axes.set(ylim=(len(classes) - 0.5, -0.5), xlabel=words[measure])
+    first, networks = next(iter(tables.values())), list(next(iter(tables.values())))
+    figure = new(height=1.3 + 0.3 * len(classes[0]))
+    axes, at = figure.subplots(), np.arange(len(classes[0]))
+    order = np.argsort(-first[networks[0]]["above"].to_numpy(), kind="stable")
+    for k, network in enumerate(networks):
+        y = at + 0.26 * (k - (len(networks) - 1) / 2)
+        values = [own[network]["above"].to_numpy()[order] for own in tables.values()]
+        axes.hlines(y, np.min(values, 0), np.max(values, 0), color=CYCLE[k], lw=0.8, alpha=0.6)
+        for name, here, filling in zip(tables, values, (CYCLE[k], "white"), strict=False):
+            look = {"color": CYCLE[k], "mfc": filling, "ls": "", "label": f"{network}, {name}"}
+            axes.plot(here, y, MARKERS[k], **look)
+    axes.set_yticks(at, [classes[0][i] for i in order])
+    axes.set(ylim=(len(classes[0]) - 0.5, -0.5), xlabel="average precision above chance")
     axes.axvline(0, color=FAINT, lw=0.8)
     axes.set_xlim(right=1.02)
     axes.grid(axis="x")

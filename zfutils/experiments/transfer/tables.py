@@ -168,7 +168,7 @@ def endings(ended: pd.DataFrame) -> pd.DataFrame:
     """
     lines = []
     for (network, n), own in ended.groupby(["network", "per_class"], sort=False):
-        line = {"network": network, "images per class": n, "epochs": rounded(own["epochs"].mean())}
+        line = {"network": network, "images per class": n, "epochs": f"{round(own['epochs'].mean(), 1):g}"}
         line["training error"] = percent(own["training_error"].mean(), digits=1)
         line["under-trained"] = f"{own['under_trained'].sum()} of {len(own)}"
         lines.append(line | {"scores": origin(own["published"])})

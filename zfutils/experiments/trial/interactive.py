@@ -13,7 +13,13 @@ from zfutils.experiments.trial.figures import in_grey
 from zfutils.plotting.interactive import Bars, Interactive, Scene
 from zfutils.plotting.tiles import eight_bits, hatched, in_colour
 
-SWITCHES = ("recorded", "centred", "random", "tiles shuffled", "another image's")
+SWITCHES = {  # columns of `examples.by_switches`, and what the slider calls them
+    "recorded": "Recorded switches",
+    "centred": "Centred switches",
+    "random": "Random switches",
+    "tiles shuffled": "Switches of the image with its tiles shuffled",
+    "another image's": "Another image's switches",
+}
 
 
 def exchanging_switches(columns: Columns, inside: Bool[np.ndarray, "n h w"]) -> Interactive:
@@ -28,12 +34,11 @@ def exchanging_switches(columns: Columns, inside: Bool[np.ndarray, "n h w"]) -> 
         frames, rows = [], []
         for kind in SWITCHES:
             pair = [np.moveaxis(columns[key][i], -1, 0) for key in ("recorded", kind)]
-            source = "the other image" if kind == SWITCHES[-1] else "image"
+            source = "the other image" if kind == "another image's" else "image"
             tiles = columns[source][i], eight_bits(in_grey(columns[kind][i : i + 1]))[0]
             frames.append(np.concatenate([hatched(in_colour(tile), seen) for tile in tiles], axis=1))
             rows.append([[("correlation", correlation(*pair, seen))]])
-        labels = [f"{kind} switches".capitalize() for kind in SWITCHES]
-        scenes.append(Scene(str(i + 1), np.stack(frames), labels, rows))
+        scenes.append(Scene(str(i + 1), np.stack(frames), [*SWITCHES.values()], rows))
     return Interactive(
         control="Switches",
         caption="Exchange the switches with the slider. Left: the image that they come from, in one window; "

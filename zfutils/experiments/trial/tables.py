@@ -138,6 +138,18 @@ def rules_table(rules: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def shared(sharing: pd.DataFrame) -> str:
+    """How many outputs of each pooling share their switch, means over pictures in words.
+
+    Args:
+        sharing: as `shared_switches.switch_sharing` gives it.
+    """
+    said = [
+        f"{words(100 * group['share'], digits=0)} % in {layer}" for layer, group in sharing.groupby("layer")
+    ]
+    return ", ".join(said)
+
+
 def findings_table(found: Mapping[str, Mapping[Of, Compared | None]]) -> pd.DataFrame:
     """Each finding of the literature beside what came out here, one row per claim.
 
@@ -222,12 +234,16 @@ def beside_another_class(table: pd.DataFrame, *, seed: int = 0) -> str:
         if found.interval.high < 0:
             how = "more than another class does"
         kept, other = (rounded(arm, digits=2) for arm in found.arms)
-        sentences.append(f"By {name} they change it {how}: {kept} against {other}.")
+        sentences.append(
+            f"By {name} they change it {how}: {kept} against {other}, a difference of {difference(found)}."
+        )
     start = (
         "Do random weights in layers 6 to 8 change a map as much as asking for another class does? The rank "
         "correlations with the map as it was say so."
     )
-    return " ".join([start, *sentences]) if sentences else ""
+    n = found.interval.n if found else 0
+    end = f"(95 % intervals over {n} images, paired.)"
+    return " ".join([start, *sentences, end]) if sentences else ""
 
 
 def plain(found: Mapping[Of, Compared | None]) -> dict[str, float]:
