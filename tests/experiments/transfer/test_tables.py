@@ -25,18 +25,18 @@ def test_ours_stand_above_the_papers_lines_with_half_their_interval():
         ("pretrained", "relu7", "softmax", 60, 80.0, np.nan, np.nan),
         ("from scratch", "all", "softmax", 15, 30.0, 29.0, 31.0),
     )
-    shown = tables.tables_4_and_5(ours, PAPER).set_index("")
+    shown = tables.tables_4_and_5(ours, PAPER).set_index("images per class:")
     assert list(shown.columns) == ["15", "30", "45", "60"]
     assert list(shown.index)[:4] == [
         "pretrained",
         "from scratch",
-        "the paper, caltech101: Bo et al.",
-        "the paper, caltech101: Jianchao et al.",
+        "the paper, Caltech-101: Bo et al.",
+        "the paper, Caltech-101: Jianchao et al.",
     ]
     assert shown.loc["pretrained"].tolist() == ["71.3\u00a0±\u00a01.2", "–", "–", "80.0"]
     assert shown["15"]["from scratch"] == "30.0\u00a0±\u00a01.0"
-    assert shown.loc["the paper, caltech101: Bo et al."].tolist() == ["–", "81.4\u00a0±\u00a00.33", "–", "–"]
-    assert shown.loc["the paper, caltech256: pretrained"].tolist() == [
+    assert shown.loc["the paper, Caltech-101: Bo et al."].tolist() == ["–", "81.4\u00a0±\u00a00.33", "–", "–"]
+    assert shown.loc["the paper, Caltech-256: pretrained"].tolist() == [
         "65.7\u00a0±\u00a00.2",
         "70.6\u00a0±\u00a00.2",
         "72.7\u00a0±\u00a00.4",
@@ -49,7 +49,7 @@ def test_ours_alone_have_the_same_words():
         ("b", "chosen", "softmax", 15, 71.25, 70.0, 72.5),
         ("a", "all", "softmax", 6, 30.0, np.nan, np.nan),
     )
-    shown = tables.by_pictures(ours).set_index("")
+    shown = tables.by_pictures(ours).set_index("images per class:")
     assert list(shown.columns) == ["6", "15"]
     assert shown.loc["b"].tolist() == ["–", "71.2\u00a0±\u00a01.2"]
     assert shown.loc["a"].tolist() == ["30.0", "–"]
@@ -93,8 +93,8 @@ def test_table_7_sets_each_layer_and_classifier_beside_the_papers():
         "layer",
         "other",
         "net",
-        "the paper, caltech101",
-        "the paper, caltech256",
+        "the paper, Caltech-101",
+        "the paper, Caltech-256",
     ]
     assert shown.to_numpy().tolist() == [
         [

@@ -141,8 +141,9 @@ def answer(compared: Mapping[str, Compared], random: Compared) -> str:
     """
     two_digits = "{estimate:.2f}" + bracketed("{low:.2f}", "{high:.2f}")
     said = {
-        "beyond-every-picture": "Plain ascent reached {estimate:.1f} times the activation of the strongest "
-        f"validation image{bracketed('{low:.1f}', '{high:.1f}')}{_with_random_weights(compared, random)}.",
+        "beyond-every-picture": "Plain ascent reached {estimate:.1f}"
+        f"{bracketed('{low:.1f}', '{high:.1f}')} times the activation of the strongest validation image"
+        f"{_with_random_weights(compared, random)}.",
         "starts-agree": "Its images from two starts correlate at {measured:.2f} for one unit and at "
         f"{{control:.2f}} for two, a difference of {two_digits}.",
         "carries-over-beyond-noise": "An image made with decay, blur and jitter excites the best map "
@@ -163,7 +164,7 @@ def _with_random_weights(compared: Mapping[str, Compared], random: Compared) -> 
     if one is None or one.interval is None or random.interval is None:
         return ""
     ends = bracketed(f"{random.interval.low:.1f}", f"{random.interval.high:.1f}")
-    gained = f", and with random weights {random.interval.estimate:.1f} times{ends}"
+    gained = f", and with random weights {random.interval.estimate:.1f}{ends} times"
     if random.interval.high < one.interval.low:
         return f"{gained}: the trained units gain more than any filter would"
     return f"{gained}: any filter gains as much or more, so that the first number says nothing of learning"

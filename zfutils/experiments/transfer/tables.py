@@ -14,7 +14,7 @@ from zfutils.stats.formatting import give_or_take, percent, ranged, rounded
 from zfutils.stats.intervals import Interval
 from zfutils.training.outcomes import NOT_RUN, origin
 
-SETS_OF_TABLE_7 = ("caltech101", "caltech256")
+SETS = {"caltech101": "Caltech-101", "caltech256": "Caltech-256"}  # as they are called
 CLAIMS = {  # by the end of a claim's name: what is measured, against what
     "over-ended-scratch": "pretrained features, most images, against the better control",
     "gap-shrinks-where-ahead": "pretrained minus from scratch, fewest images, against most",
@@ -50,7 +50,7 @@ def tables_4_and_5(curves: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """
     theirs = paper[paper["table"].isin([4, 5])]
     theirs = theirs.assign(
-        network="the paper, " + theirs["set"] + ": " + theirs["method"],
+        network="the paper, " + theirs["set"].map(SETS) + ": " + theirs["method"],
         words=_spread(theirs["mean"], theirs["spread"]),
     )
     return _by_pictures(pd.concat([_words(curves), theirs]))
@@ -95,12 +95,12 @@ def table_7(curves: pd.DataFrame, paper: pd.DataFrame, networks: Sequence[str]) 
     lines = ours.pivot(index=["classifier", "layer"], columns="network", values="words")[list(networks)]
     lines = lines.sort_index(ascending=[False, True]).rename_axis(columns=None).reset_index()
     lines["layer"] = lines["layer"].str[-1]
-    for name in SETS_OF_TABLE_7:
+    for name, called in SETS.items():
         theirs = paper[(paper["table"] == 7) & (paper["set"] == name)]
         keys = zip(theirs["method"].str.lower(), theirs["layer"].map("{:g}".format), strict=True)
         at = dict(zip(keys, _spread(theirs["mean"], theirs["spread"]), strict=True))
         wanted = zip(lines["classifier"], lines["layer"], strict=True)
-        lines[f"the paper, {name}"] = [at.get(key, "–") for key in wanted]
+        lines[f"the paper, {called}"] = [at.get(key, "–") for key in wanted]
     return lines
 
 
@@ -205,8 +205,9 @@ def _words(curves: pd.DataFrame) -> pd.DataFrame:
 
 def _by_pictures(rows: pd.DataFrame) -> pd.DataFrame:
     lines = rows.pivot(index="network", columns="per_class", values="words").sort_index(axis=1)
-    lines = lines.loc[list(dict.fromkeys(rows["network"]))].fillna("–").rename_axis("").reset_index()
-    return lines.set_axis([c if c == "" else f"{c:g}" for c in lines.columns], axis=1)
+    head = "images per class:"
+    lines = lines.loc[list(dict.fromkeys(rows["network"]))].fillna("–").rename_axis(head).reset_index()
+    return lines.set_axis([c if c == head else f"{c:g}" for c in lines.columns], axis=1)
 
 
 def _spread(means: pd.Series, spreads: pd.Series, digits: str = "{:g}") -> list[str]:
