@@ -23,6 +23,7 @@ from zfutils.look import figures
 from zfutils.nets.outline import Line
 from zfutils.plotting.projections import nine
 from zfutils.plotting.tiles import CONTRAST, titled
+from zfutils.stats.formatting import HARD
 
 GENERATOR = '<meta name="generator" content="zfutils look">'
 PAGES = {
@@ -197,12 +198,12 @@ def _called(label: int, classes: Sequence[str]) -> str:
 
 
 def _probable(logits: np.ndarray, classes: Sequence[str]) -> str:
-    """The most probable classes of the whole picture."""
+    """The most probable classes of the whole image."""
     shares = softmax(logits.astype(np.float64))
     listed = []
     for k in np.argsort(-shares, kind="stable")[:TOP].tolist():
         name = f"{classes[k]} ({k})" if k < len(classes) else f"class {k}"
-        listed.append(f"{name}, {100 * shares[k]:.1f} %")
+        listed.append(f"{name}, {100 * shares[k]:.1f}{HARD}%")
     return f"<p>Most probable: {escape('; '.join(listed))}.</p>"
 
 

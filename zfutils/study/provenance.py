@@ -1,6 +1,7 @@
 """How the book was made: images, networks, scores, pages, versions; read from what they left behind."""
 
 import json
+import re
 from typing import Any
 
 import pandas as pd
@@ -48,7 +49,7 @@ def networks_table(study: Study) -> pd.DataFrame:
                 "epochs": record["epochs"],
                 "held-out error": percent(last["held_out_error"], digits=1),
                 "seconds": f"{record['seconds']:,.0f}",
-                "device": record["device"],
+                "device": _device(record["device"]),
                 "precision": record["precision"],
                 "torch": record["versions"]["torch"],
                 "from": "the published run" if REFERENCE in trained.folder.parents else "this run",
@@ -74,13 +75,18 @@ def scores_table(study: Study) -> pd.DataFrame:
                 "training error": percent(outcome.training_error, digits=1),
                 "error": percent(answers.error(), digits=1),
                 "seconds": f"{outcome.seconds:,.0f}",
-                "device": made["device"],
+                "device": _device(made["device"]),
                 "precision": made["precision"],
                 "torch": made["versions"]["torch"],
                 "scores": origin([outcome.published]),
             }
         )
     return pd.DataFrame(rows or [{"scores": NOT_RUN}])
+
+
+def _device(name: str) -> str:
+    """A device as a narrow column has it: a GPU without the size and the kind of its memory."""
+    return re.sub(r" \d+ ?GB\b.*", "", name)
 
 
 def pages_table(study: Study) -> pd.DataFrame:
