@@ -38,7 +38,7 @@ def closing(study: Study, chapter: int, leads_to: str) -> Paragraph:
     """
     clauses = {name: text for kind in KINDS for group in groups(kind) for name, text in group.claims.items()}
     records = by_claim(study.records([chapter]))
-    return Paragraph(f"{sentences(records, study.claims, clauses)} {leads_to.strip()}")
+    return Paragraph(f"{sentences(records, study.claims, clauses)}\n\n{leads_to.strip()}")
 
 
 def sentences(records: Records, claims: Mapping[str, Claim], clauses: Mapping[str, str]) -> str:

@@ -144,10 +144,14 @@ def depth(errors: pd.DataFrame) -> Figure:
 
 
 def _limits(table: pd.DataFrame, seeds: pd.DataFrame, split: str) -> tuple[float, float]:
-    """All means and seeds, with a margin; an interval of few seeds may reach further, and is cut."""
+    """All means, seeds and intervals, with a margin; an interval of few seeds that reaches far is cut."""
     values = np.concatenate([table[split], seeds[split]])
-    margin = max(4.0, 0.2 * np.ptp(values))
-    return max(0.0, values.min() - margin), min(100.0, values.max() + margin)
+    reach = max(4.0, 0.2 * np.ptp(values))
+    low = max(values.min() - reach, table[f"{split}_low"].min())
+    high = min(values.max() + reach, table[f"{split}_high"].max())
+    low, high = np.fmin(low, values.min()), np.fmax(high, values.max())  # no row may have an interval
+    margin = max(0.5, 0.05 * (high - low))
+    return max(0.0, low - margin), min(100.0, high + margin)
 
 
 def _described(row: pd.Series) -> str:
