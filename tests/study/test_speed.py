@@ -61,6 +61,7 @@ def test_a_row_reaches_its_bar_from_the_right_side():
     assert [RUN.row(name).reached for name in ("projections/atlas", "occlusion/captum")] == [True, False]
     assert RUN.row("training/ImageFolder").reached is None
     assert RUN.row("occlusion/captum").share == pytest.approx(4.5 / 5.1)
+    assert row("a", 1.25, bar=1.5, ceiling=1.0, at_most=True).share == pytest.approx(0.8)
     with pytest.raises(KeyError, match="strongest"):
         RUN.row("weakest")
 
@@ -93,11 +94,14 @@ def test_growth_is_shown_with_its_exponent_and_its_memory():
 
 def test_figures_are_drawn_of_every_row_with_a_bar_and_every_growth():
     (axes,) = speed.bars(RUN.rows).axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == [
-        row.name + " (at most)" * row.at_most for row in RUN.rows if row.bar is not None
+    labels = [label.get_text().replace("\n", " ") for label in axes.get_yticklabels()]
+    assert labels == [
+        f"{row.work}, against {row.against}{' (at most)' * row.at_most}"
+        for row in RUN.rows
+        if row.bar is not None
     ]
     shown = [axes for axes in speed.curves(RUN.growth).axes if axes.get_visible()]
-    assert [axes.get_title(loc="left") for axes in shown] == ["images"]
+    assert [axes.get_title(loc="left") for axes in shown] == ["a search"]
 
 
 def test_gpus_without_kept_figures_are_not_measured(monkeypatch):

@@ -69,8 +69,10 @@ class Row(Strict):
 
     @property
     def share(self) -> float | None:
-        """Of the ceiling, where one is known."""
-        return None if self.ceiling is None else self.median / self.ceiling
+        """Of the ceiling, where one is known; of what is to be small, of how far it could come down."""
+        if self.ceiling is None:
+            return None
+        return self.ceiling / self.median if self.at_most else self.median / self.ceiling
 
 
 class Growth(Strict):
@@ -156,7 +158,9 @@ def rows_table(rows: Sequence[Row]) -> pd.DataFrame:
         "ceiling": lambda row: _number(row.ceiling),
         "share of it": lambda row: "–" if row.share is None else percent(row.share),
         "values differ by": lambda row: "–" if row.difference is None else f"{row.difference:.1g}",
-        "how": lambda row: f"{row.precision}, {row.repeats} repeats, {row.took:.0f} s",
+        "how": lambda row: (
+            f"{row.precision}, {row.repeats} repeat{'s' * (row.repeats > 1)}, {row.took:.0f} s"
+        ),
     }
     return pd.DataFrame([{name: cell(row) for name, cell in columns.items()} for row in rows])
 
@@ -218,7 +222,7 @@ def _megabytes(size: float | None) -> str:
 def bars(rows: Sequence[Row]) -> Figure:
     """Each comparison that has to reach something, over that: median, quartiles, and what counting allows."""
     shown = [row for row in rows if row.bar is not None]
-    figure = new(height=0.7 + 0.35 * len(shown))
+    figure = new(height=0.9 + 0.5 * len(shown))
     axes = figure.subplots()
     for missed, colour in enumerate((BLUE, VERMILLION)):
         places = [i for i, row in enumerate(shown) if (row.reached is False) == missed]
@@ -229,14 +233,20 @@ def bars(rows: Sequence[Row]) -> Figure:
     ceilings = [(row.ceiling / row.bar, i) for i, row in enumerate(shown) if row.ceiling is not None]
     axes.plot(*zip(*ceilings, strict=True), "|", color=INK, markersize=13, label="ceiling, by counting")
     axes.axvline(1, color=FAINT, linewidth=0.8, zorder=0)
-    axes.set_yticks(range(len(shown)), [row.name + " (at most)" * row.at_most for row in shown])
+    axes.set_yticks(range(len(shown)), [_called(row) for row in shown], fontsize=8.5)
     axes.invert_yaxis()
     axes.set(xlabel="measured over what is to be reached", ylabel="", xscale="log")
     ticks = [t for t in TICKS if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xticks([], minor=True)
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
+
+
+def _called(row: Row) -> str:
+    """A comparison in a few short lines."""
+    against = f", against {row.against}" if row.against != "–" else ""
+    return textwrap.fill(f"{row.work}{against}{' (at most)' * row.at_most}", 46)
 
 
 def _over_bar(row: Row) -> dict[str, float]:
@@ -257,7 +267,13 @@ def curves(growth: Sequence[Growth]) -> Figure:
         counted = ends[0][0] * (np.array(each.sizes) / each.sizes[0]) ** each.expected
         axes.plot(each.sizes, counted, color=FAINT, linestyle="--")
         estimates(axes, each.sizes, table, color=BLUE, marker="o", ls="")
-        axes.set(xscale="log", yscale="log", xlabel=each.along, ylabel="seconds", title=each.name)
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlabel=each.along,
+            ylabel="seconds",
+            title=textwrap.fill(each.work, 24),
+        )
         axes.set_ylim(min(ends[1]) / 2, 2 * max(ends[2]))
         for axis, ticks in ((axes.xaxis, each.sizes), (axes.yaxis, [min(ends[0]), max(ends[0])])):
             axis.set_ticks(ticks, [_number(tick) for tick in ticks])
