@@ -1,4 +1,4 @@
-"""What a picture undergoes before a network sees it, said once: size, crop, channels, mean and scale.
+"""What an image undergoes before a network sees it, said once: size, crop, channels, mean and scale.
 
 Files, arrays and folders end in one `Inputs`, the pictures' own bytes beside the mean and the scale of each
 channel, so that what is shown are those bytes and what is computed with is what the network takes.
@@ -32,9 +32,9 @@ Picture = Path | str | UInt8[np.ndarray, "h w channels"]
 
 @dataclass(frozen=True, eq=False)
 class Preprocessing:
-    """What a picture undergoes before a network sees it.
+    """What an image undergoes before a network sees it.
 
-    A picture is brought to a square of `size` pixels, of which the network sees the middle, `side` pixels
+    An image is brought to a square of `size` pixels, of which the network sees the middle, `side` pixels
     wide. From its values in 0…1 the mean is subtracted, and they are divided by the standard deviation.
 
     Args:
@@ -44,7 +44,7 @@ class Preprocessing:
             default, a half where there are not 3 channels.
         std: likewise, of each channel or one for all.
         size: of the square (pixels); `side` by default.
-        fit: "crop" takes the middle of a picture that is not square, "squash" all of it.
+        fit: "crop" takes the middle of an image that is not square, "squash" all of it.
         resampling: "bicubic" or "bilinear".
 
     Raises:
@@ -108,7 +108,7 @@ class Preprocessing:
     # ---- pictures
 
     def picture(self, image: Picture, *, name: str | None = None) -> UInt8[np.ndarray, "size size channels"]:
-        """One picture as the square of which the network sees the middle.
+        """One image as the square of which the network sees the middle.
 
         Args:
             image: a file, or bytes (h, w, channels); (h, w) is one channel.
@@ -134,16 +134,16 @@ class Preprocessing:
         return np.concatenate(fit, axis=2)
 
     def inputs(self, images: Picture | Sequence[Picture], *, progress: bool = False) -> Inputs:
-        """Pictures as the network sees them; what they show is not known, their labels are -1.
+        """Images as the network sees them; what they show is not known, their labels are -1.
 
         Args:
-            images: a folder, of which all pictures at any depth are taken, and a few that cannot be decoded
+            images: a folder, of which all images at any depth are taken, and a few that cannot be decoded
                 are set aside by name; a file; an array of bytes (h, w, channels) or (n, h, w, channels); or
                 several files and arrays.
             progress: print a line now and then while a folder is read.
 
         Raises:
-            ValueError: no picture; an array of another form; too many of a folder's files cannot be decoded.
+            ValueError: no image; an array of another form; too many of a folder's files cannot be decoded.
                 An `UndecodableImage` names a file that is no image.
         """
         if isinstance(images, Path | str) and Path(images).is_dir():

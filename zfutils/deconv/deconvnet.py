@@ -165,16 +165,16 @@ class Deconvnet:
         """Pixel patterns of single activations, each recorded and projected on its own window.
 
         Equal to `forward(images, layer).project(units)` but for random switches, which are drawn for each
-        unit anew, and but for maxima that tie to the last bits, as in a picture of even patches: there a
-        convolution of a window may round otherwise than one of the whole picture, and another of them win.
-        Units that see the whole picture, or whose window is larger than that, are projected in it.
+        unit anew, and but for maxima that tie to the last bits, as in an image of even patches: there a
+        convolution of a window may round otherwise than one of the whole image, and another of them win.
+        Units that see the whole image, or whose window is larger than that, are projected in it.
 
         Args:
             images: as for `forward`.
             layer: of the units.
             units: which activations.
             batch: units at a time; bounds the memory.
-            whole: project every unit in its whole picture, whatever it sees of it.
+            whole: project every unit in its whole image, whatever it sees of it.
 
         Raises:
             ValueError: no such layer, images of another form, a unit that is not there.

@@ -33,17 +33,17 @@ ALONG = 14  # steps along a side, where no patch is given
 
 @dataclass(frozen=True)
 class Patch:
-    """A square that covers part of a picture, and where it goes.
+    """A square that covers part of an image, and where it goes.
 
-    Its positions form a grid that is centred in the picture: one every `stride` pixels along both axes, as
-    many as have their centre in the picture. Where a patch reaches past the border, what is left of it covers
-    the picture, so that every pixel is covered by some position.
+    Its positions form a grid that is centred in the image: one every `stride` pixels along both axes, as
+    many as have their centre in the image. Where a patch reaches past the border, what is left of it covers
+    the image, so that every pixel is covered by some position.
 
     Args:
         size: side (pixels).
         stride: from one position to the next (pixels), not more than the size.
         fill: what it shows: "grey", the mean of the training images at each pixel; "black"; "noise", every
-            pixel and colour drawn anew; "blurred", the picture itself, by a Gaussian whose standard deviation
+            pixel and colour drawn anew; "blurred", the image itself, by a Gaussian whose standard deviation
             is a quarter of the size.
 
     Raises:
@@ -193,26 +193,26 @@ def occlude(
     preprocessing: Preprocessing | None = None,
     progress: bool = False,
 ) -> Occlusion:
-    """Cover pictures with a patch, position by position, and keep what the network says.
+    """Cover images with a patch, position by position, and keep what the network says.
 
     Args:
         model: any network (`tracing.graph`) that ends in class scores, used as in evaluation; in a plain
             chain only what the patch reaches is computed again.
         images: in any form that `nets.activations.taken` takes: folder, files, arrays, tensor or `Inputs`.
-        patch: the square and its positions; by default a grey one, a quarter of the picture's shorter side
+        patch: the square and its positions; by default a grey one, a quarter of the image's shorter side
             wide, moved by a fourteenth of it.
         layer: whose strongest map is followed; by default the last of `nets.outline.default_layers`, in the
             paper's network layer 5.
         labels: the classes that are followed; by default the true ones, or where these are not known (−1)
-            the most probable one of the whole picture.
+            the most probable one of the whole image.
         batch: positions at a time; bounds the memory.
         seed: of noise.
         preprocessing: of files and arrays of bytes; by default what torchvision's weights ask for.
         progress: print a line now and then.
 
     Raises:
-        ValueError: no such layer, a label that is no class of the network, a patch larger than the picture,
-            pictures that the network does not take, a batch below 1; of a tensor, a patch that shows pixels.
+        ValueError: no such layer, a label that is no class of the network, a patch larger than the image,
+            images that the network does not take, a batch below 1; of a tensor, a patch that shows pixels.
     """
     inputs = taken(model, images, preprocessing)
     first = as_tensor(inputs[:1])
