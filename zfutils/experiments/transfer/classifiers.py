@@ -161,7 +161,8 @@ def _axes(
     """
     if kind == "svm":
         return seen.T
-    return qr(seen.T, mode="economic")[0] if len(seen) < seen.shape[1] else None  # NumPy's is in float64
+    pictures = np.unique(seen, axis=0)  # a scene of several objects is an example of each of them
+    return qr(pictures.T, mode="economic")[0] if len(pictures) < seen.shape[1] else None
 
 
 def _along(axes: np.ndarray | None, scaled: np.ndarray) -> np.ndarray:
