@@ -115,6 +115,8 @@ def new(arguments: argparse.Namespace) -> int:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run one notebook into the build folder of its edition."""
+    # jsonschema, which checks notebooks, compiles a grammar of addresses for a second; these have none.
+    sys.modules.setdefault("rfc3987_syntax", None)
     from zfutils.runtime import notebooks
     from zfutils.study.left_out import leave_out, reason
     from zfutils.study.places import BOOK, executed_path
