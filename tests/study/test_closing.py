@@ -73,6 +73,15 @@ def test_a_claim_stands_where_its_verdict_puts_it(verdicts, expected):
     assert said([verdict and str(verdict) for verdict in verdicts]) == expected  # as a file holds it
 
 
+def test_what_held_has_a_paragraph_of_its_own_where_one_would_be_too_long(monkeypatch):
+    assert "\n" not in said([REPRODUCED, NOT])
+    monkeypatch.setattr(closing, "LONGEST", 13)  # the two sentences have 7 and 7 words
+    assert said([REPRODUCED, NOT]) == (
+        "The measurements show that maps are alike.\n\nThey do not show that edges come first."
+    )
+    assert said([NOT, NO_VERDICT]).startswith("No finding of this chapter held in full. The measurements do")
+
+
 def test_a_verdict_of_the_published_run_is_told_where_it_differs():
     assert "maps are alike (published run: not reproduced)" in said([REPRODUCED], [NOT])
     assert "maps are alike." in said([REPRODUCED], [REPRODUCED])

@@ -22,7 +22,9 @@ SHOWS = {  # by verdict: how a sentence goes on, and the word before its last cl
     Verdict.NOT_REPRODUCED: ("do not show", "or"),
     AGAINST: ("speak against the view", "and"),
 }
+HELD = (Verdict.REPRODUCED, Verdict.PARTLY)
 MOST = 3  # clauses in a sentence; more claims without a verdict than this are counted, not named
+LONGEST = 90  # words in a paragraph
 
 
 def closing(study: Study, chapter: int, leads_to: str) -> Paragraph:
@@ -44,7 +46,8 @@ def closing(study: Study, chapter: int, leads_to: str) -> Paragraph:
 def sentences(records: Records, claims: Mapping[str, Claim], clauses: Mapping[str, str]) -> str:
     """Sentences on the claims of some records, gates left out: one or more for each verdict that was given.
 
-    A claim stands under the verdict of this run; where this run has none, under the published run's.
+    What held stands in a paragraph of its own where one would be too long. A claim stands under the verdict
+    of this run; where this run has none, under the published run's.
 
     Args:
         records: rows of `Study.records`, by claim.
@@ -57,13 +60,17 @@ def sentences(records: Records, claims: Mapping[str, Claim], clauses: Mapping[st
             verdict, beside = _placed(row, claims[name])
             found[verdict].append(clauses[name] + beside)
     undecided, tested = found.pop(None), any(found.values())
-    said = [] if found[Verdict.REPRODUCED] or not tested else ["No finding of this chapter held in full."]
+    held: list[str] = []
+    said: list[str] = []
+    if tested and not found[Verdict.REPRODUCED]:
+        (held if found[Verdict.PARTLY] else said).append("No finding of this chapter held in full.")
     subject = "The measurements"
-    for verdict, held in found.items():
+    for verdict, listed in found.items():
         shows, last = SHOWS[verdict]
-        for start in range(0, len(held), MOST):
-            also = "also " if start else ""
-            said.append(f"{subject} {also}{shows} {_listed('that', held[start : start + MOST], last)}.")
+        for start in range(0, len(listed), MOST):
+            also, some = "also " if start else "", listed[start : start + MOST]
+            sentence = f"{subject} {also}{shows} {_listed('that', some, last)}."
+            (held if verdict in HELD else said).append(sentence)
             subject = "They"
     if undecided and len(undecided) <= MOST:
         said.append(f"It remains open {_listed('whether', undecided, 'or')}.")
@@ -74,7 +81,13 @@ def sentences(records: Records, claims: Mapping[str, Claim], clauses: Mapping[st
             if tested
             else f"None of the {counted} claims could be tested."
         )
-    return " ".join(said)
+    return _joined(" ".join(held), " ".join(said))
+
+
+def _joined(first: str, then: str) -> str:
+    """Two texts as one paragraph, or as two where one would be too long."""
+    apart = " " if len(f"{first} {then}".split()) <= LONGEST else "\n\n"
+    return f"{first}{apart}{then}" if first and then else first or then
 
 
 def published_numbers(study: Study, leads: Mapping[str, str]) -> Paragraph:
