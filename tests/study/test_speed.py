@@ -94,7 +94,7 @@ def test_growth_is_shown_with_its_exponent_and_its_memory():
 
 def test_figures_are_drawn_of_every_row_with_a_bar_and_every_growth():
     (axes,) = speed.bars(RUN.rows).axes
-    labels = [label.get_text().replace("\n", " ") for label in axes.get_yticklabels()]
+    labels = [label.get_text().replace("\n", " ").replace("\u00a0", " ") for label in axes.get_yticklabels()]
     assert labels == [
         f"{row.work}, against {row.against}{' (at most)' * row.at_most}"
         for row in RUN.rows

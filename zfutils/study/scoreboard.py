@@ -77,7 +77,7 @@ def explained(reason: str, claim: Claim) -> str:
         found = re.fullmatch(r"(\w+) is (\S+, must be .+)", part)
         meaning = meanings[found[1]].partition(";")[0] if found and found[1] in meanings else ""
         parts.append(f"{meaning}: {found[2]}" if meaning else part)
-    return "; ".join(parts)
+    return re.sub("([<≤≥>]) ", rf"\1{HARD}", "; ".join(parts))  # no bound alone on a line
 
 
 def side(claim: Claim, row: Mapping[str, Any], run: str = "this") -> list[str]:

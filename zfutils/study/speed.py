@@ -19,7 +19,7 @@ from pydantic import Field
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import BLUE, FAINT, INK, MARKERS, VERMILLION, new, styled
 from zfutils.runtime.files import whole
-from zfutils.stats.formatting import bracketed, percent, ranged
+from zfutils.stats.formatting import HARD, bracketed, percent, ranged
 from zfutils.stats.growth import exponent
 from zfutils.stats.intervals import Interval
 from zfutils.study import gpu
@@ -246,7 +246,7 @@ def bars(rows: Sequence[Row]) -> Figure:
 def _called(row: Row) -> str:
     """A comparison in a few short lines."""
     against = f", against {row.against}" if row.against != "–" else ""
-    return textwrap.fill(f"{row.work}{against}{' (at most)' * row.at_most}", 46)
+    return textwrap.fill(f"{row.work}{against}{f' (at{HARD}most)' * row.at_most}", 46)
 
 
 def _over_bar(row: Row) -> dict[str, float]:

@@ -67,7 +67,7 @@ def _both(found: Mapping[tuple[str, str], Tolerance], kind: str) -> tuple[Tolera
 
 
 def energy_at_first(energies: pd.DataFrame) -> str:
-    """What learning does to the energy beyond Nyquist before the first convolution's steps, as a sentence.
+    """Energy beyond Nyquist before the first convolution's steps, random and trained, as a sentence.
 
     Args:
         energies: as `networks.energy_table` gives it.
@@ -76,10 +76,10 @@ def energy_at_first(energies: pd.DataFrame) -> str:
     said = []
     for name, own in there.groupby("network", sort=False):
         shares = (POINTS * own.loc[own["weights"] == weights, "share"] for weights in (RANDOM, TRAINED))
-        said.append(f"in *{name}* from {' to '.join(_mean(dict(enumerate(one))) for one in shares)} %")
+        said.append(f"*{name}*, {' and '.join(_mean(dict(enumerate(one))) for one in shares)} %")
     return (
-        f"Before the steps of convolution 1, learning takes the share {'; '.join(said)} (means over seeds "
-        "with 95 % t intervals)."
+        "Before the steps of convolution 1 the share is, with random weights and trained: "
+        f"{'; '.join(said)} (means over seeds with 95 % t intervals)."
     )
 
 
