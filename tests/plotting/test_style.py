@@ -1,11 +1,13 @@
 """The look of figures does not depend on the user's settings, and names of classes stand as they are."""
 
 from contextlib import nullcontext
+from io import BytesIO
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.font_manager import findfont, get_font
+from PIL import Image
 
 from zfutils.plotting import style
 
@@ -24,6 +26,15 @@ def test_a_figure_is_the_same_whatever_the_user_s_settings_are(setting):
     expected = picture("a title")._repr_png_()
     with mpl.rc_context(setting):
         assert picture("a title")._repr_png_() == expected
+
+
+def test_a_page_shows_a_figure_at_its_own_resolution():
+    """Windows stand on whole screen pixels, of which a figure may have more than others."""
+    figure = picture("a title")
+    for dpi in (150, 200):
+        figure.set_dpi(dpi)
+        width, height = figure.get_size_inches()
+        assert Image.open(BytesIO(figure._repr_png_())).size == (int(width * dpi), int(height * dpi))
 
 
 def test_the_name_of_a_class_is_drawn_letter_by_letter():

@@ -12,6 +12,7 @@ from typing import Any, Literal, ParamSpec
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -90,7 +91,7 @@ class Shown(Figure):
 
     def _repr_png_(self) -> bytes:
         page = BytesIO()
-        self.savefig(page, format="png")
+        FigureCanvasAgg(self).print_png(page)  # `savefig` would draw it twice, the first time for nothing
         return page.getvalue()
 
 
