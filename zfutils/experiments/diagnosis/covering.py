@@ -34,13 +34,14 @@ def falls(model: nn.Module, inputs: Inputs, logits: str) -> Float[np.ndarray, "n
     whole = forward(model, images, [logits])[logits]
     named = whole.argmax(1)
     starts = corners(inputs.side)
-    found = torch.zeros(len(images), len(starts), len(starts), device=images.device)
-    for i, top in enumerate(starts):
-        for j, left in enumerate(starts):
-            covered = images.clone()
-            covered[:, :, top : top + SIZE, left : left + SIZE] = 0
-            found[:, i, j] = _log_odds(forward(model, covered, [logits])[logits], named)
-    return to_host(_log_odds(whole, named)[:, None, None] - found)
+    rows = []
+    for top in starts:  # a row of positions at a time
+        covered = images.repeat(len(starts), 1, 1, 1)
+        for place, left in zip(covered.split(len(images)), starts, strict=True):
+            place[:, :, top : top + SIZE, left : left + SIZE] = 0
+        said = _log_odds(forward(model, covered, [logits])[logits], named.repeat(len(starts)))
+        rows.append(said.view(len(starts), len(images)))
+    return to_host(_log_odds(whole, named)[:, None, None] - torch.stack(rows).permute(2, 0, 1))
 
 
 def beside(covered: Float[np.ndarray, "n rows columns"], objects: Bool[np.ndarray, "n side side"]) -> float:

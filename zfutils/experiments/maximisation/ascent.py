@@ -100,6 +100,7 @@ class Probe:
 
     model: nn.Module
     layer: str
+    below: str  # the layer that this layer's ReLU takes
     of: Of
     side: int  # of the images (pixels)
     place: int  # row and column of the unit
@@ -115,15 +116,16 @@ class Probe:
         if goal.of not in ("unit", "map"):
             raise ValueError(f"what is maximised is a 'unit' or a 'map', not {goal.of!r}")
         window = Deconvnet(model).window(goal.layer)
+        layers = model, goal.layer, below(model, goal.layer)
         if goal.of == "map":
             if goal.side < window.kernel:
                 raise ValueError(
                     f"a map of {goal.layer} needs pictures of {window.kernel} px, not {goal.side}"
                 )
-            return cls(model, goal.layer, "map", goal.side, 0, 0)
+            return cls(*layers, "map", goal.side, 0, 0)
         place = -(-window.padding // window.stride)
         margin = place * window.stride - window.padding
-        return cls(model, goal.layer, "unit", window.kernel, place, margin)
+        return cls(*layers, "unit", window.kernel, place, margin)
 
     def __call__(
         self, images: Float[Tensor, "n channels side side"], *, before_relu: bool = False
@@ -135,7 +137,7 @@ class Probe:
             before_relu: the signal that the layer's ReLU takes.
         """
         placed = nn.functional.pad(images, (self.margin, 0, self.margin, 0))
-        layer = below(self.model, self.layer) if before_relu else self.layer
+        layer = self.below if before_relu else self.layer
         found = forward(self.model, placed, [layer], gradient=before_relu)[layer]
         return found.mean((2, 3)) if self.of == "map" else found[:, :, self.place, self.place]
 
