@@ -1,6 +1,8 @@
 """What the tests share: a build folder that leaves `_build` alone, and how processes share them out."""
 
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 BOOK = "test_book.py"
+sys.modules.setdefault("rfc3987_syntax", None)  # as `zfutils execute` does, whose second it takes
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,6 +40,17 @@ class PagesOneByOne(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> PagesOneByOne:
     """xdist's own groups would do, but xdist 3.8 ignores them from pytest 9.2 on (its issue 1386)."""
     return PagesOneByOne(config, log)
+
+
+def pytest_collectstart() -> None:
+    """Look for no garbage while modules are imported, which stay to the end."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for what tests leave behind, and at nothing older: that takes most of a second each time."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ Lightning are imported, which are more than most pages take for everything else.
     python tests/forked_kernels.py SOCKET ARGUMENTS …  what a kernel manager starts in a kernel's place
 """
 
+import gc
 import json
 import os
 import select
@@ -41,6 +42,7 @@ def serve(path: str) -> None:
     """Import, then fork a kernel for each connection until standard input ends."""
     for module in IMPORTED:
         import_module(module)
+    gc.freeze()  # what the kernels share stays: none of them goes through it, which would copy it too
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the kernels
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
@@ -53,6 +55,7 @@ def serve(path: str) -> None:
                 listening.close()
                 become_kernel(asking)
             asking.close()
+    os._exit(0)  # what was imported takes more than a second to be taken down
 
 
 def become_kernel(asking: socket.socket) -> None:

@@ -70,7 +70,7 @@ def together(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def kernels() -> Iterator[list[str]]:
     """What starts a kernel: pages have one each, and share what they import."""
     with forked_kernels() as command:
