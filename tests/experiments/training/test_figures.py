@@ -101,7 +101,7 @@ def test_a_steps_pieces_stack_up_to_the_step_and_small_ones_are_shown_together()
     for bar in figure.axes[0].patches:
         middle = round(bar.get_x() + bar.get_width() / 2, 3)
         heights[middle] = heights.get(middle, 0) + bar.get_height()
-    assert heights == pytest.approx({0: 100, 1: 100, 1.8: 90, 2.25: 40})
+    assert heights == pytest.approx({0: 100, 1: 100, 1.9: 90, 2.35: 40})
     words = texts(figure)
     assert {"convolution  80\u00a0%", "max pooling  10\u00a0%", "data  10\u00a0%"} <= words
     assert {"100 ms", "90 ms", "40 ms"} <= words

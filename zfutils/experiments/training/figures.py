@@ -243,11 +243,11 @@ def step_time(parts: pd.DataFrame, *, bound: float, whole: float | None = None) 
     if whole is not None:
         single = {"undivided": (whole, style.FAINT), **single}
     for x, (seconds, colour) in enumerate(single.values()):
-        axes.bar(1.8 + 0.45 * x, 1000 * seconds, 0.3, color=colour)
+        axes.bar(1.9 + 0.45 * x, 1000 * seconds, 0.3, color=colour)
     for x, ms in (
         (0, total),
         (1, total),
-        *((1.8 + 0.45 * i, 1000 * s) for i, (s, _) in enumerate(single.values())),
+        *((1.9 + 0.45 * i, 1000 * s) for i, (s, _) in enumerate(single.values())),
     ):
         axes.annotate(
             f"{ms:,.0f} ms" if ms >= 100 else f"{ms:.3g} ms",
@@ -256,7 +256,7 @@ def step_time(parts: pd.DataFrame, *, bound: float, whole: float | None = None) 
             textcoords="offset points",
             ha="center",
         )
-    places = [0, 1, *(1.8 + 0.45 * i for i in range(len(single)))]
+    places = [0, 1, *(1.9 + 0.45 * i for i in range(len(single)))]
     axes.set_xticks(places, ["in pieces,\nby kind of layer", "in pieces,\nby phase", *single])
     axes.set(ylabel="time of one training step (ms)", ylim=(0, top))
     axes.margins(x=0.02)
