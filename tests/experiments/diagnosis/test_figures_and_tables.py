@@ -106,7 +106,9 @@ def test_the_last_table_says_where_to_look_in_which_direction():
     shown = tables.look_there(FOUND, harm)
     assert list(shown["what to do"]) == [words.remedy for words in FAULTS.values()]
     row = shown.iloc[list(FAULTS).index(SHUFFLED)]
-    assert row["among errors"] == "more: gap between training and validation error (AUC 1.00)"
+    assert row["among errors"].startswith(
+        "more: gap between training and validation error (AUC 1.00\u00a0[0."
+    )
     assert row["test error rises by (points)"].startswith("80.8\u00a0[")
     worth = tables.told(FOUND)
     assert len(worth) == 2 * len(FAULTS)
@@ -119,7 +121,7 @@ def test_a_sign_that_cannot_be_told_from_chance_is_not_recommended():
     table = TABLE.assign(rank_conv=np.tile([0.0, 1.0], len(TABLE) // 2))
     found = {"maps": {fault: telling.told(table, fault, ["rank_conv"]) for fault in FAULTS}}
     shown = tables.look_there(found, dict.fromkeys(FAULTS))
-    assert set(shown["among maps"]) == {"none that holds on other seeds (AUC 0.50)"}
+    assert all(shown["among maps"].str.startswith("none that holds on other seeds (AUC 0.50"))
 
 
 @pytest.mark.parametrize(

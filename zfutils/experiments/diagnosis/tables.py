@@ -166,7 +166,8 @@ def look_there(found: Mapping[str, Mapping[str, Told]], harm: Mapping[str, Inter
         for among, by_fault in found.items():
             one = by_fault[fault]
             sign = in_words(one) if one.auc.low > COIN else "none that holds on other seeds"
-            row[f"among {among}"] = f"{sign} (AUC {one.auc.estimate:.2f})"
+            area = ranged(one.auc.estimate, one.auc.low, one.auc.high, digits=2)
+            row[f"among {among}"] = f"{sign} (AUC {area})"
         rise = harm[fault]
         row["test error rises by (points)"] = ranged(rise.estimate, rise.low, rise.high) if rise else "–"
         row["what to do"] = words.remedy
