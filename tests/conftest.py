@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forked_kernels import forked_kernels
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -26,6 +27,13 @@ def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("ZFUTILS_JOBS", os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
         patch.delenv("FRESH", raising=False)
         yield folder
+
+
+@pytest.fixture(scope="session")
+def kernels() -> Iterator[list[str]]:
+    """What starts a kernel: pages have one each, and share what they import."""
+    with forked_kernels() as command:
+        yield command
 
 
 class PagesOneByOne(LoadScopeScheduling):

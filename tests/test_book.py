@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
@@ -19,7 +19,6 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 import torch
-from forked_kernels import forked_kernels
 from PIL import Image
 
 from zfutils.look.networks import load
@@ -68,13 +67,6 @@ def together(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     folder.mkdir(exist_ok=True)
     monkeypatch.setenv("ZFUTILS_BUILD", os.fspath(folder))
     return folder
-
-
-@pytest.fixture(scope="session")
-def kernels() -> Iterator[list[str]]:
-    """What starts a kernel: pages have one each, and share what they import."""
-    with forked_kernels() as command:
-        yield command
 
 
 @pytest.mark.parametrize("page", pages())

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,11 @@ class Noise:
     notes: Path | None = None
     classes: tuple[str, ...] = ("a", "b", "c")
 
-    @property
+    @cached_property
     def labels(self):
         return np.arange(self.n, dtype=np.int64) % 3
 
-    @property
+    @cached_property
     def names(self):
         return tuple(f"noise-{i}" for i in range(self.n))
 

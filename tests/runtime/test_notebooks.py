@@ -85,21 +85,23 @@ def test_success_writes_the_copy_with_outputs_and_leaves_the_source_untouched(tm
 
 
 @pytest.mark.parametrize(("seconds", "saved"), [(0, ["['first\\n']"]), (60, [])])
-def test_what_has_run_can_be_read_from_the_unfinished_copy_as_old_as_asked(tmp_path, seconds, saved):
+def test_what_has_run_can_be_read_from_the_unfinished_copy_as_old_as_asked(
+    tmp_path, kernels, seconds, saved
+):
     look = f"""import nbformat, pathlib
 for path in pathlib.Path({str(tmp_path)!r}).glob('.copy.running.ipynb'):
     print([one.text for cell in nbformat.read(path, 4).cells for one in cell.get('outputs', [])])"""
     page = write(tmp_path / "page.ipynb", "print('first')", look)
-    notebooks.execute(page, tmp_path / "copy.ipynb", {}, autosave_seconds=seconds)
+    notebooks.execute(page, tmp_path / "copy.ipynb", {}, autosave_seconds=seconds, command=kernels)
     assert printed(tmp_path / "copy.ipynb").splitlines() == ["first", *saved]
 
 
-def test_a_failing_cell_is_named_keeps_its_traceback_and_takes_the_old_copy_away(tmp_path):
+def test_a_failing_cell_is_named_keeps_its_traceback_and_takes_the_old_copy_away(tmp_path, kernels):
     page = write(tmp_path / "page.ipynb", "x = 0", "y = 1 / x\nprint('after')", "z = 2")
     copy = tmp_path / "page.executed.ipynb"
     copy.write_text("an older copy")
     with pytest.raises(notebooks.NotebookFailed) as caught:
-        notebooks.execute(page, copy, {"deep": 4})
+        notebooks.execute(page, copy, {"deep": 4}, command=kernels)
 
     failed = tmp_path / "page.executed.failed.ipynb"
     cause = "page.ipynb, code cell 3 of 4 (y = 1 / x): ZeroDivisionError: division by zero; kept in "
@@ -115,7 +117,7 @@ def test_a_failing_cell_is_named_keeps_its_traceback_and_takes_the_old_copy_away
     assert not copy.exists()
 
     write(page, "x = 1")
-    notebooks.execute(page, copy, {})
+    notebooks.execute(page, copy, {}, command=kernels)
     assert copy.exists()
     assert not failed.exists()
 
@@ -130,11 +132,11 @@ def test_a_kernel_that_dies_is_reported_with_the_cell_that_ran(tmp_path):
 
 
 def test_a_cell_that_runs_past_its_limit_is_named_with_the_limit(tmp_path, monkeypatch):
-    monkeypatch.setenv("ZFUTILS_CELL_SECONDS", "2")
+    monkeypatch.setenv("ZFUTILS_CELL_SECONDS", "1")
     page = write(tmp_path / "page.ipynb", "x = 0", "import time\ntime.sleep(300)")
     with pytest.raises(
         notebooks.NotebookFailed,
-        match=r"page.ipynb, code cell 3 of 3 \(import time\): it ran for more than 2 s.*ZFUTILS_CELL_SECONDS",
+        match=r"page.ipynb, code cell 3 of 3 \(import time\): it ran for more than 1 s.*ZFUTILS_CELL_SECONDS",
     ):
         notebooks.execute(page, tmp_path / "copy.ipynb", {})
     assert [path.name for path in tmp_path.glob("*copy*")] == ["copy.failed.ipynb"]
