@@ -85,9 +85,7 @@ def test_success_writes_the_copy_with_outputs_and_leaves_the_source_untouched(tm
 
 
 @pytest.mark.parametrize(("seconds", "saved"), [(0, ["['first\\n']"]), (60, [])])
-def test_what_has_run_can_be_read_from_the_unfinished_copy_as_old_as_asked(
-    tmp_path, kernels, seconds, saved
-):
+def test_what_has_run_can_be_read_from_the_unfinished_copy_as_old_as_asked(tmp_path, kernels, seconds, saved):
     look = f"""import nbformat, pathlib
 for path in pathlib.Path({str(tmp_path)!r}).glob('.copy.running.ipynb'):
     print([one.text for cell in nbformat.read(path, 4).cells for one in cell.get('outputs', [])])"""
