@@ -23,6 +23,7 @@ from PIL import Image
 
 from zfutils.look.networks import load
 from zfutils.runtime import notebooks
+from zfutils.study.claims import standing
 from zfutils.study.parameters import PAGES
 from zfutils.study.places import BOOK, executed_path
 from zfutils.study.study import Study
@@ -89,9 +90,7 @@ def test_a_page_of_the_book_runs_on_the_smoke_edition(page, together, kernels, r
 def test_a_trial_of_a_page_keeps_its_records_apart(page, together, tmp_path, request, monkeypatch):
     wait_for_pages([page], together, request)
     results, parameters = together / "smoke" / "results", dict(TRIALS[page])
-    if not recorded(results / "claims", chapter=int(page[:2])):
-        run(page, {"edition": "smoke"}, monkeypatch)
-    official = recorded(results / "claims", chapter=int(page[:2]))
+    official = recorded_officially(page)
     if "image" in parameters:
         parameters["image"] = str(drawn(tmp_path / parameters["image"]))
     shown = run(page, {"edition": "smoke"} | parameters, monkeypatch)
@@ -100,7 +99,7 @@ def test_a_trial_of_a_page_keeps_its_records_apart(page, together, tmp_path, req
     (folder,) = results.glob(f"trials/{page}-*/claims")
     trial = {name: json.loads(text) for name, text in recorded(folder).items()}
     assert trial
-    assert set(trial) == set(official)
+    assert set(trial) <= set(official)
     for record in trial.values():
         assert (record["official"], record["parameters"], record["seed"]) == (False, parameters, 1)
     top = next(value for value in shown if value is not None).data
@@ -145,6 +144,17 @@ def run(page: str, parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch) 
                 shown.append(eval(compile(ast.Expression(last.value), page, "eval"), vars(module)))
     plt.close("all")
     return shown
+
+
+def recorded_officially(page: str) -> dict[str, bytes]:
+    """Records of the claims that stand in a chapter: those of its page, else some without numbers."""
+    study, chapter = Study.open("smoke", page), int(page[:2])
+    folder = study.folder / "results" / "claims"
+    for claim in standing(study.claims).values():
+        if claim.chapter == chapter and not (folder / f"{claim.id}.json").is_file():
+            with study.claim(claim.id) as record:
+                record.measured(None, otherwise="not asked here")
+    return recorded(folder, chapter=chapter)
 
 
 def recorded(folder: Path, *, chapter: int | None = None) -> dict[str, bytes]:
