@@ -107,10 +107,12 @@ def test_an_even_image_is_like_none():
     assert found["different"].isna().all()
 
 
-@pytest.mark.parametrize("shape", [(1, 2), (2, 1)])
-def test_likeness_needs_two_of_each(shape):
-    with pytest.raises(ValueError, match="two maps and two starts"):
-        likeness(np.zeros((*shape, 3, 4, 4)))
+def test_one_map_has_no_other_and_one_start_no_second_to_be_compared_with():
+    images = np.random.default_rng(0).normal(size=(2, 2, 3, 4, 4))
+    alone = likeness(images[:1])
+    assert alone["different"].isna().all()
+    assert alone["same"][0] == likeness(images)["same"][0]
+    assert likeness(images[:, :1])["same"].isna().all()
 
 
 # ---- noise with an image's spectrum

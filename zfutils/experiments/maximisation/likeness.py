@@ -15,18 +15,13 @@ def likeness(images: Float[np.ndarray, "maps starts channels side side"]) -> pd.
     From each colour of each image its mean is taken off. An image of one colour has no correlation.
 
     Args:
-        images: from at least two starts each, of at least two maps.
+        images: of each map, one from each start.
 
     Returns:
         One row per map, in order: same (two starts, the map's own), different (another start, another map);
-        NaN where no pair has a correlation.
-
-    Raises:
-        ValueError: a single map or a single start.
+        NaN where there is no such pair, or none has a correlation.
     """
     maps, starts = images.shape[:2]
-    if maps < 2 or starts < 2:
-        raise ValueError(f"likeness needs two maps and two starts at least, got {maps} and {starts}")
     centred = images - images.mean((-2, -1), keepdims=True)
     flat = centred.reshape(maps * starts, -1).astype(np.float64)
     length = np.linalg.norm(flat, axis=1, keepdims=True)
