@@ -22,8 +22,8 @@ from zfutils.training.evaluation import evaluate
 
 
 @pytest.fixture(scope="module")
-def smoke(build_folder):
-    return Study.open("smoke")
+def smoke(study):
+    return study
 
 
 @pytest.fixture(scope="module")
