@@ -39,8 +39,8 @@ def test_the_page_about_the_package_lists_the_public_names_and_no_others():
 
 def test_the_examples_of_the_page_run_one_after_another(tmp_path, monkeypatch, capsys):
     draw = np.random.default_rng(0)
-    (tmp_path / "pictures").mkdir()
-    for name in ("dog.jpg", *(f"pictures/{i}.png" for i in range(9))):
+    (tmp_path / "photographs").mkdir()
+    for name in ("dog.jpg", *(f"photographs/{i}.png" for i in range(9))):
         Image.fromarray(draw.integers(0, 256, (60, 80, 3), dtype=np.uint8)).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)

@@ -243,7 +243,7 @@ def test_every_panel_has_its_own_range_and_symmetry_one_where_there_are_pictures
     expected = np.corrcoef([0, 0.05, 0.5], [0, 0.5, 9])[0, 1] ** 2
     assert panels["Scale\nR² of a line"]["estimate"].item() == pytest.approx(expected)
     with_both = summaries.panels(found, {"trained": (plain, plain)}, side=100)
-    assert with_both["Without minus with symmetry\ndistance when turned"]["estimate"].item() == 0
+    assert with_both["Rotation\nwithout − with symmetry"]["estimate"].item() == 0
 
 
 def test_curves_are_means_over_pictures_with_their_intervals():
