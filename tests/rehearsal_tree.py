@@ -15,7 +15,7 @@ from PIL import Image
 from zfutils.data.parts import PartsImages
 
 SIDE = 280  # of a drawn scene, of which a picture shows 256 px along its shorter side (pixels)
-EACH = {"train": 4, "val": 2}  # pictures of a class
+EACH = {"train": 4, "val": 1}  # pictures of a class
 TARGET = 16  # pictures of a class of the little Caltech-101
 ORIENTATION = 0x0112  # of EXIF
 

@@ -196,4 +196,4 @@ def test_a_plain_script_without_a_guard_ends_and_says_nothing_else(tmp_path, mon
     command = [sys.executable, "-W", "error", tmp_path / "plain.py"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "384 [3, 4]"
+    assert done.stdout.splitlines()[-1] == "256 [3, 4]"

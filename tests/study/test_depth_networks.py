@@ -28,7 +28,7 @@ def test_one_command_earns_all_from_the_fewest_pictures_to_the_most_and_wider(ea
             assert all(len(one.spec.layers) == layers for one in runs.values())
             assert all(one.made["trained_on"] < pair.pictures for one in runs.values())
     narrow, wide = (pair.eight[0].spec.convolutions[1].maps for pair in earned[1:])
-    assert wide == 2 * narrow
+    assert wide > narrow
 
 
 @pytest.mark.slow

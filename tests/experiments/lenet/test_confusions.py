@@ -31,7 +31,9 @@ def test_a_confusion_counts_as_far_as_the_square_adds_to_it():
     assert len(found) == 4  # no digit of class 2 was measured
     first = found.iloc[0]
     assert (first["digit"], first["taken for"], first["n"]) == (0, 2, 10)
-    assert (first["covered"], first["whole"], first["estimate"], first["low"]) == (25, 0, 25, 25)
+    assert (first["covered"].estimate, first["estimate"], first["low"]) == (25, 25, 25)
+    z = 1.959964  # Wilson's upper end of 0 of 10
+    assert (first["whole"].low, first["whole"].high) == pytest.approx((0, 100 * z**2 / (10 + z**2)))
     assert found["estimate"].tolist() == [25, 0, 0, 0]
     shown = tables.more_often(found)
     assert shown[["digit", "taken for"]].to_numpy().tolist() == [[0, 2]]

@@ -10,7 +10,13 @@ from jaxtyping import Int64
 
 from zfutils.experiments.lenet.covering import Covered
 from zfutils.stats.comparisons import Comparison
-from zfutils.stats.intervals import bootstrap_interval, where_enough
+from zfutils.stats.intervals import (
+    Interval,
+    bootstrap_interval,
+    proportion_interval,
+    t_interval,
+    where_enough,
+)
 
 PERCENT = 100
 
@@ -39,6 +45,11 @@ def misread(covered: Covered) -> Comparison:
     return Comparison(PERCENT * read.mean(1), PERCENT * whole.astype(float), "digits")
 
 
+def _share(hits: np.ndarray) -> Interval:
+    """The share of hits (%), Wilson."""
+    return proportion_interval(int(hits.sum()), len(hits), resampled="digits").times(PERCENT)
+
+
 def increases(covered: Covered, *, seed: int = 0) -> pd.DataFrame:
     """How much more often each class is taken for each other one under the square, the largest first.
 
@@ -47,8 +58,9 @@ def increases(covered: Covered, *, seed: int = 0) -> pd.DataFrame:
         seed: of the resampling.
 
     Returns:
-        One row per pair of classes: `digit`, `taken for`, `covered` and `whole` (% of the pictures),
-        `estimate`, `low` and `high` (points; NaN where the digits are too few), `n` digits.
+        One row per pair of classes: `digit`, `taken for`, `covered` and `whole` (intervals of the share,
+        in %; None where there are too few digits), `estimate`, `low` and `high` (points; NaN likewise), `n`
+        digits.
     """
     classes, rows = covered.whole.shape[1], []
     read = covered.read.reshape(len(covered), -1)
@@ -63,8 +75,8 @@ def increases(covered: Covered, *, seed: int = 0) -> pd.DataFrame:
                 {
                     "digit": digit,
                     "taken for": other,
-                    "covered": PERCENT * share.mean(),
-                    "whole": PERCENT * whole.mean(),
+                    "covered": where_enough(t_interval, PERCENT * share, resampled="digits"),
+                    "whole": _share(whole),
                     "estimate": more.mean(),
                     "low": interval.low if interval else np.nan,
                     "high": interval.high if interval else np.nan,

@@ -136,8 +136,8 @@ def more_often(increases: pd.DataFrame, most: int = 10) -> pd.DataFrame:
         {
             "digit": found["digit"],
             "taken for": found["taken for"],
-            "covered (%)": [rounded(value) for value in found["covered"]],
-            "whole (%)": [rounded(value) for value in found["whole"]],
+            "covered (%)": [ranged(one.estimate, one.low, one.high) for one in found["covered"]],
+            "whole (%)": [ranged(one.estimate, one.low, one.high) for one in found["whole"]],
             "difference (points)": [ranged(*one) for one in ends],
             "n": found["n"],
         }
