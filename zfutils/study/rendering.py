@@ -19,7 +19,7 @@ from PIL import Image
 from zfutils.study.places import BOOK, ROOT
 
 HEAVY = 150_000  # bytes of a picture: a larger one is stored as WebP
-QUALITY = 90  # of WebP: no difference is seen at twice the size
+QUALITY = 86  # of WebP: no difference is seen at twice the size
 PICTURE = re.compile(r'<img\b[^>]*\bsrc="(_images/[^"]+)"[^>]*>')
 MENDED = {  # text in the theme's markup: what stands there instead
     # A label that hides the visible text is not what someone says who sees that text.
