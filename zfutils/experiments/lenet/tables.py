@@ -64,12 +64,19 @@ def errors(networks: Mapping[str, tuple[Scores, Trained | None]]) -> pd.DataFram
                 "network": name,
                 "test error (%)": ranged(interval.estimate, interval.low, interval.high, digits=2),
                 "n": f"{interval.n:,}",
-                "training error (%)": rounded(PERCENT * trained.training_error, digits=2) if trained else "–",
+                "training error (%)": _training_error(trained) if trained else "–",
                 "how the training ended": trained.ended.why if trained else "–",
                 "seconds": rounded(trained.seconds, digits=0) if trained else "–",
             }
         )
     return pd.DataFrame(rows)
+
+
+def _training_error(trained: Trained) -> str:
+    """The error on what a network was trained on (%), Wilson."""
+    n = trained.record["trained_on"]
+    found = proportion_interval(round(trained.training_error * n), n, resampled="training images")
+    return ranged(*(PERCENT * end for end in (found.estimate, found.low, found.high)), digits=2)
 
 
 def active(layers: Mapping[str, Float[np.ndarray, "n units"]]) -> str:

@@ -45,9 +45,7 @@ class Fitted:
     held_out: float  # accuracy on the split that chose C, mean over classes; NaN where nothing was split
     scaler: StandardScaler
     model: LogisticRegression | SVC
-    axes: (
-        Float[np.ndarray, "features given"] | None
-    )  # the model is given products of scaled features with these
+    axes: Float[np.ndarray, "features given"] | None  # what scaled features are multiplied by for the model
 
     def predict(self, x: Float[np.ndarray, "m features"]) -> Int64[np.ndarray, " m"]:
         """The class of each row."""
