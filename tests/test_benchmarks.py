@@ -26,6 +26,7 @@ TINY = Options(
 GROWN = {"images": 9, "maps": 2, "side": 96, "side, projecting": 96, "stride": 32, "ranks": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(__main__.names()) - {"growth"}))
 def test_a_benchmark_sees_that_both_sides_give_equal_values(name):
     rows = importlib.import_module(f"benchmarks.{name}").measure(TINY)

@@ -1,5 +1,7 @@
 """What breaks from outside: killed processes, full and read-only disks; and the page about it."""
 
+import ast
+import functools
 import json
 import os
 import re
@@ -128,6 +130,7 @@ def on_a_disk(folder, options, script, *words):
 PREPARE = ("-m", "zfutils", "prepare", "--edition", "smoke")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "reason"),
     [("size=4m", "No space left on device; 8.6 MB are needed"), ("ro", "Read-only file system")],
@@ -141,6 +144,7 @@ def test_a_disk_that_is_full_or_read_only_is_one_line_with_its_reason(tmp_path, 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_read_only_temporary_folder_is_left_aside(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     done = on_a_disk(
@@ -164,6 +168,7 @@ assert path.read_bytes() == old and len(list(path.parent.iterdir())) == 1
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_with_snapshots_leaves_the_old_one_and_says_its_reason(tmp_path):
     done = on_a_disk(tmp_path, "size=2m", ("-c", SNAPSHOT), str(tmp_path))
     assert done.returncode == 0, done.stderr
@@ -178,10 +183,19 @@ def test_every_fault_on_the_page_names_tests_that_there_are():
     rows = [line for line in (BOOK / "faults.md").read_text().splitlines() if "`tests/" in line]
     assert len(rows) >= 15
     for row in rows:
-        named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row)
+        named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`( \(slow\))?", row)
         assert named, row
-        for file, test in named:
-            assert f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
+        for file, test, slow in named:
+            assert marked_slow(ROOT / file).get(test) == bool(slow), f"{file}::{test}"
+
+
+@functools.cache
+def marked_slow(file):
+    """Of every test in a file, whether it or the file is marked slow."""
+    module = ast.parse(file.read_text())
+    whole = any(ast.unparse(line) == "pytestmark = pytest.mark.slow" for line in module.body)
+    tests = [node for node in module.body if isinstance(node, ast.FunctionDef)]
+    return {test.name: whole or "pytest.mark.slow" in map(ast.unparse, test.decorator_list) for test in tests}
 
 
 def test_the_edition_that_is_killed_has_the_size_that_the_full_disk_is_told():

@@ -117,6 +117,7 @@ def test_the_mean_is_that_of_every_pixel_over_all_images(tmp_path):
     np.testing.assert_allclose(stored(source, tmp_path / "train").mean.numpy(), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_one_worker_and_two_write_the_same_bytes(tmp_path):
     for workers in (1, 2):
         notes = tmp_path / f"notes-{workers}"

@@ -133,6 +133,7 @@ print(cores(), torch.get_num_threads(), list(side_by_side(len, ["two", "four"]))
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to a core")
+@pytest.mark.slow
 def test_a_process_that_is_bound_to_one_core_works_itself_with_one_thread(monkeypatch):
     for name in ("OMP_NUM_THREADS", "ZFUTILS_JOBS"):
         monkeypatch.delenv(name, raising=False)
@@ -160,6 +161,7 @@ def test_arrays_can_be_worked_on_in_place():
     assert list(side_by_side(changed_in_place, [ones, ones], workers=2)) == [2 * len(ones)] * 2
 
 
+@pytest.mark.slow
 def test_a_worker_whose_memory_has_grown_is_kept_and_nothing_is_said(recwarn):
     """loky takes 300 MB for a leak; a training needs more than the small picture that was drawn before it."""
     processes = list(side_by_side(held, [0, 0, 0, 0, 350, 350, 0, 0, 0, 0, 0, 0], workers=2))
@@ -197,3 +199,28 @@ def test_a_plain_script_without_a_guard_ends_and_says_nothing_else(tmp_path, mon
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == "256 [3, 4]"
+
+
+WAITING = """
+import os, sys, time
+from pathlib import Path
+from zfutils.runtime.parallel import side_by_side
+
+def wait(folder):
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(300)
+
+list(side_by_side(wait, [sys.argv[1]] * 2, workers=2))
+"""
+
+
+@pytest.mark.slow
+def test_processes_end_when_the_one_that_started_them_is_killed(tmp_path):
+    command = [sys.executable, "-c", WAITING, tmp_path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as started:
+        end = time.monotonic() + 60
+        while len(list(tmp_path.iterdir())) < 2:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        started.kill()
+        started.communicate(timeout=60)  # all that write to the same pipe have ended

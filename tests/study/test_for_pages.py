@@ -58,6 +58,7 @@ def test_a_training_that_fails_is_said_and_the_others_are_trained(study, elsewhe
     assert {one.name for one in for_pages.lacking(there)} == {"wild"}
 
 
+@pytest.mark.slow
 def test_a_row_whose_answers_are_kept_is_not_trained(study, elsewhere):
     row = study.profile.small.trained.networks[0]  # from seeds 0 and 1
     one = Wanted(study.small, row, 0)

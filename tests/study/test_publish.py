@@ -116,6 +116,7 @@ def elsewhere(monkeypatch, folder):
     return Study.open("smoke")
 
 
+@pytest.mark.slow
 def test_pictures_are_centred_by_the_published_mean_without_the_set_that_it_is_of(
     smoke, zfnet, reference, monkeypatch, tmp_path
 ):
@@ -127,6 +128,7 @@ def test_pictures_are_centred_by_the_published_mean_without_the_set_that_it_is_o
     assert torch.equal(study.train_images.mean, study.train_mean), "the set's own mean, when it is built"
 
 
+@pytest.mark.slow
 def test_the_mean_of_other_images_serves_nobody(smoke, zfnet, reference, monkeypatch, tmp_path):
     publish.publish_network(zfnet, reference, smoke.train_images)
     published_sets.save_preprocessing(smoke.validation_images.only(torch.arange(9)), reference)
@@ -145,6 +147,7 @@ def test_fresh_takes_the_mean_of_the_images_themselves(smoke, zfnet, reference, 
     assert torch.equal(Study.open("smoke").train_mean, smoke.train_images.mean)
 
 
+@pytest.mark.slow
 def test_what_a_target_shares_with_the_source_is_kept_beside_the_source_s_network(
     smoke, reference, monkeypatch, tmp_path
 ):

@@ -146,6 +146,7 @@ def test_an_edition_without_small_networks_or_a_row_that_table_3_lacks_is_refuse
         opened.spec("odd")
 
 
+@pytest.mark.slow
 def test_the_cheat_is_trained_on_scenes_before_their_class_s_background_and_no_other_network_is(smoke):
     cheat = smoke.network("cheat").record["identity"]["images"]
     assert cheat == json.loads(json.dumps(smoke.cued("train").identity))
@@ -155,6 +156,7 @@ def test_the_cheat_is_trained_on_scenes_before_their_class_s_background_and_no_o
         of_photographs(smoke).cued("train")
 
 
+@pytest.mark.slow
 def test_scenes_of_two_objects_are_seen_as_the_training_images_and_drawn_alone_too(smoke):
     pairs, alone = smoke.paired_images(), smoke.paired_images(alone=True)
     whole = smoke.profile.images

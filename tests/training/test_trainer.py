@@ -488,6 +488,7 @@ def test_a_training_that_loses_what_it_had_learnt_is_stopped(images, tmp_path, b
         trained(tmp_path / "tiny", images, but(**FORGETS, snapshots=(0, 2, 3, 4, 5)))
 
 
+@pytest.mark.slow
 def test_a_training_that_never_learns_is_stopped_after_half_of_its_epochs_and_a_thousand_steps(
     images, tmp_path
 ):
@@ -510,6 +511,7 @@ def test_the_record_of_a_living_network_speaks_of_no_death(unbroken):
     assert "silent_layer" not in unbroken[0].history
 
 
+@pytest.mark.slow
 def test_a_resumed_training_is_judged_as_the_unbroken_one_is(images, tmp_path, blackened):
     def ends(name, recipe, killed_after):
         if killed_after:

@@ -6,6 +6,7 @@ which its label is free. The figure is as high as the fullest years need.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -42,7 +43,7 @@ class Entry:
 
     @property
     def _length(self) -> float:
-        return 2 * GAP + _width(self.label, LABEL)
+        return 2 * GAP + _width(self.label, **LABEL)
 
     @property
     def span(self) -> Span:
@@ -78,7 +79,7 @@ def timeline(works: pd.DataFrame, *, marked: str) -> Figure:
         for strand, of_strand in works.groupby("strand")[["time", "label"]]
     }
     rows = {
-        strand: first_free_rows([one.span for one in band], taken=(0, GAP + _width(strand, HEADING)))
+        strand: first_free_rows([one.span for one in band], taken=(0, GAP + _width(strand, **HEADING)))
         for strand, band in bands.items()
     }
     figure, axes = _frame(sum(1 + max(of_band) for of_band in rows.values()))
@@ -113,10 +114,11 @@ def first_free_rows(spans: Iterable[Span], *, taken: Span) -> list[int]:
     return chosen
 
 
-def _width(text: str, font: dict[str, float | str]) -> float:
+@cache
+def _width(text: str, size: float, weight: str) -> float:
     """How wide a text is drawn (inches)."""
-    family = FontProperties(family=RC["font.sans-serif"], weight=font["weight"])
-    return TextPath((0, 0), text, size=font["size"], prop=family).get_extents().width / 72
+    family = FontProperties(family=RC["font.sans-serif"], weight=weight)
+    return TextPath((0, 0), text, size=size, prop=family).get_extents().width / 72
 
 
 def _frame(rows: int) -> tuple[Figure, Axes]:

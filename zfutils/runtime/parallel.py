@@ -6,7 +6,10 @@ no `__main__` guard, and kept from call to call, so that they import the package
 
 import math
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import TypeVar
 
 import torch
@@ -93,6 +96,23 @@ def _done(work: Callable[[Job], Result], job: Job, environment: Mapping[str, str
     # loky takes growth by 300 MB for a leak, says so in the page and starts the process anew, which imports
     # everything again. A training grows by more: its memory is kept for the next step (`keep_memory`).
     process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
+    _end_with_parent()
     os.environ.clear()
     os.environ.update(environment)
     return work(job)
+
+
+@cache
+def _end_with_parent() -> None:
+    """Let this process end soon after the one that started it, even where that one was killed.
+
+    loky's processes would go on with their job, whose result nobody takes: with a training, for an hour.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

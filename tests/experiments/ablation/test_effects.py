@@ -91,6 +91,7 @@ def test_without_a_spread_between_seeds_only_pictures_decide_what_is_detectable(
     assert over_seeds_and_pictures(table).detectable == pytest.approx(normal * standard_error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("of_seeds", "of_pictures"), [(1.0, 0.0), (1.0, 40.0), (0.3, 30.0)])
 def test_what_is_detectable_is_told_from_none_four_times_in_five(of_seeds, of_pictures):
     """Simulated studies of three seeds, on 100 pictures each, with that very effect."""
