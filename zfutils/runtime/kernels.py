@@ -113,4 +113,9 @@ def kernel_manager(
             await super().start_kernel(stdout=subprocess.DEVNULL, **options)
             printed.kernel = self.provisioner.process
 
+        async def _async_interrupt_kernel(self) -> None:
+            """None before a shutdown, of which an idle kernel would say that an error was caught in it."""
+            if not self.shutting_down:
+                await super()._async_interrupt_kernel()
+
     return InterpreterKernelManager
