@@ -115,7 +115,7 @@ def test_the_published_run_stands_beside_with_a_verdict_of_its_own():
         "**Depth pays** (§5.1). In this run it could not be tested as a whole; the one of 2 claims that "
         "had a verdict held; in the published run it could not be tested as a whole; the one of 2 claims "
         "that had a verdict did not hold. *Reproduced:* deep is better (2 [1.5, 2.5] points, n = 1,200; "
-        "published run: not reproduced, -0.5 [-1, 0] points, n = 1,200). *Without a verdict:* wide is not."
+        "published run: not reproduced, −0.5 [−1, 0] points, n = 1,200, 0 is in the interval). *Without a verdict:* wide is not."
     )
 
 
@@ -123,7 +123,7 @@ def test_a_claim_that_does_not_state_the_statement_stands_beside_it_and_does_not
     group = Group("Depth pays", "§5.1", GROUP.claims, stated_by=["first-one"])
     this = [record("first-one", NOT, low=-1, high=0), record("second-one", REPRODUCED)]
     assert said(group, rows(this)) == (
-        "**Depth pays** (§5.1). In this run it did not hold. *Not reproduced:* deep is better (-0.5 [-1, 0] "
+        "**Depth pays** (§5.1). In this run it did not hold. *Not reproduced:* deep is better (−0.5 [−1, 0] "
         "points, n = 1,200; 0 is in the interval). *Beside it, reproduced:* wide is not (2 [1.5, 2.5] "
         "points, n = 1,200)."
     )
@@ -178,7 +178,7 @@ def test_what_could_not_be_asked_stands_with_what_the_failed_condition_means():
             "chapter": 8,
             "claim": "It says third-one.",
             "why not": "seeds: 2, must be ≥ 3; share that ended: 0.5, must be ≥ 1; "
-            "asked of quick, not of photos",
+            "asked of the edition quick alone, and this is photos",
             "published run": "reproduced, 2 [1.5, 2.5] points, n = 1,200",
         },
     ]

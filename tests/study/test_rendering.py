@@ -74,3 +74,11 @@ def test_every_page_says_how_to_cite_it():
     text = rendering.citation(date(2026, 3, 1))
     assert "Version 0.1.0, built on 1 March 2026" in text
     assert "The zfutils authors (2026)" in text
+
+
+def test_a_percentage_stands_on_one_line_but_in_code():
+    page = '<p title="5 %">95 % of <b>5</b> % and <code>print("5 %")</code>, <pre>5 %</pre> 4 %</p>'
+    mended = (
+        '<p title="5 %">95&nbsp;% of <b>5</b> % and <code>print("5 %")</code>, <pre>5 %</pre> 4&nbsp;%</p>'
+    )
+    assert rendering.unbroken(page) == mended

@@ -125,11 +125,12 @@ def test_an_interval_is_drawn_to_scale_with_its_threshold(study):
     claim = study.claims["training-ten-crops-decided"]
     row = dict.fromkeys(("published_low", "published_estimate", "published_high"))
     row |= {"this_low": 1.0, "this_estimate": 2.0, "this_high": 3.0}
-    assert claim_board.thresholds(claim) == [0.5]
+    assert claim_board.thresholds(claim.rule.reproduced) == [0.5]
     drawn = claim_board.interval_plot(claim, row)
     assert '<line class="this" x1="59.3" x2="162.0"' in drawn
     assert '<circle class="this" cx="110.7"' in drawn
     assert '<line class="bound" x1="33.7" x2="33.7"' in drawn
+    assert '<line class="axis" x1="8.0" x2="8.0"' in drawn, "a tick where the control shows as much"
     assert "published" not in drawn
     assert claim_board.interval_plot(claim, row | {"this_low": None}) == "<span>not measured</span>"
 
@@ -163,7 +164,7 @@ def test_a_tile_with_the_published_runs_verdict_says_so_and_a_line_why_there_is_
     strip = claim_board.tiles(study).text
     assert f"({row['verdict']}, published run)" in strip
     borrowed = strip.count(' borrowed" href')
-    assert f"{borrowed} of these by the published run alone" in strip
+    assert f"{borrowed} of these judged by the published run alone" in strip
     study.published_records.clear()
     assert 'borrowed" href' not in claim_board.tiles(study).text
 

@@ -1,13 +1,14 @@
 """Numbers in words: rounded, and with their interval in brackets, which no line break takes apart."""
 
 import math
+import re
 
 HARD = "\N{NO-BREAK SPACE}"  # keeps a number in one piece
 
 
 def rounded(value: float | None, *, digits: int = 1) -> str:
     """A number for reading, a dash where there is none; what is rounded to 0 has no sign."""
-    return "–" if value is None or math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
+    return "–" if value is None or math.isnan(value) else _signed(f"{round(value, digits) + 0.0:.{digits}f}")
 
 
 def percent(share: float, *, digits: int = 0) -> str:
@@ -34,9 +35,15 @@ def duration(seconds: float) -> str:
 
 def significant(value: float, low: float, high: float) -> str:
     """An estimate with its interval, to three significant digits."""
-    return f"{value:.3g}" + bracketed(f"{low:.3g}", f"{high:.3g}")
+    value, low, high = (_signed(f"{number:.3g}") for number in (value, low, high))
+    return value + bracketed(low, high)
 
 
 def bracketed(low: str, high: str) -> str:
     """The ends of an interval as they follow the estimate."""
     return f"{HARD}[{low},{HARD}{high}]"
+
+
+def _signed(number: str) -> str:
+    """A number as it is printed: its minus is no hyphen."""
+    return re.sub("^-", "\N{MINUS SIGN}", number)

@@ -15,7 +15,8 @@ from zfutils.study.claims import Claim, Verdict
 from zfutils.study.discussion import TESTED, by_claim
 from zfutils.study.places import BOOK
 from zfutils.study.register import card, entries
-from zfutils.study.scoreboard import KINDS, RUNS, explained
+from zfutils.study.rules import Condition
+from zfutils.study.scoreboard import KINDS, NOTHING, RUNS, explained
 from zfutils.study.study import Study
 from zfutils.training.outcomes import NOT_RUN
 
@@ -26,6 +27,7 @@ SHAPES = {
     Verdict.NOT_TESTABLE: "–",
     NOT_RUN: "○",
 }
+HEADINGS = {"paper": "The paper", "later-work": "Later work", "gate": "Gates"}  # by kind
 WIDTH, HEIGHT, MARGIN = 170, 40, 8  # of an interval plot (pixels)
 ENDS = ("estimate", "low", "high")
 AT = {"this": 11, "published": 27}  # height of a run's interval in it (pixels)
@@ -71,14 +73,14 @@ def tiles(study: Study) -> Html:
     )
     borrowed = list(whose.values()).count(RUNS["published"])
     counts += (
-        f'<li><span class="tile borrowed" aria-hidden="true">&nbsp;</span> {borrowed} of these by the '
-        f"{RUNS['published']} alone</li>"
+        f'<li><span class="tile borrowed" aria-hidden="true">&nbsp;</span> {borrowed} of these judged by the '
+        f"{RUNS['published']} alone; the tables below count the runs apart</li>"
     )
     strips = []
-    for kind, title in KINDS.items():
+    for kind, title in HEADINGS.items():
         found = [study.claims[name] for name in rows if study.claims[name].kind == kind]
         links = "".join(_tile(claim, shown[claim.id], whose[claim.id]) for claim in found)
-        strips.append(f"<p>{escape(title.capitalize())}, {len(found)}</p><ul class='tiles'>{links}</ul>")
+        strips.append(f"<p>{title}, {len(found)}</p><ul class='tiles'>{links}</ul>")
     return Html(f'<div class="strip"><ul class="tiles legend">{counts}</ul>{"".join(strips)}</div>')
 
 
@@ -86,13 +88,13 @@ def board(study: Study) -> Html:
     """One line for each claim: verdicts, effect, the paper's value, its section and its registration."""
     rows, papers = by_claim(study.records()), _papers_values(study)
     parts = [_filters(study, rows)]
-    for kind, title in KINDS.items():
+    for kind, title in HEADINGS.items():
         lines = [
             _line(study, study.claims[name], row, papers.get(name))
             for name, row in rows.items()
             if study.claims[name].kind == kind
         ]
-        heading = f"<h3>{escape(title.capitalize())} ({len(lines)})</h3>"
+        heading = f"<h3>{title} ({len(lines)})</h3>"
         parts.append(f"<section>{heading}{''.join(lines)}</section>")
     return Html(f'<div class="board">{"".join(parts)}</div>')
 
@@ -100,19 +102,22 @@ def board(study: Study) -> Html:
 def interval_plot(claim: Claim, row: Mapping[str, Any]) -> str:
     """The intervals of both runs with the thresholds of the rule, as an SVG that says its numbers.
 
-    A dot is this run's estimate, a square the published run's, a broken line a threshold for 'reproduced'.
+    A dot is this run's estimate, a square the published run's, a broken line a threshold for 'reproduced', a
+    dotted one for 'partly', and a tick on the axis stands where the control shows as much.
     """
     measured = {run: [row[f"{run}_{key}"] for key in ENDS] for run in RUNS}
     measured = {run: ends for run, ends in measured.items() if None not in ends}
     if not measured:
         return "<span>not measured</span>"
-    bounds = thresholds(claim)
-    values = [0.0, *bounds, *(end for ends in measured.values() for end in ends)]
+    bounds, weaker = thresholds(claim.rule.reproduced), thresholds(claim.rule.partly)
+    nothing = float(NOTHING.get(claim.rule.verdict_on, 0))
+    values = [nothing, *bounds, *weaker, *(end for ends in measured.values() for end in ends)]
     least, most = min(values), max(values)
     x = {v: MARGIN + (WIDTH - 2 * MARGIN) * (v - least) / ((most - least) or 1) for v in values}
+    uprights = [(f"bound {kind}", at, 2) for kind, all_ in (("", bounds), ("partly", weaker)) for at in all_]
     marks = [
-        f'<line class="bound" x1="{x[bound]:.1f}" x2="{x[bound]:.1f}" y1="2" y2="{HEIGHT - 4}"/>'
-        for bound in bounds
+        f'<line class="{kind.strip()}" x1="{x[at]:.1f}" x2="{x[at]:.1f}" y1="{top}" y2="{HEIGHT - 3}"/>'
+        for kind, at, top in [*uprights, ("axis", nothing, HEIGHT - 8)]
     ]
     for run, (estimate, low, high) in measured.items():
         y = AT[run]
@@ -131,9 +136,9 @@ def interval_plot(claim: Claim, row: Mapping[str, Any]) -> str:
     )
 
 
-def thresholds(claim: Claim) -> list[float]:
-    """The values that the estimate or an end of its interval must pass for 'reproduced'."""
-    parts = [part for every in claim.rule.reproduced.alternatives for part in every]
+def thresholds(asked: Condition | None) -> list[float]:
+    """The values that the estimate or an end of its interval must pass; none where nothing is asked."""
+    parts = [part for every in asked.alternatives for part in every] if asked else []
     return sorted({part.number for part in parts if part.name in {"estimate", "low", "high"}})
 
 

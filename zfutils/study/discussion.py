@@ -70,9 +70,10 @@ def paragraph(group: Group, records: Records, claims: Mapping[str, Claim]) -> st
     Of a run that has no record of any of them nothing is said, unless it is this run.
     """
     rows = {name: records.get(name, {}) for name in group.claims}
-    leads = [f"In this run it {group.outcome(records, 'this')}"]
+    here, there = (group.outcome(records, run) for run in RUNS)
+    leads = [f"In this run it {here}"]
     if any(row.get("published_verdict") for row in rows.values()):
-        leads.append(f"in the published run it {group.outcome(records, 'published')}")
+        leads = [f"In both runs it {here}"] if here == there else [*leads, f"in the published run it {there}"]
     lines = [f"**{group.title}** ({group.where}). {'; '.join(leads)}.\n"]
     stating = [name for name in group.claims if name in (group.stated_by or group.claims)]
     beside = [name for name in group.claims if name not in stating]
@@ -122,7 +123,10 @@ def this_run(claim: Claim, row: Mapping[str, Any]) -> list[str]:
 def published_run(claim: Claim, row: Mapping[str, Any]) -> list[str]:
     """What the published run measured, where it tested the claim, with its verdict."""
     verdict = row.get("published_verdict")
-    return [f"published run: {verdict}, {measured(claim, row, 'published')}"] if verdict in TESTED else []
+    if verdict not in TESTED:
+        return []
+    said = [f"published run: {verdict}", measured(claim, row, "published"), *side(claim, row, "published")]
+    return [", ".join(said)]
 
 
 def in_brackets(said: Sequence[str]) -> str:

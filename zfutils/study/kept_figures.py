@@ -113,7 +113,11 @@ def introduced(page: str, name: str, words: str) -> Paragraph | Said:
         words: Markdown, which may refer to the figure.
     """
     made = origin(page, name)
-    return Paragraph(f"{words} {made}") if made else Said("This figure has not been published yet.")
+    return (
+        Paragraph(f"{words} {made}")
+        if made
+        else Said("The published run has no such figure yet; `make book EDITION=photos` draws it.")
+    )
 
 
 def origin(page: str, name: str) -> str:

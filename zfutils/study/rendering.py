@@ -21,6 +21,7 @@ from zfutils.study.places import BOOK, ROOT
 HEAVY = 150_000  # bytes of a picture: a larger one is stored as WebP
 QUALITY = 86  # of WebP: no difference is seen at twice the size
 PICTURE = re.compile(r'<img\b[^>]*\bsrc="(_images/[^"]+)"[^>]*>')
+CODE_OR_PERCENT = re.compile(r"<(pre|code|script|style)\b.*?</\1>|<[^>]*>|(?P<percent>(?<=\d) %)", re.DOTALL)
 MENDED = {  # text in the theme's markup: what stands there instead
     # A label that hides the visible text is not what someone says who sees that text.
     '<summary aria-label="Toggle hidden content">': "<summary>",
@@ -72,10 +73,15 @@ def _finish(app: Any, error: Exception | None) -> None:
         for old, new in changes.items():
             text = text.replace(old, new)
         text = PICTURE.sub(r'<a class="full-size" href="\1">\g<0></a>', text)
-        page.write_text(text, encoding="utf-8")
+        page.write_text(unbroken(text), encoding="utf-8")
     for executed in folder.glob("_sources/*.ipynb"):
         if (source := BOOK / executed.name).is_file():
             copyfile(source, executed)
+
+
+def unbroken(page: str) -> str:
+    """A page's HTML with each percentage on one line, but for what is code."""
+    return CODE_OR_PERCENT.sub(lambda found: "&nbsp;%" if found["percent"] else found[0], page)
 
 
 def smaller(folder: Path) -> dict[str, str]:

@@ -73,6 +73,9 @@ def explained(reason: str, claim: Claim) -> str:
     """What kept a record from a verdict, with what each name of a condition means in the name's place."""
     meanings = {"n": claim.n, "detectable": DETECTABLE} | dict(claim.where)
     parts = []
+    reason = re.sub(
+        r"asked of (?!every)(.+), not of (\w+)", r"asked of the edition \1 alone, and this is \2", reason
+    )
     for part in reason.split("; "):
         found = re.fullmatch(r"(\w+) is (\S+, must be .+)", part)
         meaning = meanings[found[1]].partition(";")[0] if found and found[1] in meanings else ""

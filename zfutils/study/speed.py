@@ -256,7 +256,7 @@ def _over_bar(row: Row) -> dict[str, float]:
 
 @styled
 def curves(growth: Sequence[Growth]) -> Figure:
-    """Seconds against size, each with the line that counting the work gives through its first point."""
+    """Seconds against size, each with the line that counting the work gives through its smallest size."""
     lines = -(-len(growth) // 3)
     figure = new(height=2.4 * lines)
     panels = figure.subplots(lines, 3, squeeze=False).flat
@@ -272,7 +272,7 @@ def curves(growth: Sequence[Growth]) -> Figure:
             yscale="log",
             xlabel=each.along,
             ylabel="seconds",
-            title=textwrap.fill(each.work, 24),
+            title=textwrap.fill(each.work, 20),
         )
         axes.set_ylim(min(ends[1]) / 2, 2 * max(ends[2]))
         for axis, ticks in ((axes.xaxis, each.sizes), (axes.yaxis, [min(ends[0]), max(ends[0])])):

@@ -141,22 +141,23 @@ class Study(Networks):
             f"*This is a trial with {words}. Its records are kept apart; the scoreboard does not show them.*"
         )
 
-    def took(self, **parts: Timed) -> Any:
+    def took(self, **timed: Timed) -> Any:
         """What a page says at its end: how long it has taken, and how much of that for which of its parts.
 
         Args:
-            parts: work of the page, by a name that can follow "of it for", with _ for a space.
+            timed: work of the page, by a name that can follow "seconds for", with _ for a space.
         """
         from IPython.display import Markdown
 
         whole = duration(time.perf_counter() - self.opened)
         of_it = [
-            f"{duration(one.seconds)} of it for {name.replace('_', ' ')}"
-            for name, one in parts.items()
+            f"{duration(one.seconds)} for {name.replace('_', ' ')}"
+            for name, one in timed.items()
             if one.seconds >= 0.5  # less is no part of the page's time
         ]
+        parts = f", of which {', '.join(of_it)}" if of_it else ""
         return Markdown(
-            f"This run of the page took {', '.join([whole, *of_it])} ({device_name(self.device)}). Networks "
+            f"This run of the page took {whole}{parts} ({device_name(self.device)}). Networks "
             "that were missing were trained in that time; {doc}`provenance` has the seconds of each."
         )
 

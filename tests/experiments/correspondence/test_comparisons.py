@@ -16,7 +16,7 @@ from zfutils.experiments.correspondence.faces import PARTS
 from zfutils.experiments.correspondence.occluders import PLACE, Occluders
 from zfutils.experiments.correspondence.sign_agreement import SignChanges, pairs
 from zfutils.experiments.correspondence.sign_changes import sign_changes
-from zfutils.stats.formatting import HARD
+from zfutils.stats.formatting import HARD, rounded
 
 LAYERS = ("relu5", "relu7")
 
@@ -297,7 +297,7 @@ def test_every_choice_is_measured_with_the_choice_that_it_names():
     assert table["choice"].tolist() == [name for name in sensitivity.SETTINGS for _ in range(2)]
     assert table["covered"].tolist() == ["eyes", "nose"] * 5
     eyes = comparisons.over_mismatched(registered["trained"], "relu5", PARTS[:2]).values[0]
-    assert table["trained"][0].startswith(f"{100 * eyes:.1f}{HARD}[")
+    assert table["trained"][0].startswith(f"{rounded(100 * eyes)}{HARD}[")
 
 
 def test_sentences_count_the_parts_that_are_more_alike_than_random_places():

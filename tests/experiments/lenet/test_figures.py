@@ -190,7 +190,7 @@ def test_a_mean_leaves_out_what_is_not_known():
 def test_active_units_are_means_over_digits():
     given = np.array([[1.0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]])  # 25, 50 and 75 %: t 4.303, half 62.1
     said = tables.active({"layer 3": given, "layer 4": np.ones((3, 2))}).replace("\u00a0", " ")
-    assert said.startswith("Of layer 3's units 50 % [-12, 112] are active for a digit, of layer 4's 100 % [")
+    assert said.startswith("Of layer 3's units 50 % [−12, 112] are active for a digit, of layer 4's 100 % [")
     assert "over these 3 digits" in said
 
 

@@ -80,7 +80,7 @@ def test_the_table_of_shares_compares_with_noise_and_with_its_first_row():
     second = Shares(np.full(3, 2.0), np.array([0.4, 0.5, 0.6]), np.array([0.3, 0.4, 0.5]))
     table = tables.shares_table({"picture": first, "image": second})
     assert table["minus noise"].tolist() == ["–", "0.10\u00a0[0.10,\u00a00.10]"]
-    assert table["minus picture"].tolist() == ["–", "-0.10\u00a0[-0.10,\u00a0-0.10]"]
+    assert table["minus picture"].tolist() == ["–", "−0.10\u00a0[−0.10,\u00a0−0.10]"]
     assert table["its own unit"].tolist() == ["1.00\u00a0[1.00,\u00a01.00]", "2.00\u00a0[2.00,\u00a02.00]"]
     assert table["n"].tolist() == [3, 3]
 
@@ -127,7 +127,7 @@ def test_likeness_rows_are_of_the_table_given():
     alike = pd.DataFrame({"same": [0.5, 0.7], "different": [0.1, 0.3]})
     row = comparisons.likeness_row(alike)
     half = 12.7062 * 0.1  # of the t interval of two values 0.2 apart
-    assert row["same"] == f"0.60\u00a0[{0.6 - half:.2f},\u00a0{0.6 + half:.2f}]"
+    assert row["same"] == f"0.60\u00a0[−{half - 0.6:.2f},\u00a0{0.6 + half:.2f}]"
     assert row["different"].startswith("0.20")
     assert row["n"] == 2
     assert row["difference"].startswith("0.40")

@@ -158,7 +158,7 @@ def test_what_the_width_costs_is_shown_beyond_what_it_costs_under_hes_rule():
     # t of 2 degrees of freedom 4.303 · 0.2 / √3 = 0.497; the pairs all differ by 1.9
     assert literal["powers of ten"] == "2.00\u00a0[1.50,\u00a02.50]"
     assert literal["beyond He's rule"] == "1.90\u00a0[1.90,\u00a01.90]"
-    assert (he["powers of ten"], he["beyond He's rule"]) == ("0.10\u00a0[-0.40,\u00a00.60]", "")
+    assert (he["powers of ten"], he["beyond He's rule"]) == ("0.10\u00a0[−0.40,\u00a00.60]", "")
 
 
 @pytest.mark.parametrize("edition", ["quick", "photos", "smoke"])

@@ -159,7 +159,7 @@ def test_the_layers_chosen_are_counted_and_their_accuracy_is_the_tests():
 def test_what_taking_pictures_out_changes_is_a_difference_within_folds():
     first, again = rows("pretrained", "relu7", [0.5, 0.7]), rows("pretrained", "relu7", [0.4, 0.6])
     shown = tables.without_pictures(first, again, ["pretrained"], per_class=18)
-    assert shown["difference"].tolist() == ["-10.00\u00a0[-10.00,\u00a0-10.00]"]
+    assert shown["difference"].tolist() == ["−10.00\u00a0[−10.00,\u00a0−10.00]"]
     assert shown["kept"][0].startswith("60.0\u00a0[")
     alone = tables.without_pictures(first[:1], again[:1], ["pretrained"], per_class=18)
     assert alone["difference"].tolist() == ["not measured"]

@@ -87,7 +87,7 @@ def test_what_is_concluded_depends_on_the_interval_and_names_what_shows_as_much(
     found["trial-signals-converge"] = {TRAINED: None}
     said = dict(zip(list(tables.FINDINGS)[:5], tables.conclusions(found).split("\n"), strict=True))
     above, _ = tables.CONCLUSIONS["trial-own-edges"]
-    also = "guided back-propagation; for the deconvnet with random weights"
+    also = "guided back-propagation, and for the deconvnet with random weights"
     assert said["trial-own-edges"] == f"- {above} Within the intervals this holds as well for {also}."
     for claim in ("trial-upper-layers-matter-less", "projections-survive-randomisation"):
         assert said[claim] == f"- {tables.CONCLUSIONS[claim][1]}"
@@ -118,7 +118,7 @@ def test_a_map_with_random_layers_is_compared_with_another_classs():
             ]
     columns = ["picture", "method", "order", "layer", "spearman"]
     said = tables.beside_another_class(pd.DataFrame(rows, columns=columns))
-    assert "By the deconvnet they change it less than another class does: 0.90 against 0.60, a d" in said
+    assert "By the deconvnet they change it less than another class does: 0.90 against 0.60, bef" in said
     assert "a difference of 0.30" in said
     assert "By guided back-propagation they change it more than another class does: 0.40 against" in said
     assert "By the gradient they change it as much as another class does: 0.60 against 0.60, a" in said

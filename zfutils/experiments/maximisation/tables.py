@@ -145,10 +145,10 @@ def answer(compared: Mapping[str, Compared], random: Compared) -> str:
         f"{bracketed('{low:.1f}', '{high:.1f}')} times the activation of the strongest validation image"
         f"{_with_random_weights(compared, random)}.",
         "starts-agree": "Its images from two starts correlate at {measured:.2f} for one unit and at "
-        f"{{control:.2f}} for two, a difference of {two_digits}.",
+        f"{{control:.2f}} for two, before rounding a difference of {two_digits}.",
         "carries-over-beyond-noise": "An image made with decay, blur and jitter excites the best map "
         "of another seed's network to {measured:.2f} of that map's own strongest activation, and noise with "
-        f"the same spectrum to {{control:.2f}}, a difference of {two_digits}.",
+        f"the same spectrum to {{control:.2f}}, before rounding a difference of {two_digits}.",
     }
     sentences = [
         text.format(**vars(one.interval), measured=one.arms[0], control=one.arms[1])

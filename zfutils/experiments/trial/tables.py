@@ -200,7 +200,7 @@ def conclusions(found: Mapping[str, Mapping[Of, Compared | None]]) -> str:
         as_much = [of for of, interval in intervals.items() if interval.high >= low]
         more = ""
         if as_much:
-            more = f" Within the intervals this holds as well for {'; for '.join(map(_who, as_much))}."
+            more = f" Within the intervals this holds as well for {', and for '.join(map(_who, as_much))}."
         if claim == ON_THE_WAY_UP and ("trained", "gradient") in as_much:
             more += " What the gradient shows as much is the network's doing and speaks against no method."
         lines.append(f"- {above + more if low > 0 else otherwise}")
@@ -235,7 +235,8 @@ def beside_another_class(table: pd.DataFrame, *, seed: int = 0) -> str:
             how = "more than another class does"
         kept, other = (rounded(arm, digits=2) for arm in found.arms)
         sentences.append(
-            f"By {name} they change it {how}: {kept} against {other}, a difference of {difference(found)}."
+            f"By {name} they change it {how}: {kept} against {other}, before rounding a difference of "
+            f"{difference(found)}."
         )
     start = (
         "Do random weights in layers 6 to 8 change a map as much as asking for another class does? The rank "
