@@ -11,7 +11,7 @@ from forked_kernels import forked_kernels
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-BOOK = "test_book.py"
+BOOK, REHEARSAL = "test_book.py", "test_rehearsal.py"
 sys.modules.setdefault("rfc3987_syntax", None)  # as `zfutils execute` does, whose second it takes
 
 
@@ -62,10 +62,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put chapters first, which take longest, then their trials, and last the pages that read results."""
+    """Put first what takes longest, the rehearsal and chapters, and last the pages that read results."""
 
     def turn(item: pytest.Item) -> int:
         page = getattr(item, "callspec", None) and item.callspec.params.get("page")
+        if item.path.name == REHEARSAL:
+            return 0
         if item.path.name != BOOK or not page:
             return 2
         if item.originalname.startswith("test_a_page_of_the_book_runs"):

@@ -115,7 +115,8 @@ def test_the_published_run_stands_beside_with_a_verdict_of_its_own():
         "**Depth pays** (§5.1). In this run it could not be tested as a whole; the one of 2 claims that "
         "had a verdict held; in the published run it could not be tested as a whole; the one of 2 claims "
         "that had a verdict did not hold. *Reproduced:* deep is better (2 [1.5, 2.5] points, n = 1,200; "
-        "published run: not reproduced, −0.5 [−1, 0] points, n = 1,200, 0 is in the interval). *Without a verdict:* wide is not."
+        "published run: not reproduced, −0.5 [−1, 0] points, n = 1,200, 0 is in the interval). "
+        "*Without a verdict:* wide is not."
     )
 
 

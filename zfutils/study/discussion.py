@@ -151,7 +151,9 @@ def untested(records: Records, claims: Mapping[str, Claim]) -> pd.DataFrame:
         line["why not"] = explained(row["this_reason"] or NOT_RUN, claim)
         published = " ".join(published_run(claim, row)).removeprefix("published run: ")
         lines.append(line | {"published run": published or row["published_verdict"] or NOT_RUN})
-    return pd.DataFrame(lines, columns=["chapter", "claim", "why not", "published run"])
+    table = pd.DataFrame(lines, columns=["chapter", "claim", "why not", "published run"])
+    table.attrs["layout"] = "untested"
+    return table
 
 
 def gates(records: Records, claims: Mapping[str, Claim]) -> str:

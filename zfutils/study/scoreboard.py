@@ -66,7 +66,9 @@ def _counts(records: pd.DataFrame, by: str, names: Mapping[Any, Any]) -> pd.Data
             found = claims[f"{run}_verdict"]
             row = {by: name, "run": title} | {str(v): int((found == v).sum()) for v in Verdict}
             rows.append(row | {NOT_RUN: int(found.isna().sum())})
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    table.attrs["layout"] = "counts"
+    return table
 
 
 def explained(reason: str, claim: Claim) -> str:

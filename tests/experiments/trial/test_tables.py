@@ -121,7 +121,7 @@ def test_a_map_with_random_layers_is_compared_with_another_classs():
     assert "By the deconvnet they change it less than another class does: 0.90 against 0.60, bef" in said
     assert "a difference of 0.30" in said
     assert "By guided back-propagation they change it more than another class does: 0.40 against" in said
-    assert "By the gradient they change it as much as another class does: 0.60 against 0.60, a" in said
+    assert "By the gradient they change it as much as another class does: 0.60 against 0.60, bef" in said
     assert said.endswith("over 9 images, paired.)")
     assert tables.beside_another_class(pd.DataFrame(rows[:3], columns=columns)) == ""
 

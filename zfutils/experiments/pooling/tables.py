@@ -76,10 +76,11 @@ def energy_at_first(energies: pd.DataFrame) -> str:
     said = []
     for name, own in there.groupby("network", sort=False):
         shares = (POINTS * own.loc[own["weights"] == weights, "share"] for weights in (RANDOM, TRAINED))
-        said.append(f"*{name}*, {' and '.join(_mean(dict(enumerate(one))) for one in shares)} %")
+        random, trained = (_mean(dict(enumerate(one))) for one in shares)
+        said.append(f"in *{name}* {random} % with random weights and {trained} % trained")
     return (
-        "Before the steps of convolution 1 the share is, with random weights and trained: "
-        f"{'; '.join(said)} (means over seeds with 95 % t intervals)."
+        f"Before the steps of convolution 1 the share is {'; '.join(said)} (means over seeds with 95 % t "
+        "intervals)."
     )
 
 
