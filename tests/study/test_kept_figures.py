@@ -52,7 +52,7 @@ def keep(study, name="one", **how):
 def test_a_figure_that_a_page_kept_is_shown_once_it_is_published(page, reference):
     assert kept_figures.shown(PAGE, "one") is None
     assert kept_figures.origin(PAGE, "one") == ""
-    assert "not" in kept_figures.introduced(PAGE, "one", "See the figure.")._repr_markdown_()
+    assert "no such figure" in kept_figures.introduced(PAGE, "one", "See the figure.")._repr_markdown_()
     keep(page())
     (path,) = kept_figures.publish(page())
     assert path == reference / f"{PAGE}-one.png"

@@ -56,16 +56,17 @@ def test_a_replaced_claim_whose_successor_is_measured_has_left_the_scoreboard(pa
 
 
 def test_a_new_claim_gives_its_whole_rule(pair):
-    assert dict(register.new_entries(pair["training-new"])) == {
+    entries = dict(register.new_entries(pair["training-new"]))
+    assert {term: text.replace("\N{NO-BREAK SPACE}", "_") for term, text in entries.items()} == {
         "status": "new, registered, not measured yet",
         "replaces": "training-old",
         "says": "a < b",
         "measures": "b - a (points)",
         "control, in the number": "a twin",
         "interval over": "pictures",
-        "condition": "ended >= 1",
+        "condition": "ended ≥_1",
         "where": "ended: share of networks",
-        "rule": "verdict on measured - control; tested if n >= 10; reproduced if low > 1; partly if low > 0",
+        "rule": "verdict on measured - control; tested if n ≥_10; reproduced if low >_1; partly if low >_0",
         "would fail if": "no difference",
     }
 

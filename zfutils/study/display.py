@@ -68,8 +68,8 @@ NOTHING_YET = Said(f"{NOT_RUN.capitalize()}.")
 def show(table: pd.DataFrame, *, caption: str = "") -> Styler:
     """A table as the book shows it: no row numbers, a caption, all text letter by letter.
 
-    Columns that `table.attrs["markup"]` names hold HTML and stand as they are; `table.attrs["layout"]` names the
-    layout that `book.css` has for the table on a phone.
+    Columns that `table.attrs["markup"]` names hold HTML and stand as they are; `table.attrs["layout"]` names
+    the layout that `book.css` has for the table on a phone.
     """
     layout = [table.attrs["layout"]] if "layout" in table.attrs else []
     written = table.map(_escaped).assign(**{n: table[n] for n in table.attrs.get("markup", ())})
