@@ -65,7 +65,7 @@ def test_a_claim_that_is_run_apart_shows_the_published_record_or_that_it_was_not
     study.published_records.append(published)
     assert shown(study, DOUBLED) == "see the published run"
     assert shown(study, DOUBLED, "published run") == (
-        "<b>reproduced</b><br>0.5\u00a0[0.2,\u00a00.8]<br>points<br>n\u00a0=\u00a07,850"
+        "<b>reproduced</b><br>0.5\u00a0[0.2,\u00a00.8] points<br>n\u00a0=\u00a07,850"
     )
     with study.claim(DOUBLED) as claim:
         claim.measured(TEN_CROPS, arms=(30.0, 28.0))
@@ -107,7 +107,7 @@ def test_a_number_without_a_verdict_stands_with_the_reason_first(study):
         claim.measured(TEN_CROPS, arms=(20.0, 18.0), conditions={"ended": 1.0})
     assert shown(study, "training-ten-crops-decided") == (
         "<b>not testable at this scale</b><br>asked of every edition but smoke, not of smoke"
-        "<br>2\u00a0[1,\u00a03]<br>points<br>n\u00a0=\u00a01,500"
+        "<br>2\u00a0[1,\u00a03] points<br>n\u00a0=\u00a01,500"
     )
     assert shown(study, "training-initialisation-pair") == "<b>not testable at this scale</b><br>a test"
 

@@ -123,5 +123,5 @@ def _measured(row: Mapping[str, Any], run: str, claim: Claim) -> str:
     if isinstance(reason := row[f"{run}_reason"], str):
         lines.append(escape(explained(reason, claim)))
     if estimate == estimate:
-        lines += [significant(estimate, low, high), escape(claim.unit), f"n{HARD}={HARD}{n:,.0f}"]
+        lines += [f"{significant(estimate, low, high)} {escape(claim.unit)}", f"n{HARD}={HARD}{n:,.0f}"]
     return "<br>".join(lines)
