@@ -114,10 +114,11 @@ def interval_plot(claim: Claim, row: Mapping[str, Any]) -> str:
     values = [nothing, *bounds, *weaker, *(end for ends in measured.values() for end in ends)]
     least, most = min(values), max(values)
     x = {v: MARGIN + (WIDTH - 2 * MARGIN) * (v - least) / ((most - least) or 1) for v in values}
-    uprights = [(f"bound {kind}", at, 2) for kind, all_ in (("", bounds), ("partly", weaker)) for at in all_]
+    uprights = [("bound", at, 2) for at in bounds] + [("bound partly", at, 2) for at in weaker]
+    uprights.append(("axis", nothing, HEIGHT - 8))
     marks = [
-        f'<line class="{kind.strip()}" x1="{x[at]:.1f}" x2="{x[at]:.1f}" y1="{top}" y2="{HEIGHT - 3}"/>'
-        for kind, at, top in [*uprights, ("axis", nothing, HEIGHT - 8)]
+        f'<line class="{kind}" x1="{x[at]:.1f}" x2="{x[at]:.1f}" y1="{top}" y2="{HEIGHT - 3}"/>'
+        for kind, at, top in uprights
     ]
     for run, (estimate, low, high) in measured.items():
         y = AT[run]
