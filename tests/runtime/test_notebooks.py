@@ -1,7 +1,9 @@
 """Notebooks are checked before they run, and leave a whole copy or none."""
 
+import asyncio
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -159,6 +161,27 @@ def test_a_page_that_prints_without_end_is_stopped_and_its_cell_named(tmp_path, 
     ):
         notebooks.execute(page, tmp_path / "copy.ipynb", {})
     assert (tmp_path / "copy.failed.ipynb").stat().st_size < 50e6
+
+
+@pytest.mark.slow
+def test_a_kernel_that_is_shut_down_is_not_interrupted_before(tmp_path):
+    """An idle one would say on the terminal that an error was caught in it."""
+    sent = []
+
+    class Watched(kernels.kernel_manager(tmp_path, kernels.Printed(None, "page"))):
+        async def _async_signal_kernel(self, signum):
+            sent.append(signum)
+            await super()._async_signal_kernel(signum)
+
+    async def started_interrupted_and_shut_down():
+        manager = Watched()
+        await manager.start_kernel()
+        await manager.interrupt_kernel()
+        assert sent == [signal.SIGINT]
+        await manager.shutdown_kernel(now=True)
+
+    asyncio.run(started_interrupted_and_shut_down())
+    assert signal.SIGINT not in sent[1:]
 
 
 def test_the_user_s_own_start_up_files_and_back_end_do_not_reach_the_kernel(tmp_path, monkeypatch):

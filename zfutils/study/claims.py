@@ -206,8 +206,9 @@ class Claim(_Strict):
         if self.conditions:
             missed += self.conditions.missed(measurement.conditions)
         if not self.open_in(measurement.edition):
-            asked_of = " and ".join(self.rule.editions or ()) or "every edition but smoke"
-            missed.append(f"asked of {asked_of}, not of {measurement.edition}")
+            editions = self.rule.editions
+            asked_of = f"{' and '.join(editions)} alone" if editions else "every edition but smoke"
+            missed.append(f"asked of {asked_of}, and this is {measurement.edition}")
         return missed
 
     def verdict(self, measurement: Measurement) -> Verdict:

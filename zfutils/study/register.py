@@ -5,13 +5,13 @@ page, with its last published verdict; its successors were registered, with all 
 measured them, or say what was known.
 """
 
-import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from zfutils.stats.formatting import HARD, significant
+from zfutils.stats.formatting import significant
 from zfutils.study.claims import Claim, retired
+from zfutils.study.rules import printed
 from zfutils.study.scoreboard import KINDS
 from zfutils.study.study import Study
 
@@ -111,7 +111,7 @@ def _control_and_condition(claim: Claim) -> Entries:
     said = [(f"control, {place}", claim.control)]
     if claim.condition:
         meanings = "; ".join(f"{name}: {meaning}" for name, meaning in claim.where.items())
-        said += [("condition", _with_signs(claim.condition)), ("where", meanings)]
+        said += [("condition", printed(claim.condition)), ("where", meanings)]
     return said
 
 
@@ -125,12 +125,7 @@ def _rule(claim: Claim) -> str:
     asked.append(f"reproduced if {rule.reproduced.text}")
     if rule.partly:
         asked.append(f"partly if {rule.partly.text}")
-    return _with_signs("; ".join(asked))
-
-
-def _with_signs(bounds: str) -> str:
-    """Bounds as a rule writes them, with the signs of print, and each number on the line of its sign."""
-    return re.sub("([<≤≥>]) ", rf"\1{HARD}", bounds.replace(">=", "≥").replace("<=", "≤"))
+    return printed("; ".join(asked))
 
 
 def card(claim: Claim, entries: Entries) -> str:

@@ -17,6 +17,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zfutils.stats.formatting import HARD
+
 OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 SIGNS = {"<=": "≤", ">=": "≥"}
 WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
@@ -119,3 +121,10 @@ class Condition:
     def names(self) -> set[str]:
         """The numbers the rule compares."""
         return {part.name for every in self.alternatives for part in every}
+
+
+def printed(bounds: str) -> str:
+    """Bounds with the signs of print, each number on the line of its sign."""
+    for written, sign in SIGNS.items():
+        bounds = bounds.replace(written, sign)
+    return re.sub("([<≤≥>]) ", rf"\1{HARD}", bounds)

@@ -11,6 +11,7 @@ from pandas.io.formats.style import Styler
 from zfutils.stats.formatting import HARD, significant
 from zfutils.study.claims import Claim, Verdict
 from zfutils.study.display import show
+from zfutils.study.rules import printed
 from zfutils.study.study import Study
 from zfutils.training.outcomes import NOT_RUN
 
@@ -75,14 +76,11 @@ def explained(reason: str, claim: Claim) -> str:
     """What kept a record from a verdict, with what each name of a condition means in the name's place."""
     meanings = {"n": claim.n, "detectable": DETECTABLE} | dict(claim.where)
     parts = []
-    reason = re.sub(
-        r"asked of (?!every)(.+), not of (\w+)", r"asked of the edition \1 alone, and this is \2", reason
-    )
     for part in reason.split("; "):
         found = re.fullmatch(r"(\w+) is (\S+, must be .+)", part)
         meaning = meanings[found[1]].partition(";")[0] if found and found[1] in meanings else ""
         parts.append(f"{meaning}: {found[2]}" if meaning else part)
-    return re.sub("([<≤≥>]) ", rf"\1{HARD}", "; ".join(parts))  # no bound alone on a line
+    return printed("; ".join(parts))
 
 
 def side(claim: Claim, row: Mapping[str, Any], run: str = "this") -> list[str]:
