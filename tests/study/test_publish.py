@@ -107,7 +107,13 @@ def test_the_source_of_the_transfer_is_published_by_itself_and_found_again(smoke
     publish.publish_source(smoke)
     folder = reference.with_name("smoke-source-0")
     assert [path.name for path in reference.parent.iterdir()] == [folder.name]
-    assert Study.open("smoke").transferred.network(groups.SMALL).folder == folder
+    found, whole = Study.open("smoke").transferred.network(groups.SMALL), smoke.transferred
+    assert found.folder == folder
+    made = checkpoints.load(whole.place(whole.plan(groups.SMALL)))
+    step = made.model.fc7.weight.abs().amax(1, keepdim=True) / 127
+    off = (found.model.fc7.weight - made.model.fc7.weight).abs()
+    assert off.max() > 0, "in 8 bits"
+    assert (off <= step * 0.501).all()
 
 
 def elsewhere(monkeypatch, folder):
@@ -122,10 +128,11 @@ def test_pictures_are_centred_by_the_published_mean_without_the_set_that_it_is_o
 ):
     publish.publish_network(zfnet, reference, smoke.train_images)
     study = elsewhere(monkeypatch, tmp_path / "build")
-    assert torch.equal(study.validation_images.mean, smoke.train_images.mean)
     assert torch.equal(study.validation_images.mean, study.train_mean)
     assert not (study.folder / "pixels" / "train").exists()
-    assert torch.equal(study.train_images.mean, study.train_mean), "the set's own mean, when it is built"
+    kept = study.train_mean
+    torch.testing.assert_close(kept, smoke.train_images.mean, rtol=0, atol=1 / 256)
+    torch.testing.assert_close(study.train_images.mean, kept, rtol=0, atol=1 / 256)
 
 
 @pytest.mark.slow

@@ -194,8 +194,8 @@ class Networks(Groups):
         images = self.validation_images if split == "validation" else self.train_images
         called = self.place(self.plan(name, seed)).name
         kept = self.folder / "results" / "scores" / f"{called}-{split}-{crops}.npz"
-        halved = REFERENCE in trained.folder.parents  # published weights are in half precision
-        wanted = json.dumps([trained.record["seconds"], halved, images.identity])
+        rounded = REFERENCE in trained.folder.parents  # published weights are in fewer bits
+        wanted = json.dumps([trained.record["seconds"], rounded, images.identity])
         if agreed(kept.is_file()):
             with np.load(kept) as file:
                 if str(file["of"]) == wanted:

@@ -1,8 +1,9 @@
 """The published run: trained networks small enough to be committed, and the numbers they gave.
 
-The last weights of each network are kept whole, in half precision; earlier snapshots of the main network keep
-their convolutions, which is what pictures of features need. Beside them stands what an image undergoes before
-the network sees it, so that a published network serves whoever has none of its training images.
+The last weights of each network are kept whole, in half precision; earlier snapshots of the main network
+keep their convolutions, which is what pictures of features need. The networks that chapter 9 tries
+elsewhere are in 8 bits. Beside each stands what an image undergoes before the network sees it, so that a
+published network serves whoever has none of its training images.
 """
 
 import json
@@ -11,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ from zfutils.study.published_sets import preprocessing, save_preprocessing
 from zfutils.study.study import Study
 from zfutils.training import checkpoints
 from zfutils.training.checkpoints import Trained, save_tensors
+from zfutils.training.eight_bits import narrowed
 
 LARGEST = 25_000_000  # bytes, all published networks together
 
@@ -96,7 +98,14 @@ def published(name: str = "zfnet") -> Published:
     return Published(trained.model, classes, trained, mean)
 
 
-def publish_network(trained: Trained, folder: Path, images: Pixels, *, snapshots: Sequence[int] = ()) -> None:
+def publish_network(
+    trained: Trained,
+    folder: Path,
+    images: Pixels,
+    *,
+    snapshots: Sequence[int] = (),
+    bits: Literal[8, 16] = 16,
+) -> None:
     """Write a trained network as a published one.
 
     Args:
@@ -104,6 +113,7 @@ def publish_network(trained: Trained, folder: Path, images: Pixels, *, snapshots
         folder: where; one that is there is replaced.
         images: that it was trained on, whose mean and classes are kept.
         snapshots: epochs whose convolutions are kept too, where there are such.
+        bits: of a weight: half precision, or 8 with one scale for each row.
     """
     beside = folder.with_name(folder.name + ".new")
     shutil.rmtree(beside, ignore_errors=True)
@@ -113,7 +123,7 @@ def publish_network(trained: Trained, folder: Path, images: Pixels, *, snapshots
         name = f"epoch-{epoch:04d}.safetensors"
         weights = load_file(trained.folder / name)
         kept = {n: w.half() for n, w in weights.items() if epoch == last or n.startswith("conv")}
-        save_tensors(kept, beside / name)
+        save_tensors(narrowed(weights) if bits == 8 else kept, beside / name)
     save_preprocessing(images, beside)
     write_json(trained.record, beside / "network.json")
     shutil.rmtree(folder, ignore_errors=True)
@@ -162,7 +172,7 @@ def publish_source(study: Study) -> None:
     source, folder = study.transferred, REFERENCE / "networks"
     trained = source.network(SMALL)
     if folder not in trained.folder.parents:
-        publish_network(trained, folder / f"{study.edition}-source-0", source.train_images)
+        publish_network(trained, folder / f"{study.edition}-source-0", source.train_images, bits=8)
     _refuse_large(folder)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
@@ -18,17 +19,18 @@ from zfutils.study.places import REFERENCE
 from zfutils.training.checkpoints import save_tensors
 
 FILE = "preprocessing.safetensors"
+STEPS = 128  # in which a level of 0…255 is kept
 
 
 def save_preprocessing(images: Pixels, folder: Path) -> None:
-    """Keep the mean of a training set and the names of its classes beside a network.
+    """Keep the mean of a training set, to 1/256 of a level, and the names of its classes beside a network.
 
     Args:
         images: the set.
         folder: the network's.
     """
     metadata = {"classes": json.dumps(images.classes)}
-    save_tensors({"mean": images.mean}, folder / FILE, metadata=metadata)
+    save_tensors({"mean": (images.mean * STEPS).round().to(torch.int16)}, folder / FILE, metadata=metadata)
 
 
 def preprocessing(folder: Path) -> tuple[Float[Tensor, "size size channels"], tuple[str, ...]]:
@@ -38,7 +40,7 @@ def preprocessing(folder: Path) -> tuple[Float[Tensor, "size size channels"], tu
         folder: the network's.
     """
     with safe_open(folder / FILE, "pt") as file:
-        return file.get_tensor("mean"), tuple(json.loads(file.metadata()["classes"]))
+        return file.get_tensor("mean") / STEPS, tuple(json.loads(file.metadata()["classes"]))
 
 
 def published_mean(identity: Mapping[str, Any]) -> Float[Tensor, "size size channels"] | None:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from zfutils.data.pixels import Pixels
 from zfutils.nets.specs import NetworkSpec
 from zfutils.runtime.files import whole
+from zfutils.training.eight_bits import widened
 from zfutils.training.ended import Ended, ended
 from zfutils.training.initialisation import initialise
 from zfutils.training.recipe import Training
@@ -186,7 +187,7 @@ def load(folder: Path, device: torch.device | str = "cpu") -> Trained:
 
 
 def set_weights(model: nn.Sequential, path: Path, *, convolutions_alone: bool = False) -> None:
-    """Put weights from a file into a model; half precision is widened.
+    """Put weights from a file into a model; those in 8 or 16 bits are widened.
 
     Args:
         model: as `NetworkSpec.build` gives it.
@@ -199,7 +200,7 @@ def set_weights(model: nn.Sequential, path: Path, *, convolutions_alone: bool = 
             names it.
     """
     try:
-        weights = load_file(path)
+        weights = widened(load_file(path))
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is missing, truncated or no safetensors file: {error}") from None
     own = model.state_dict()
@@ -209,7 +210,7 @@ def set_weights(model: nn.Sequential, path: Path, *, convolutions_alone: bool = 
         raise ValueError(f"{path} holds another network's weights: {(foreign + lacking)[0]} does not fit")
     if spoilt := [n for n, w in weights.items() if not w.isfinite().all()]:
         raise ValueError(f"{path} is damaged: {spoilt[0]} holds values that are no finite numbers")
-    model.load_state_dict({n: w.float() for n, w in weights.items()}, strict=False)
+    model.load_state_dict(weights, strict=False)
 
 
 def save_resume_point(
