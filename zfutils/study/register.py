@@ -129,7 +129,21 @@ def _rule(claim: Claim) -> str:
 
 
 def card(claim: Claim, entries: Entries) -> str:
-    """A claim as HTML: its id, its kind, and a list of terms and what belongs to them."""
-    lines = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in entries)
-    title = f"<p><code>{claim.id}</code> {KINDS[claim.kind]}: {escape(claim.source)}</p>"
+    """A claim as HTML: its id, its kind, and a list of terms and what belongs to them.
+
+    What replaces it or was replaced leads to its own card, a claim of today to its line of the scoreboard.
+    """
+    others = {*claim.replaces, *(claim.superseded.by if claim.superseded else ())}
+
+    def linked(text: str) -> str:
+        parts = text.split(", ")
+        return ", ".join(
+            f'<a href="#{part}">{part}</a>' if part in others else escape(part) for part in parts
+        )
+
+    lines = "".join(f"<dt>{escape(term)}</dt><dd>{linked(text)}</dd>" for term, text in entries)
+    name = f"<code>{claim.id}</code>"
+    if not claim.superseded and not claim.planned:
+        name = f'<a href="scoreboard.html#claim-{claim.id}">{name}</a>'
+    title = f"<p>{name} {KINDS[claim.kind]}: {escape(claim.source)}</p>"
     return f'<div class="claim" id="{claim.id}">{title}<dl>{lines}</dl></div>'
