@@ -57,7 +57,7 @@ def losses(images):
 def answers(images):
     """What is asked of a network, of sets that ranks can and cannot share out equally."""
     model = UNDROPPED.build()
-    initialise(model, "he", seed=0)
+    initialise(model, "he", seed=0, paper=SPEC)
     inputs = Inputs.of(images, side=32, scale=LONGER.input_scale)
     found = {}
     for crops in (1, 10):

@@ -64,15 +64,6 @@ def test_neither_batches_nor_the_order_of_images_matter(model, inputs, batch):
             assert torch.equal(getattr(once[layer], name), getattr(again[layer], name)), (layer, name)
 
 
-def test_shards_merge_to_what_one_pass_gives(model, inputs):
-    once = found(model, inputs)
-    first, second = found(model, inputs[:23]), found(model, inputs[23:])
-    for layer in LAYERS:
-        for merged in (first[layer].merged(second[layer]), second[layer].merged(first[layer])):
-            assert torch.equal(merged.images, once[layer].images)
-            assert torch.equal(merged.rows, once[layer].rows)
-
-
 def constant(values, size=4):
     """Pictures of one grey each, and a network that hands them through."""
     pixels = (
@@ -103,21 +94,11 @@ def test_negative_activations_are_ordered_too():
     assert got["conv1"].values.tolist() == [[-1, -5, -9]]
 
 
-def test_what_differs_by_rounding_alone_is_a_tie():
-    zero = torch.zeros(1, 1, dtype=torch.int64)
-
-    def one(value, image):
-        return TopActivations("relu1", torch.tensor([[value]]), zero + image, zero, zero)
-
-    assert one(1.0, 0).merged(one(1.0 + 4e-7, 1)).images.item() == 0
-    assert one(1.0, 0).merged(one(1.0001, 1)).images.item() == 1
-
-
-def test_the_model_is_left_as_it_was(model, inputs):
-    model.train()
-    found(model, inputs)
-    assert model.training
-    model.eval()
+@pytest.mark.parametrize(("second", "strongest"), [(1.0 + 4e-7, 0), (1.0001, 1)])
+def test_what_differs_by_rounding_alone_is_a_tie(second, strongest):
+    images = torch.tensor([1.0, second]).view(2, 1, 1, 1)
+    got = top_activations(constant([0])[0], images, layers=["conv1"], k=1)
+    assert got["conv1"].images.item() == strongest
 
 
 @pytest.mark.parametrize(
@@ -138,15 +119,6 @@ def test_nan_names_the_layer_and_the_image(inputs):
     nn.init.constant_(spoilt[0].weight, np.nan)
     with pytest.raises(ValueError, match="relu1 gives NaN for image 41"):
         top_activations(spoilt, inputs[41:43], layers=["relu1"], k=1)
-
-
-def test_shards_of_other_layers_or_with_common_images_are_refused():
-    ones = torch.ones(1, 2)
-    one = TopActivations("relu1", ones, torch.tensor([[0, 1]]), ones.long(), ones.long())
-    with pytest.raises(ValueError, match="differ in layer"):
-        one.merged(TopActivations("relu2", ones, torch.tensor([[2, 3]]), ones.long(), ones.long()))
-    with pytest.raises(ValueError, match="images in common"):
-        one.merged(TopActivations("relu1", ones, torch.tensor([[1, 3]]), ones.long(), ones.long()))
 
 
 # ---- a choice of maps

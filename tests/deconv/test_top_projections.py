@@ -45,7 +45,7 @@ def found(model, inputs):
 
 @pytest.fixture(scope="module", params=["relu1", "relu2"])
 def nine(request, model, inputs, found):
-    return project_top(Deconvnet(model), inputs, found[request.param], batch=5)
+    return project_top(Deconvnet(model), inputs, found[request.param])
 
 
 def test_every_projection_is_that_of_its_unit_in_the_whole_picture(nine, model, inputs):

@@ -11,7 +11,6 @@ from torch import nn
 from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.nets import filters
-from zfutils.nets.filters import filter_rms
 
 
 def grating(fx, fy=0.0, *, side=7, phase=0.0):
@@ -61,16 +60,11 @@ def test_spectra_are_summed_over_colours_and_not_taken_of_their_sum():
 
 def test_the_layers_share_weighs_filters_by_their_energy():
     weight = torch.zeros(10, 3, 7, 7)
-    weight[:9] = 1  # flat
+    weight[:8] = 1  # flat, of no high frequency; the ninth is zero everywhere and has no share
     weight[9, 0, 3, 3] = 21  # a delta with three times a flat filter's energy of 147
-    table = filters.filter_table(weight)
-    delta, flat = table["high_share"][9], table["high_share"][0]
-    interval = filters.layer_high_share(table)
-    assert interval.estimate == pytest.approx((9 * flat + 3 * delta) / 12)
-    assert interval.n == 10
-    assert filters.layer_high_share(table, padded=False).estimate == pytest.approx(
-        3 * table["high_share_unpadded"][9] / 12
-    )
+    over_noise, share, noise = filters.high_share_over_noise(weight)
+    assert share == pytest.approx(3 * noise / 11)
+    assert (over_noise.estimate, over_noise.n) == (pytest.approx(3 / 11), 10)
 
 
 def test_the_middle_is_stated_in_cycles_per_picture():
@@ -139,7 +133,6 @@ def test_a_filter_of_zeros_has_neither_peak_nor_share():
         table.loc[7, ["peak_frequency", "high_share", "high_share_unpadded"]].to_numpy(float)
     ).all()
     assert not table["middle"][7]
-    assert filters.layer_high_share(table).estimate == pytest.approx(table["high_share"][0])
 
 
 def test_responses_must_be_one_for_each_filter():
@@ -163,11 +156,6 @@ def test_domination_is_the_largest_over_the_median_and_its_interval_moves_only_t
 def test_domination_needs_a_median():
     with pytest.raises(ValueError, match="median filter RMS is 0"):
         filters.dominance(np.array([1.0, *[0.0] * 8]))
-
-
-def test_the_table_gives_the_rms_that_renormalisation_looks_at():
-    weight = torch.randn(9, 3, 7, 7, generator=torch.Generator().manual_seed(2))
-    assert filters.filter_table(weight)["rms"].to_numpy() == pytest.approx(filter_rms(weight).numpy())
 
 
 # ---- greatest responses
@@ -203,5 +191,3 @@ def test_a_response_at_a_position_the_stride_leaves_out_is_not_seen():
     images[0, 5, 6] = 138
     weight = torch.ones(1, 3, 1, 1)
     assert filters.greatest_responses(layer(weight, stride=2), Inputs.of(pixels(images))) == 0
-    with pytest.raises(ValueError, match="layer 1 must be a Conv2d, the model begins with ReLU"):
-        filters.greatest_responses(nn.Sequential(nn.ReLU()), Inputs.of(pixels(images)))

@@ -110,7 +110,7 @@ def images():
 @pytest.fixture
 def model():
     built = SPEC.build().train()
-    initialise(built, "he", seed=0)
+    initialise(built, "he", seed=0, paper=SPEC)
     return built
 
 

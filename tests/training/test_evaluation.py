@@ -23,7 +23,7 @@ def inputs(images):
 @pytest.fixture
 def model():
     model = SPEC.build()
-    initialise(model, "he", seed=0)
+    initialise(model, "he", seed=0, paper=SPEC)
     return model.train()
 
 

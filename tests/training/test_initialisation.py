@@ -92,12 +92,6 @@ def test_the_seed_decides_the_weights_and_layers_differ():
     assert not torch.equal(models[0].conv4.weight.flatten()[:100], models[0].conv3.weight.flatten()[:100])
 
 
-@pytest.mark.parametrize("rule", ["fan-in", "small-first"])
-def test_a_rule_that_needs_the_papers_network_is_refused_without_it(rule):
-    with pytest.raises(ValueError, match=f"'{rule}' needs the network at the paper's size"):
-        initialise(QUARTER.build(), rule, seed=0)
-
-
 # ---- the radius
 
 

@@ -269,7 +269,7 @@ def test_a_snapshot_is_the_network_as_it_was_after_that_epoch(unbroken, images, 
     found, _ = unbroken
     assert found.snapshots == (0, 1, 2, 4)
     fresh = SPEC.build()
-    initialise(fresh, "he", seed=0)
+    initialise(fresh, "he", seed=0, paper=SPEC)
     assert equal(weights(found.at(0)), weights(fresh))
     two = trained(tmp_path / "two", images, but(epochs=2))
     assert equal(weights(found.at(2)), weights(two.model))

@@ -56,21 +56,6 @@ class TopActivations:
         draw = torch.randperm(len(pool), generator=torch.Generator().manual_seed(seed))[:n]
         return pool[draw].sort().values.to(self.values.device)
 
-    def merged(self, other: Self) -> Self:
-        """The strongest of two shards of a set, as one pass over both would give them.
-
-        Raises:
-            ValueError: another layer, another number of maps or of activations, or images in common.
-        """
-        if (self.layer, self.values.shape) != (other.layer, other.values.shape):
-            ours, theirs = ((s.layer, tuple(s.values.shape)) for s in (self, other))
-            raise ValueError(f"shards differ in layer, maps or activations: {ours} and {theirs}")
-        if torch.isin(self.images, other.images).any():
-            raise ValueError("the shards have images in common")
-        both = [torch.cat(pair, 1) for pair in zip(self._columns(), other._columns(), strict=True)]
-        order = _keys(both[0], both[1]).argsort(1, descending=True)[:, : self.values.shape[1]]
-        return type(self)(self.layer, *(t.gather(1, order) for t in both))
-
     def _columns(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return self.values, self.images, self.rows, self.columns
 

@@ -61,7 +61,6 @@ def project_top(
     found: TopActivations,
     *,
     maps: Int64[Tensor, " m"] | None = None,
-    batch: int = 32,
 ) -> TopProjections:
     """Project the strongest activations of a layer and cut out their patches.
 
@@ -73,7 +72,6 @@ def project_top(
         inputs: the images that were searched.
         found: by `top_activations`, over the same images.
         maps: which maps of the layer; all by default.
-        batch: units at a time on the way up and down; bounds the memory.
 
     Raises:
         ValueError: maps that are not there.
@@ -94,7 +92,7 @@ def project_top(
         rows, place = chosen.images.flatten()[part].unique(return_inverse=True)
         units = Units(place, maps[at[0]], chosen.rows.flatten()[part], chosen.columns.flatten()[part])
         pictures = inputs.at(rows).tensor(**where)
-        patterns = deconvnet.project(pictures, found.layer, units, batch=batch, whole=whole)
+        patterns = deconvnet.project(pictures, found.layer, units, whole=whole)
         projections[at] = to_host(inputs.in_levels(patterns.pixels).permute(0, 2, 3, 1))
     corners = [to_host(t * window.stride - window.padding) for t in (chosen.rows, chosen.columns)]
     patches, inside = _patches(inputs, to_host(chosen.images), *corners, window.kernel)

@@ -54,23 +54,23 @@ def radial_frequency(size: int = PADDED) -> Float[Tensor, "size size"]:
     return torch.hypot(along[:, None], along)
 
 
-def radial_average(weight: Float[Tensor, "maps channels k k"], *, size: int = PADDED) -> pd.DataFrame:
+def radial_average(weight: Float[Tensor, "maps channels k k"]) -> pd.DataFrame:
     """Mean power on rings around frequency 0, each filter scaled to a mean power of 1 over the whole plane.
 
     Returns:
-        Columns filter, frequency (cycles per pixel, step 1 / size), power. White noise is 1 everywhere.
+        Columns filter, frequency (cycles per pixel, step 1 / 64), power. White noise is 1 everywhere.
         A filter of zeros has power 0.
     """
-    spectra = power_spectra(weight, size=size).flatten(1).cpu()
+    spectra = power_spectra(weight).flatten(1)
     spectra = spectra / spectra.mean(1, keepdim=True).clamp(min=torch.finfo(spectra.dtype).tiny)
-    ring = (radial_frequency(size).flatten() * size).round().long()
+    ring = (radial_frequency().flatten() * PADDED).round().long()
     power = torch.zeros(len(spectra), int(ring.max()) + 1, dtype=spectra.dtype)
     power.index_add_(1, ring, spectra).div_(torch.bincount(ring))
     maps, rings = power.shape
     return pd.DataFrame(
         {
             "filter": np.repeat(np.arange(maps), rings),
-            "frequency": np.tile(np.arange(rings) / size, maps),
+            "frequency": np.tile(np.arange(rings) / PADDED, maps),
             "power": power.flatten().numpy(),
         }
     )
@@ -80,16 +80,11 @@ def greatest_responses(model: nn.Module, inputs: Inputs, *, batch: int = 32) -> 
     """Greatest response of every layer-1 filter (the ReLU's output) over images and positions.
 
     Args:
-        model: a chain that begins with a convolution.
+        model: a chain that begins with a convolution and its ReLU.
         inputs: the images; a filter called silent should have been shown 1,000 at least.
         batch: images at a time.
-
-    Raises:
-        ValueError: no convolution first.
     """
-    name, first = next(iter(layers_of(model).items()))
-    if not isinstance(first, nn.Conv2d):
-        raise ValueError(f"layer 1 must be a Conv2d, the model begins with {type(first).__name__}")
+    name = next(iter(layers_of(model)))
     peaks = [seen.layers[name].amax((0, 2, 3)) for seen in activations(model, inputs, [name], batch=batch)]
     return to_host(torch.stack(peaks).amax(0).relu())
 
@@ -141,9 +136,9 @@ def filter_table(
     Raises:
         ValueError: another number of responses than filters, or a response that is not finite.
     """
-    spectra, radius = power_spectra(weight).flatten(1).cpu(), radial_frequency().flatten()
+    spectra, radius = power_spectra(weight).flatten(1), radial_frequency().flatten()
     k = weight.shape[-1]
-    own, own_radius = power_spectra(weight, size=k).flatten(1).cpu(), radial_frequency(k).flatten()
+    own, own_radius = power_spectra(weight, size=k).flatten(1), radial_frequency(k).flatten()
     energy = spectra.sum(1)
     rms = filter_rms(weight).cpu().double()
     table = pd.DataFrame(
@@ -164,34 +159,13 @@ def filter_table(
     return table.assign(response=np.asarray(responses, dtype=float), **dead)
 
 
-def layer_high_share(table: pd.DataFrame, *, padded: bool = True, seed: int = 0) -> Interval:
-    """Share of a layer's filter energy above 0.3 cycles per pixel, filters resampled.
-
-    Padding shows a filter between its own frequencies and with the step from its border to the zeros around
-    it: a flat 7×7 filter then has 7 % of its energy up there, and none without. White noise has 72 and 73 %.
-
-    Args:
-        table: as `filter_table` gives it; at least eight filters.
-        padded: of the zero-padded spectra, or of the filters' own.
-    """
-    share = table["high_share" if padded else "high_share_unpadded"]
-    return bootstrap_interval(
-        (share * table["energy"]).fillna(0),
-        table["energy"],
-        statistic=_ratio_of_sums,
-        paired=True,
-        resampled="filters",
-        seed=seed,
-    )
-
-
-def high_share_over_noise(
-    weight: Float[Tensor, "maps channels k k"], *, seed: int = 0
-) -> tuple[Interval, float, float]:
+def high_share_over_noise(weight: Float[Tensor, "maps channels k k"]) -> tuple[Interval, float, float]:
     """How much of noise's high frequencies a layer's filters have: 1 means as much, an edge has little.
 
     Filters of k × k pixels hold few frequencies, so a share of their energy says little by itself. White
-    noise of the same size is the unit: it has the same power at each of the k × k.
+    noise of the same size is the unit: it has the same power at each of the k × k. Padding would show a
+    filter between these, and with the step from its border to the zeros around it: a flat 7×7 filter then
+    has 7 % of its energy up there, and none without.
 
     Args:
         weight: a layer's filters, at least eight.
@@ -200,7 +174,14 @@ def high_share_over_noise(
         The share of their energy above 0.3 cycles per pixel, not zero-padded, over the same share of noise,
         filters resampled; then the two shares.
     """
-    share = layer_high_share(filter_table(weight), padded=False, seed=seed)
+    table = filter_table(weight)
+    share = bootstrap_interval(
+        (table["high_share_unpadded"] * table["energy"]).fillna(0),
+        table["energy"],
+        statistic=_ratio_of_sums,
+        paired=True,
+        resampled="filters",
+    )
     noise = float((radial_frequency(weight.shape[-1]) > HIGH).double().mean())
     return share.times(1 / noise), share.estimate, noise
 
@@ -236,12 +217,10 @@ def over_median(
     return one / np.median(whole, axis=axis)
 
 
-def noise_filters(
-    maps: int, kernel: int, *, channels: int = 3, seed: int = 0
-) -> Float[Tensor, "maps channels k k"]:
+def noise_filters(maps: int, kernel: int, *, seed: int = 0) -> Float[Tensor, "maps 3 k k"]:
     """Gaussian noise in the shape of filters: what a spectrum is by the filter's size alone."""
     generator = torch.Generator().manual_seed(mixed(seed, maps, kernel))
-    return torch.randn(maps, channels, kernel, kernel, generator=generator)
+    return torch.randn(maps, 3, kernel, kernel, generator=generator)
 
 
 def _ratio_of_sums(above: np.ndarray, below: np.ndarray, axis: int = -1) -> np.ndarray:

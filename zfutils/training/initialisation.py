@@ -19,9 +19,7 @@ from zfutils.training.recipe import Initialisation, Training
 STD = 0.01  # the paper's "1e-2"
 
 
-def initialise(
-    model: nn.Sequential, rule: Initialisation, *, seed: int, paper: NetworkSpec | None = None
-) -> None:
+def initialise(model: nn.Sequential, rule: Initialisation, *, seed: int, paper: NetworkSpec) -> None:
     """Set all weights from Gaussians and all biases to 0, in place.
 
     Args:
@@ -33,15 +31,10 @@ def initialise(
         seed: of the network.
         paper: the network at the paper's size, for "fan-in" and "small-first".
 
-    Raises:
-        ValueError: one of these two without the paper's network.
-
     Source: Zeiler & Fergus 2013, §3 ("to 1e-2", read as a standard deviation).
     """
-    if rule in ("fan-in", "small-first") and paper is None:
-        raise ValueError(f"the rule {rule!r} needs the network at the paper's size")
-    stages = {s.name: s for s in (paper.stages() if paper else ())}
-    theirs = {n: s.multiply_adds // (s.maps * s.size**2) for n, s in stages.items() if s.kind != "pool"}
+    layers = [s for s in paper.stages() if s.kind != "pool"]
+    theirs = {s.name: s.multiply_adds // (s.maps * s.size**2) for s in layers}
     generator = torch.Generator().manual_seed(mixed(seed, 0))
     for depth, (name, module) in enumerate(layers_of(model, nn.Conv2d, nn.Linear).items()):
         fan_in = module.weight[0].numel()
@@ -73,10 +66,7 @@ def take_over(model: nn.Sequential, source: nn.Sequential, *, but: str) -> None:
 
 
 @torch.no_grad()
-def renormalise(
-    weight: Float[Tensor, "maps channels k k"],
-    radius: float,
-) -> None:
+def renormalise(weight: Float[Tensor, "maps channels k k"], radius: float) -> None:
     """Scale every filter whose RMS exceeds the radius back to it, in place (Zeiler & Fergus 2013, §3)."""
     factor = (radius / filter_rms(weight)).clamp_(max=1)
     weight.mul_(factor[:, None, None, None])

@@ -16,7 +16,7 @@ LAYERS = ["relu1", "relu2", "relu3"]
 
 def network(seed):
     model = small.SPEC.build()
-    initialise(model, "he", seed=seed)
+    initialise(model, "he", seed=seed, paper=small.SPEC)
     return model
 
 
