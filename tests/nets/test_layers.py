@@ -60,12 +60,6 @@ def test_layers_apart_run_backward_one_by_one_to_the_gradients_of_the_whole(mode
         torch.testing.assert_close(weight.grad, expected[name])
 
 
-def test_a_layer_that_overwrites_its_input_is_refused(images):
-    model = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(inplace=True))
-    with pytest.raises(ValueError, match="1 works in place and would overwrite"):
-        list(layer_by_layer(model, images))
-
-
 def test_layers_of_a_kind_are_found_by_name_in_order_and_in_nested_chains(model):
     assert list(layers_of(model, nn.Conv2d, nn.Linear)) == ["conv1", "conv2", "fc3", "fc4"]
     assert layers_of(model, nn.ReLU)["relu2"] is model.relu2

@@ -11,6 +11,7 @@ their signals add, as in back-propagation.
 """
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from zfutils.data.preprocessing import Preprocessing
@@ -18,11 +19,10 @@ from zfutils.deconv.recording import Recording
 from zfutils.deconv.units import Projections, Units, check
 from zfutils.deconv.unpooling import Shared, Switches, frames_of
 from zfutils.deconv.ways import Nonlinearity, Ways
-from zfutils.nets import chains, graphs
+from zfutils.nets import chains, graphs, outline
 from zfutils.nets.activations import Images, as_tensor, taken
 from zfutils.nets.chains import chain
 from zfutils.nets.geometry import Window
-from zfutils.nets.outline import default_layers
 from zfutils.nets.tracing import graph
 from zfutils.runtime.devices import device_of, dtype_of
 
@@ -85,6 +85,18 @@ class Deconvnet:
         how = {"relu": words[self.ways.nonlinearity], "scaled": "times its gate, which is held"}
         return {step.name: how[step.kind] for step in self.steps if step.kind in how}
 
+    def default_layers(self, images: Float[Tensor, "n channels h w"]) -> list[str]:
+        """The layers of `nets.outline.default_layers` that a projection can start from.
+
+        Raises:
+            ValueError: there is none; says why.
+        """
+        names = outline.default_layers(self.model, images)
+        known = [name for name in names if name in self.layers]
+        if not known:
+            self.index(names[-1])
+        return known
+
     def index(self, layer: str) -> int:
         """The place of a layer among the steps.
 
@@ -139,14 +151,13 @@ class Deconvnet:
         Args:
             images: in any form that `nets.activations.taken` takes: files, arrays or a tensor, of any size at
                 which no map vanishes; sent where its weights are, in their type.
-            upto: where the way up ends; by default the last of `nets.outline.default_layers` that a
-                projection can start from.
+            upto: where the way up ends; by default the last of `default_layers`.
 
         Raises:
             ValueError: no such layer, images of another form, a map that vanishes; names the layer.
         """
         images = as_tensor(taken(self.model, images, self.preprocessing))
-        upto = self._last(images) if upto is None else upto
+        upto = self.default_layers(images)[-1] if upto is None else upto
         end = self.index(upto)
         images, _ = self._taken(images, end)
         activations, trace = self.ways.up(images, end)
@@ -203,15 +214,6 @@ class Deconvnet:
         graphs.refuse_mixture(self.model)
         sizes = chains.sizes(self.steps, images, only=graphs.needed(self.steps, end))
         return images.to(device_of(self.model), dtype_of(self.model)), dict(enumerate(sizes))
-
-    def _last(self, images: Tensor) -> str:
-        """The layer that is looked at where none is named.
-
-        Raises:
-            ValueError: none that a projection can start from; says why.
-        """
-        names = default_layers(self.model, images)
-        return next((name for name in reversed(names) if name in self.layers), names[-1])
 
     def _maps(self, node: int, channels: int) -> int:
         """How many maps a node has, of pictures of so many channels."""

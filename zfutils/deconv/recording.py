@@ -13,9 +13,9 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from zfutils.deconv.top_activations import rounded
-from zfutils.deconv.trace import Trace
 from zfutils.deconv.units import Projections, Units, check
 from zfutils.deconv.unpooling import Frame, frames_of
+from zfutils.deconv.ways import Trace
 from zfutils.nets.geometry import Window
 from zfutils.nets.graphs import needed
 

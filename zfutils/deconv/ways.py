@@ -5,14 +5,13 @@ that is linear in the signal is reversed by its transpose; switches, gates and s
 Where paths meet on the way down, their signals add.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from zfutils.deconv import unpooling
-from zfutils.deconv.trace import Trace
 from zfutils.deconv.units import Projections, Units
 from zfutils.deconv.unpooling import Frame, Shared, Switches
 from zfutils.nets import chains, graphs, pooling
@@ -22,6 +21,23 @@ from zfutils.nets.geometry import Window
 Nonlinearity = Literal["deconvnet", "guided", "gradient"]
 # Kinds of steps that give a tensor in memory of its own, which the only step that reads it may overwrite.
 FRESH = ("conv", "pool", "average", "relu", "batchnorm", "norm", "add", "concat", "fc")
+
+
+class Trace(NamedTuple):
+    """What the way up leaves for the way down."""
+
+    switches: dict[str, Tensor]  # by pooling: uint8 (n, maps, h, w), row × kernel + column in its window
+    signs: dict[str, Tensor]  # by rectifier: whether it let the activation pass, or its slope; if it matters
+    held: dict[str, Tensor]  # by gated step: the gate; by maxima without switches: what they were taken from
+    shapes: dict[int, tuple[int, ...]]  # by node: (maps, h, w) or (units)
+    linear: dict[str, Callable[..., Tensor]]  # by linear step: the step, to be transposed
+    fields: dict[int, Window] | None  # by node: what a unit sees of it; none: whole images
+    frames: dict[int, Frame] | None  # by node: where the windows lie
+
+    def of(self, images: Tensor) -> "Trace":
+        """The same for some of the images."""
+        kept = {name: getattr(self, name).items() for name in ("switches", "signs", "held")}
+        return self._replace(**{name: {n: t[images] for n, t in tensors} for name, tensors in kept.items()})
 
 
 class Ways(NamedTuple):

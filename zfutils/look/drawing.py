@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
+import pandas as pd
+
 from zfutils.nets.geometry import Window
 from zfutils.nets.outline import Line
 
@@ -57,12 +59,32 @@ def drawing(lines: Sequence[Line], size: tuple[int, int], *, sections: Mapping[s
             name = f'<a href="{escape(sections[line.name])}">{name}</a>'
         items.append(
             f"<li{' class=chosen' if line.name in sections else ''}>{_lanes(row, width)}"
-            f"<div>{name} <span>{escape(line.does)}{slides(line.window)}</span></div>"
-            f"<div>{gives(line.shape)}</div><div>{_sees(line.field, size)}</div>"
+            f"<div>{name} <span>{escape(line.does)}{_slides(line.window)}</span></div>"
+            f"<div>{_gives(line.shape)}</div><div>{_sees(line.field, size)}</div>"
             f"{_field(line.field, size)}</li>"
         )
     h, w = size
     return f'<p>Image, {h}×{w} px</p><ol class="steps" style="--lanes: {width}px">{"".join(items)}</ol>'
+
+
+def steps(lines: Sequence[Line], shown: Sequence[str]) -> pd.DataFrame:
+    """The same as a table: what each step does and gives, what a unit sees, and whether it is looked at.
+
+    Args:
+        lines: as for `drawing`.
+        shown: names of the layers that are looked at.
+    """
+    return pd.DataFrame(
+        {
+            "step": line.name,
+            "does": line.does + _slides(line.window),
+            "gives": _gives(line.shape),
+            "a unit sees": f"{line.field.kernel} px" if line.field else "all",
+            "every": f"{line.field.stride} px" if line.field else "",
+            "looked at": "yes" if line.name in shown else "",
+        }
+        for line in lines
+    )
 
 
 def _lanes(row: Row, width: int) -> str:
@@ -72,7 +94,7 @@ def _lanes(row: Row, width: int) -> str:
     return f'{svg}<i style="left: {x[row.lane]}px"></i>'
 
 
-def slides(window: Window | None) -> str:
+def _slides(window: Window | None) -> str:
     """The window of a step in words, after its name."""
     if window is None:
         return ""
@@ -81,7 +103,7 @@ def slides(window: Window | None) -> str:
     return text + (f", padding {window.padding}" if window.padding else "")
 
 
-def gives(shape: Sequence[int]) -> str:
+def _gives(shape: Sequence[int]) -> str:
     """The maps or units of a step in words."""
     if len(shape) == 3:
         return f"{shape[0]:,} map{'s' if shape[0] > 1 else ''}, {shape[1]}×{shape[2]}"

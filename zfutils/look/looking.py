@@ -18,12 +18,12 @@ from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import top_activations
 from zfutils.deconv.top_projections import TopProjections, project_top
 from zfutils.experiments.occlusion.sliding_patch import Occlusion, occlude
-from zfutils.experiments.projections.atlas import write_atlas
+from zfutils.experiments.projections.atlas import stem, write_atlas
 from zfutils.experiments.projections.atlas_page import Plate
 from zfutils.look import pages
 from zfutils.look.drawing import drawing
 from zfutils.look.networks import Network, prepared
-from zfutils.nets.outline import Line, default_layers, outline
+from zfutils.nets.outline import Line, outline
 from zfutils.runtime.files import whole_folder, write_json
 
 MAPS, PICTURES, STRONGEST = 16, 3, 9
@@ -74,7 +74,7 @@ def look(
             inputs, where = images, ""
         inputs = inputs if inputs.images.classes else _by_folder(inputs)
         lines = outline(network.model, inputs[:1].tensor())
-        layers = list(layers or _chosen(deconvnet, inputs))
+        layers = list(layers or deconvnet.default_layers(inputs[:1].tensor()))
         k = min(STRONGEST, len(inputs))
         found = top_activations(network.model, inputs, layers=layers, k=k, progress=True)
         tops = {}
@@ -121,19 +121,6 @@ def _by_folder(inputs: Inputs) -> Inputs:
     return replace(inputs, images=replace(pixels, classes=tuple(classes), labels=labels))
 
 
-def _chosen(deconvnet: Deconvnet, inputs: Inputs) -> list[str]:
-    """The layers that are looked at where none is named.
-
-    Raises:
-        ValueError: none can be projected; says why.
-    """
-    names = default_layers(deconvnet.model, inputs[:1].tensor())
-    known = [name for name in names if name in deconvnet.layers]
-    if not known:
-        deconvnet.index(names[0])
-    return known
-
-
 def _covered(
     network: Network, inputs: Inputs, lines: Sequence[Line], layers: Sequence[str], pictures: int
 ) -> tuple[Inputs, Occlusion] | None:
@@ -177,7 +164,7 @@ def _write(
         back=("../index.html", "Back to the overview"),
     )
     (folder / "look.css").write_bytes(Path(__file__).with_name("look.css").read_bytes())
-    sections = {layer: f"strongest.html#{pages.anchor(layer)}" for layer in tops}
+    sections = {layer: f"strongest.html#{stem(layer)}" for layer in tops}
     drawn = "<p>Every step of the network in its order; the lines at the left are the ways of the signal.</p>"
     drawn += drawing(lines, size, sections=sections)
     pages.write_page(folder, "network.html", f"The steps of {name}", drawn)

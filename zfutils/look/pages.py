@@ -17,7 +17,7 @@ from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_projections import TopProjections
 from zfutils.experiments.occlusion.figures import REST, most_probable
 from zfutils.experiments.occlusion.sliding_patch import Occlusion
-from zfutils.experiments.projections import atlas
+from zfutils.experiments.projections.atlas import stem
 from zfutils.experiments.projections.atlas_page import head
 from zfutils.look import figures
 from zfutils.nets.outline import Line
@@ -76,7 +76,7 @@ def overview(
     facts = "".join(f"<dt>{escape(what)}</dt><dd>{escape(words)}</dd>" for what, words in said.items())
     chosen = {line.name: line for line in lines if line.name in layers}
     table = "".join(
-        f'<tr><td><a href="strongest.html#{anchor(name)}">{escape(titled(name))}</a></td>'
+        f'<tr><td><a href="strongest.html#{stem(name)}">{escape(titled(name))}</a></td>'
         f'<td class="number">{chosen[name].shape[0]:,}</td>'
         f'<td class="number">{"×".join(map(str, chosen[name].shape[1:])) or "1"}</td>'
         f'<td class="number">{chosen[name].field.kernel if chosen[name].field else "all"}</td></tr>'
@@ -119,27 +119,22 @@ def _numbers(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.3g}" for value in dict.fromkeys(values))
 
 
-def anchor(layer: str) -> str:
-    """Of a layer's section."""
-    return atlas.stem(layer)
-
-
 def strongest(folder: Path, tops: Mapping[str, TopProjections]) -> str:
     """Write a figure of nine for each shown map; the page that shows them."""
     sections = []
     for layer, top in tops.items():
-        (folder / (place := f"strongest/{anchor(layer)}")).mkdir(parents=True)
+        (folder / (place := f"strongest/{stem(layer)}")).mkdir(parents=True)
         shown = []
         for index, number in enumerate(top.maps.tolist()[:SHOWN]):
             path = f"{place}/map-{number}.webp"
             width, height = figures.save(nine(top.of(top.maps.new_tensor([index])), columns=1), folder / path)
             words = f"nine projections of map {number} of {layer}, and their patches"
             shown.append(
-                f'<a href="atlas/index.html#{anchor(layer)}-map-{number}"><img src="{path}" width="{width}" '
+                f'<a href="atlas/index.html#{stem(layer)}-map-{number}"><img src="{path}" width="{width}" '
                 f'height="{height}" loading="lazy" alt="{escape(words)}"></a>'
             )
         sections.append(
-            f'<section><h2 id="{anchor(layer)}">{escape(titled(layer))}</h2>'
+            f'<section><h2 id="{stem(layer)}">{escape(titled(layer))}</h2>'
             f'<div class="nines">{"".join(shown)}</div></section>'
         )
     return (

@@ -43,18 +43,13 @@ def layer_by_layer(
     The network stays in the mode that it is in, and gradients are recorded where they are enabled.
 
     Args:
-        model: a flat chain, as `NetworkSpec.build` and `chains.chain` give it.
+        model: a flat chain without layers that work in place, as `NetworkSpec.build` gives it.
         images: as the network takes them, where its weights are.
         apart: cut each layer off from those before it, so that it can be run backward by itself: its input is
             a leaf, whose gradient is recorded in all layers but the first.
-
-    Raises:
-        ValueError: a layer that overwrites its input, which is another layer's output; names it.
     """
     x, first = images, True
     for name, module in model._modules.items():
-        if getattr(module, "inplace", False):
-            raise ValueError(f"{name} works in place and would overwrite what the layer before it gave")
         given = x.detach().requires_grad_(not first) if apart else x
         x, first = module(given), False
         yield Ran(name, module, given, x)

@@ -18,11 +18,7 @@ from zfutils.nets.tracing import graph
 from zfutils.runtime.devices import device_of, dtype_of
 
 HIDDEN = ("value", "constant", "pieces")  # steps that give no maps of their own
-ANSWERS = (
-    "relu",
-    "add",
-    "concat",
-)  # steps after which maps are looked at: a rectifier, a sum, a concatenation
+ANSWERS = ("relu", "add", "concat")  # steps after which maps are looked at
 MOST = 5  # layers that are looked at where none is named
 
 

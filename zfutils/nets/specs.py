@@ -143,13 +143,7 @@ class NetworkSpec:
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The spec that `to_dict` wrote."""
         convolutions = tuple(
-            Convolution(
-                c["name"],
-                c["maps"],
-                Window(*c["window"]),
-                Window(*c["pool"]) if c["pool"] is not None else None,
-                c["norm"],
-            )
+            Convolution(**{**c, "window": Window(*c["window"]), "pool": c["pool"] and Window(*c["pool"])})
             for c in data["convolutions"]
         )
         dense = tuple(Dense(**d) for d in data["dense"])

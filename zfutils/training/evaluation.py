@@ -91,7 +91,7 @@ def evaluate(
         batch: images at a time.
     """
     share = Share.of(len(inputs), batch)
-    found = list(_probabilities(model, inputs if share.whole else inputs[share.own], crops, precision, share))
+    found = list(_probabilities(model, inputs, crops, precision, share))
     probabilities, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
     return Scores(to_host(share.gathered(probabilities)), to_host(share.gathered(labels)))
 
@@ -103,10 +103,9 @@ def errors(model: nn.Module, inputs: Inputs, *, precision: Precision = "auto", b
         model, inputs, precision, batch: as for `evaluate`.
     """
     share = Share.of(len(inputs), batch)
-    own = inputs if share.whole else inputs[share.own]
     found = [
         Scores(to_host(probabilities), to_host(labels))
-        for probabilities, labels in _probabilities(model, own, 1, precision, share)
+        for probabilities, labels in _probabilities(model, inputs, 1, precision, share)
     ]
     ranks, losses = (
         to_host(share.gathered(torch.from_numpy(np.concatenate(parts))))
@@ -118,10 +117,10 @@ def errors(model: nn.Module, inputs: Inputs, *, precision: Precision = "auto", b
 def _probabilities(
     model: nn.Module, inputs: Inputs, crops: Literal[1, 10], precision: Precision, share: Share
 ) -> Iterator[tuple[Float[Tensor, "n classes"], Int64[Tensor, " n"]]]:
-    """Mean probabilities over the crops, and labels, batch by batch, where the network is."""
+    """Mean probabilities over the crops, and labels, of this rank's images, batch by batch."""
     device = device_of(model)
     dtype = image_type(precision, device)
     with evaluating(model), torch.autocast(device.type, dtype, enabled=dtype == torch.bfloat16):
-        for views in inputs.views(share.batch, crops=crops, device=device, dtype=dtype):
+        for views in inputs[share.own].views(share.batch, crops=crops, device=device, dtype=dtype):
             probabilities = [model(view.images).float().softmax(1) for view in views]
             yield torch.stack(probabilities).mean(0), views[0].labels

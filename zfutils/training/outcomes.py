@@ -24,25 +24,13 @@ from zfutils.training.checkpoints import Trained
 from zfutils.training.ended import Ended, ended
 from zfutils.training.evaluation import Ranked, Scores, evaluate
 
-HISTORY = (
-    "epoch",
-    "loss",
-    "held_out_error",
-    "held_out_loss",
-    "rate",
-)  # columns that are kept, for the epochs from 1
+# Columns that are kept, for the epochs from 1.
+HISTORY = ("epoch", "loss", "held_out_error", "held_out_loss", "rate")
 MEASURED = "measured-"  # before the name of an array that a chapter measured
 NOT_RUN = "not run yet"  # what is said in place of an outcome
 PLACES = 3  # of a probability that is kept; a hundred classes' then take a fifth of the room
-MADE = (
-    "epochs",
-    "seconds",
-    "trained_on",
-    "training_error",
-    "device",
-    "precision",
-    "versions",
-)  # of a network's record
+# Of a network's record.
+MADE = ("epochs", "seconds", "trained_on", "training_error", "device", "precision", "versions")
 
 
 @dataclass(frozen=True)
