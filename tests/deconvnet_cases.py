@@ -8,8 +8,8 @@ from functools import cache
 import pytest
 import small
 import torch
-import torchvision
 from deconvnet_oracle import Oracle
+from graph_cases import prepared
 from torch import nn
 
 from zfutils.data.parts import PartsImages
@@ -22,22 +22,6 @@ REVERSALS = ("deconvnet", "guided", "gradient")
 
 
 # ---- networks
-
-
-def prepared(model, seed=0):
-    """Weights by He 2015, biases and statistics that are not zero, eval mode: a bias that counts is seen."""
-    draw = torch.Generator().manual_seed(seed)
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.weight.data.normal_(0, (2 / module.weight[0].numel()) ** 0.5, generator=draw)
-            module.bias.data.normal_(0, 0.1, generator=draw)
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.3, generator=draw)
-            module.running_var.uniform_(0.5, 2, generator=draw)
-            if module.affine:
-                module.bias.data.normal_(0, 0.3, generator=draw)
-                module.weight.data.uniform_(-1, 2, generator=draw)
-    return model.eval()
 
 
 @cache
@@ -54,18 +38,6 @@ def without_norm(*, biases=True):
         if name.endswith("bias") and not biases:
             parameter.data.zero_()
     return model
-
-
-@cache
-def narrow(name):
-    """A torchvision network with all its convolutions and few fully connected units; changed by none."""
-    with torch.device("meta"):
-        model = getattr(torchvision.models, name)()
-    inputs = next(m for m in model.classifier if isinstance(m, nn.Linear)).in_features
-    for i, module in enumerate(model.classifier):
-        if isinstance(module, nn.Linear):
-            model.classifier[i], inputs = nn.Linear(inputs, 24), 24
-    return prepared(model.to_empty(device="cpu"))
 
 
 def batchnorms(affine):

@@ -1,5 +1,7 @@
 """Networks that are no chains, with random weights, and their comparison with the oracle."""
 
+from functools import cache
+
 import torch
 import torchvision
 from graph_oracle import Oracle
@@ -39,8 +41,8 @@ LAYERS = {
 }
 
 
-def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Weights by He 2015, biases and statistics that are not zero, eval mode."""
+def prepared(model: nn.Module, seed: int = 0) -> nn.Module:
+    """Weights by He 2015, biases and statistics that are not zero, eval mode: a bias that counts is seen."""
     draw = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear | nn.ConvTranspose2d):
@@ -55,17 +57,18 @@ def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
     return model.eval()
 
 
+@cache
 def torchvisions(name: str, dtype: torch.dtype = torch.float64) -> nn.Module:
-    """A network of torchvision's with random weights, its wide fully connected layers made narrow."""
+    """A network of torchvision's with random weights and narrow fully connected layers; changed by none."""
     with torch.device("meta"):
         options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
         model = getattr(torchvision.models, name)(**options)
-        if name in ("alexnet", "vgg16_bn"):
+        if name.startswith(("alexnet", "vgg")):
             inputs = next(m for m in model.classifier if isinstance(m, nn.Linear)).in_features
             for i, module in enumerate(model.classifier):
                 if isinstance(module, nn.Linear):
                     model.classifier[i], inputs = nn.Linear(inputs, 24), 24
-    return randomised(model.to_empty(device="cpu").to(dtype))
+    return prepared(model.to_empty(device="cpu").to(dtype))
 
 
 def picture(height: int, width: int, dtype: torch.dtype = torch.float64, *, channels: int = 3, seed: int = 0):

@@ -7,14 +7,13 @@ from deconvnet_cases import (
     REVERSALS,
     RULES,
     agrees,
-    check_against_oracle,
     chosen,
     noise,
-    prepared,
     quarter_zfnet,
     units,
 )
 from deconvnet_oracle import Oracle
+from graph_cases import prepared
 from torch import nn
 
 from zfutils.deconv.deconvnet import Deconvnet, Units
@@ -134,13 +133,6 @@ def test_the_three_reversals_of_relu_by_hand(nonlinearity, expected):
     assert found.flatten().tolist() == expected
 
 
-@pytest.mark.parametrize("nonlinearity", ["guided", "gradient"])
-def test_guided_and_gradient_agree(nonlinearity):
-    model, layers = quarter_zfnet(128), ["conv2", "relu3", "pool5", "fc8"]
-    alive = check_against_oracle(model, noise(1, 128), layers, few=3, nonlinearity=nonlinearity)
-    assert alive.total() >= 8
-
-
 # ---- switches
 
 
@@ -193,9 +185,8 @@ def test_by_hand_an_activation_goes_where_another_pictures_switch_points():
     model = identity(kernel=2)
     own, other = (torch.tensor(rows).view(1, 1, 2, 2) for rows in ([7.0, 3, 0, -2], [1.0, 0, 0, 5]))
     for nonlinearity, expected in (("deconvnet", [0, 0, 0, 7]), ("gradient", [0] * 4), ("guided", [0] * 4)):
-        deconvnet = Deconvnet(
-            model, nonlinearity=nonlinearity
-        )  # the two others remember the ReLU that was off
+        # the two others remember the ReLU that was off
+        deconvnet = Deconvnet(model, nonlinearity=nonlinearity)
         recording = deconvnet.forward(own, "pool1")
         changed = recording.with_switches(deconvnet.forward(other, "pool1").switches)
         for which, wanted in ((changed, expected), (recording, [7, 0, 0, 0])):

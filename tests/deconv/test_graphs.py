@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import torch
 from deconvnet_cases import units
-from graph_cases import LAYERS, compare, picture, randomised, torchvisions
+from graph_cases import LAYERS, compare, picture, prepared, torchvisions
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, weight_norm
@@ -147,7 +147,7 @@ def every_layer(model):
 @pytest.mark.parametrize("nonlinearity", ["deconvnet", "guided", "gradient"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_kind_of_step_agrees_in_every_layer(name, nonlinearity):
-    model = randomised(NETWORKS[name]()).double()
+    model = prepared(NETWORKS[name]()).double()
     image = picture(19, 22)
     layers = every_layer(model)
     assert compare(model, image, layers, 1e-12, nonlinearity=nonlinearity) >= len(layers) > 1
@@ -168,7 +168,7 @@ def test_a_sum_hands_the_signal_to_both_and_a_concatenation_splits_it_by_hand():
 
 
 def test_a_unit_that_sees_beyond_the_picture_has_the_pattern_of_its_window_either_way(monkeypatch):
-    model, image = randomised(NETWORKS["residual"]()).double(), picture(19, 22)
+    model, image = prepared(NETWORKS["residual"]()).double(), picture(19, 22)
     deconvnet, layer = Deconvnet(model), [*every_layer(model)][-1]
     monkeypatch.setattr(deconvnet, "within", lambda end, size: True)
     windows = deconvnet.project(image, layer, some := units((0, 1, 0, 0), (0, 2, 1, 1)))
@@ -330,12 +330,6 @@ def test_weights_of_two_types_are_refused_by_both_names(graph):
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GELU() if graph else nn.ReLU(), nn.Conv2d(4, 4, 3).double())
     with pytest.raises(ValueError, match=r"several types: torch\.float32 and torch\.float64"):
         Deconvnet(model)
-
-
-def test_images_of_another_type_are_brought_to_the_networks():
-    model = randomised(NETWORKS["residual"]()).double()
-    image = picture(9, 9, torch.float32)
-    assert Deconvnet(model).forward(image, "relu_1").activations.dtype == torch.float64
 
 
 @pytest.mark.parametrize("options", [{"shared": "last"}, {"switches": "centred"}])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import small
 import torch
-from deconvnet_cases import agrees, prepared
+from deconvnet_cases import agrees
 from deconvnet_oracle import Oracle
+from graph_cases import prepared
 from PIL import Image
 
 from zfutils.data import UndecodableImage

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from deconvnet_cases import even, noise, prepared, taken_from
+from deconvnet_cases import even, noise, taken_from
+from graph_cases import prepared
 from torch import nn
 
 from zfutils.deconv import unpooling
@@ -98,24 +99,6 @@ def test_where_windows_do_not_overlap_every_rule_is_pytorchs_unpooling(shared):
     maxima, places = nn.functional.max_pool2d(x, 2, 2, return_indices=True)
     expected = nn.functional.max_unpool2d(maxima, places, 2, 2)
     assert torch.equal(unpooling.unpool(maxima, switches, window, shared), expected)
-
-
-@pytest.mark.parametrize(
-    ("shared", "expected"),
-    [("add", [0, 0, 2, 0, 0]), ("last", [0, 0, -3, 0, 0]), ("largest", [0, 0, 5, 0, 0])],
-)
-def test_of_two_windows_with_one_switch(shared, expected):
-    x, window = torch.tensor([5.0, -3.0]).view(1, 1, 1, 2), Window(3, 2, 0)
-    switches = torch.tensor([2, 0], dtype=torch.uint8).view(1, 1, 1, 2)  # the first row, which both see
-    found = unpooling.unpool(x, switches, window, shared)
-    assert found[0, 0].tolist() == [expected, [0] * 5, [0] * 5]
-
-
-@pytest.mark.parametrize("shared", ["last", "largest"])
-def test_a_zero_is_no_signal_and_takes_no_place(shared):
-    x, window = torch.tensor([-5.0, 0.0]).view(1, 1, 1, 2), Window(3, 2, 0)
-    switches = torch.tensor([2, 0], dtype=torch.uint8).view(1, 1, 1, 2)
-    assert unpooling.unpool(x, switches, window, shared)[0, 0, 0].tolist() == [0, 0, -5, 0, 0]
 
 
 # ---- frames

@@ -11,12 +11,10 @@ from deconvnet_cases import (
     REVERSALS,
     check_against_oracle,
     even,
-    narrow,
     noise,
-    prepared,
     units,
 )
-from graph_cases import LAYERS, compare, picture, torchvisions
+from graph_cases import LAYERS, compare, picture, prepared, torchvisions
 from torch import nn
 
 from zfutils.deconv.deconvnet import Deconvnet, Units
@@ -80,13 +78,15 @@ def test_every_step_knows_its_kind_and_what_slides():
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg16"])
 def test_alexnet_and_vgg_agree_up_to_the_last_layer(name):
-    alive = check_against_oracle(narrow(name), noise(1, 224), ["fc8"], few=1, windows=False)
+    alive = check_against_oracle(
+        torchvisions(name, torch.float32), noise(1, 224), ["fc8"], few=1, windows=False
+    )
     assert alive["fc8"] == 1
 
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg11", "vgg11_bn", "vgg16", "vgg16_bn"])
 def test_the_convolutions_of_alexnet_and_vgg_agree(name):
-    model, images = narrow(name), noise(1, 64 if name == "alexnet" else 40)
+    model, images = torchvisions(name, torch.float32), noise(1, 64 if name == "alexnet" else 40)
     layers = Deconvnet(chain(model)).layers
     layers = layers[: layers.index("pool5" if name == "alexnet" else "conv4_2")][::-6]
     assert check_against_oracle(model, images, layers, few=1) == dict.fromkeys(layers, 1)
@@ -211,14 +211,6 @@ def test_a_unit_that_is_not_there_is_refused(tiny, layer, unit, message):
     ):
         with pytest.raises(ValueError, match=message):
             refused()
-
-
-def test_whole_maps_that_are_not_there_are_refused(tiny):
-    recording = Deconvnet(tiny).forward(noise(2, 32), "relu2")
-    with pytest.raises(ValueError, match=r"maps 0…11 here, not 12"):
-        recording.project_maps(torch.tensor([0, 12]))
-    with pytest.raises(ValueError, match=r"one map for each of 2 images"):
-        recording.project_maps(torch.tensor([0]))
 
 
 def test_no_units_and_two_to_walk_down_are_refused(tiny):

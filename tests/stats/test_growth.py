@@ -24,17 +24,6 @@ def test_two_sizes_by_hand():
     )
 
 
-def test_the_interval_holds_the_exponent_of_noisy_costs():
-    draw = np.random.default_rng(0)
-    sizes = np.array([64.0, 128, 256, 512])
-    inside = 0
-    for _ in range(200):
-        noise = np.exp(draw.normal(0, 0.1, (4, 5)))
-        found = exponent(sizes, sizes[:, None] ** 1.5 * noise)
-        inside += found.low <= 1.5 <= found.high
-    assert 180 <= inside <= 200
-
-
 @pytest.mark.parametrize(
     ("sizes", "costs", "word"),
     [

@@ -35,6 +35,15 @@ def truncate(path, kept):
     path.write_bytes(path.read_bytes()[:kept])
 
 
+def rewrite(path, change):
+    """Weights on disk changed: `change` takes and gives tensors by name."""
+    save_file(change(load_file(path)), path)
+
+
+def convolutions(weights):
+    return {name: value for name, value in weights.items() if name.startswith("conv")}
+
+
 def test_a_saved_network_comes_back_with_spec_weights_and_history(folder):
     found = load(folder)
     assert found.spec == SPEC
@@ -75,33 +84,20 @@ def test_a_folder_without_a_finished_network_is_refused(tmp_path):
 def test_half_precision_is_widened(folder):
     path = folder / "epoch-0000.safetensors"
     saved = load_file(path)
-    save_file({name: value.half() for name, value in saved.items()}, path)
+    rewrite(path, lambda weights: {name: value.half() for name, value in weights.items()})
     found = load(folder).at(0).state_dict()
     for name, value in saved.items():
         assert found[name].dtype == torch.float32
         assert torch.equal(found[name], value.half().float())
 
 
-def keep_convolutions(path):
-    kept = {name: value for name, value in load_file(path).items() if name.startswith("conv")}
-    save_file(kept, path)
-
-
 def test_a_snapshot_may_hold_the_convolutions_alone_and_has_the_first_dense_layers_then(folder):
     network, path = load(folder), folder / "epoch-0001.safetensors"
     whole, before = load_file(path), network.at(0).state_dict()
-    keep_convolutions(path)
+    rewrite(path, convolutions)
     found = network.at(1).state_dict()
     for name, value in found.items():
         assert torch.equal(value, (whole if name.startswith("conv") else before)[name])
-
-
-def test_a_finished_network_without_its_dense_layers_is_refused(folder):
-    keep_convolutions(folder / "epoch-0001.safetensors")
-    with pytest.raises(
-        ValueError, match=r"epoch-0001\.safetensors holds another network's weights: fc3\.weight"
-    ):
-        load(folder)
 
 
 def test_epoch_0_comes_from_the_seed_where_its_snapshot_was_not_kept(folder):
@@ -112,33 +108,42 @@ def test_epoch_0_comes_from_the_seed_where_its_snapshot_was_not_kept(folder):
     assert all(torch.equal(value, kept[name]) for name, value in network.at(0).state_dict().items())
 
 
-@pytest.mark.parametrize("lacking", ["conv1.weight", "conv2.bias"])
-def test_a_snapshot_that_lacks_a_convolution_is_refused_by_name(folder, lacking):
-    path = folder / "epoch-0000.safetensors"
-    save_file({name: value for name, value in load_file(path).items() if name != lacking}, path)
+def without(name):
+    return lambda weights: {n: value for n, value in weights.items() if n != name}
+
+
+@pytest.mark.parametrize(
+    ("epoch", "change", "named"),
+    [
+        (0, without("conv1.weight"), r"conv1\.weight"),
+        (0, without("conv2.bias"), r"conv2\.bias"),
+        (0, lambda weights: {"surprise": torch.zeros(1)}, "surprise"),
+        (1, convolutions, r"fc3\.weight"),
+    ],
+    ids=["a snapshot's weight", "a snapshot's bias", "another name", "a finished network's dense layers"],
+)
+def test_weights_that_lack_a_layer_or_have_another_are_refused_by_name(folder, epoch, change, named):
+    rewrite(folder / f"epoch-000{epoch}.safetensors", change)
     with pytest.raises(
-        ValueError, match=rf"epoch-0000\.safetensors holds another network's weights: {lacking}"
+        ValueError, match=rf"epoch-000{epoch}\.safetensors holds another network's weights: {named}"
     ):
-        load(folder).at(0)
+        load(folder).at(epoch)
 
 
 def test_a_snapshot_of_another_network_is_refused_by_name(folder):
-    wider = SPEC.with_maps(conv2=13).build()
     path = folder / "epoch-0000.safetensors"
-    save_tensors(wider.state_dict(), path)
-    before = {name: value.clone() for name, value in load(folder).model.state_dict().items()}
+    save_tensors(SPEC.with_maps(conv2=13).build().state_dict(), path)
     model = load(folder).model
+    before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(ValueError, match=r"epoch-0000\.safetensors holds another network's weights: conv2"):
         set_weights(model, path)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    save_file({"surprise": torch.zeros(1)}, path)
-    with pytest.raises(ValueError, match="surprise does not fit"):
-        load(folder).at(0)
 
 
-@pytest.mark.parametrize("kept", [0, 5, 200, -1])
-def test_a_truncated_snapshot_is_refused_by_name(folder, kept):
-    truncate(folder / "epoch-0001.safetensors", kept)
+@pytest.mark.parametrize("kept", [None, 0, 5, 200, -1])
+def test_a_truncated_or_missing_snapshot_is_refused_by_name(folder, kept):
+    path = folder / "epoch-0001.safetensors"
+    path.unlink() if kept is None else truncate(path, kept)
     with pytest.raises(
         ValueError, match=r"epoch-0001\.safetensors is missing, truncated or no safetensors file"
     ):
@@ -173,17 +178,12 @@ def test_a_pickle_in_the_place_of_a_network_s_file_is_refused_by_name_and_not_ex
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_weights_that_are_no_numbers_are_refused_by_file_and_layer(folder, value):
-    path = folder / "epoch-0001.safetensors"
-    weights = load_file(path)
-    weights["conv2.weight"][0, 0, 0, 0] = value
-    save_file(weights, path)
+    def spoil(weights):
+        weights["conv2.weight"][0, 0, 0, 0] = value
+        return weights
+
+    rewrite(folder / "epoch-0001.safetensors", spoil)
     with pytest.raises(ValueError, match=r"epoch-0001\.safetensors is damaged: conv2\.weight holds"):
-        load(folder)
-
-
-def test_a_missing_snapshot_is_refused_by_name(folder):
-    (folder / "epoch-0001.safetensors").unlink()
-    with pytest.raises(ValueError, match=r"epoch-0001\.safetensors is missing"):
         load(folder)
 
 
@@ -241,13 +241,9 @@ def test_what_no_network_was_asked_before_is_no_part_of_its_identity(images):
     assert set(made["plateau"]) == {"factor", "patience", "drops"}
 
 
-def test_a_reference_network_is_known_again_whichever_recipe_made_it(images):
+def test_another_recipe_or_encoding_of_the_same_photographs_is_the_same_reference_network(images):
     own = identity(SPEC, RECIPE, images, 0)
     assert same_network({**own, "recipe": own["recipe"] - 1}, own)
-
-
-def test_another_encoding_of_the_same_photographs_is_the_same_network(images):
-    own = identity(SPEC, RECIPE, images, 0)
     photographs = {"source": "photos", "size": 40, "names": "n", "content": "one"}
     again = {**photographs, "content": "two"}
     assert same_network({**own, "images": photographs}, {**own, "images": again})

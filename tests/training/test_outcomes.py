@@ -131,13 +131,6 @@ def test_a_file_that_would_execute_code_or_does_not_fit_together_is_refused(tmp_
             Outcome.load(path)
 
 
-def test_a_loss_that_is_flat_ends_a_training(tmp_path):
-    flat = outcome(random_scores(100))
-    flat = replace(flat, history=flat.history.assign(loss=[3.0] + [1.0] * 59))
-    flat.save(tmp_path / "one.npz")
-    assert Outcome.load(tmp_path / "one.npz").ended.ended
-
-
 @pytest.mark.parametrize(
     ("published", "words"),
     [([], "not run yet"), ([False], "here"), ([True, True], "kept"), ([True, False, True], "1 here, 2 kept")],

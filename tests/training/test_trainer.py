@@ -43,6 +43,21 @@ def unbroken(images, tmp_path_factory):
     return found, lines
 
 
+@pytest.fixture
+def batches(monkeypatch):
+    """Lets a test see, and change, each batch of a training: `seen(batch, epoch, step, seed)` gives it on."""
+    shuffled = Pixels.shuffled
+
+    def through(seen):
+        def changed(store, rows, **options):
+            for step, batch in enumerate(shuffled(store, rows, **options), 1):
+                yield seen(batch, epoch=options["epoch"], step=step, seed=options["seed"])
+
+        monkeypatch.setattr(Pixels, "shuffled", changed)
+
+    return through
+
+
 def weights(model):
     return {name: value.clone() for name, value in model.state_dict().items()}
 
@@ -119,15 +134,14 @@ def test_bf16_learns_too(images, tmp_path):
 # ---- every step is like the others
 
 
-def test_every_step_of_a_training_sees_a_full_batch(images, tmp_path, monkeypatch):
-    shuffled, sizes = Pixels.shuffled, {}
+def test_every_step_of_a_training_sees_a_full_batch(images, tmp_path, batches):
+    sizes = {}
 
-    def noted(store, rows, **options):
-        for batch in shuffled(store, rows, **options):
-            sizes.setdefault(options["epoch"], []).append(len(batch.rows))
-            yield batch
+    def noted(batch, *, epoch, **_):
+        sizes.setdefault(epoch, []).append(len(batch.rows))
+        return batch
 
-    monkeypatch.setattr(Pixels, "shuffled", noted)
+    batches(noted)
     trained(tmp_path / "tiny", images, but(batch=50))
     # 288, 576, 864 and 1,152 images hold 5, 11, 17 and 23 full batches of 50.
     assert sizes == {1: [50] * 5, 2: [50] * 6, 3: [50] * 6, 4: [50] * 6}
@@ -147,18 +161,20 @@ class Killed(KeyboardInterrupt):
     """What the test stops a training with."""
 
 
-def kill_after(epoch):
+def killed(folder, images, recipe=RECIPE, *, after, **options):
+    """A training that is stopped after an epoch."""
+
     def say(line):
-        if f"epoch {epoch}/" in line:
+        if f"epoch {after}/" in line:
             raise Killed
 
-    return say
+    with pytest.raises(Killed):
+        trained(folder, images, recipe, say=say, **options)
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 4])
 def test_a_killed_training_ends_bit_for_bit_where_the_unbroken_one_ends(unbroken, images, tmp_path, epoch):
-    with pytest.raises(Killed):
-        trained(tmp_path / "tiny", images, say=kill_after(epoch))
+    killed(tmp_path / "tiny", images, after=epoch)
     with pytest.raises(FileNotFoundError, match="no finished network"):
         load(tmp_path / "tiny")
     torch.manual_seed(99)
@@ -174,35 +190,25 @@ def test_a_killed_training_ends_bit_for_bit_where_the_unbroken_one_ends(unbroken
         assert equal(weights(resumed.at(snapshot)), weights(unbroken[0].at(snapshot)))
 
 
-def test_a_training_killed_between_an_epoch_and_its_left_over_images_ends_there_too(images, tmp_path):
-    recipe = but(batch=50, snapshots=())
-    whole = trained(tmp_path / "a", images, recipe)
+def test_a_training_killed_within_an_epoch_ends_there_too(unbroken, images, tmp_path, batches):
+    broken = []
+
+    def interrupted(batch, *, epoch, step, **_):
+        if (epoch, step) == (3, 5) and not broken:
+            broken.append(step)
+            raise Killed
+        return batch
+
+    batches(interrupted)
     with pytest.raises(Killed):
-        trained(tmp_path / "b", images, recipe, say=kill_after(2))
-    assert equal(weights(trained(tmp_path / "b", images, recipe).model), weights(whole.model))
-
-
-def test_a_training_killed_within_an_epoch_ends_there_too(unbroken, images, tmp_path, monkeypatch):
-    shuffled = Pixels.shuffled
-
-    def interrupted(store, rows, **options):
-        for step, batch in enumerate(shuffled(store, rows, **options)):
-            if options["epoch"] == 3 and step == 4:
-                raise Killed
-            yield batch
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Pixels, "shuffled", interrupted)
-        with pytest.raises(Killed):
-            trained(tmp_path / "tiny", images)
+        trained(tmp_path / "tiny", images)
     assert equal(weights(trained(tmp_path / "tiny", images).model), weights(unbroken[0].model))
 
 
 def test_a_training_killed_before_its_first_resume_point_starts_anew_and_ends_there_too(
     unbroken, images, tmp_path
 ):
-    with pytest.raises(Killed):
-        trained(tmp_path / "tiny", images, say=kill_after(2), resume_every=3600)
+    killed(tmp_path / "tiny", images, after=2, resume_every=3600)
     assert not (tmp_path / "tiny" / "resume.safetensors").exists()
     lines = []
     found = trained(tmp_path / "tiny", images, say=lines.append)
@@ -210,34 +216,32 @@ def test_a_training_killed_before_its_first_resume_point_starts_anew_and_ends_th
     assert equal(weights(found.model), weights(unbroken[0].model))
 
 
-def test_a_rate_that_was_lowered_stays_lowered_after_resuming(images, tmp_path):
-    recipe = but(plateau={"factor": 0.5, "patience": 1, "drops": 9}, rate=1e-6, epochs=5)
-    whole = trained(tmp_path / "a", images, recipe)
-    assert whole.history.rate.iloc[-1] < 1e-6
-    with pytest.raises(Killed):
-        trained(tmp_path / "b", images, recipe, say=kill_after(4))
-    assert trained(tmp_path / "b", images, recipe).history.rate.tolist() == whole.history.rate.tolist()
+LOWERED = {"plateau": {"factor": 0.5, "patience": 1, "drops": 9}, "rate": 1e-6, "epochs": 5}
 
 
-def test_a_training_without_momentum_resumes_too(images, tmp_path):
-    recipe = but(momentum=0, epochs=2)
-    whole = trained(tmp_path / "a", images, recipe)
-    with pytest.raises(Killed):
-        trained(tmp_path / "b", images, recipe, say=kill_after(1))
-    assert equal(weights(trained(tmp_path / "b", images, recipe).model), weights(whole.model))
+@pytest.mark.parametrize(
+    ("changes", "after"),
+    [({"batch": 50, "snapshots": ()}, 2), (LOWERED, 4), ({"momentum": 0, "epochs": 2}, 1)],
+    ids=["images left over from an epoch", "a rate that was lowered", "no momentum"],
+)
+def test_other_recipes_are_gone_on_with_just_so(images, tmp_path, changes, after):
+    whole = trained(tmp_path / "a", images, but(**changes))
+    killed(tmp_path / "b", images, but(**changes), after=after)
+    resumed = trained(tmp_path / "b", images, but(**changes))
+    assert equal(weights(resumed.model), weights(whole.model))
+    assert resumed.history.rate.tolist() == whole.history.rate.tolist()
+    assert (whole.history.rate.iloc[-1] < 1e-6) == (changes is LOWERED)
 
 
 def test_an_unfinished_training_of_another_network_is_not_gone_on_with(unbroken, images, tmp_path):
-    with pytest.raises(Killed):
-        trained(tmp_path / "tiny", images, but(rate=0.01), say=kill_after(2))
+    killed(tmp_path / "tiny", images, but(rate=0.01), after=2)
     found = trained(tmp_path / "tiny", images)
     assert equal(weights(found.model), weights(unbroken[0].model))
 
 
 @pytest.mark.parametrize("kept", [0, 7, 100, 0.5, 0.99])
 def test_a_truncated_resume_point_is_refused_by_name_and_nothing_is_lost(images, tmp_path, kept):
-    with pytest.raises(Killed):
-        trained(tmp_path / "tiny", images, say=kill_after(1))
+    killed(tmp_path / "tiny", images, after=1)
     path = tmp_path / "tiny" / "resume.safetensors"
     whole = path.read_bytes()
     path.write_bytes(whole[: kept if isinstance(kept, int) else int(kept * len(whole))])
@@ -287,20 +291,17 @@ def test_held_out_and_training_rows_share_the_images_between_them(n, share, held
     assert sorted(training.tolist() + out.tolist()) == list(range(n))
 
 
-def test_held_out_rows_are_never_trained_on_and_the_same_for_every_seed(images, tmp_path, monkeypatch):
-    shuffled, seen = Pixels.shuffled, []
+def test_held_out_rows_are_never_trained_on_and_the_same_for_every_seed(images, tmp_path, batches):
+    seen = {0: set(), 1: set()}
 
-    def noted(store, rows, **options):
-        for batch in shuffled(store, rows, **options):
-            seen.append((options["seed"], frozenset(batch.rows.tolist())))
-            yield batch
+    def noted(batch, *, seed, **_):
+        seen[seed].update(batch.rows.tolist())
+        return batch
 
-    monkeypatch.setattr(Pixels, "shuffled", noted)
-    for seed in (0, 1):
+    batches(noted)
+    for seed in seen:
         trained(tmp_path / str(seed), images, but(epochs=2), seed=seed)
-    by_seed = [frozenset().union(*(rows for s, rows in seen if s == seed)) for seed in (0, 1)]
-    assert by_seed[0] == by_seed[1]
-    assert by_seed[0] == frozenset(range(320)) - frozenset(held_out_rows(320, 0.1)[1].tolist())
+    assert seen[0] == seen[1] == set(range(320)) - set(held_out_rows(320, 0.1)[1].tolist())
 
 
 def test_held_out_pictures_are_no_pattern_of_the_order():
@@ -316,14 +317,26 @@ def schedule(**plateau):
     return Schedule(but(rate=1.0, plateau={"factor": 0.1, **plateau}))
 
 
-def test_the_rate_falls_at_plateaus_and_the_last_one_ends_the_training():
-    watched = schedule(patience=2, drops=1)
-    course = []
-    for error in (0.9, 0.8, 0.8, 0.85, 0.7, 0.7, 0.7):
+@pytest.mark.parametrize(
+    ("plateau", "errors", "course"),
+    [
+        # best 0.9, best 0.8, waits 1, waits 2: drops; best 0.7, waits 1, waits 2: ends
+        (
+            {"patience": 2, "drops": 1},
+            (0.9, 0.8, 0.8, 0.85, 0.7, 0.7, 0.7),
+            [(1.0, False)] * 3 + [(0.1, False)] * 3 + [(0.1, True)],
+        ),
+        ({"patience": 1, "drops": 0}, (0.5, 0.5), [(1.0, False), (1.0, True)]),
+        ({"patience": 1, "drops": 1}, (math.nan,), [(0.1, False)]),
+    ],
+    ids=["plateaus", "no drops", "not a number"],
+)
+def test_the_rate_falls_at_plateaus_and_the_last_one_ends_the_training(plateau, errors, course):
+    watched, found = schedule(**plateau), []
+    for error in errors:
         watched.after({"held_out_error": error})
-        course.append((round(watched.rate, 6), watched.ended))
-    # best 0.9, best 0.8, waits 1, waits 2: drops; best 0.7, waits 1, waits 2: ends
-    assert course == [(1.0, False)] * 3 + [(0.1, False)] * 3 + [(0.1, True)]
+        found.append((round(watched.rate, 6), watched.ended))
+    assert found == course
 
 
 def test_a_fall_of_no_more_than_asked_for_is_none():
@@ -367,20 +380,6 @@ def test_a_network_knows_its_training_error_in_eval_mode_on_what_it_was_trained_
     assert found.ended.training_error == found.training_error
 
 
-def test_without_drops_the_first_plateau_ends_the_training():
-    watched = schedule(patience=1, drops=0)
-    watched.after({"held_out_error": 0.5})
-    assert not watched.ended
-    watched.after({"held_out_error": 0.5})
-    assert (watched.rate, watched.ended) == (1.0, True)
-
-
-def test_an_error_that_is_not_a_number_is_no_improvement():
-    watched = schedule(patience=1, drops=1)
-    watched.after({"held_out_error": math.nan})
-    assert watched.rate == 0.1
-
-
 def test_a_training_ends_at_its_last_plateau_before_its_last_epoch(images, tmp_path):
     recipe = but(plateau={"factor": 0.5, "patience": 1, "drops": 1}, rate=1e-9, epochs=30, snapshots=())
     found = trained(tmp_path / "tiny", images, recipe)
@@ -421,16 +420,13 @@ def test_a_huge_rate_stops_the_training_with_the_step_and_the_last_good_snapshot
     assert not (tmp_path / "tiny" / "network.json").exists()
 
 
-def test_the_step_of_a_loss_that_is_not_finite_is_counted_over_the_epochs(images, tmp_path, monkeypatch):
-    shuffled = Pixels.shuffled
+def test_the_step_of_a_loss_that_is_not_finite_is_counted_over_the_epochs(images, tmp_path, batches):
+    def spoilt(batch, *, epoch, step, **_):
+        if (epoch, step) == (3, 5):
+            batch.images[0, 0, 0, 0] = math.nan
+        return batch
 
-    def spoilt(store, rows, **options):
-        for step, batch in enumerate(shuffled(store, rows, **options), 1):
-            if options["epoch"] == 3 and step == 5:
-                batch.images[0, 0, 0, 0] = math.nan
-            yield batch
-
-    monkeypatch.setattr(Pixels, "shuffled", spoilt)
+    batches(spoilt)
     with pytest.raises(
         DivergedError, match=r"the loss is nan at step 23 \(epoch 3, .*epoch-0002\.safetensors"
     ):
@@ -452,15 +448,9 @@ LEARNS_NOTHING = {"rate": 1e-9, "batch": 1, "initialisation": "literal", "epochs
 
 
 @pytest.fixture
-def blackened(monkeypatch):
+def blackened(batches):
     """From epoch 3 on every picture is black, so that what was learnt is lost."""
-    shuffled = Pixels.shuffled
-
-    def black(store, rows, **options):
-        for batch in shuffled(store, rows, **options):
-            yield batch if options["epoch"] < 3 else replace(batch, images=torch.zeros_like(batch.images))
-
-    monkeypatch.setattr(Pixels, "shuffled", black)
+    batches(lambda batch, *, epoch, **_: replace(batch, images=batch.images * (epoch < 3)))
 
 
 def test_a_rate_that_silences_a_layer_stops_the_training_which_names_it_and_what_to_try(images, tmp_path):
@@ -515,8 +505,7 @@ def test_the_record_of_a_living_network_speaks_of_no_death(unbroken):
 def test_a_resumed_training_is_judged_as_the_unbroken_one_is(images, tmp_path, blackened):
     def ends(name, recipe, killed_after):
         if killed_after:
-            with pytest.raises(Killed):
-                trained(tmp_path / name, images, recipe, say=kill_after(killed_after))
+            killed(tmp_path / name, images, recipe, after=killed_after)
         try:
             return trained(tmp_path / name, images, recipe).record["dead"]
         except DeadError as error:

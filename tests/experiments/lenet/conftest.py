@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from deconvnet_cases import prepared
+from graph_cases import prepared
 
 from zfutils.nets import zoo
 
