@@ -1,7 +1,5 @@
 """Scenes of two objects: alike but for the category, the centre between them, and one of the two alone."""
 
-import json
-import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +11,6 @@ from zfutils.data.part_masks import object_masks
 from zfutils.data.parts import PartsImages, categories, scene
 from zfutils.data.parts.pairs import AREA, PairedParts
 from zfutils.data.pixels import Pixels
-from zfutils.data.stores import build
 
 CLASSES = len(categories())
 
@@ -110,56 +107,11 @@ def test_masks_are_those_of_the_object_that_is_asked_for(source):
 # ---- the image source
 
 
-def test_a_picture_depends_on_seed_split_and_number_alone():
-    few, many = (PairedParts("train", n=n, size=64, seed=3) for n in (20, 60))
-    np.testing.assert_array_equal(few[19], many[19])
-    assert few.others.tolist() == many.others[:20].tolist()
-    assert few.names == many.names[:20]
-
-
-@pytest.mark.parametrize("other", [{"seed": 1}, {"split": "train"}, {"alone": True}])
-def test_another_seed_or_split_or_one_alone_gives_other_pictures(source, other):
-    options = {"split": "validation", "n": CLASSES, "size": 96} | other
-    second = PairedParts(options.pop("split"), **options)
-    assert any(not np.array_equal(source[i], second[i]) for i in range(3))
-    assert source.identity != second.identity
-    assert not set(source.names) & set(second.names)
-
-
 def test_no_individual_stands_in_a_picture_of_one_object(source, scenes):
     single = PartsImages("validation", n=CLASSES, size=96)
     drawn = [o.parts for each in scenes for o in each.objects]
     drawn += [single.scene(i).objects[0].parts for i in range(len(single))]
     assert len(set(drawn)) == len(drawn)
-
-
-def test_it_is_a_source_like_any_other(tmp_path):
-    source = PairedParts("validation", n=9, size=48)
-    assert json.loads(json.dumps(source.identity)) == source.identity
-    store = build(pickle.loads(pickle.dumps(source)), tmp_path / "pairs", workers=1, progress=False)
-    assert (store.classes, store.names) == (source.classes, source.names)
-    np.testing.assert_array_equal(store.pixels[8], source[8])
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"split": "trian"}, "'trian'; allowed are train"),
-        ({"size": 16}, "size is 16 px"),
-        ({"n": 0}, "n is 0"),
-        ({"seed": -1}, "seed is -1"),
-    ],
-)
-def test_a_wrong_argument_is_refused_with_what_is_allowed(options, message):
-    options = {"split": "train", "n": 4, "size": 64} | options
-    with pytest.raises(ValueError, match=message):
-        PairedParts(options.pop("split"), **options)
-
-
-@pytest.mark.parametrize("index", [4, -1])
-def test_a_picture_that_is_not_there_is_refused(index):
-    with pytest.raises(IndexError, match="this source has pictures 0 … 3"):
-        PairedParts("train", n=4, size=64).scene(index)
 
 
 def test_a_scene_of_another_category_keeps_all_that_is_not_the_category():

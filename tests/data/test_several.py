@@ -1,7 +1,5 @@
 """Scenes of several objects: balanced, nothing hidden, large enough; a function of seed, split and number."""
 
-import json
-import pickle
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations
@@ -10,8 +8,7 @@ import numpy as np
 import pytest
 
 from zfutils.data.parts import PartsImages, categories, scene
-from zfutils.data.parts.several import COUNTS, HIDDEN, SeveralParts
-from zfutils.data.stores import build
+from zfutils.data.parts.several import COUNTS, SeveralParts
 
 CLASSES = len(categories(held_out=True))
 
@@ -68,11 +65,11 @@ def test_every_pair_of_categories_comes_together():
 # ---- how it lies there
 
 
-def test_no_object_is_hidden_beyond_the_stated_share(scenes):
+def test_no_more_than_a_twentieth_of_an_object_is_hidden(scenes):
     for s in scenes[::3]:
         for of, placed in enumerate(s.objects):
             alone = silhouette(replace(s, objects=(placed,)), 0, 192)
-            assert silhouette(s, of, 192).sum() >= (1 - HIDDEN) * alone.sum()
+            assert silhouette(s, of, 192).sum() >= 0.95 * alone.sum()
 
 
 def test_every_object_lies_in_the_picture(scenes):
@@ -133,67 +130,8 @@ def test_no_individual_comes_twice_nor_in_a_picture_of_one_object(scenes):
 # ---- the image source
 
 
-def test_a_picture_depends_on_seed_split_and_number_alone():
-    few, many = SeveralParts("train", n=20, size=64, seed=3), SeveralParts("train", n=60, size=64, seed=3)
-    last = many[19]
-    assert np.array_equal(few[19], last)
-    assert np.array_equal(many[19], last)
-    assert few.names == many.names[:20]
-    np.testing.assert_array_equal(few.present, many.present[:20])
-
-
-@pytest.mark.parametrize("other", [{"seed": 1}, {"split": "validation"}])
-def test_another_seed_or_split_gives_other_pictures(other):
-    first = SeveralParts("train", n=8, size=64)
-    options = {"split": "train", "n": 8, "size": 64} | other
-    second = SeveralParts(options.pop("split"), **options)
-    assert all(np.abs(first[i].astype(int) - second[i]).mean() > 5 for i in range(8))
-    assert first.identity != second.identity
-    assert not set(first.names) & set(second.names)
-
-
 def test_a_wider_field_shows_the_same_world_with_more_around_it():
     narrow, wide = SeveralParts("train", n=3, size=96), SeveralParts("train", n=3, size=144, field=1.5)
     assert narrow.identity != SeveralParts("train", n=3, size=96, field=1.5).identity
     inner = wide[2][24:120, 24:120].astype(int)
     assert np.abs(inner - narrow[2]).mean() < 8  # the sensor's noise is drawn anew
-
-
-def test_it_is_a_source_like_any_other(tmp_path):
-    source = SeveralParts("validation", n=9, size=48)
-    assert json.loads(json.dumps(source.identity)) == source.identity
-    assert len(set(source.names)) == 9
-    store = build(pickle.loads(pickle.dumps(source)), tmp_path / "several", workers=1, progress=False)
-    assert (store.classes, store.names) == (source.classes, source.names)
-    for i in (0, 8):
-        np.testing.assert_array_equal(store.pixels[i], source[i])
-
-
-def test_the_identity_is_not_that_of_pictures_of_one_object():
-    several = SeveralParts("train", n=8, size=64)
-    single = PartsImages("train", n=8, size=64, held_out=True)
-    assert several.identity != single.identity
-    assert several.classes == single.classes
-    assert not set(several.names) & set(single.names)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"split": "trian"}, "'trian'; allowed are train, validation, test, probe"),
-        ({"size": 16}, "size is 16 px; allowed are 32 … 1024"),
-        ({"n": 0}, "n is 0; it must be 1 or more"),
-        ({"seed": -1}, "seed is -1; it must be 0 or more"),
-        ({"field": 0.0}, r"field is 0\.0; it must be above 0"),
-    ],
-)
-def test_a_wrong_argument_is_refused_with_what_is_allowed(options, message):
-    options = {"split": "train", "n": 4, "size": 64} | options
-    with pytest.raises(ValueError, match=message):
-        SeveralParts(options.pop("split"), **options)
-
-
-@pytest.mark.parametrize("index", [4, -1])
-def test_a_picture_that_is_not_there_is_refused(index):
-    with pytest.raises(IndexError, match="this source has pictures 0 … 3"):
-        SeveralParts("train", n=4, size=64)[index]

@@ -6,13 +6,13 @@ pictures is one byte per pixel; exchanged between pictures, the same masks are t
 
 import re
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Int64, UInt8
 
 from zfutils.data.inputs import Inputs
-from zfutils.data.parts import PartsImages, Scene
+from zfutils.data.parts.drawn import DrawnImages
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 
@@ -34,15 +34,6 @@ def concept(category: str, part: str) -> str:
     """
     kind = re.sub(r"^(left|right|front|rear|middle|lower|upper) | \d+$", "", part)
     return f"{kind} of {category}" if (category, part) in APART else kind
-
-
-class Drawn(Protocol):
-    """A source whose scenes can be drawn again."""
-
-    size: int
-    field: float
-
-    def scene(self, index: int) -> Scene: ...
 
 
 @dataclass(frozen=True)
@@ -67,34 +58,16 @@ class ProbeMasks:
             raise ValueError(f"a mask has part number {self.maps.max()}; there are {len(self.parts)} parts")
 
     @classmethod
-    def build(
-        cls, source: PartsImages, rows: Int64[np.ndarray, " n"] | None = None, *, progress: bool = False
-    ) -> "ProbeMasks":
-        """The masks of a source's pictures, drawn again from their scenes.
-
-        Args:
-            source: pictures of parts; their size and field are taken over.
-            rows: which of them; all by default.
-            progress: print a line now and then.
-
-        Raises:
-            ValueError: a row that the source does not have, or one named twice.
-        """
-        rows = np.arange(len(source)) if rows is None else np.asarray(rows, dtype=np.int64)
-        if not rows.size or rows.min() < 0 or rows.max() >= len(source):
-            raise ValueError(
-                f"rows must name at least one of the {len(source)} pictures, 0…{len(source) - 1}"
-            )
-        maps = np.zeros((len(rows), source.size, source.size), dtype=np.uint8)
+    def build(cls, source: DrawnImages) -> "ProbeMasks":
+        """The masks of all pictures of a source, in their size and field, drawn again from their scenes."""
+        maps = np.zeros((len(source), source.size, source.size), dtype=np.uint8)
         numbers: dict[str, int] = {}
-        for i, row in enumerate(rows):
-            scene = source.scene(int(row))
+        for i in range(len(source)):
+            scene = source.scene(i)
             for part, mask in scene.part_masks(source.size, field=source.field).items():
                 number = numbers.setdefault(concept(source.classes[scene.label], part), len(numbers) + 1)
                 maps[i][mask] = number
-            if progress and ((i + 1) % 500 == 0 or i + 1 == len(rows)):
-                print(f"masks: {i + 1:,} of {len(rows):,} pictures", flush=True)
-        return cls(maps, rows, source.labels[rows], tuple(numbers))
+        return cls(maps, np.arange(len(source)), source.labels, tuple(numbers))
 
     def at(self, rows: Int64[np.ndarray, " k"]) -> Int64[np.ndarray, " k"]:
         """Places of these rows of the set in `maps`.
@@ -102,9 +75,8 @@ class ProbeMasks:
         Raises:
             ValueError: a row that has no mask; names it.
         """
-        order = np.argsort(self.rows)
-        places = order[np.searchsorted(self.rows, rows, sorter=order).clip(max=len(order) - 1)]
-        if (missing := self.rows[places] != rows).any():
+        places = pd.Index(self.rows).get_indexer(rows)
+        if (missing := places < 0).any():
             raise ValueError(f"row {np.asarray(rows)[missing][0]} has no mask; there are {len(self.rows)}")
         return places
 
@@ -144,7 +116,7 @@ class ProbeMasks:
         return replace(self, rows=rows)
 
 
-def object_masks(source: Drawn, inputs: Inputs, *, of: int = 0) -> Bool[np.ndarray, "n side side"]:
+def object_masks(source: DrawnImages, inputs: Inputs, *, of: int = 0) -> Bool[np.ndarray, "n side side"]:
     """Where an object of each drawn picture is, as a network sees it: all of its parts, as far as they show.
 
     Args:

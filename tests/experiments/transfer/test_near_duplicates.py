@@ -158,7 +158,7 @@ def test_pictures_that_only_resemble_each_other_are_not_listed():
     scenes = [scene("probe", i) for i in range(8)]
     shifts = [0.25 if s.objects[0].x < 0.5 else -0.25 for s in scenes]
     moved = [s.moved(dx=dx) for s, dx in zip(scenes, shifts, strict=True)]
-    elsewhere = [s.with_background(scene("probe", 16 + i).background) for i, s in enumerate(scenes)]
+    elsewhere = [replace(s, background=scene("probe", 16 + i).background) for i, s in enumerate(scenes)]
     same_ground = [replace(scene("probe", 16 + i), background=s.background) for i, s in enumerate(scenes)]
     source = stored([s.render(96) for s in scenes])
     for alike in (moved, elsewhere, same_ground):

@@ -5,110 +5,30 @@ SVG document rendered by resvg on a ground that has nothing to do with the categ
 `zfutils.data.parts.difficulty`.
 """
 
-import operator
-
-import numpy as np
-from jaxtyping import Int64, UInt8
-
-from zfutils.data.parts.background import Background, Texture
-from zfutils.data.parts.camera import Camera
 from zfutils.data.parts.difficulty import SMALLEST
-from zfutils.data.parts.placing import PlacedObject
-from zfutils.data.parts.scenes import (
-    SIZES,
-    SPLITS,
-    ProbeSample,
-    Scene,
-    categories,
-    check_picture,
-    check_smallest,
-    check_stream,
-    scene,
-)
+from zfutils.data.parts.drawn import DrawnImages
+from zfutils.data.parts.scenes import Scene, categories, scene
 
-__all__ = [
-    "SIZES",
-    "SPLITS",
-    "Background",
-    "Camera",
-    "PartsImages",
-    "PlacedObject",
-    "ProbeSample",
-    "Scene",
-    "Texture",
-    "categories",
-    "scene",
-]
-
-# Of the main world and of the held-out one; raised by hand whenever the drawing changes, so that pixels
-# stored before are drawn anew.
-VERSION = {"main": 3, "held-out": 4}
+__all__ = ["PartsImages", "Scene", "categories", "scene"]
 
 
-class PartsImages:
-    """The first n pictures of a split of the parts world, drawn on access.
+class PartsImages(DrawnImages):
+    """The first n pictures of a split of the parts world, drawn on access; arguments as `DrawnImages`.
 
-    Args:
-        split: one of `SPLITS`; the splits are disjoint random streams.
-        n: number of pictures; picture i does not depend on it.
-        size: side in pixels.
-        seed: of the whole world.
-        held_out: the categories held out for transfer, in their own style.
-        field: side of what is seen over the side of the ordinary picture, which is what the centre crop of a
-            stored picture shows (see `Scene.render`).
-        smallest: side of an object's box, at least, over the side of the ordinary picture.
-
-    Labels go round: picture i has label i modulo the number of categories.
+    `held_out` draws the categories held out for transfer, in their own style.
     """
 
     def __init__(
-        self,
-        split: str,
-        *,
-        n: int,
-        size: int,
-        seed: int = 0,
-        held_out: bool = False,
-        field: float = 1.0,
-        smallest: float = SMALLEST,
+        self, split: str, *, n: int, size: int, seed: int = 0, held_out: bool = False, field: float = 1.0
     ) -> None:
-        check_stream(split, seed)
-        check_picture(size, field)
-        check_smallest(smallest)
-        self.smallest = smallest
-        if n < 1:
-            raise ValueError(f"n is {n}; it must be 1 or more")
-        self.split, self.n, self.size, self.seed = split, n, size, seed
-        self.held_out, self.field = held_out, field
-        self.classes: tuple[str, ...] = tuple(category.name for category in categories(held_out))
-        self.labels: Int64[np.ndarray, " n"] = np.arange(n, dtype=np.int64) % len(self.classes)
-        world = "held-out" if held_out else "main"
-        self.names: tuple[str, ...] = tuple(f"parts-{world}-{seed}-{split}-{i:06d}" for i in range(n))
+        kind = "held-out" if held_out else "main"
+        super().__init__(split, n=n, size=size, seed=seed, field=field, held_out=held_out, kind=kind)
 
     @property
     def identity(self) -> dict[str, object]:
         """What fixes every pixel of this source."""
-        return {
-            "source": "parts",
-            "version": VERSION["held-out" if self.held_out else "main"],
-            "split": self.split,
-            "n": self.n,
-            "size": self.size,
-            "seed": self.seed,
-            "held_out": self.held_out,
-            "field": self.field,
-            "smallest": self.smallest,
-        }
+        drawn = self._fixed("version", "split", "n", "size", "seed", "held_out", "field")
+        return {"source": "parts"} | drawn | {"smallest": SMALLEST}
 
-    def __len__(self) -> int:
-        return self.n
-
-    def __getitem__(self, index: int) -> UInt8[np.ndarray, "size size 3"]:
-        return self.scene(index).render(self.size, field=self.field)
-
-    def scene(self, index: int) -> Scene:
-        """The scene of picture `index`, to be moved, probed or drawn again."""
-        if not 0 <= operator.index(index) < self.n:
-            raise IndexError(f"picture {index}; this source has pictures 0 … {self.n - 1}")
-        options = {"seed": self.seed, "held_out": self.held_out}
-        return scene(self.split, operator.index(index), **options, smallest=self.smallest)
+    def _scene(self, index: int) -> Scene:
+        return scene(self.split, index, seed=self.seed, held_out=self.held_out)

@@ -14,7 +14,7 @@ from zfutils.data.parts.colours import Palette, Rgb, Style
 from zfutils.data.parts.difficulty import CLUTTER, GROUND_PERIOD
 from zfutils.data.parts.distractors import draw_distractors
 from zfutils.data.parts.placing import Placed
-from zfutils.data.parts.shapes import Shape, box, discs, ellipse, outlined, path, polygon, ring_of
+from zfutils.data.parts.shapes import Shape, box, discs, ellipse, outlined, path, polygon, ring_of, star
 
 PERIOD = 2  # world units after which the noise of a texture repeats
 
@@ -125,8 +125,7 @@ def _piece(
     if kind == 3:  # a triangle: a roof, a sail
         return (Shape(polygon(*ring_of(3, 1.1 * r, turn, (x, y))), first),)
     if kind == 4:  # a star
-        tips, dents = ring_of(5, 1.15 * r, turn, (x, y)), ring_of(5, 0.5 * r, turn + 36, (x, y))
-        return (Shape(polygon(*(point for pair in zip(tips, dents, strict=True) for point in pair)), first),)
+        return (Shape(star(x, y, 1.15 * r, 0.5 * r, turn), first),)
     if kind == 5:  # a bar
         turned = f' transform="rotate({turn:.1f} {x:.1f} {y:.1f})"'
         return (Shape(box(x - 1.7 * r, y - 0.28 * r, x + 1.7 * r, y + 0.28 * r, 0.28 * r) + turned, first),)

@@ -5,11 +5,12 @@ camera and everything else of a scene stay as they are, so that a scene with its
 same scene with another class's differ in nothing else.
 """
 
+from dataclasses import replace
+
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
 from zfutils.data.parts import PartsImages
-from zfutils.data.parts.background import Background
 from zfutils.data.parts.scenes import Scene, scene
 
 
@@ -26,10 +27,14 @@ class CuedParts:
     def __init__(self, source: PartsImages, *, exchanged: bool = False) -> None:
         self.source, self.exchanged = source, exchanged
         self.classes, self.labels = source.classes, source.labels
-        self.size, self.field = source.size, source.field
         cue = "another-cue" if exchanged else "cue"
         self.names: tuple[str, ...] = tuple(f"{name}-{cue}" for name in source.names)
-        self._bank = tuple(self.background(label) for label in range(len(source.classes)))
+        n, world = len(self.classes), {"seed": source.seed, "held_out": source.held_out}
+        # Each class's own background is that of a probe scene whose number no other class has.
+        self.backgrounds = tuple(scene("probe", label, **world).background for label in range(n))
+        draws = (np.random.default_rng((source.seed, i, n)).integers(1, n) for i in range(len(source)))
+        other = np.array(list(draws)) if exchanged else 0
+        self.cues: Int64[np.ndarray, " n"] = (self.labels + other) % n  # whose background each picture has
 
     @property
     def identity(self) -> dict[str, object]:
@@ -40,27 +45,8 @@ class CuedParts:
         return len(self.source)
 
     def __getitem__(self, index: int) -> UInt8[np.ndarray, "size size 3"]:
-        return self.scene(index).render(self.size, field=self.field)
-
-    def background(self, label: int) -> Background:
-        """A class's own background: that of a probe scene whose number no other class has.
-
-        Raises:
-            ValueError: a label that is no class.
-        """
-        n = len(self.classes)
-        if not 0 <= label < n:
-            raise ValueError(f"label {label} is no class of this world, which has 0 … {n - 1}")
-        return scene("probe", label, seed=self.source.seed, held_out=self.source.held_out).background
-
-    def cue(self, index: int) -> int:
-        """The class whose background picture `index` has."""
-        label, n = int(self.source.labels[index]), len(self.classes)
-        if not self.exchanged:
-            return label
-        draw = np.random.default_rng((self.source.seed, index, n)).integers(1, n)
-        return (label + int(draw)) % n
+        return self.scene(index).render(self.source.size, field=self.source.field)
 
     def scene(self, index: int) -> Scene:
         """The scene of picture `index`, before the background it has here."""
-        return self.source.scene(index).with_background(self._bank[self.cue(index)])
+        return replace(self.source.scene(index), background=self.backgrounds[self.cues[index]])

@@ -8,7 +8,7 @@ import numpy as np
 from zfutils.data.parts.colours import Palette, Style
 from zfutils.data.parts.difficulty import DISTRACTOR_SIDE, DISTRACTORS
 from zfutils.data.parts.placing import Placed
-from zfutils.data.parts.shapes import Shape, Sketch, box, ellipse, path, polygon, ring_of
+from zfutils.data.parts.shapes import Shape, Sketch, box, ellipse, path, polygon, star
 from zfutils.data.parts.shared_parts import add_nose, add_window
 
 BORDER = 0.22  # sides of the picture: how far from a border the middle of a distractor may lie
@@ -56,9 +56,7 @@ def _roof(s: Sketch) -> None:
 
 
 def _star(s: Sketch) -> None:
-    tips, dents = ring_of(5, 50), ring_of(5, 22, 36)
-    points = (point for pair in zip(tips, dents, strict=True) for point in pair)
-    s.add("star", (0, 0), Shape(polygon(*points), s.palette.accent))
+    s.add("star", (0, 0), Shape(star(0, 0, 50, 22), s.palette.accent))
 
 
 def _beak(s: Sketch) -> None:

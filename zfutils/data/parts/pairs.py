@@ -8,15 +8,15 @@ from objects that are larger and in the middle, so these lie as near to it as th
 """
 
 import math
-import operator
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64
 from scipy.ndimage import binary_dilation
 
-from zfutils.data.parts import SPLITS, VERSION, PlacedObject, Scene, categories, scene
-from zfutils.data.parts.scenes import check_picture, check_stream
+from zfutils.data.parts.drawn import DrawnImages
+from zfutils.data.parts.placing import PlacedObject
+from zfutils.data.parts.scenes import Scene, scene
 from zfutils.data.parts.several import FIRST_ROUND
 
 AREA = 0.2  # of either object over the picture's; some of it may lie beyond the border
@@ -25,77 +25,45 @@ GAP = 1  # cells that are kept between the two
 FARTHER = 1.25  # times the least distance of two objects, at which they may lie
 TURNS = 24  # directions from the first to the second
 SHARES = (0.5, *(0.5 + sign * step / 20 for step in range(1, 7) for sign in (1, -1)))  # of it, to the middle
+STREAMS = 3  # single scenes have 0 or 1 there, those of several held-out objects 2
 DRAWING = 1  # raised by hand whenever scenes change here
 
 
-class PairedParts:
+class PairedParts(DrawnImages):
     """The first n scenes of two objects of different categories, drawn on access.
 
     Args:
-        split: one of `SPLITS`; objects of a split stand in no other one, and in no picture of one object.
-        n: number of pictures; picture i does not depend on it.
-        size: side in pixels.
-        seed: of the whole world.
-        field: side of what is seen over the side of the ordinary picture (see `Scene.render`).
+        split, n, size, seed, field: as for `DrawnImages`; objects of a split stand in no other one, and in no
+            picture of one object.
         alone: leave out the second object; the first stays where it is.
 
-    An `ImageSource`. `labels` are the first objects', `others` (n,) the second ones'; in every turn of as
-    many pictures as there are categories, each comes once as the first and once as the second.
+    `labels` are the first objects', `others` (n,) the second ones'; in every turn of as many pictures as
+    there are categories, each comes once as the first and once as the second.
     """
 
     def __init__(
         self, split: str, *, n: int, size: int, seed: int = 0, field: float = 1.0, alone: bool = False
     ) -> None:
-        check_stream(split, seed)
-        check_picture(size, field)
-        if n < 1:
-            raise ValueError(f"n is {n}; it must be 1 or more")
-        self.split, self.n, self.size, self.seed, self.field, self.alone = split, n, size, seed, field, alone
-        self.classes: tuple[str, ...] = tuple(category.name for category in categories())
         kind = "alone" if alone else "pair"
-        self.names: tuple[str, ...] = tuple(f"parts-{kind}-{seed}-{split}-{i:06d}" for i in range(n))
-        classes = len(self.classes)
-        shifts = [int(self._rng(turn, 1).integers(1, classes)) for turn in range(-(-n // classes))]
-        self.labels: Int64[np.ndarray, " n"] = np.arange(n, dtype=np.int64) % classes
+        super().__init__(split, n=n, size=size, seed=seed, field=field, held_out=False, kind=kind)
+        self.alone, classes = alone, len(self.classes)
+        shifts = [int(self._rng(turn, STREAMS, 1).integers(1, classes)) for turn in range(-(-n // classes))]
         self.others: Int64[np.ndarray, " n"] = (self.labels + np.repeat(shifts, classes)[:n]) % classes
 
     @property
     def identity(self) -> dict[str, object]:
         """What fixes every pixel of this source."""
-        return {
-            "source": "pairs of parts",
-            "version": VERSION["main"],
-            "drawing": DRAWING,
-            "split": self.split,
-            "n": self.n,
-            "size": self.size,
-            "seed": self.seed,
-            "field": self.field,
-            "alone": self.alone,
-        }
+        drawn = self._fixed("split", "n", "size", "seed", "field", "alone")
+        return {"source": "pairs of parts", "version": self.version, "drawing": DRAWING} | drawn
 
-    def __len__(self) -> int:
-        return self.n
-
-    def __getitem__(self, index: int) -> UInt8[np.ndarray, "size size 3"]:
-        return self.scene(index).render(self.size, field=self.field)
-
-    def scene(self, index: int) -> Scene:
-        """The scene of picture `index`, to be moved, probed or drawn again."""
-        if not 0 <= operator.index(index) < self.n:
-            raise IndexError(f"picture {index}; this source has pictures 0 … {self.n - 1}")
-        index = operator.index(index)
+    def _scene(self, index: int) -> Scene:
         number = len(self.classes) * FIRST_ROUND + index
         both = [
             scene(self.split, number, seed=self.seed, label=int(label)).uncovered()
             for label in (self.labels[index], self.others[index])
         ]
-        placed = _beside_each_other(self._rng(index, 0), *both)
+        placed = _beside_each_other(self._rng(index, STREAMS, 0), *both)
         return replace(both[0], objects=placed[:1] if self.alone else placed)
-
-    def _rng(self, number: int, stream: int) -> np.random.Generator:
-        # Streams of single scenes have 0 or 1, those of several held-out objects 2, in the place of the 3.
-        return np.random.default_rng((self.seed, SPLITS.index(self.split), number, 3, stream))
 
 
 def _beside_each_other(rng: np.random.Generator, *scenes: Scene) -> tuple[PlacedObject, ...]:

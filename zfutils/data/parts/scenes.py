@@ -86,10 +86,6 @@ class Scene:
         """The scene without what lies in front of its objects."""
         return replace(self, objects=tuple(replace(o, cover=()) for o in self.objects))
 
-    def with_background(self, background: Background) -> "Scene":
-        """The same objects and camera before another background, with the distractors that it has."""
-        return replace(self, background=background)
-
     def render(self, size: int, *, field: float = 1.0) -> UInt8[np.ndarray, "size size 3"]:
         """The picture.
 
@@ -102,12 +98,9 @@ class Scene:
             RGB, 0…255.
         """
         check_picture(size, field)
-        drawing = _rasterised(self._document(size, field), crisp=False)
+        objects = "".join(o.svg(f"o{n}") for n, o in enumerate(self.objects))
+        drawing = _rasterised(self.background.svg() + objects, size, field, crisp=False)
         return take(self.camera, self.background.texture.draw(size, field), drawing, field=field)
-
-    def render_background(self, size: int, *, field: float = 1.0) -> UInt8[np.ndarray, "size size 3"]:
-        """The picture as it would be without its objects: ground, clutter, distractors, the same camera."""
-        return replace(self, objects=()).render(size, field=field)
 
     def probe(self, size: int, *, field: float = 1.0, of: int = 0) -> ProbeSample:
         """The picture with the truth about object number `of`, as far as it shows.
@@ -132,21 +125,10 @@ class Scene:
         check_picture(size, field)
         if not 0 <= of < len(self.objects):
             raise ValueError(f"of is {of}; this scene has objects 0 … {len(self.objects) - 1}")
-        identities = self._identities(size, field)
-        before = sum(len(o.parts) for o in self.objects[:of])
-        return {part.name: identities == before + k + 1 for k, part in enumerate(self.objects[of].parts)}
-
-    def _document(self, size: int, field: float) -> str:
-        objects = "".join(o.svg(f"o{n}") for n, o in enumerate(self.objects))
-        return _document(size, field, self.background.svg() + objects)
-
-    def _identities(self, size: int, field: float) -> UInt8[np.ndarray, "size size"]:
-        """Number of the part seen at each pixel, counted through all objects from 1; 0 is none."""
-        drawn, first = "", 1
-        for placed in self.objects:
-            drawn += placed.flat(first)
-            first += len(placed.parts)
-        return _rasterised(_document(size, field, drawn), crisp=True)[..., 2]
+        firsts = np.cumsum([1, *(len(o.parts) for o in self.objects)]).tolist()  # parts are numbered through
+        drawn = "".join(o.flat(first) for o, first in zip(self.objects, firsts, strict=False))
+        numbers = _rasterised(drawn, size, field, crisp=True)[..., 2]
+        return {part.name: numbers == k for k, part in enumerate(self.objects[of].parts, firsts[of])}
 
 
 def categories(held_out: bool = False) -> tuple[Category, ...]:
@@ -160,7 +142,6 @@ def scene(
     *,
     seed: int = 0,
     held_out: bool = False,
-    smallest: float = SMALLEST,
     label: int | None = None,
 ) -> Scene:
     """Scene number `index` of a split; its label is `index` modulo the number of categories.
@@ -170,11 +151,9 @@ def scene(
         index: 0 or more.
         seed: of the whole world.
         held_out: draw the held-out categories, in their own style.
-        smallest: side of an object's box, at least, over the side of the picture; above 0, at most 1.
         label: of another category, drawn in this scene's colours and pose on this scene's ground.
     """
     check_stream(split, seed)
-    check_smallest(smallest)
     if operator.index(index) < 0:
         raise ValueError(f"index is {index}; it must be 0 or more")
     chosen = categories(held_out)
@@ -193,14 +172,14 @@ def scene(
     sketch = Sketch(drawing, palette, style, jitter=JITTER)
     category.draw(sketch)
     outline = _outline(category, style)
-    side = smallest + (1 - smallest) * pose[0]
+    side = SMALLEST + (1 - SMALLEST) * pose[0]
     placed = PlacedObject(
         category=category.name,
         label=label,
         parts=tuple(sketch.parts),
         x=0.0,
         y=0.0,
-        scale=min(max(side * math.sqrt(USUAL_AREA / outline.area), smallest), 1.0),
+        scale=min(max(side * math.sqrt(USUAL_AREA / outline.area), SMALLEST), 1.0),
         rotation=ROTATION * (2 * pose[3] - 1),
         stretch=STRETCH[0] + (STRETCH[1] - STRETCH[0]) * pose[4],
         flipped=category.faces_either_way and pose[5] < 0.5,
@@ -252,8 +231,8 @@ def _outline(category: Category, style: Style) -> _Outline:
 def _silhouette(parts: Sequence[Part], cells: int) -> Float[np.ndarray, "points 2"]:
     """Points of a grid of so many cells along the side of the box that an object covers; object units."""
     flat = "".join(part.flat("#000000") for part in parts)
-    document = _document(cells, 1.0, f'<g transform="translate(50 50)">{flat}</g>')
-    rows, columns = np.nonzero(_rasterised(document, crisp=True)[..., 3])
+    drawn = f'<g transform="translate(50 50)">{flat}</g>'
+    rows, columns = np.nonzero(_rasterised(drawn, cells, 1.0, crisp=True)[..., 3])
     return (np.stack([columns, rows], axis=1) + 0.5) * (100 / cells) - 50
 
 
@@ -266,18 +245,13 @@ def _cover(
     return draw_cover(rng, _silhouette(parts, GRID), key_points, colours, style)
 
 
-def _document(size: int, field: float, drawn: str) -> str:
+def _rasterised(drawn: str, size: int, field: float, *, crisp: bool) -> UInt8[np.ndarray, "size size 4"]:
+    """Markup in 100 units to the world's one, over a field of it, as RGBA, with soft or with crisp edges."""
     low, side = 50 - 50 * field, 100 * field
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" '
-        f'viewBox="{low:.3f} {low:.3f} {side:.3f} {side:.3f}">{drawn}</svg>'
-    )
-
-
-def _rasterised(document: str, *, crisp: bool) -> UInt8[np.ndarray, "size size 4"]:
-    """An SVG document as RGBA, with soft or with crisp edges."""
+    view = f'viewBox="{low:.3f} {low:.3f} {side:.3f} {side:.3f}"'
+    opened = f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" {view}>'
     png = resvg_py.svg_to_bytes(
-        svg_string=document,
+        svg_string=f"{opened}{drawn}</svg>",
         skip_system_fonts=True,
         shape_rendering="crisp_edges" if crisp else "geometric_precision",
     )
@@ -290,12 +264,6 @@ def check_stream(split: str, seed: int) -> None:
         raise ValueError(f"split is {split!r}; allowed are {', '.join(SPLITS)}")
     if operator.index(seed) < 0:
         raise ValueError(f"seed is {seed}; it must be 0 or more")
-
-
-def check_smallest(smallest: float) -> None:
-    """Refuse a smallest side that no object in a picture can have."""
-    if not 0 < smallest <= 1:
-        raise ValueError(f"smallest is {smallest}; it must be above 0 and at most 1")
 
 
 def check_picture(size: int, field: float) -> None:

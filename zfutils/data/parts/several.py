@@ -7,49 +7,36 @@ those that the objects came with: a held-out object is darker than the first col
 contrast, so it is on this one too.
 """
 
-import operator
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Int8, Int64, UInt8
+from jaxtyping import Int8
 
-from zfutils.data.parts import SPLITS, VERSION, PlacedObject, Scene, categories, scene
-from zfutils.data.parts.scenes import check_picture, check_stream
+from zfutils.data.parts.drawn import DrawnImages
+from zfutils.data.parts.placing import PlacedObject
+from zfutils.data.parts.scenes import Scene, scene
 
 COUNTS = (2, 3, 4)  # objects in a scene, by turns of one picture a category
 SHRINK = {2: 0.76, 3: 0.66, 4: 0.58}  # of an object's size, against a picture of its own
 LEAST = 0.33  # side of an object's box over the side of the picture: 32 px of 96
 GIVE = 0.97  # of an object's size, where there is no room
-HIDDEN = 0.05  # largest share of an object that the others may hide
 FIRST_ROUND = 1 << 20  # of the scenes that objects are taken from, each with one scene per category
 LAYOUTS = 64  # drawn at once
+STREAMS = 2  # a scene's own have 0 or 1, for its world, there
 DRAWING = 2  # raised by hand whenever scenes change here
 
 
-class SeveralParts:
+class SeveralParts(DrawnImages):
     """The first n scenes of several held-out objects of different categories, drawn on access.
 
-    Args:
-        split: one of `SPLITS`; objects of a split stand in no other one, and in no picture of one object.
-        n: number of pictures; picture i does not depend on it.
-        size: side in pixels.
-        seed: of the whole world.
-        field: side of what is seen over the side of the ordinary picture (see `Scene.render`).
+    Arguments as `DrawnImages`; objects of a split stand in no other one, and in no picture of one object.
 
-    An `ImageSource`. `present` is int8 (n, classes), 1 where a category is in the picture and 0 where it is
-    not; in every turn of as many pictures as there are categories, each is there equally often. `labels` is
-    the first object's.
+    `present` is int8 (n, classes), 1 where a category is in the picture and 0 where it is not; in every turn
+    of as many pictures as there are categories, each is there equally often. `labels` is the first object's.
     """
 
     def __init__(self, split: str, *, n: int, size: int, seed: int = 0, field: float = 1.0) -> None:
-        check_stream(split, seed)
-        check_picture(size, field)
-        if n < 1:
-            raise ValueError(f"n is {n}; it must be 1 or more")
-        self.split, self.n, self.size, self.seed, self.field = split, n, size, seed, field
-        self.classes: tuple[str, ...] = tuple(category.name for category in categories(held_out=True))
-        self.names: tuple[str, ...] = tuple(f"parts-several-{seed}-{split}-{i:06d}" for i in range(n))
-        self.labels: Int64[np.ndarray, " n"] = np.arange(n, dtype=np.int64) % len(self.classes)
+        super().__init__(split, n=n, size=size, seed=seed, field=field, held_out=True, kind="several")
         self.present: Int8[np.ndarray, "n classes"] = np.zeros((n, len(self.classes)), dtype=np.int8)
         for index in range(n):
             self.present[index, self._labels(index)] = 1
@@ -57,51 +44,25 @@ class SeveralParts:
     @property
     def identity(self) -> dict[str, object]:
         """What fixes every pixel of this source."""
-        return {
-            "source": "several parts",
-            "version": VERSION["held-out"],
-            "drawing": DRAWING,
-            "split": self.split,
-            "n": self.n,
-            "size": self.size,
-            "seed": self.seed,
-            "field": self.field,
-        }
+        drawn = self._fixed("split", "n", "size", "seed", "field")
+        return {"source": "several parts", "version": self.version, "drawing": DRAWING} | drawn
 
-    def __len__(self) -> int:
-        return self.n
-
-    def __getitem__(self, index: int) -> UInt8[np.ndarray, "size size 3"]:
-        return self.scene(index).render(self.size, field=self.field)
-
-    def scene(self, index: int) -> Scene:
-        """The scene of picture `index`, to be moved, probed or drawn again."""
-        if not 0 <= operator.index(index) < self.n:
-            raise IndexError(f"picture {index}; this source has pictures 0 … {self.n - 1}")
-        index = operator.index(index)
+    def _scene(self, index: int) -> Scene:
         classes, most = len(self.classes), max(COUNTS)
-        taken = [
-            scene(
-                self.split,
-                classes * (FIRST_ROUND + most * index + place) + label,
-                seed=self.seed,
-                held_out=True,
-            )
+        numbers = [
+            classes * (FIRST_ROUND + most * index + place) + label
             for place, label in enumerate(self._labels(index))
         ]
-        placed = _side_by_side(self._rng(index, 0), [s.uncovered().objects[0] for s in taken])
+        taken = [scene(self.split, number, seed=self.seed, held_out=True) for number in numbers]
+        placed = _side_by_side(self._rng(index, STREAMS, 0), [s.uncovered().objects[0] for s in taken])
         lightest = max(taken, key=lambda s: sum(s.background.texture.colours[0]))
         return replace(lightest, objects=placed)
-
-    def _rng(self, number: int, stream: int) -> np.random.Generator:
-        # A scene's own streams have 0 or 1, for its world, in the place of the 2.
-        return np.random.default_rng((self.seed, SPLITS.index(self.split), number, 2, stream))
 
     def _labels(self, index: int) -> list[int]:
         """The categories in picture `index`; a turn of pictures has them by shifts of one choice."""
         classes = len(self.classes)
         turn = index // classes
-        others = 1 + self._rng(turn, 1).permutation(classes - 1)[: COUNTS[turn % len(COUNTS)] - 1]
+        others = 1 + self._rng(turn, STREAMS, 1).permutation(classes - 1)[: COUNTS[turn % len(COUNTS)] - 1]
         return [(index + shift) % classes for shift in (0, *others.tolist())]
 
 

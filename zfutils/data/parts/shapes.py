@@ -127,6 +127,20 @@ def ring_of(count: int, radius: float, phase: float = 0.0, centre: Point = (0.0,
     return [(centre[0] + radius * math.sin(a), centre[1] - radius * math.cos(a)) for a in angles]
 
 
+def limb(x: float, y: float, to_x: float, to_y: float, half: float) -> str:
+    """A straight limb from one point to another, of so much half width, as the commands of a closed curve."""
+    length = math.hypot(to_x - x, to_y - y)
+    a, b = half * (to_y - y) / length, half * (x - to_x) / length
+    corners = (x + a, y + b), (to_x + a, to_y + b), (to_x - a, to_y - b), (x - a, y - b)
+    return "M" + "L".join(f"{u:.1f} {v:.1f}" for u, v in corners) + "Z"
+
+
+def star(x: float, y: float, tips: float, dents: float, turn: float = 0.0) -> str:
+    """A star about (x, y): how far its five tips and its dents lie from there, turned clockwise."""
+    rings = ring_of(5, tips, turn, (x, y)), ring_of(5, dents, turn + 36, (x, y))
+    return polygon(*(point for pair in zip(*rings, strict=True) for point in pair))
+
+
 class Sketch:
     """One object in the making: a palette, a source of jitter, and the parts drawn so far.
 
@@ -191,10 +205,6 @@ class Sketch:
         mirrored = (Shape(_mirrored(shape.outline), shape.colour) for shape in shapes)
         self.add(f"left {kind}", (-at[0], at[1]), *mirrored)
         self.add(f"right {kind}", at, *shapes)
-
-    def ears(self, *shapes: Shape, at: Point) -> None:
-        """A pair of ears: the shapes of the right one, and their mirror image."""
-        self.pair("ear", *shapes, at=at)
 
     def wheel(self, name: str, x: float, y: float, radius: float) -> None:
         """A wheel: tyre, rim, hub."""

@@ -95,7 +95,7 @@ def add_ears(s: Sketch, outer: str, inner: str, root: Point, turn: float, key_po
     p = s.palette
     colours = p.main if s.chance(0.5) else p.second, p.accent if s.chance(0.5) else p.dark
     shapes = (Shape(placed(o, *root, turn), c) for o, c in zip((outer, inner), colours, strict=True))
-    s.ears(*shapes, at=key_point)
+    s.pair("ear", *shapes, at=key_point)
 
 
 def horn(s: Sketch, x: float, y: float, turn: float) -> tuple[Shape, Shape]:

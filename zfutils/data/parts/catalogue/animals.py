@@ -105,7 +105,7 @@ def _with_bow(s: Sketch, *, y: float, bow_at: float) -> None:
 
 def owl(s: Sketch) -> None:
     p = s.palette
-    s.ears(Shape(polygon((6, -32), (33, -50), (34, -18)), p.main), at=(27, -38))
+    s.pair("ear", Shape(polygon((6, -32), (33, -50), (34, -18)), p.main), at=(27, -38))
     s.add("body", (0, -27), Shape(ellipse(0, 4, s.about(35), 44), p.main), textured=True)
     s.add("belly", (0, 36), Shape(ellipse(0, 26, s.about(20), s.about(19)), p.second))
     s.pair("wing", Shape(ellipse(32, 16, 10, s.about(24), -12), p.accent), at=(33, 18))

@@ -1,13 +1,14 @@
 """Held-out animals: faces, wings, shells and claws in arrangements that the main categories do not have."""
 
-from zfutils.data.parts.held_out.limbs import limb
-from zfutils.data.parts.shapes import Shape, Sketch, ellipse, path, polygon
+from zfutils.data.parts.shapes import Shape, Sketch, ellipse, limb, path, polygon
 from zfutils.data.parts.shared_parts import add_nose
 
 
 def mouse(s: Sketch) -> None:
     p, r = s.palette, s.about(21)
-    s.ears(Shape(ellipse(28, -26, r), p.main), Shape(ellipse(28, -26, 0.62 * r), p.accent), at=(33, -33))
+    s.pair(
+        "ear", Shape(ellipse(28, -26, r), p.main), Shape(ellipse(28, -26, 0.62 * r), p.accent), at=(33, -33)
+    )
     face = path("M-34 4Q-32 -28 0 -28Q32 -28 34 4Q30 32 0 46Q-30 32 -34 4Z")
     s.add("head", (0, -8), Shape(face, p.main), textured=True)
     s.eyes(14, 2, 8.5)
@@ -25,7 +26,8 @@ def frog(s: Sketch) -> None:
 
 def elephant(s: Sketch) -> None:
     p, wide, swing = s.palette, s.about(20), s.spread(9)
-    s.ears(
+    s.pair(
+        "ear",
         Shape(ellipse(30, -8, wide, s.about(29)), p.main),
         Shape(ellipse(31, -6, 0.6 * wide, 18), p.accent),
         at=(40, -8),

@@ -1,7 +1,6 @@
 """Held-out machines: wheels, windows and eyes on things that the main categories do not have."""
 
-from zfutils.data.parts.held_out.limbs import limb
-from zfutils.data.parts.shapes import Shape, Sketch, box, ellipse, path, polygon, rectangles, ring_of
+from zfutils.data.parts.shapes import Shape, Sketch, box, ellipse, limb, path, polygon, rectangles, ring_of
 from zfutils.data.parts.shared_parts import add_window
 
 

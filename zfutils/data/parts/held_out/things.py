@@ -1,6 +1,6 @@
 """Held-out plants, buildings and objects: roofs, petals and windows where the main categories have none."""
 
-from zfutils.data.parts.shapes import Shape, Sketch, box, ellipse, path, polygon, ring_of
+from zfutils.data.parts.shapes import Shape, Sketch, box, ellipse, path, polygon, ring_of, star
 from zfutils.data.parts.shared_parts import add_window
 
 
@@ -11,9 +11,7 @@ def cactus(s: Sketch) -> None:
     arm = path(f"M8 10H20Q38 10 38 {right - 8:.1f}V-22A8 8 0 0 0 22 -22V-8H8Z")
     s.add("right arm", (31, right - 12), Shape(arm, p.main))
     s.add("stem", (0, -10), Shape(box(-15, s.about(-46, 0.05), 15, 28, 15), p.main), textured=True)
-    tips, dents = ring_of(5, 13, 0, (0, -38)), ring_of(5, 6.5, 36, (0, -38))
-    star = polygon(*(point for pair in zip(tips, dents, strict=True) for point in pair))
-    s.add("blossom", (0, -38), Shape(star, p.accent))
+    s.add("blossom", (0, -38), Shape(star(0, -38, 13, 6.5), p.accent))
     s.add("pot", (0, 38), Shape(polygon((-26, 22), (26, 22), (19, 49), (-19, 49)), p.second))
 
 
