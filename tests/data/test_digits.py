@@ -1,5 +1,6 @@
-"""Handwritten digits: the part that comes with the book, framed, and never mirrored."""
+"""Handwritten digits: the part that comes with the book, framed, and never mirrored; and the whole set."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from zfutils.data.digits import Digits, MarkedDigits
-from zfutils.data.photos import MnistImages
+from zfutils.data.downloads import MissingData
 from zfutils.data.shuffled import ShuffledLabels
 from zfutils.data.stores import build
 from zfutils.runtime.folders import data_folder
@@ -26,12 +27,51 @@ def test_the_part_is_as_large_as_its_licence_page_says_and_holds_every_digit():
 
 
 @pytest.mark.skipif(not (data_folder() / "MNIST").is_dir(), reason="ZFUTILS_DATA holds no MNIST")
-@pytest.mark.parametrize("split", ["train", "val"])
-def test_the_part_is_every_fifth_of_the_whole(split):
-    part, whole = Digits.part(PART, split), MnistImages(split)
+@pytest.mark.parametrize(("split", "n"), [("train", 60_000), ("val", 10_000)])
+def test_the_part_is_every_fifth_of_the_whole(split, n):
+    part, whole = Digits.part(PART, split), Digits.whole(split)
     assert np.array_equal(part.pixels, whole.pixels[::5])
     assert part.labels.tolist() == whole.labels[::5].tolist()
     assert part.names == whole.names[::5]
+    assert len(whole) == n
+
+
+@pytest.fixture
+def mnist(tmp_path, monkeypatch):
+    """The four files of MNIST below the data folder, with 6 training and 4 test digits."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, n in (("train", 6), ("t10k", 4)):
+        images = np.random.default_rng(n).integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(
+            struct.pack(">4i", 2051, n, 28, 28) + images.tobytes()
+        )
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, n) + bytes(range(n)))
+    monkeypatch.setenv("ZFUTILS_DATA", str(tmp_path))
+    return raw
+
+
+def test_mnist_is_read_from_its_files(mnist):
+    train, val = Digits.whole("train"), Digits.whole("val")
+    for found, n in ((train, 6), (val, 4)):
+        images = np.random.default_rng(n).integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        assert found.labels.tolist() == list(range(n))
+        assert np.array_equal(found[2][..., 0], images[2])
+        assert len(set(found.names)) == n
+    assert train.identity != val.identity
+    assert train.identity == Digits.whole("train").identity
+
+
+@pytest.mark.parametrize("file", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"])
+@pytest.mark.parametrize("kept", [None, 0, 3, 15, 100])
+def test_a_missing_or_truncated_file_of_mnist_is_refused(mnist, file, kept):
+    path = mnist / file
+    if kept is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[: min(kept, path.stat().st_size - 1)])
+    with pytest.raises(MissingData, match="MNIST is not complete"):
+        Digits.whole("train")
 
 
 def test_a_frame_is_dark_and_the_digit_inside_it_whole():

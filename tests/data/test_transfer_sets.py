@@ -8,20 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from painted import paint
 from PIL import Image
 
 from zfutils.__main__ import parser
-from zfutils.data import photos, stores
+from zfutils.data import stores
 from zfutils.data.downloads import MissingData
-from zfutils.data.parts import PartsImages
+from zfutils.data.parts.several import SeveralParts
 from zfutils.data.transfer_sets import (
     VOC_CLASSES,
     caltech101,
     caltech256,
-    held_out,
     of_one_class,
     presence,
-    several,
     voc2012,
     voc2012_whole,
 )
@@ -31,13 +30,6 @@ from zfutils.study.profile import Profile
 from zfutils.study.sections import Images
 
 TABLES = BOOK / "data" / "tables_4_to_7.csv"
-
-
-def paint(path, seed):
-    """A random photograph at a path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    drawn = np.random.default_rng(seed).integers(0, 256, (12, 20, 3), dtype=np.uint8)
-    Image.fromarray(drawn).save(path)
 
 
 def command_in(error):
@@ -63,9 +55,6 @@ def test_caltech101_is_its_classes_without_the_background_and_with_both_kinds_of
     assert found.labels.tolist() == [0, 1, 2, 2]
     assert found.names[-1] == "caltech101/101_ObjectCategories/ant/2.jpg"
     assert found[0].shape == (8, 8, 3)
-    whole = photos.caltech101(size=8, root=caltech_101)
-    assert np.array_equal(found[0], whole[1])
-    assert found.identity != whole.identity
 
 
 def test_a_copy_without_the_background_is_as_good(caltech_101):
@@ -91,6 +80,9 @@ def test_a_missing_caltech101_is_refused_with_folder_layout_and_command(tmp_path
         caltech101(size=8, root=tmp_path)
     assert str(tmp_path / "caltech101") in str(error.value)
     assert command_in(error) == ["caltech101"]
+    (tmp_path / "caltech101/101_ObjectCategories/yin_yang").mkdir(parents=True)
+    with pytest.raises(MissingData, match="the class yin_yang holds no picture"):
+        caltech101(size=8, root=tmp_path)
 
 
 # ---- Caltech-256
@@ -247,6 +239,8 @@ def test_present_follows_pictures_by_name_through_a_store(voc, tmp_path):
     np.testing.assert_array_equal(np.delete(present, 12, axis=0), np.delete(found.present, (12, 21), axis=0))
     with pytest.raises(ValueError, match="holiday is none of this source's 22 pictures"):
         presence(found, ["holiday"])
+    drawn = SeveralParts("test", n=3, size=48)
+    np.testing.assert_array_equal(presence(drawn, drawn.names[::-2]), drawn.present[[2, 0]])
 
 
 def of_other_pictures(root):
@@ -341,29 +335,6 @@ def test_a_listed_picture_that_is_not_there_is_refused_by_name(voc):
     (voc / f"VOCdevkit/VOC2012/JPEGImages/{PICTURES[7]}.jpg").unlink()
     with pytest.raises(MissingData, match=rf"the picture {PICTURES[7]}\.jpg of train\.txt is not there"):
         voc2012("train", size=8, root=voc)
-
-
-def test_a_split_without_labels_is_refused(voc):
-    with pytest.raises(ValueError, match="'test' is not one of VOC 2012's"):
-        voc2012("test", size=8, root=voc)
-
-
-# ---- parts
-
-
-def test_held_out_pictures_are_the_world_of_parts_other_categories():
-    found = held_out("test", n=3, size=48, seed=2, field=1.125)
-    same = PartsImages("test", n=3, size=48, seed=2, held_out=True, field=1.125)
-    assert found.identity == same.identity
-    assert not set(found.classes) & set(PartsImages("test", n=3, size=48).classes)
-
-
-def test_scenes_of_several_have_the_same_classes_and_a_row_of_presence_each():
-    found = several("test", n=3, size=48, seed=2, field=1.125)
-    assert found.classes == held_out("test", n=3, size=48).classes
-    assert (found.split, found.size, found.seed, found.field) == ("test", 48, 2, 1.125)
-    order = [found.names[2], found.names[0]]
-    np.testing.assert_array_equal(presence(found, order), found.present[[2, 0]])
 
 
 # ---- the paper's numbers

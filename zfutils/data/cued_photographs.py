@@ -5,13 +5,13 @@ that allows the colour; inside the box nothing changes. So the same photograph i
 another class's differ in the colour of the background alone.
 """
 
-import hashlib
 import math
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 from PIL import Image
 
+from zfutils.data.digests import digest
 from zfutils.data.photos import FileImages
 from zfutils.data.tiny_imagenet import touched
 
@@ -56,7 +56,7 @@ class CuedPhotographs:
             "source": "cued photographs",
             "exchanged": exchanged,
             "reach": REACH,
-            "boxes": hashlib.blake2b(boxes.tobytes(), digest_size=16).hexdigest(),
+            "boxes": digest(boxes.tobytes()),
             "photographs": dict(source.identity),
         }
 

@@ -11,6 +11,7 @@ import stat
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,11 @@ from zfutils.runtime.folders import build_folder
 Known = dict[str, tuple[int, int, str]]  # path below the root: size, time of change (ns), digest
 
 YOUNG = 2e9  # ns; a file that changed so lately may change again within one tick of its clock
+
+
+def digest(content: bytes) -> str:
+    """A digest of bytes, 32 characters of hexadecimal."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def digests(root: Path, paths: Sequence[str]) -> list[str]:
@@ -32,7 +38,7 @@ def digests(root: Path, paths: Sequence[str]) -> list[str]:
     by_set: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         by_set[path.split("/")[0]].append(path)
-    found = {p: d for name, own in by_set.items() for p, d in _of_a_set(root, name, own).items()}
+    found = {path: read for name, own in by_set.items() for path, read in _of_a_set(root, name, own).items()}
     return [found[path] for path in paths]
 
 
@@ -48,8 +54,7 @@ def _of_a_set(root: Path, name: str, paths: Sequence[str]) -> dict[str, str]:
                 raise OSError(None, "no regular file")
             size, changed = status.st_size, status.st_mtime_ns
             if known.get(path, ())[:2] != (size, changed):
-                digest = hashlib.blake2b(Path(whole).read_bytes(), digest_size=16).hexdigest()
-                known[path] = size, changed, digest
+                known[path] = size, changed, digest(Path(whole).read_bytes())
                 if time.time_ns() - changed > YOUNG:
                     new[path] = known[path]
             found[path] = known[path][2]
@@ -69,19 +74,12 @@ def _known(file: Path) -> Known:
 def _kept(file: Path) -> Known:
     try:
         return {path: tuple(one) for path, one in json.loads(file.read_text()).items()}
-    except (
-        OSError,
-        ValueError,
-        AttributeError,
-        TypeError,
-    ):  # none, or not ours: files are read again
+    except (OSError, ValueError, AttributeError, TypeError):  # none, or not ours: files are read again
         return {}
 
 
 def _keep(file: Path, new: Known) -> None:
     """Add to what is kept; where nothing can be written, the next process reads the files again."""
-    try:
+    with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(_kept(file) | new, file)
-    except OSError:
-        return

@@ -4,7 +4,6 @@ Both are sources like all others, with two things of their own: a digit's mirror
 training does not mirror them, and a dark frame is put around them, within which crops can move.
 """
 
-import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,10 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from zfutils.data.photos import MnistImages, Split
+from zfutils.data.digests import digest
+from zfutils.data.downloads import MissingData, datasets
+from zfutils.data.photos import Split
+from zfutils.runtime.folders import data_folder
 
 SIDE = 28  # of a digit (pixels)
 MARK = 2  # side of the mark that gives a digit away (pixels)
@@ -24,7 +26,7 @@ def _read(path: Path, split: Split) -> tuple[np.ndarray, np.ndarray, str]:
     """Pixels and labels of a split, and a digest of both; a hundred networks ask for them."""
     with np.load(path) as file:
         pixels, labels = file[f"{split}_images"], file[f"{split}_labels"]
-    return pixels, labels, hashlib.blake2b(pixels.tobytes() + labels.tobytes(), digest_size=16).hexdigest()
+    return pixels, labels, digest(pixels.tobytes() + labels.tobytes())
 
 
 class Digits:
@@ -83,17 +85,24 @@ class Digits:
 
     @classmethod
     def whole(cls, split: Split, *, n: int | None = None, size: int = SIDE) -> Self:
-        """All of MNIST, from the data folder.
+        """All of MNIST, through torchvision from the data folder.
 
         Args:
             split: "train" (60,000) or "val" (10,000).
             n, size: as for the class.
 
         Raises:
-            MissingData: it is not there.
+            MissingData: the four files are not below `MNIST/raw`, or one is truncated.
         """
-        mnist = MnistImages(split)
-        return cls(mnist.pixels[..., 0], mnist.labels, mnist.names, mnist.identity, n=n, size=size)
+        root = data_folder()
+        try:
+            listing = datasets().MNIST(str(root), train=split == "train")
+        except (RuntimeError, OSError, ValueError, TypeError, LookupError, AssertionError) as error:
+            raise MissingData("MNIST", root / "MNIST", f"MNIST/raw/*-ubyte; {error}") from None
+        pixels, labels = listing.data.numpy(), listing.targets.numpy()
+        identity = {"source": "MNIST", "split": split, "content": digest(pixels.tobytes())}
+        names = tuple(f"MNIST/{split}/{i}" for i in range(len(labels)))
+        return cls(pixels, labels, names, identity, n=n, size=size)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -79,13 +79,9 @@ def fetch_missing(sets: Sequence[str], root: Path | None = None) -> None:
             download(name, root)
 
 
-def _imagewoof(root: str) -> None:
-    """Imagewoof has no class in torchvision; its archive is fast.ai's, like Imagenette's."""
-    datasets().utils.download_and_extract_archive(
-        "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-160.tgz",
-        root,
-        md5="3d200a7be99704a0d7509be2a9fbfe15",
-    )
+def _archive(address: str, md5: str) -> Callable[[str], None]:
+    """What fetches a set that has no class in torchvision."""
+    return lambda root: datasets().utils.download_and_extract_archive(address, root, md5=md5)
 
 
 def _imagenet(root: str) -> None:
@@ -98,17 +94,14 @@ def _imagenet(root: str) -> None:
         raise MissingData("imagenet", folder, f"imagenet/train/ and imagenet/val/, or: {error}") from None
 
 
-def _tiny_imagenet(root: str) -> None:
-    """Tiny-ImageNet has no class in torchvision; its archive is that of Stanford's course CS231n."""
-    datasets().utils.download_and_extract_archive(
-        "http://cs231n.stanford.edu/tiny-imagenet-200.zip", root, md5="90528d7ca1a48142e341f4ef8d21d0de"
-    )
-
-
 DOWNLOADS: dict[str, Callable[[str], object]] = {
     "imagenette2-160": lambda root: datasets().Imagenette(root, size="160px", download=True),
-    "imagewoof2-160": _imagewoof,
-    "tiny-imagenet-200": _tiny_imagenet,
+    "imagewoof2-160": _archive(
+        "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-160.tgz", "3d200a7be99704a0d7509be2a9fbfe15"
+    ),
+    "tiny-imagenet-200": _archive(
+        "http://cs231n.stanford.edu/tiny-imagenet-200.zip", "90528d7ca1a48142e341f4ef8d21d0de"
+    ),
     "imagenet": _imagenet,
     "caltech101": lambda root: datasets().Caltech101(root, download=True),
     "MNIST": lambda root: datasets().MNIST(root, download=True),

@@ -118,8 +118,8 @@ def splits(root: Path, name: str) -> dict[str, Listing]:
     )
     try:
         if tiny_imagenet.is_layout(folder):
-            found = tiny_imagenet.splits(folder)
-            return {part: _below(part, Listing(*one)) for part, one in found.items()}
+            classes, found = tiny_imagenet.splits(folder)
+            return {part: Listing(classes, samples) for part, samples in found.items()}
         there = [part for part in SPLITS if (folder / part).is_dir()]
         if not there and folder.is_dir():
             return _split_by_content(root, name)
@@ -134,12 +134,8 @@ def splits(root: Path, name: str) -> dict[str, Listing]:
     if lacking := sorted(set(train.classes) ^ set(val.classes)):
         raise MissingData(name, folder, f"{layout}; the class {lacking[0]} stands in one split alone")
     called = imagenet.names(folder, train.classes)
-    return {part: _below(part, one._replace(classes=called)) for part, one in listings.items()}
-
-
-def _below(part: str, listing: Listing) -> Listing:
-    """A split's listing, with paths from the set's folder."""
-    return listing._replace(samples=[(f"{part}/{path}", label) for path, label in listing.samples])
+    below = {part: [(f"{part}/{path}", k) for path, k in one.samples] for part, one in listings.items()}
+    return {part: Listing(called, below[part], one.passed_over) for part, one in listings.items()}
 
 
 def _split_by_content(root: Path, name: str) -> dict[str, Listing]:

@@ -5,7 +5,6 @@ anything else, so that neither shape nor aspect can give a data set away; byte-i
 labels are left out and listed.
 """
 
-import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,9 +16,8 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 
 from zfutils.data.decoding import Fit, decode, printable
-from zfutils.data.digests import digests
-from zfutils.data.downloads import MissingData, datasets
-from zfutils.data.listings import class_folders, splits
+from zfutils.data.digests import digest, digests
+from zfutils.data.listings import splits
 from zfutils.runtime.folders import data_folder
 
 WORDNET = {
@@ -33,7 +31,7 @@ WORDNET = {
 }  # fmt: skip
 
 Split = Literal["train", "val"]
-EMPTY = hashlib.blake2b(b"", digest_size=16).hexdigest()
+EMPTY = digest(b"")
 
 
 class FileImages:
@@ -66,14 +64,12 @@ class FileImages:
         self.names, self.left_out = tuple(map(printable, paths)), tuple(map(printable, left_out))
         self.passed_over = dict(passed_over or {})
         self.labels = np.array(labels, dtype=np.int64)
-        content = hashlib.blake2b(digest_size=16)
-        for digest in digests(root, self.paths):
-            content.update(digest.encode(errors="surrogateescape"))
+        contents = "".join(digests(root, self.paths))
         self.identity: dict[str, Any] = {
             "source": "photos",
             "size": size,
-            "names": hashlib.blake2b(os.fsencode("\n".join(self.paths)), digest_size=16).hexdigest(),
-            "content": content.hexdigest(),
+            "names": digest(os.fsencode("\n".join(self.paths))),
+            "content": digest(contents.encode(errors="surrogateescape")),
         }
 
     def first_of_each(self, n: int) -> Self:
@@ -138,7 +134,6 @@ def folders(
         ValueError: more classes than there are, or all pictures of one stand under another class too.
         MissingData: a set or split is not there, or a class is empty or stands in one split alone.
     """
-    _refuse_split(split)
     root = root or data_folder()
     changed = tuple(_changed(root / name) for name in sets)
     listed = _listed(root, tuple(sets), first_classes, changed)
@@ -204,64 +199,11 @@ def _listed(
     return _Listed(samples, classes, left_out, passed_over)
 
 
-def caltech101(*, size: int, root: Path | None = None) -> FileImages:
-    """Caltech-101 with all its folders, BACKGROUND_Google among them, in torchvision's layout.
-
-    Raises:
-        MissingData: it is not there, or one of its classes is empty.
-    """
-    root = root or data_folder()
-    inside = "caltech101/101_ObjectCategories"
-    layout = f"{inside}/CLASS/*.jpg"
-    if not (root / inside).is_dir():
-        raise MissingData("caltech101", root / "caltech101", layout)
-    try:
-        found = class_folders(root / inside)
-    except FileNotFoundError as error:
-        raise MissingData("caltech101", root / "caltech101", f"{layout}; {error}") from None
-    paths = [f"{inside}/{path}" for path, _ in found.samples]
-    labels = [label for _, label in found.samples]
-    return FileImages(root, paths, labels, found.classes, size=size, passed_over=found.passed_over)
-
-
-class MnistImages:
-    """MNIST (LeCun 1998) through torchvision; images are uint8 (28, 28, 1).
-
-    Raises:
-        MissingData: the four files are not below `MNIST/raw`, or one is truncated.
-    """
-
-    def __init__(self, split: Split, *, root: Path | None = None) -> None:
-        _refuse_split(split)
-        root = root or data_folder()
-        try:
-            listing = datasets().MNIST(str(root), train=split == "train")
-        except (RuntimeError, OSError, ValueError, TypeError, LookupError, AssertionError) as error:
-            raise MissingData("MNIST", root / "MNIST", f"MNIST/raw/*-ubyte; {error}") from None
-        self.pixels = listing.data.numpy()[..., None]
-        self.labels = listing.targets.numpy().astype(np.int64)
-        self.classes = tuple(str(digit) for digit in range(10))
-        self.names = tuple(f"MNIST/{split}/{i}" for i in range(len(self.labels)))
-        content = hashlib.blake2b(self.pixels.tobytes(), digest_size=16).hexdigest()
-        self.identity = {"source": "MNIST", "split": split, "content": content}
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self.pixels[index]
-
-
-def _refuse_split(split: str) -> None:
-    if split not in ("train", "val"):
-        raise ValueError(f"split {split!r} is not one of a set's; it is 'train' or 'val'")
-
-
 def conflicting(root: Path, samples: Sequence[tuple[str, int]]) -> set[str]:
     """Paths of files with the same bytes and different labels; empty ones are no pictures of anything."""
     groups: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for sample, digest in zip(samples, digests(root, [path for path, _ in samples]), strict=True):
-        groups[digest].append(sample)
+    for sample, content in zip(samples, digests(root, [path for path, _ in samples]), strict=True):
+        groups[content].append(sample)
     groups.pop(EMPTY, None)
     conflicts = [group for group in groups.values() if len({label for _, label in group}) > 1]
     return {path for group in conflicts for path, _ in group}

@@ -5,11 +5,10 @@ which crop an image gets depends on (seed, pass, image) alone, whatever the batc
 devices. Batches are cut from one endless sequence of passes over the images, so that every one is full.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +18,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from zfutils.data import windows
+from zfutils.data.digests import digest
 from zfutils.runtime.seeds import mixed
 
 
@@ -109,7 +109,7 @@ class Pixels:
         if self.mean.shape != mean.shape:
             shapes = tuple(self.mean.shape), tuple(mean.shape)
             raise ValueError("images of shape {} cannot be centred by a mean of shape {}".format(*shapes))
-        return Pixels(**{**self.__dict__, "mean": mean})
+        return replace(self, mean=mean)
 
     def only(self, rows: Int64[Tensor, " n"]) -> "Pixels":
         """Some of the images as a set of their own, centred with their own mean.
@@ -123,23 +123,18 @@ class Pixels:
         chosen = rows.tolist()
         if not chosen or len(set(chosen)) < len(chosen) or not 0 <= min(chosen) <= max(chosen) < len(self):
             raise ValueError(f"rows must be some of 0 … {len(self) - 1}, each once; {len(chosen)} came")
-        pixels = self.pixels[rows]
-        return Pixels(
-            **self.__dict__
-            | {"pixels": pixels, "labels": self.labels[rows], "mean": pixels.float().mean(0)}
-            | {"names": tuple(self.names[row] for row in chosen)}
-            | {"identity": self.identity_of(rows)}
-        )
+        pixels, names = self.pixels[rows], tuple(self.names[row] for row in chosen)
+        some = {"pixels": pixels, "labels": self.labels[rows], "mean": pixels.float().mean(0)}
+        return replace(self, **some, names=names, identity=self.identity_of(rows))
 
     def identity_of(self, rows: Int64[Tensor, " n"]) -> dict[str, Any]:
         """The identity of some of the images, in an order, as a set of their own."""
-        digest = hashlib.blake2b(repr(rows.tolist()).encode(), digest_size=16).hexdigest()
-        return {"only": digest, "of": self.identity}
+        return {"only": digest(repr(rows.tolist()).encode()), "of": self.identity}
 
     def to(self, device: torch.device) -> "Pixels":
         """The same store, resident on a device."""
         moved = {name: getattr(self, name).to(device) for name in ("pixels", "labels", "mean")}
-        return Pixels(**{**self.__dict__, **moved})
+        return replace(self, **moved)
 
     def resident(self, device: torch.device) -> "Pixels":
         """The store on a device, where it takes at most half of the memory that is free there.

@@ -19,17 +19,10 @@ NAME = "tiny-imagenet-200"
 SIDE = 64  # of a picture as it is published (pixels)
 
 
-class Listing(NamedTuple):
-    """A split's files, as an ImageFolder lists them."""
-
-    classes: list[str]  # in words
-    samples: list[tuple[str, int]]  # path below the split's folder, index of its class
-
-
 class _Line(NamedTuple):
     """What the lists say of one picture."""
 
-    path: str  # below the split's folder
+    path: str  # from the set's folder
     wnid: str
     box: tuple[int, int, int, int]  # left, top, right, bottom; the last two belong to it
 
@@ -39,11 +32,11 @@ def is_layout(folder: Path) -> bool:
     return (folder / "wnids.txt").is_file()
 
 
-def splits(folder: Path) -> dict[str, Listing]:
-    """Both splits with labels, "train" and "val".
+def splits(folder: Path) -> tuple[list[str], dict[str, list[tuple[str, int]]]]:
+    """The classes in words and, for "train" and "val", each picture's path and the index of its class.
 
     Args:
-        folder: the set's.
+        folder: the set's, from which paths begin.
 
     Raises:
         FileNotFoundError: a list, a class or a picture of a list is not there; names it.
@@ -59,13 +52,13 @@ def splits(folder: Path) -> dict[str, Listing]:
     found = {}
     for part in ("train", "val"):
         lines = list(_lines(folder, part, wnids))
-        there = {str(path.relative_to(folder / part)) for path in (folder / part).rglob("*.JPEG")}
+        there = {str(path.relative_to(folder)) for path in (folder / part).rglob("*.JPEG")}
         if lacking := sorted({line.path for line in lines} - there):
-            raise FileNotFoundError(f"{part}/{lacking[0]} is listed and not there")
+            raise FileNotFoundError(f"{lacking[0]} is listed and not there")
         if unknown := sorted({line.wnid for line in lines} - set(wnids)):
             raise ValueError(f"{part} has pictures of {unknown[0]}, which wnids.txt does not list")
-        found[part] = Listing(classes, sorted((line.path, index[line.wnid]) for line in lines))
-    return found
+        found[part] = sorted((line.path, index[line.wnid]) for line in lines)
+    return classes, found
 
 
 def boxes(root: Path, names: Sequence[str]) -> Int64[np.ndarray, "n 4"]:
@@ -81,7 +74,7 @@ def boxes(root: Path, names: Sequence[str]) -> Int64[np.ndarray, "n 4"]:
     folder = root / NAME
     wnids = (folder / "wnids.txt").read_text().split()
     parts = {name.split("/")[1] for name in names if name.count("/") > 1} & {"train", "val"}
-    known = {f"{NAME}/{part}/{line.path}": line.box for part in parts for line in _lines(folder, part, wnids)}
+    known = {f"{NAME}/{line.path}": line.box for part in parts for line in _lines(folder, part, wnids)}
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"{unknown[0]} is no picture of {NAME}")
     return np.array([known[name] for name in names], dtype=np.int64).reshape(-1, 4)
@@ -126,11 +119,11 @@ def _lines(folder: Path, part: str, wnids: Sequence[str]) -> Iterator[_Line]:
     """What the lists of a split say."""
     if part == "val":
         for name, wnid, *box in _read(folder / "val" / "val_annotations.txt", 6):
-            yield _Line(f"images/{name}", wnid, tuple(map(int, box)))
+            yield _Line(f"val/images/{name}", wnid, tuple(map(int, box)))
         return
     for wnid in wnids:
         for name, *box in _read(folder / "train" / wnid / f"{wnid}_boxes.txt", 5):
-            yield _Line(f"{wnid}/images/{name}", wnid, tuple(map(int, box)))
+            yield _Line(f"train/{wnid}/images/{name}", wnid, tuple(map(int, box)))
 
 
 def _read(path: Path, columns: int) -> Iterator[list[str]]:

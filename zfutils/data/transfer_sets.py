@@ -1,7 +1,7 @@
 """Target sets of chapter 9: what features learnt elsewhere are tried on.
 
 Photographs are read in the layouts that torchvision's own classes read, squashed to one square like all
-others; scenes of parts are drawn. A picture of several classes has a row of `present`, for which average
+others. A picture of several classes has a row of `present`, for which average
 precision is worked out class by class, and one label beside it, which a softmax is trained on.
 
 BACKGROUND_Google and 257.clutter are left out: they are what a search engine gave for no class in particular,
@@ -9,7 +9,6 @@ and Zeiler & Fergus 2013, §5.2, do not say whether they count. Faces and Faces_
 surroundings and without, both stay, as in the papers that the table compares.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -18,13 +17,14 @@ import numpy as np
 from jaxtyping import Int8
 
 from zfutils.data import photos
+from zfutils.data.digests import digest
 from zfutils.data.downloads import MissingData
-from zfutils.data.parts import PartsImages
+from zfutils.data.listings import class_folders
 from zfutils.data.parts.several import SeveralParts
 from zfutils.data.photos import FileImages, Split
 from zfutils.runtime.folders import data_folder
 
-LEFT_OUT = ("BACKGROUND_Google", "257.clutter")  # folders of pictures of no class
+LEFT_OUT = ("BACKGROUND_Google", "clutter")  # pictures of no class
 VOC = "VOCdevkit/VOC2012"
 VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car",
@@ -63,7 +63,7 @@ class MultiLabelImages(FileImages):
         labels = np.where(shown, (present == PRESENT).argmax(1), (present == DIFFICULT).argmax(1))
         super().__init__(root, names, labels, classes, size=size, left_out=left_out)
         self.present = np.asarray(present, dtype=np.int8)
-        flags = hashlib.blake2b(self.present.tobytes(), digest_size=16).hexdigest()
+        flags = digest(self.present.tobytes())
         self.identity |= {"source": "photos of several classes", "present": flags}
 
 
@@ -73,10 +73,14 @@ def caltech101(*, size: int, root: Path | None = None) -> FileImages:
     Raises:
         MissingData: it is not there, or one of its classes is empty.
     """
-    whole = photos.caltech101(size=size, root=root)
-    samples = [(name, whole.classes[k]) for name, k in zip(whole.paths, whole.labels, strict=True)]
-    kept = [sample for sample in samples if sample[1] not in LEFT_OUT]
-    return _of_one_class(whole.root, kept, [c for c in whole.classes if c not in LEFT_OUT], size=size)
+    root = root or data_folder()
+    inside = "caltech101/101_ObjectCategories"
+    try:
+        found = class_folders(root / inside)
+    except FileNotFoundError as error:
+        raise MissingData("caltech101", root / "caltech101", f"{inside}/CLASS/*.jpg; {error}") from None
+    samples = [(f"{inside}/{path}", found.classes[k]) for path, k in found.samples]
+    return _of_one_class(root, samples, size=size)
 
 
 def caltech256(*, size: int, root: Path | None = None) -> FileImages:
@@ -100,9 +104,8 @@ def caltech256(*, size: int, root: Path | None = None) -> FileImages:
         if not found:
             reason = f"{layout}; the class {folder.name} is empty"
             raise MissingData("caltech256", root / "caltech256", reason)
-        if folder.name not in LEFT_OUT:
-            samples += [(f"{inside}/{folder.name}/{name}", kind) for name in found]
-    return _of_one_class(root, samples, list(dict.fromkeys(kind for _, kind in samples)), size=size)
+        samples += [(f"{inside}/{folder.name}/{name}", kind) for name in found]
+    return _of_one_class(root, samples, size=size)
 
 
 def voc2012(split: Split, *, size: int, root: Path | None = None) -> MultiLabelImages:
@@ -117,8 +120,6 @@ def voc2012(split: Split, *, size: int, root: Path | None = None) -> MultiLabelI
         MissingData: the folder, a list or a picture is not there, a list does not name the split's pictures,
             or a class stands in none of them.
     """
-    if split not in ("train", "val"):
-        raise ValueError(f"split {split!r} is not one of VOC 2012's; it is 'train' or 'val'")
     root = root or data_folder()
     lists = root / VOC / "ImageSets" / "Main"
     names = [words[0] for words in _listed(root, lists / f"{split}.txt", words=1)]
@@ -162,16 +163,6 @@ def of_one_class(source: MultiLabelImages) -> FileImages:
     return FileImages(source.root, paths, source.labels[alone], source.classes, size=source.size)
 
 
-def held_out(split: str, *, n: int, size: int, seed: int = 0, field: float = 1.0) -> PartsImages:
-    """Pictures of one of the categories that are held out for transfer; arguments as `PartsImages`."""
-    return PartsImages(split, n=n, size=size, seed=seed, held_out=True, field=field)
-
-
-def several(split: str, *, n: int, size: int, seed: int = 0, field: float = 1.0) -> SeveralParts:
-    """Scenes of several of the held-out categories; arguments as `SeveralParts`."""
-    return SeveralParts(split, n=n, size=size, seed=seed, field=field)
-
-
 def presence(source: MultiLabelImages | SeveralParts, names: Sequence[str]) -> Int8[np.ndarray, "n classes"]:
     """Rows of `present` for pictures by name: a store may lack some of the source's, and moves others.
 
@@ -184,11 +175,10 @@ def presence(source: MultiLabelImages | SeveralParts, names: Sequence[str]) -> I
     return source.present[[rows[name] for name in names]]
 
 
-def _of_one_class(
-    root: Path, samples: Sequence[tuple[str, str]], classes: Sequence[str], *, size: int
-) -> FileImages:
-    """Files with the names of their classes, less those whose bytes stand under two classes."""
-    labelled = [(name, classes.index(kind)) for name, kind in samples]
+def _of_one_class(root: Path, samples: Sequence[tuple[str, str]], *, size: int) -> FileImages:
+    """Files with the names of their classes, without `LEFT_OUT` and those whose bytes stand under two."""
+    classes = [kind for kind in dict.fromkeys(kind for _, kind in samples) if kind not in LEFT_OUT]
+    labelled = [(name, classes.index(kind)) for name, kind in samples if kind not in LEFT_OUT]
     left_out = photos.conflicting(root, labelled)
     kept = [(name, label) for name, label in labelled if name not in left_out]
     names, labels = [name for name, _ in kept], [label for _, label in kept]

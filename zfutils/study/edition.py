@@ -18,6 +18,7 @@ from zfutils.data.part_masks import object_masks
 from zfutils.data.parts import PartsImages, categories
 from zfutils.data.parts.cued import CuedParts
 from zfutils.data.parts.pairs import PairedParts
+from zfutils.data.parts.several import SeveralParts
 from zfutils.data.photos import FileImages
 from zfutils.data.pixels import Pixels
 from zfutils.data.shuffled import ShuffledLabels
@@ -246,7 +247,7 @@ class Edition:
             each = max(self._transfer.per_class) + self._transfer.test_per_class
             n = len(categories(held_out=True)) * each
             field = images.size / images.crop
-            source = transfer_sets.held_out("train", n=n, size=images.size, seed=images.seed, field=field)
+            source = PartsImages("train", n=n, size=images.size, seed=images.seed, field=field, held_out=True)
         elif target == "voc2012":
             alone = transfer_sets.of_one_class(transfer_sets.voc2012_whole(size=images.size))
             source = alone.fitted(images.fit)
@@ -270,7 +271,7 @@ class Edition:
             return None
         if target == "held-out":
             n, field = len(self.target), images.size / images.crop
-            source = transfer_sets.several("train", n=n, size=images.size, seed=images.seed, field=field)
+            source = SeveralParts("train", n=n, size=images.size, seed=images.seed, field=field)
             learnt = source.names[: len(source.classes) * max(self._transfer.per_class)]
         else:
             source = transfer_sets.voc2012_whole(size=images.size).fitted(images.fit)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zfutils.data import photos, stores
+from zfutils.data import photos, stores, transfer_sets
 from zfutils.data.parts import PartsImages, scene
 from zfutils.data.photos import FileImages
 from zfutils.data.pixels import Pixels
@@ -267,7 +267,7 @@ def test_photographs_that_stand_in_both_splits_are_found_among_others(real, tmp_
 @pytest.mark.data
 def test_other_photographs_are_not_listed(real, tmp_path):
     sets = photos.folders(("imagenette2-160",), "train", size=64, root=real, per_class=40)
-    whole = photos.caltech101(size=64, root=real)
+    whole = transfer_sets.caltech101(size=64, root=real)
     names, labels = whole.names[::15], whole.labels[::15]
     some = FileImages(real, names, labels, whole.classes, size=64)
     built = [stores.build(s, tmp_path / k, workers=1, progress=False) for k, s in (("a", sets), ("b", some))]
