@@ -41,10 +41,6 @@ def concepts(name, parts):
     return Counter(concept(name, part.name) for part in parts)
 
 
-def test_there_are_forty_categories_and_more_with_names_of_their_own():
-    assert 40 <= len(CATEGORIES) == len(NAMED) <= 44
-
-
 def test_seventeen_pairs_of_different_categories_are_arranged():
     members = [name for pair in ARRANGED for name in pair]
     assert len(ARRANGED) == 17

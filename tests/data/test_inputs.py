@@ -45,14 +45,6 @@ def test_batches_come_in_order_with_their_rows_and_labels(images):
     assert torch.equal(torch.cat([batch.images for batch in batches]).float(), inputs.tensor())
 
 
-def test_ten_crops_are_corners_and_centre_with_their_mirror_images(images):
-    (views,) = Inputs.of(images, torch.tensor([2]), side=32).views(8, crops=10)
-    assert len(views) == 10
-    corner = (images.pixels[2, :32, 8:].float() - images.mean[:32, 8:]).permute(2, 0, 1)
-    assert sum(torch.equal(view.images[0], corner) for view in views) == 1
-    assert sum(torch.equal(view.images[0], corner.flip(2)) for view in views) == 1
-
-
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [

@@ -115,10 +115,12 @@ def test_no_individual_stands_in_a_picture_of_one_object(source, scenes):
 
 
 def test_a_scene_of_another_category_keeps_all_that_is_not_the_category():
-    own, other = scene("train", 3), scene("train", 3, label=7)
-    assert (own.background, own.camera) == (other.background, other.camera)
-    assert other.label == 7
-    assert own.objects[0].rotation == other.objects[0].rotation
-    assert scene("train", 3, label=3) == own
+    own = scene("train", 3)
+    for label in range(CLASSES):
+        other = scene("train", 3, label=label)
+        assert (own.background, own.camera) == (other.background, other.camera)
+        assert other.label == label
+        assert own.objects[0].rotation == other.objects[0].rotation
+        assert (other == own) == (label == 3)
     with pytest.raises(ValueError, match=f"label is {CLASSES}; there are categories 0 … {CLASSES - 1}"):
         scene("train", 3, label=CLASSES)

@@ -2,12 +2,8 @@
 
 import numpy as np
 import pytest
-import torch
 
-from zfutils.data.inputs import Inputs
-from zfutils.data.part_masks import ProbeMasks, object_masks
-from zfutils.data.parts import PartsImages
-from zfutils.data.pixels import Pixels
+from zfutils.data.part_masks import ProbeMasks
 
 
 @pytest.fixture
@@ -35,20 +31,3 @@ def test_a_row_without_a_mask_is_named(masks, rows):
     missing = next(row for row in rows if row not in (9, 2, 5))
     with pytest.raises(ValueError, match=f"row {missing} has no mask; there are 3"):
         masks.of(np.array(rows))
-
-
-def test_a_row_taken_twice_or_none_is_refused(masks):
-    with pytest.raises(ValueError, match="each of their distinct rows"):
-        masks.of(np.array([5, 5]))
-    with pytest.raises(ValueError, match="each of their distinct rows"):
-        masks.of(np.array([], dtype=np.int64))
-
-
-def test_the_object_of_a_drawn_picture_is_cropped_as_the_network_sees_it():
-    source = PartsImages("probe", n=3, size=48)
-    pixels = torch.from_numpy(np.stack([source[i] for i in range(3)]))
-    labels, names = torch.from_numpy(source.labels), tuple(source.names)
-    images = Pixels(pixels, labels, pixels.float().mean(0), source.classes, names, {})
-    found = object_masks(source, Inputs.of(images, torch.tensor([2, 0]), side=40))
-    for mask, row in zip(found, (2, 0), strict=True):
-        np.testing.assert_array_equal(mask, source.scene(row).probe(48).object_mask[4:44, 4:44])

@@ -32,10 +32,20 @@ from zfutils.study.sections import Images
 TABLES = BOOK / "data" / "tables_4_to_7.csv"
 
 
-def command_in(error):
-    """What the command that an error names would download."""
+@pytest.mark.parametrize(
+    ("read", "name", "layout"),
+    [
+        (caltech101, "caltech101", "caltech101/101_ObjectCategories"),
+        (caltech256, "caltech256", r"256_ObjectCategories/001\.ak47/001_0001\.jpg"),
+        (voc2012_whole, "VOCdevkit/VOC2012", r"VOC2012/\{Annotations,ImageSets/Main,JPEGImages\}"),
+    ],
+)
+def test_a_missing_set_is_refused_with_folder_layout_and_command(tmp_path, read, name, layout):
+    with pytest.raises(MissingData, match=layout) as error:
+        read(size=8, root=tmp_path)
+    assert str(tmp_path / name) in str(error.value)
     command = str(error.value).split("fetch it with: ")[1]
-    return parser().parse_args(shlex.split(command)[3:]).download
+    assert parser().parse_args(shlex.split(command)[3:]).download == [name]
 
 
 # ---- Caltech-101
@@ -57,6 +67,12 @@ def test_caltech101_is_its_classes_without_the_background_and_with_both_kinds_of
     assert found[0].shape == (8, 8, 3)
 
 
+def test_an_empty_class_of_caltech101_is_refused_by_name(caltech_101):
+    (caltech_101 / "caltech101/101_ObjectCategories/yin_yang").mkdir()
+    with pytest.raises(MissingData, match="the class yin_yang holds no picture"):
+        caltech101(size=8, root=caltech_101)
+
+
 def test_a_copy_without_the_background_is_as_good(caltech_101):
     found = caltech101(size=8, root=caltech_101)
     shutil.rmtree(caltech_101 / "caltech101" / "101_ObjectCategories" / "BACKGROUND_Google")
@@ -73,16 +89,6 @@ def test_files_with_the_same_bytes_in_two_classes_are_left_out_and_listed(caltec
     assert found.names == (f"{stem}/Faces/1.jpg", f"{stem}/Faces_easy/1.jpg", f"{stem}/ant/1.jpg")
     assert found.labels.tolist() == [0, 1, 2]
     # ant/1.jpg stands in the background too, which is no class to be in conflict with
-
-
-def test_a_missing_caltech101_is_refused_with_folder_layout_and_command(tmp_path):
-    with pytest.raises(MissingData, match="expected caltech101/101_ObjectCategories") as error:
-        caltech101(size=8, root=tmp_path)
-    assert str(tmp_path / "caltech101") in str(error.value)
-    assert command_in(error) == ["caltech101"]
-    (tmp_path / "caltech101/101_ObjectCategories/yin_yang").mkdir(parents=True)
-    with pytest.raises(MissingData, match="the class yin_yang holds no picture"):
-        caltech101(size=8, root=tmp_path)
 
 
 # ---- Caltech-256
@@ -126,13 +132,6 @@ def test_an_empty_class_of_caltech256_is_refused_by_name(caltech_256):
         path.unlink()
     with pytest.raises(MissingData, match=r"caltech256 is not complete.*the class 198\.spider is empty"):
         caltech256(size=8, root=caltech_256)
-
-
-def test_a_missing_caltech256_is_refused_with_folder_layout_and_command(tmp_path):
-    with pytest.raises(MissingData, match=r"256_ObjectCategories/001\.ak47/001_0001\.jpg") as error:
-        caltech256(size=8, root=tmp_path)
-    assert str(tmp_path / "caltech256") in str(error.value)
-    assert command_in(error) == ["caltech256"]
 
 
 # ---- PASCAL VOC 2012
@@ -288,13 +287,6 @@ def test_pictures_of_one_class_are_those_that_show_no_other_not_even_a_difficult
     set_flag(voc, "cat", PICTURES[21], -1)
     assert of_one_class(voc2012("train", size=8, root=voc)).labels.tolist() == also.labels.tolist()
     assert also.labels.tolist() == [*range(20), VOC_CLASSES.index("dog")]
-
-
-def test_a_missing_voc_is_refused_with_folder_layout_and_command(tmp_path):
-    with pytest.raises(MissingData, match=r"VOC2012/\{Annotations,ImageSets/Main,JPEGImages\}") as error:
-        voc2012("train", size=8, root=tmp_path)
-    assert str(tmp_path / "VOCdevkit/VOC2012") in str(error.value)
-    assert command_in(error) == ["VOCdevkit/VOC2012"]
 
 
 @pytest.mark.parametrize("name", ["train.txt", "cow_train.txt"])

@@ -8,7 +8,7 @@ mean, so grey, the mean, is 0. The untransformed picture is always the centre cr
 
 import math
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -40,8 +40,8 @@ def translated(
             a crop that is larger than the pictures.
     """
     size, margin = _checked(images, side)
-    if border not in get_args(Border):
-        raise ValueError(f"border is {border!r}; allowed are {', '.join(get_args(Border))}")
+    if border not in PADDING:
+        raise ValueError(f"border is {border!r}; allowed are {', '.join(PADDING)}")
     if down != int(down) or right != int(right):
         raise ValueError(f"a picture is moved by whole pixels, not by {down} and {right}")
     if max(abs(down), abs(right)) >= size:
@@ -71,15 +71,13 @@ def scaled(
     images = _even(images, margin)
     size -= margin % 2
     target = round(factor * size)
-    if not math.isclose(factor, possible_scale(factor, size=size, side=side)):
-        nearest = possible_scale(factor, size=size, side=side)
+    nearest = possible_scale(factor, size=size, side=side)
+    if not math.isclose(factor, nearest):
         raise ValueError(f"a picture of {size} px cannot be enlarged {factor} times, but {nearest} times")
     if target != size:
-        resized = functional.interpolate(images, size=(target, target), mode="bicubic", antialias=True)
-    else:
-        resized = images
+        images = functional.interpolate(images, size=(target, target), mode="bicubic", antialias=True)
     corner = (target - side) // 2
-    return resized[..., corner : corner + side, corner : corner + side]
+    return images[..., corner : corner + side, corner : corner + side]
 
 
 def possible_scale(factor: float, *, size: int, side: int) -> float:

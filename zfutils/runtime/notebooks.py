@@ -22,6 +22,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from pydantic import TypeAdapter, ValidationError
 
 from zfutils.runtime import engine, kernels
+from zfutils.runtime.files import whole
 from zfutils.runtime.kernels import Printed
 
 SIMPLE = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict, "tuple": tuple}
@@ -67,7 +68,6 @@ def execute(
     output: Path,
     parameters: Mapping[str, Any],
     *,
-    cwd: Path | None = None,
     autosave_seconds: int = 30,
     stream: TextIO | None = None,
     command: Sequence[str] | None = None,
@@ -80,10 +80,9 @@ def execute(
     where the page prints more than `kernels.PRINTED_AT_MOST` characters.
 
     Args:
-        notebook: the source, left as it is.
+        notebook: the source, left as it is; its kernel works in its folder.
         output: the executed copy; its folder is made.
         parameters: values for names that the notebook's `parameters` cell declares.
-        cwd: the kernel's working directory; default the notebook's folder.
         autosave_seconds: how often the unfinished copy, `.NAME.running.ipynb`, is saved.
         stream: receives what the notebook prints, each line with the notebook's name before it.
         command: what starts a kernel, given ipykernel's arguments; default the running interpreter.
@@ -112,7 +111,7 @@ def execute(
                 str(notebook.resolve()),
                 str(running),
                 parameters=dict(parameters),
-                cwd=str(cwd or notebook.resolve().parent),
+                cwd=str(notebook.resolve().parent),
                 engine_name=engine.NAME,
                 kernel_name="python3",
                 language="python",
@@ -161,9 +160,8 @@ def write_sentence(page: Path, output: Path, sentence: str, parameters: Mapping[
         "parameters": dict(parameters), "seconds": 0, "platform": "left out", "versions": versions()
     }  # fmt: skip
     output.parent.mkdir(parents=True, exist_ok=True)
-    beside = output.with_name(f".{output.stem}.running.ipynb")
-    nbformat.write(source, beside)
-    beside.replace(output)
+    with whole(output) as beside:
+        nbformat.write(source, beside)
 
 
 def versions() -> dict[str, str]:

@@ -18,7 +18,6 @@ BEYOND = 0.05
 BEYOND_HELD_OUT = 0.15
 ROTATION = 15.0  # degrees, either way
 STRETCH = (0.88, 1.12)  # width over height, against the drawing
-JITTER = 1.0  # of a category's drawing, as a factor of the spreads that the drawing names
 
 BLUR = (0.25, 1.2)  # standard deviation, 1/128 sides
 NOISE = (1.5, 6.5)  # standard deviation of the sensor's noise, levels of 255

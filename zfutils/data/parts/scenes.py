@@ -28,7 +28,6 @@ from zfutils.data.parts.difficulty import (
     BEYOND,
     BEYOND_HELD_OUT,
     HIDDEN_SCENES,
-    JITTER,
     ROTATION,
     SMALLEST,
     STRETCH,
@@ -169,7 +168,7 @@ def scene(
     palette = draw_palette(surroundings, style)
     background, camera = draw_background(surroundings, palette, style), draw_camera(surroundings, style)
     pose = surroundings.random(7).tolist()
-    sketch = Sketch(drawing, palette, style, jitter=JITTER)
+    sketch = Sketch(drawing, palette, style)
     category.draw(sketch)
     outline = _outline(category, style)
     side = SMALLEST + (1 - SMALLEST) * pose[0]

@@ -181,7 +181,7 @@ class Sketch:
         line = (self.style.line, self.palette.ink) if self.style.line else None
         self.parts.append(Part(name, shapes, at, texture, line))
 
-    def eye(self, name: str, x: float, y: float, radius: float, *, tall: float = 1.0) -> None:
+    def eye(self, name: str, x: float, y: float, radius: float) -> None:
         """An eye: white, pupil, glint; both eyes of a face look the same way."""
         x, y, radius = x + self.spread(1.2), y + self.spread(1.2), self.about(radius)
         gx, gy = x + self.gaze[0] * radius, y + self.gaze[1] * radius
@@ -189,16 +189,16 @@ class Sketch:
         self.add(
             name,
             (x, y),
-            Shape(ellipse(x, y, radius, radius * tall), self.palette.light),
-            Shape(ellipse(gx, gy, pupil, pupil * tall), self.palette.dark),
+            Shape(ellipse(x, y, radius), self.palette.light),
+            Shape(ellipse(gx, gy, pupil), self.palette.dark),
             Shape(ellipse(gx - 0.4 * pupil, gy - 0.4 * pupil, 0.32 * pupil), self.palette.light),
         )
 
-    def eyes(self, apart: float, y: float, radius: float, *, tall: float = 1.0) -> None:
+    def eyes(self, apart: float, y: float, radius: float) -> None:
         """A pair of eyes, left and right as the picture shows them."""
         apart, y, radius = self.about(apart), y + self.spread(2.0), self.about(radius)
-        self.eye("left eye", -apart, y, radius, tall=tall)
-        self.eye("right eye", apart, y, radius, tall=tall)
+        self.eye("left eye", -apart, y, radius)
+        self.eye("right eye", apart, y, radius)
 
     def pair(self, kind: str, *shapes: Shape, at: Point) -> None:
         """A part on either side: the shapes of the right one, and their mirror image."""
