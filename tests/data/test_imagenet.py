@@ -7,7 +7,7 @@ from PIL import Image
 
 from zfutils.data.decoding import decode
 from zfutils.data.downloads import MissingData, download
-from zfutils.data.imagenet import names
+from zfutils.data.listings import imagenet_names
 from zfutils.data.photos import folders
 from zfutils.study.study import Study
 
@@ -45,9 +45,9 @@ def test_cropped_pictures_are_another_set_than_squashed_ones(data):
 
 def test_classes_are_called_by_their_first_names_and_two_of_one_name_by_their_numbers_too(data):
     numbers = sorted(CRANES)
-    assert list(names(data / "set", numbers)) == numbers, "no names are known"
+    assert list(imagenet_names(data / "set", numbers)) == numbers, "no names are known"
     torch.save((CRANES, []), data / "set" / "meta.bin")
-    assert names(data / "set", numbers) == ["tench", "crane (n02012849)", "crane (n03126707)"]
+    assert imagenet_names(data / "set", numbers) == ["tench", "crane (n02012849)", "crane (n03126707)"]
     assert folders(["set"], "val", size=10, root=data).classes == ("tench", "crane")
 
 

@@ -254,18 +254,13 @@ def book(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_command_line_executes_into_the_edition_s_folder(book, build_folder, capsys):
+def test_the_command_line_executes_into_the_edition_s_folder_and_trials_beside_it(book, build_folder, capsys):
     page = write(book / "page.ipynb", "print(edition, deep)")
     assert __main__.main(["execute", str(page), "--edition", "tiny"]) == 0
     executed = printed(build_folder / "tiny" / "book" / "page.ipynb")
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["page: started, edition tiny", f"page | {executed.strip()}"]
     assert re.fullmatch(r"page: done in \d+\.\d s", lines[2])
-
-
-def test_a_trial_on_the_command_line_takes_no_page_of_the_book_away(book, build_folder):
-    page = write(book / "page.ipynb", "print(edition, deep)")
-    assert __main__.main(["execute", str(page), "--edition", "tiny"]) == 0
     official = (build_folder / "tiny" / "book" / "page.ipynb").read_bytes()
     assert __main__.main(["execute", str(page), "--edition", "tiny", "-p", "deep=7"]) == 0
     assert printed(build_folder / "tiny" / "trials" / "page.ipynb") == "tiny 7\n"

@@ -65,10 +65,6 @@ def eight_cores(monkeypatch):
 @pytest.mark.parametrize("workers", [1, 2, None])
 def test_results_come_in_the_order_of_the_jobs(workers):
     assert list(side_by_side(tenth, [5, 2, 30], workers=workers)) == [0.5, 0.2, 3.0]
-
-
-@pytest.mark.parametrize("workers", [1, 2, None])
-def test_nothing_to_do_is_done(workers):
     assert list(side_by_side(tenth, [], workers=workers)) == []
 
 

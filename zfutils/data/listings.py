@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from zfutils.data import imagenet, tiny_imagenet
+from zfutils.data import tiny_imagenet
 from zfutils.data.decoding import printable
 from zfutils.data.digests import digests
-from zfutils.data.downloads import MissingData
+from zfutils.data.downloads import MissingData, datasets
 
 ENDINGS = (
     ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg",
@@ -22,6 +22,7 @@ ENDINGS = (
 )  # fmt: skip
 LEFT_BEHIND = ("@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")
 SPLITS = ("train", "val")
+META = "meta.bin"  # names of the classes of ImageNet, which torchvision writes as it unpacks the archives
 VALIDATION_SHARE = 0.2  # of each class, where a set has no splits of its own
 
 
@@ -133,9 +134,24 @@ def splits(root: Path, name: str) -> dict[str, Listing]:
     train, val = listings["train"], listings["val"]
     if lacking := sorted(set(train.classes) ^ set(val.classes)):
         raise MissingData(name, folder, f"{layout}; the class {lacking[0]} stands in one split alone")
-    called = imagenet.names(folder, train.classes)
+    called = imagenet_names(folder, train.classes)
     below = {part: [(f"{part}/{path}", k) for path, k in one.samples] for part, one in listings.items()}
     return {part: Listing(called, below[part], one.passed_over) for part, one in listings.items()}
+
+
+def imagenet_names(folder: Path, numbers: Sequence[str]) -> Sequence[str]:
+    """Classes of ImageNet by the first of their names, all different; by their numbers where none are known.
+
+    Args:
+        folder: of the set, in torchvision's layout.
+        numbers: the classes as their folders are called, "n01440764" and so on.
+    """
+    if not (folder / META).is_file():
+        return numbers
+    known, _ = datasets().imagenet.load_meta_file(folder)  # tensors and plain data alone are read
+    first = {number: known[number][0] if number in known else number for number in numbers}
+    often = Counter(first.values())  # two are called "crane"
+    return [name if often[name] == 1 else f"{name} ({number})" for number, name in first.items()]
 
 
 def _split_by_content(root: Path, name: str) -> dict[str, Listing]:
