@@ -10,6 +10,7 @@ from zfutils.stats.intervals import (
     auc_interval,
     bootstrap_interval,
     hierarchical_interval,
+    of_draws,
     paired_difference,
     pairs_interval,
     proportion_difference,
@@ -18,6 +19,7 @@ from zfutils.stats.intervals import (
     unpaired_difference,
     where_enough,
 )
+from zfutils.stats.intervals import ends as columns
 
 SKEWED = np.random.default_rng(0).exponential(size=40)
 
@@ -244,3 +246,10 @@ def test_an_interval_in_another_unit_and_one_that_is_moved_keep_what_was_resampl
     assert one.shifted(-0.5) == Interval(0.0, 0.2 - 0.5, 0.25, 40, "filters")
     with pytest.raises(ValueError, match="low <= estimate <= high"):
         one.times(-1)
+
+
+def test_ends_are_columns_and_draws_give_the_percentiles():
+    one = of_draws([5.0, *range(41)], 30, resampled="faces")
+    assert (one.estimate, one.n, one.resampled) == (5.0, 30, "faces")
+    assert columns(one, "error_") == pytest.approx({"error_low": 1.0, "error_high": 39.0})
+    assert np.isnan(list(columns(None).values())).all()

@@ -3,6 +3,8 @@
 import math
 import re
 
+from zfutils.stats.intervals import Interval
+
 HARD = "\N{NO-BREAK SPACE}"  # keeps a number in one piece
 
 
@@ -20,6 +22,21 @@ def ranged(value: float, low: float, high: float, *, digits: int = 1, unit: str 
     """An estimate with the ends of its interval in brackets, where it has one."""
     ends = "" if math.isnan(low) else bracketed(rounded(low, digits=digits), rounded(high, digits=digits))
     return rounded(value, digits=digits) + unit.replace(" ", HARD) + ends
+
+
+def between(
+    interval: Interval | None,
+    *,
+    scale: float = 1.0,
+    digits: int = 1,
+    unit: str = "",
+    otherwise: str = "not measured",
+) -> str:
+    """An interval in words: estimate, then its 95 % ends in brackets; `otherwise` where there is none."""
+    if interval is None:
+        return otherwise
+    ends = (scale * value for value in (interval.estimate, interval.low, interval.high))
+    return ranged(*ends, digits=digits, unit=unit)
 
 
 def give_or_take(value: str, spread: str) -> str:

@@ -81,6 +81,11 @@ def where_enough(interval: Callable[..., Interval], *data: Any, **options: Any) 
         return None
 
 
+def ends(interval: Interval | None, name: str = "") -> dict[str, float]:
+    """Both ends as columns of a table, `name` before their own; NaN where there is no interval."""
+    return {f"{name}{end}": getattr(interval, end, math.nan) for end in ("low", "high")}
+
+
 def bootstrap_interval(
     *samples: ArrayLike,
     resampled: str,
@@ -173,6 +178,16 @@ def pairs_interval(table: ArrayLike, *, resampled: str, seed: int = 0) -> Interv
     sums = np.einsum("bi,bi->b", copies @ values, copies)
     means = sums / (n**2 - (copies**2).sum(axis=1))
     return _holding(values.sum() / (n * (n - 1)), *np.quantile(means, TAILS), n, resampled)
+
+
+def of_draws(values: ArrayLike, n: int, *, resampled: str) -> Interval:
+    """The percentile interval of what was computed again for every draw of the units.
+
+    Args:
+        values: of the units themselves, then of each draw.
+        n: how many units.
+    """
+    return _holding(values[0], *np.quantile(values[1:], TAILS), n, resampled)
 
 
 def proportion_interval(successes: int, n: int, *, resampled: str) -> Interval:

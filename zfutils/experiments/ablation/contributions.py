@@ -28,7 +28,7 @@ from zfutils.experiments.ablation.effects import (
 )
 from zfutils.experiments.ablation.ensembles import KINDS, ranks
 from zfutils.nets.zoo import ROWS
-from zfutils.stats.intervals import Interval, where_enough
+from zfutils.stats.intervals import ends, where_enough
 from zfutils.training.outcomes import Outcome, origin
 from zfutils.training.schedule import held_out_rows
 
@@ -122,15 +122,7 @@ def table_3(networks: Outcomes, spent: pd.DataFrame, *, seed: int = 0) -> pd.Dat
         if not runs:
             continue
         own, asked = spent[spent["name"] == name], answers({name: runs})[name]
-        of_validation, of_training = POINTS * wrong(asked), training_errors(runs)
-        found = {"name": name, "base": base, "row": row, "seeds": len(runs)}
-        effects_of = {
-            "train": where_enough(over_seeds, of_training),
-            "validation": where_enough(over_seeds_and_pictures, of_validation, seed=seed),
-        }
-        for split, mean in (("train", of_training.mean()), ("validation", of_validation.mean())):
-            measured = effects_of[split]
-            found |= _measured(split, mean, measured and within(measured.interval))
+        found = {"name": name, "base": base, "row": row, "seeds": len(runs)} | errors(runs, seed=seed)
         shown = ranks(next(iter(asked.values())).classes)
         found |= {f"top{k}": POINTS * wrong(asked, k=k).mean() if k in shown else np.nan for k in (2, 5)}
         found |= {column: own[column].iloc[0] for column in ("layers", "parameters", "multiply_adds")}
@@ -138,6 +130,28 @@ def table_3(networks: Outcomes, spent: pd.DataFrame, *, seed: int = 0) -> pd.Dat
         found |= {"under_trained": int((~own["ended"]).sum()), "scores": origin(own["published"])}
         rows.append(found)
     return pd.DataFrame(rows)
+
+
+def errors(runs: Mapping[int, Outcome], *, seed: int = 0) -> dict[str, float]:
+    """A network's top-1 errors, train (seeds by t) and validation (seeds and pictures resampled).
+
+    Args:
+        runs: by seed.
+        seed: of the resampling.
+
+    Returns:
+        Means over seeds (points), and their `_low` and `_high`; NaN where there are too few seeds.
+    """
+    of_training, of_validation = training_errors(runs), POINTS * wrong(answers({"": runs})[""])
+    effects = {
+        "train": (of_training, where_enough(over_seeds, of_training)),
+        "validation": (of_validation, where_enough(over_seeds_and_pictures, of_validation, seed=seed)),
+    }
+    found = {}
+    for split, (values, effect) in effects.items():
+        interval = effect and within(effect.interval)
+        found |= {split: float(values.mean())} | ends(interval, f"{split}_")
+    return found
 
 
 def effects(networks: Outcomes, paper: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
@@ -176,8 +190,7 @@ def effects(networks: Outcomes, paper: pd.DataFrame, *, seed: int = 0) -> pd.Dat
             mean, found = measured[measure]
             of_paper, detectable = said(paper, weights, column), found.detectable if found else np.nan
             line = {"name": name, "base": base, "row": row, "measure": measure}
-            line |= {"estimate": float(mean), "low": np.nan, "high": np.nan}
-            line |= {"low": found.interval.low, "high": found.interval.high} if found else {}
+            line |= {"estimate": float(mean)} | ends(found and found.interval)
             line |= {"detectable": detectable, "paper": of_paper}
             rows.append(line | {"testable": bool(abs(of_paper) >= detectable)} | made)
     return pd.DataFrame(rows)
@@ -245,8 +258,3 @@ def _parts(name: str) -> tuple[str, str]:
     """Base and row of a name."""
     base, _, row = _known(name).partition(": ")
     return base, row
-
-
-def _measured(name: str, mean: float, interval: Interval | None) -> dict[str, float]:
-    low, high = (interval.low, interval.high) if interval else (np.nan, np.nan)
-    return {name: float(mean), f"{name}_low": low, f"{name}_high": high}

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from zfutils.experiments.ablation import contributions
 from zfutils.experiments.ablation.comparisons import Compared
 from zfutils.experiments.ablation.contributions import training_errors
 from zfutils.experiments.ablation.effects import (
@@ -19,7 +20,6 @@ from zfutils.experiments.ablation.effects import (
     log_odds,
     over_seeds,
     over_seeds_and_pictures,
-    within,
     wrong,
 )
 from zfutils.stats.intervals import where_enough
@@ -88,17 +88,8 @@ def errors(pairs: Sequence[Pair], *, seed: int = 0) -> pd.DataFrame:
         for layers, runs in ((4, pair.four), (8, pair.eight)):
             if not runs:
                 continue
-            asked, learnt = POINTS * _wrong(runs, sorted(runs)), training_errors(runs)
-            found = {
-                "validation": (asked.mean(), where_enough(over_seeds_and_pictures, asked, seed=seed)),
-                "train": (learnt.mean(), where_enough(over_seeds, learnt)),
-            }
             row = {"pictures": pair.pictures, "wider": pair.wider, "layers": layers}
-            for name, (mean, effect) in found.items():
-                interval = effect and within(effect.interval)
-                ends = (interval.low, interval.high) if interval else (np.nan, np.nan)
-                row |= {name: mean, f"{name}_low": ends[0], f"{name}_high": ends[1]}
-            rows.append(row)
+            rows.append(row | contributions.errors(runs, seed=seed))
     return pd.DataFrame(rows)
 
 

@@ -13,11 +13,12 @@ from jaxtyping import Float
 
 from zfutils.experiments.ablation.effects import POINTS, Runs, over_seeds_and_pictures, within, wrong
 from zfutils.nets.specs import NetworkSpec
-from zfutils.stats.formatting import ranged
+from zfutils.stats.formatting import between
 from zfutils.stats.intervals import (
     Interval,
     TooFew,
     bootstrap_interval,
+    ends,
     proportion_interval,
     t_interval,
     where_enough,
@@ -108,7 +109,7 @@ def gains_table(gains: Mapping[str, Interval | None]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "ensemble": name,
-            "error lower by (points)": ranged(one.estimate, one.low, one.high) if one else "not measured",
+            "error lower by (points)": between(one),
         }
         for name, one in gains.items()
     )
@@ -117,9 +118,7 @@ def gains_table(gains: Mapping[str, Interval | None]) -> pd.DataFrame:
 def one_network(scores: Answers | Scores, *, k: int = 1) -> Interval:
     """A single network's top-k error in points, with Wilson's interval over the pictures."""
     errors = scores.wrong(k)
-    found = proportion_interval(int(errors.sum()), len(errors), resampled=PICTURES)
-    ends = (POINTS * value for value in (found.estimate, found.low, found.high))
-    return Interval(*ends, found.n, found.resampled)
+    return proportion_interval(int(errors.sum()), len(errors), resampled=PICTURES).times(POINTS)
 
 
 def main_networks(
@@ -138,8 +137,7 @@ def main_networks(
         for crops, one in scores[name].items():
             head = "one crop" if crops == 1 else "ten crops"
             for k in ranks(one.probabilities.shape[1]):
-                error = one_network(one, k=k)
-                line[f"top-{k}, {head}"] = ranged(error.estimate, error.low, error.high)
+                line[f"top-{k}, {head}"] = between(one_network(one, k=k))
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -199,7 +197,5 @@ def _wrong(choices: Sequence[Sequence[Answers | Scores]], k: int = 1) -> Float[n
 
 
 def _described(interval: Interval | None, mean: float) -> dict[str, object]:
-    if interval is None:
-        return {"error": float(mean), "low": np.nan, "high": np.nan, "n": 0, "resampled": "–"}
-    ends = {"error": interval.estimate, "low": interval.low, "high": interval.high}
-    return ends | {"n": interval.n, "resampled": interval.resampled}
+    units = {"n": interval.n, "resampled": interval.resampled} if interval else {"n": 0, "resampled": "–"}
+    return {"error": float(mean)} | ends(interval) | units

@@ -22,8 +22,8 @@ from zfutils.experiments.ablation.depth import Pair
 from zfutils.experiments.ablation.effects import Effect, over_seeds
 from zfutils.experiments.ablation.ensembles import FEW_CLASSES, KINDS, LINES
 from zfutils.nets.specs import NetworkSpec
-from zfutils.stats.formatting import percent, ranged, rounded
-from zfutils.stats.intervals import where_enough
+from zfutils.stats.formatting import between, percent, ranged, rounded
+from zfutils.stats.intervals import ends, where_enough
 from zfutils.training.outcomes import NOT_RUN, origin
 
 BASES = {"krizhevsky": "Krizhevsky", "zfnet": "ZFNet"}
@@ -202,10 +202,10 @@ def gaps(
     lines = []
     for name, values in found.items():
         effect = where_enough(over_seeds, values)
-        ends = (effect.interval.low, effect.interval.high) if effect else (math.nan, math.nan)
         mean = float(np.mean(values)) if len(values) else math.nan
+        gap = ranged(mean, **ends(effect and effect.interval))
         of_paper = said(paper, {name: 1}) - said(paper, {name: 1}, "train")
-        line = {"network": called(name), "gap": ranged(mean, *ends), "gap, paper": rounded(of_paper)}
+        line = {"network": called(name), "gap": gap, "gap, paper": rounded(of_paper)}
         line["loss at equal epochs"] = rounded(losses.get(name), digits=2)
         lines.append(line)
     return pd.DataFrame(lines)
@@ -281,9 +281,7 @@ def two_arms(
 
 
 def _worded(effect: Effect | None, *, digits: int = 1) -> str:
-    if effect is None:
-        return NOT_RUN
-    return ranged(effect.interval.estimate, effect.interval.low, effect.interval.high, digits=digits)
+    return between(effect and effect.interval, digits=digits, otherwise=NOT_RUN)
 
 
 def costs(spent: pd.DataFrame) -> pd.DataFrame:

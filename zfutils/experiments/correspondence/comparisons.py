@@ -18,7 +18,7 @@ from zfutils.experiments.correspondence.consistency import MISMATCHED, Consisten
 from zfutils.experiments.correspondence.faces import PARTS
 from zfutils.experiments.correspondence.matching import OverPairs
 from zfutils.experiments.correspondence.sign_changes import LAYERS
-from zfutils.stats.intervals import Interval, where_enough
+from zfutils.stats.intervals import Interval, ends, where_enough
 
 MIDDLE, LAST = LAYERS  # of the paper's Table 1
 EYES, NOSE = PARTS[:2], PARTS[2:]
@@ -154,6 +154,5 @@ def advantages(found: Consistency) -> pd.DataFrame:
         for name, advantage in held.items():
             interval = where_enough(found.interval, advantage.values)
             row = {"layer": layer, "occluded": name, "advantage": advantage.values[0]}
-            ends = {f"advantage_{end}": getattr(interval, end, np.nan) for end in ("low", "high")}
-            rows.append(row | ends)
+            rows.append(row | ends(interval, "advantage_"))
     return pd.DataFrame(rows)

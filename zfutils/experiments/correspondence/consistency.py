@@ -4,7 +4,6 @@ The one idea: every measure is computed for the same draws of faces, so that dif
 places, layers and networks are paired, whatever is subtracted from or divided by whatever.
 """
 
-import math
 from functools import cached_property
 from itertools import product
 from typing import Literal
@@ -17,7 +16,15 @@ from zfutils.experiments.correspondence import matching
 from zfutils.experiments.correspondence.matching import OverPairs
 from zfutils.experiments.correspondence.occluders import PLACE
 from zfutils.experiments.correspondence.sign_agreement import Pairs, SignChanges, over_pairs, pairs
-from zfutils.stats.intervals import CONFIDENCE, FEWEST_TO_BOOTSTRAP, RESAMPLES, Interval, TooFew
+from zfutils.stats.intervals import (
+    FEWEST_TO_BOOTSTRAP,
+    RESAMPLES,
+    Interval,
+    TooFew,
+    ends,
+    of_draws,
+    where_enough,
+)
 
 FACES = "faces, not pairs"
 Measure = Literal["delta", "kappa", "changed"]
@@ -128,9 +135,7 @@ class Consistency:
             )
         if not np.isfinite(values).all():
             raise TooFew("no unit changes in some draw of faces, so that there is nothing to agree on")
-        tail = (1 - CONFIDENCE) / 2
-        estimate, (low, high) = float(values[0]), np.quantile(values[1:], (tail, 1 - tail))
-        return Interval(estimate, min(float(low), estimate), max(float(high), estimate), self.n, FACES)
+        return of_draws(values, self.n, resampled=FACES)
 
     def summary(self) -> pd.DataFrame:
         """What was found, one row per layer and name.
@@ -144,9 +149,7 @@ class Consistency:
             row: dict[str, object] = {"layer": layer, "occluded": name}
             for measure in MEASURES:
                 values = self.values(layer, name, measure=measure)
-                enough = self.n >= FEWEST_TO_BOOTSTRAP and np.isfinite(values).all()
-                found = self.interval(values) if enough else None
-                row |= {measure: values[0]}
-                row |= {f"{measure}_{end}": getattr(found, end, math.nan) for end in ("low", "high")}
+                interval = where_enough(self.interval, values)
+                row |= {measure: values[0]} | ends(interval, f"{measure}_")
             rows.append(row)
         return pd.DataFrame(rows)

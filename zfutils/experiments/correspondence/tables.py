@@ -10,8 +10,7 @@ from zfutils.experiments.correspondence.comparisons import Comparison
 from zfutils.experiments.correspondence.consistency import Consistency
 from zfutils.experiments.correspondence.occluders import PLACE
 from zfutils.experiments.correspondence.sign_changes import PAPER
-from zfutils.stats.formatting import give_or_take, percent, ranged
-from zfutils.stats.intervals import Interval
+from zfutils.stats.formatting import between, give_or_take, percent
 
 COLUMNS = {  # of `Consistency.summary`: the heading, and the form of its numbers
     "delta": ("Δ", "{:.3f}".format),
@@ -19,7 +18,7 @@ COLUMNS = {  # of `Consistency.summary`: the heading, and the form of its number
     "kappa": ("κ", "{:.3f}".format),
 }
 KINDS = {"same": "same part", "mismatched": "mismatched parts", "places": "random places"}
-PERCENT = 100
+IN_PERCENT = {"scale": 100, "otherwise": "–"}
 
 
 def annotation_table(apart: pd.DataFrame, *, square: float) -> pd.DataFrame:
@@ -158,16 +157,10 @@ def signs_in_words(found: Mapping[str, Mapping[str, Consistency]]) -> str:
 
 def _weighed(each: Comparison) -> dict[str, str]:
     return {
-        "trained": _percent(each.of(each.measured)),
-        "random weights": _percent(each.of(each.control)),
-        "trained − random": _percent(each.interval),
+        "trained": between(each.of(each.measured), **IN_PERCENT),
+        "random weights": between(each.of(each.control), **IN_PERCENT),
+        "trained − random": between(each.interval, **IN_PERCENT),
     }
-
-
-def _percent(interval: Interval | None) -> str:
-    if interval is None:
-        return "–"
-    return ranged(*(PERCENT * value for value in (interval.estimate, interval.low, interval.high)))
 
 
 def _share(value: float | None) -> str:

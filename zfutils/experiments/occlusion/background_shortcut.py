@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from zfutils.experiments.occlusion.localisation import means_on_and_off, on_object
 from zfutils.experiments.occlusion.sliding_patch import Occlusion
 from zfutils.stats.comparisons import Comparison
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.formatting import between, rounded
 from zfutils.stats.intervals import Interval, bootstrap_interval
 
 
@@ -85,6 +85,6 @@ def reliance(
 def told_apart_table(found: Interval | None, arms: tuple[float, float] | None) -> pd.DataFrame:
     """What `told_apart_beyond_seeds` gives, in words; dashes where there were too few scenes."""
     cheat, seeds = (rounded(arm, digits=2) for arm in arms or (None, None))
-    difference = ranged(found.estimate, found.low, found.high, digits=2) if found else "–"
-    rows = {"cheat and honest": cheat, "honest and honest, another seed": seeds, "difference": difference}
+    rows = {"cheat and honest": cheat, "honest and honest, another seed": seeds}
+    rows["difference"] = between(found, digits=2, otherwise="–")
     return pd.DataFrame({"told apart": rows.keys(), "AUC": rows.values()})

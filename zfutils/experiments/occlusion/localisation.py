@@ -17,8 +17,8 @@ from zfutils.experiments.occlusion.comparisons import with_others
 from zfutils.experiments.occlusion.sliding_patch import Measure, Occlusion
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.comparisons import Comparison
-from zfutils.stats.formatting import ranged
-from zfutils.stats.intervals import Interval, bootstrap_interval, where_enough
+from zfutils.stats.formatting import between
+from zfutils.stats.intervals import Interval, bootstrap_interval, ends, where_enough
 
 MEASURES = ("probability", "log-odds", "activation")
 ON_OFF = "object − background"
@@ -124,9 +124,9 @@ def drop_table(found: Mapping[str, Occlusion], masks: Bool[np.ndarray, "n side s
     for name, one in found.items():
         for measure, table in drops(one, masks).groupby("measure", sort=False):
             means = table[["object", "background", "difference", "elsewhere"]].mean().to_dict()
-            there = Comparison(table["difference"].to_numpy(), table["elsewhere"].to_numpy())
-            row = {"name": name, "measure": measure, **means, **_ends(there.interval)}
-            rows.append(row | {"n": len(table)})
+            there = Comparison(table["difference"].to_numpy(), table["elsewhere"].to_numpy()).interval
+            row = {"name": name, "measure": measure, **means, "estimate": there.estimate if there else np.nan}
+            rows.append(row | ends(there) | {"n": len(table)})
     return pd.DataFrame(rows)
 
 
@@ -159,7 +159,7 @@ def patch_table(intervals: Mapping[tuple[str, str], Mapping[str, Interval | None
     """What `patch_intervals` gives, in words: one row per patch and measure."""
     rows = [
         {"square": name, "measure": measure}
-        | {column: ranged(*_ends(one).values(), digits=3) for column, one in row.items()}
+        | {column: between(one, digits=3, otherwise="–") for column, one in row.items()}
         for (name, measure), row in intervals.items()
     ]
     return pd.DataFrame(rows).fillna("")
@@ -173,11 +173,6 @@ def above_zero(intervals: Mapping[tuple[str, str], Mapping[str, Interval | None]
 
 def _over_pictures(values: Float[np.ndarray, " n"]) -> Interval | None:
     return where_enough(bootstrap_interval, values, resampled="pictures")
-
-
-def _ends(interval: Interval | None) -> dict[str, float]:
-    """The columns of an interval; NaN where there were too few pictures for one."""
-    return {name: getattr(interval, name, np.nan) for name in ("estimate", "low", "high")}
 
 
 def means_on_and_off(falls: np.ndarray, on: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

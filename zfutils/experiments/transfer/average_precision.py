@@ -23,7 +23,7 @@ from jaxtyping import Float, Int8, Int64
 
 from zfutils.data.pixels import Pixels
 from zfutils.experiments.transfer.classifiers import GRID, QUARTER, fit
-from zfutils.stats.intervals import CONFIDENCE, FEWEST_TO_BOOTSTRAP, Interval, TooFew
+from zfutils.stats.intervals import FEWEST_TO_BOOTSTRAP, Interval, TooFew, of_draws
 
 SCENES = "scenes of either set"
 DRAWS = 1999
@@ -137,7 +137,8 @@ def fewer_objects_less_more(one: Ranked, several: Ranked, *, seed: int = 0) -> I
     Raises:
         TooFew: fewer scenes than a bootstrap needs.
     """
-    return _percentiles(_loss(one, several, seed), min(len(one.scores), len(several.scores)))
+    n = min(len(one.scores), len(several.scores))
+    return of_draws(_loss(one, several, seed), n, resampled=SCENES)
 
 
 def harder_than_for_random(
@@ -158,7 +159,8 @@ def harder_than_for_random(
     """
     losses = [_loss(one[name], several[name], seed) for name in (network, control)]
     n = min(len(one[network].scores), len(several[network].scores))
-    return _percentiles(losses[0] - losses[1], n), (float(losses[0][0]), float(losses[1][0]))
+    interval = of_draws(losses[0] - losses[1], n, resampled=SCENES)
+    return interval, (float(losses[0][0]), float(losses[1][0]))
 
 
 def above(said: Ranked, control: Ranked, *, seed: int = 0) -> Interval:
@@ -168,18 +170,11 @@ def above(said: Ranked, control: Ranked, *, seed: int = 0) -> Interval:
         TooFew: as `fewer_objects_less_more`.
     """
     values = mean_above_chance(said, seed=seed) - mean_above_chance(control, seed=seed)
-    return _percentiles(values, len(said.scores))
+    return of_draws(values, len(said.scores), resampled=SCENES)
 
 
 def _loss(one: Ranked, several: Ranked, seed: int) -> Float[np.ndarray, " draws"]:
     return mean_above_chance(one, seed=seed) - mean_above_chance(several, seed=seed + 1)
-
-
-def _percentiles(values: Float[np.ndarray, " draws"], n: int) -> Interval:
-    """Of draws whose first is the sample itself."""
-    tails = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
-    estimate, (low, high) = float(values[0]), np.quantile(values[1:], tails).tolist()
-    return Interval(estimate, min(low, estimate), max(high, estimate), n, SCENES)
 
 
 def examples(

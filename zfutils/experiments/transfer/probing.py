@@ -18,7 +18,7 @@ from zfutils.experiments.transfer.classifiers import Kind, fit, per_class_accura
 from zfutils.experiments.transfer.folds import Fold
 from zfutils.runtime.parallel import cores
 from zfutils.runtime.seeds import mixed
-from zfutils.stats.intervals import Interval, t_interval, where_enough
+from zfutils.stats.intervals import Interval, ends, t_interval, where_enough
 from zfutils.training.outcomes import Outcome
 
 KEY = ("network", "layer", "classifier", "per_class", "fold")  # of a row
@@ -178,9 +178,8 @@ def curves(results: pd.DataFrame) -> pd.DataFrame:
     keys = ["network", "layer", "classifier", "per_class"]
     for key, own in results.groupby(keys, sort=False):
         points = 100 * own["accuracy"]
-        found = interval(points)
         row = dict(zip(keys, key, strict=True)) | {"accuracy": points.mean(), "spread": points.std(ddof=1)}
-        row |= {end: getattr(found, end, math.nan) for end in ("low", "high")}
+        row |= ends(interval(points))
         rows.append(row | {"folds": len(own), "train": own["train"].max(), "test": own["test"].max()})
     return pd.DataFrame(rows)
 

@@ -10,8 +10,7 @@ import pandas as pd
 
 from zfutils.experiments.transfer import probing
 from zfutils.experiments.transfer.comparisons import Comparison
-from zfutils.stats.formatting import give_or_take, percent, ranged, rounded
-from zfutils.stats.intervals import Interval
+from zfutils.stats.formatting import between, give_or_take, percent, ranged, rounded
 from zfutils.training.outcomes import NOT_RUN, origin
 
 SETS = {"caltech101": "Caltech-101", "caltech256": "Caltech-256"}  # as they are called
@@ -115,7 +114,7 @@ def chosen_layers(by_layer: pd.DataFrame, networks: Sequence[str]) -> pd.DataFra
     for name in networks:
         chosen = probing.at_chosen_layer(by_layer, name)
         counts = chosen["layer"].str[-1].value_counts().items()
-        line = {"network": name, "accuracy (%)": _interval(probing.interval(100 * chosen["accuracy"]))}
+        line = {"network": name, "accuracy (%)": between(probing.interval(100 * chosen["accuracy"]))}
         lines.append(line | {"layers chosen": ", ".join(f"{layer} ({count} ×)" for layer, count in counts)})
     return pd.DataFrame(lines)
 
@@ -134,9 +133,9 @@ def without_pictures(
     for name in networks:
         kept, removed = (probing.by_fold(table, name, per_class) for table in (results, again))
         both = {"kept": probing.interval(kept), "removed": probing.interval(removed)}
-        line = {"network": name} | {head: _interval(points) for head, points in both.items()}
+        line = {"network": name} | {head: between(points) for head, points in both.items()}
         difference = probing.interval(removed - kept)
-        lines.append(line | {"difference": _interval(difference, digits=2)})
+        lines.append(line | {"difference": between(difference, digits=2)})
     return pd.DataFrame(lines)
 
 
@@ -150,14 +149,8 @@ def arms(compared: Mapping[str, Comparison]) -> pd.DataFrame:
     for name, one in compared.items():
         measured, control = map(rounded, one.arms or (None, None))
         line = {"compared": CLAIMS[name], "measured": measured, "control": control}
-        lines.append(line | {"difference": _interval(one.interval)})
+        lines.append(line | {"difference": between(one.interval)})
     return pd.DataFrame(lines)
-
-
-def _interval(points: Interval | None, *, digits: int = 1) -> str:
-    if points is None:
-        return "not measured"
-    return ranged(points.estimate, points.low, points.high, digits=digits)
 
 
 def endings(ended: pd.DataFrame) -> pd.DataFrame:
