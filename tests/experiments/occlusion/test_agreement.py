@@ -2,28 +2,14 @@
 
 import numpy as np
 import pandas as pd
-import pytest
-import small
 import torch
 
 from tests.experiments.occlusion.falls_by_hand import with_falls
-from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.experiments.occlusion.agreement import agreement, contrast, projection_energy, steps
-from zfutils.experiments.occlusion.sliding_patch import Patch, occlude
+from zfutils.experiments.occlusion.sliding_patch import Patch
 
 PATCH = Patch(4, 4)  # of 16 px: 16 positions that do not overlap
-
-
-@pytest.fixture(scope="module")
-def inputs():
-    return Inputs.of(small.pictures(24), side=32, scale=1 / 64)
-
-
-@pytest.fixture(scope="module")
-def model():
-    torch.manual_seed(0)
-    return small.SPEC.build().eval()
 
 
 def with_activity_that_falls(falls):
@@ -37,8 +23,7 @@ def residual(values, fixed):
     return y - np.polyval(np.polyfit(x, y, 1), x)
 
 
-def test_energy_is_that_of_the_whole_maps_projection(model, inputs):
-    found = occlude(model, inputs[:10], patch=Patch(8, 4), layer="relu2")
+def test_energy_is_that_of_the_whole_maps_projection(model, inputs, found):
     energy = projection_energy(model, inputs[:10], found, batch=3)
     recording = Deconvnet(model).forward(inputs[:10].tensor(), "relu2")
     pattern = recording.project_maps(torch.from_numpy(found.maps))
@@ -100,8 +85,7 @@ def test_a_picture_in_which_nothing_varies_has_no_agreement():
     assert same.arms is None  # nothing is left of an energy that is given
 
 
-def test_the_steps_end_with_the_projection_when_the_contrast_is_given(model, inputs):
-    found = occlude(model, inputs[:10], patch=Patch(8, 4), layer="relu2")
+def test_the_steps_end_with_the_projection_when_the_contrast_is_given(model, inputs, found):
     by_contrast, own = contrast(inputs[:10]), projection_energy(model, inputs[:10], found)
     by_hand = agreement(found, by_contrast), agreement(found, own), agreement(found, own, given=by_contrast)
     for one, expected in zip(steps(model, inputs[:10], found).values(), by_hand, strict=True):

@@ -8,25 +8,28 @@ import torch
 
 from tests.experiments.occlusion.falls_by_hand import CORNER, FOUR, with_falls
 from zfutils.data.inputs import Inputs
+from zfutils.deconv.deconvnet import Deconvnet
+from zfutils.deconv.units import Units
 from zfutils.experiments.occlusion import localisation
 from zfutils.experiments.occlusion.map_projections import map_projections
 from zfutils.experiments.occlusion.sliding_patch import Patch, occlude
 
 
-@pytest.fixture(scope="module")
-def inputs():
-    return Inputs.of(small.pictures(24), side=32, scale=1 / 64)
+def test_a_picture_is_compared_with_the_mean_over_all_others():
+    found = localisation.with_others(np.array([[9.0, 1, 3], [2, 8, 6], [0, 5, 7]]))
+    assert found.measured.tolist() == [9, 8, 7]
+    assert found.control.tolist() == [2, 4, 2.5]
+    assert found.arms == pytest.approx((8, 8.5 / 3))
 
 
-@pytest.fixture(scope="module")
-def model():
-    torch.manual_seed(0)
-    return small.SPEC.build().eval()
-
-
-@pytest.fixture(scope="module")
-def found(model, inputs):
-    return occlude(model, inputs[:10], patch=Patch(8, 4), layer="relu2")
+def test_what_is_not_known_is_left_out_of_both_arms():
+    unknown = np.nan
+    found = localisation.with_others(np.array([[9.0, unknown, 3], [2, unknown, 6], [0, unknown, 7]]))
+    assert found.control.tolist() == [3, 4, 0]
+    assert found.arms == (8, 1.5)  # the first and the third
+    alone = localisation.with_others(np.array([[1.0]]))
+    assert np.isnan(alone.control).all()
+    assert (alone.arms, alone.interval) == (None, None)
 
 
 def test_positions_are_on_the_object_where_their_centre_is():
@@ -139,30 +142,34 @@ def test_pictures_without_an_object_or_without_a_background_are_left_out():
     assert localisation.falls_there(found, masks, "probability").arms is None
 
 
-def test_projections_of_a_followed_map_are_its_own_and_of_other_pictures(model, inputs, found):
-    places = np.array([0, 4, 7])
-    three, measured = found.of(places), inputs[torch.from_numpy(places)]
-    all_ = map_projections(model, measured, three, inputs, others=3)
-    assert [one.number for one in all_] == three.maps.tolist()
+@pytest.mark.parametrize("same_set", [True, False], ids=["same set", "another"])
+def test_a_followed_map_is_projected_on_the_picture_and_where_it_is_strongest_elsewhere(
+    model, inputs, same_set
+):
+    """Among pictures of the same set those that were measured do not count; another set is searched whole."""
+    places = (4, 23)
+    measured = inputs.at(torch.tensor(places))
+    some = occlude(model, measured, patch=Patch(16, 16), layer="relu2")
+    searched = inputs if same_set else Inputs.of(small.pictures(24), side=32, scale=1 / 64)
+    rows = np.setdiff1d(np.arange(24), places) if same_set else np.arange(24)
     with torch.no_grad():
-        peaks = model[:6](inputs.tensor()).amax((2, 3))
-    for one, row in zip(all_, three.rows, strict=True):
-        assert one.projections.shape == (4, 32, 32, 3)
-        assert one.pictures[0] == row
-        others = [i for i in peaks[:, one.number].argsort(descending=True).tolist() if i not in (0, 4, 7)]
-        assert one.pictures[1:].tolist() == others[:3]
-        assert np.abs(one.projections).max((1, 2, 3)).all()
-    for alone, one in zip(map_projections(model, measured, three, None), all_, strict=True):
-        assert (alone.number, alone.pictures.tolist()) == (one.number, [one.pictures[0]])
+        maps = model[:6](inputs.tensor()).numpy()
+
+    def projected(row, number):
+        at = np.unravel_index(maps[row, number].argmax(), maps.shape[2:])
+        unit = Units(*(torch.tensor([n]) for n in (0, number, *at)))
+        pattern = Deconvnet(model).project(inputs.at([row]).tensor(), "relu2", unit)
+        return pattern.placed(32, 32)[0].permute(1, 2, 0)
+
+    panels, strongest = map_projections(model, measured, some, searched), []
+    for one, own, number in zip(panels, some.rows, some.maps, strict=True):
+        strongest.append(rows[maps[rows, number].max((1, 2)).argmax()])
+        assert one.number == number
+        expected = [projected(row, number) for row in (own, strongest[-1])]
+        np.testing.assert_allclose(one.projections, np.stack(expected), atol=1e-5)
+    assert same_set != bool(set(strongest) & set(places)), "measured pictures are strongest where they count"
+    for alone, one in zip(map_projections(model, measured, some, None), panels, strict=True):
         assert np.array_equal(alone.projections, one.projections[:1])
-    with pytest.raises(ValueError, match="5 activations of different images were asked for, of a set of 4"):
-        map_projections(model, measured, three, inputs[:6], others=5)
-
-
-def test_pictures_of_another_set_are_searched_in_full(model, inputs, found):
-    again = Inputs.of(small.pictures(24), side=32, scale=1 / 64)
-    (one,) = map_projections(model, inputs[:1], found.of(np.array([0])), again, others=24)
-    assert sorted(one.pictures[1:]) == list(range(24))
 
 
 def test_masks_of_other_pictures_are_refused(found):

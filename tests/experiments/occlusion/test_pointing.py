@@ -62,13 +62,6 @@ def test_the_centre_is_on_the_object_where_its_pixel_is():
     assert pointing.off_centre(masks).tolist() == [False, True]
 
 
-def test_maps_of_other_positions_are_refused():
-    with pytest.raises(ValueError, match="beside positions"):
-        pointing.pointing(MAPS, np.zeros((4, 3, 2), dtype=bool))
-    with pytest.raises(ValueError, match="beside positions"):
-        pointing.pointing_at_the_named(MAPS, positions([], [], [], []), np.zeros((3, 2, 2), dtype=bool))
-
-
 def test_each_measure_of_what_was_covered_points_for_itself():
     falls = [[[0.1, 0.3], [0, 0]], [[0.2, 0], [0.1, 0]]]
     activations = [[[0.5, 1], [1, 1]], [[1, 1], [1, 0.5]]]  # falls most at the first and at the last

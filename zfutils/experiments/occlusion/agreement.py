@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
-from zfutils.experiments.occlusion.comparisons import with_others
+from zfutils.experiments.occlusion.localisation import with_others
 from zfutils.experiments.occlusion.sliding_patch import Occlusion
 from zfutils.runtime.devices import to_host
 from zfutils.stats.comparisons import Comparison

@@ -76,14 +76,8 @@ def fig_7(
         projections: of their maps, in this order.
         classes: names.
         masks: the object of each picture, whose outline is then drawn.
-
-    Raises:
-        ValueError: no pictures, or images, projections or masks that are not as many.
     """
     n = len(found)
-    if not n or len(images) != n or len(projections) != n or (masks is not None and len(masks) != n):
-        counts = f"{len(images)} images, {len(projections)} projections"
-        raise ValueError(f"one row per picture: {n} were measured, beside {counts}")
     figure = new(width=WIDE, height=1.32 * n + 0.75)
     elsewhere = any(len(one.projections) > 1 for one in projections)
     widths = (1, 1, 1, 1 if elsewhere else 0.01, 1, 1, 1, 1.1)
@@ -129,16 +123,11 @@ def fig_7(
 
 def outlined_patch(axes: Axes, patch: Patch, side: tuple[int, int]) -> None:
     """The patch's size, drawn at the first position that is not cut."""
-    corner = [int(patch.spans(n).starts[np.argmax(_lengths(patch, n))]) for n in side]
-    look = {"fill": False, "edgecolor": "white", "linewidth": 2.2}
-    axes.add_patch(Rectangle((corner[1] - 0.5, corner[0] - 0.5), patch.size, patch.size, **look))
-    look |= {"edgecolor": INK, "linewidth": 0.9}
-    axes.add_patch(Rectangle((corner[1] - 0.5, corner[0] - 0.5), patch.size, patch.size, **look))
-
-
-def _lengths(patch: Patch, side: int) -> np.ndarray:
-    spans = patch.spans(side)
-    return spans.stops - spans.starts
+    spans = [patch.spans(n) for n in side]
+    top, left = (starts[np.argmax(stops - starts)] - 0.5 for starts, stops in spans)
+    for colour, width in (("white", 2.2), (INK, 0.9)):
+        look = {"fill": False, "edgecolor": colour, "linewidth": width}
+        axes.add_patch(Rectangle((left, top), patch.size, patch.size, **look))
 
 
 def positions(axes: Axes, values: np.ndarray, patch: Patch, side: tuple[int, int], **look):
@@ -204,24 +193,15 @@ def cheat(
             (`background_shortcut.background_share`).
         patch: whose positions the falls have.
         masks: the object of each scene, whose outline is drawn.
-
-    Raises:
-        ValueError: no scenes, or maps or masks that are not as many; more than six networks.
     """
     n = len(images)
-    if not n or not falls or len(masks) != n or any(len(values) != n for values in falls.values()):
-        raise ValueError(f"{n} scenes, {len(masks)} masks and maps of {[len(v) for v in falls.values()]}")
-    if not 1 <= len(shares) <= len(CYCLE):
-        raise ValueError(f"a figure tells 1 to {len(CYCLE)} networks apart, not {len(shares)}")
     figure = new(width=WIDE, height=1.75 * n + 0.45)
     left, right = figure.subfigures(1, 2, width_ratios=(1.25 * (1 + len(falls)), 3))
     side = images[0].shape[:2]
     for i, line in enumerate(left.subplots(n, 1 + len(falls), squeeze=False)):
         line[0].imshow(images[i])
         for axes, values in zip(line[1:], falls.values(), strict=True):
-            most = float(values[i].max())
-            positions(axes, values[i].clip(min=0), patch, side, cmap=FALLS, vmin=0, vmax=max(most, 1e-12))
-            axes.set_xlabel(f"0 to {most:.2g}" if most > 0 else "no drop", fontsize=9, labelpad=2)
+            _falls(axes, values[i], patch, side)
         for axes in line:
             bare(axes).contour(masks[i], levels=[0.5], colors="white", linewidths=0.9)
         if i == 0:
@@ -229,6 +209,13 @@ def cheat(
                 axes.set_title(title, fontsize=9.5)
     _distributions(right.subplots(), shares)
     return figure
+
+
+def _falls(axes: Axes, values: Float[np.ndarray, "p q"], patch: Patch, side: tuple[int, int]) -> None:
+    """A map of falls on a scale of its own."""
+    most = float(values.max())
+    positions(axes, values.clip(min=0), patch, side, cmap=FALLS, vmin=0, vmax=max(most, 1e-12))
+    axes.set_xlabel(f"0 to {most:.2g}" if most > 0 else "no drop", fontsize=9, labelpad=2)
 
 
 def _distributions(axes: Axes, shares: Mapping[str, np.ndarray]) -> None:
@@ -267,22 +254,13 @@ def pointing(
         patch: whose positions the falls have.
         titles: the named class of each scene.
         named, others: the object of that class, outlined in blue, and the other one, dashed in white.
-
-    Raises:
-        ValueError: no scenes, or maps, titles or masks that are not as many.
     """
     n = len(images)
-    if not n or {len(falls), len(titles), len(named), len(others)} != {n}:
-        counts = [len(each) for each in (falls, titles, named, others)]
-        raise ValueError(f"{n} scenes beside maps, titles and masks of {counts}")
     figure, side = new(width=WIDE, height=2 * WIDE / n), images[0].shape[:2]
     for i, column in enumerate(figure.subplots(2, n, squeeze=False).T):
         column[0].imshow(images[i])
         column[0].set_title(fill(titles[i], 15, max_lines=2, placeholder="…"), fontsize=9)
-        values = falls[i].clip(min=0)
-        most = max(float(values.max()), 1e-12)
-        positions(column[1], values, patch, side, cmap=FALLS, vmin=0, vmax=most)
-        column[1].set_xlabel(f"0 to {most:.2g}" if most > 1e-12 else "no drop", fontsize=9, labelpad=2)
+        _falls(column[1], falls[i], patch, side)
         row, place = np.unravel_index(falls[i].argmax(), falls[i].shape)
         at = patch.centres(side[1])[place], patch.centres(side[0])[row]
         cross = {"marker": "x", "color": INK, "markersize": 9, "markeredgewidth": 2, "zorder": 5}

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from zfutils.experiments.occlusion.plain import Answers, check
+from zfutils.experiments.occlusion.plain import Answers
 from zfutils.experiments.occlusion.rectangles import Corners, Group, Rectangles, Windows, planned
 from zfutils.nets import chains, pooling
 from zfutils.nets.activations import forward
@@ -41,8 +41,7 @@ class Incremental:
 
     Raises:
         ValueError: no such layer, one that sees the whole picture, or a model that is no plain chain or whose
-            batch norm is in training mode; pictures that the network does not take; no rectangles, one that
-            is empty or lies outside.
+            batch norm is in training mode; pictures that the network does not take.
     """
 
     def __init__(
@@ -60,8 +59,7 @@ class Incremental:
         if layer not in there:
             raise ValueError(f"layer {layer!r} has no maps in this network; these have: {', '.join(there)}")
         sizes = chains.sizes(steps, torch.empty(1, *shape, device="meta"))[: end + 1]
-        check(rectangles, sizes[0], batch)
-        self.model, self.layer, self.shape = model, layer, tuple(shape)
+        self.model, self.layer = model, layer
         self.below, self.above = steps[:end], steps[end:]
         self._batches = planned(rectangles, [step.window for step in self.below], sizes, batch=batch)
         order = np.concatenate([group.places for groups in self._batches for group in groups])
@@ -71,11 +69,6 @@ class Incremental:
             for step in self.above
             if step.kind == "fc"
         }
-
-    @property
-    def classes(self) -> int | None:
-        """How many classes the network has, where a layer says it."""
-        return next((s.module.out_features for s in reversed(self.above) if s.kind == "fc"), None)
 
     @torch.no_grad()
     def answers(self, image: Float[Tensor, "channels h w"], filled: Float[Tensor, "channels h w"]) -> Answers:
@@ -87,13 +80,7 @@ class Incremental:
 
         Returns:
             In the order of the rectangles, where the network's weights are.
-
-        Raises:
-            ValueError: pictures of another shape.
         """
-        if not image.shape == filled.shape == self.shape:
-            given = f"{tuple(image.shape)} and {tuple(filled.shape)}"
-            raise ValueError(f"the picture and what fills it must be {self.shape}, not {given}")
         pair = torch.stack([image, filled]).to(device_of(self.model), dtype_of(self.model))
         whole, other = self._whole(pair[:1]), _last(pair[1:])[0]
         logits, sums = [], []
@@ -124,15 +111,15 @@ class Incremental:
         for i, step in enumerate(self.below):
             name, kind, module, window = step[:4]
             below, here, unchanged = group.windows[i], group.windows[i + 1], whole.maps[i + 1]
-            if kind == "pool":
+            if _slides(step):
                 frames = _frames(x, below.corners, whole.slid[i], here, window)
-                x = _last(nn.functional.max_pool2d(frames, window.kernel, window.stride))
-            elif kind == "average":
-                frames = _frames(x, below.corners, whole.slid[i], here, window)
-                x = _last(pooling.averaged(frames, module))
-            elif kind == "conv" and _slides(self.below[i]):
-                frames = _frames(x, below.corners, whole.slid[i], here, window)
-                x = _last(_filtered(frames, module, bias=module.bias))
+                if kind == "pool":
+                    frames = nn.functional.max_pool2d(frames, window.kernel, window.stride)
+                elif kind == "average":
+                    frames = pooling.averaged(frames, module)
+                else:
+                    frames = _filtered(frames, module, bias=module.bias)
+                x = _last(frames)
             elif kind == "conv":
                 change, firsts = _change(x, below.corners, whole.maps[i], window)
                 x = _added(_filtered(change, module, padding=window.kernel - 1), firsts, unchanged, here)

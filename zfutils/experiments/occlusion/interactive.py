@@ -27,12 +27,7 @@ def under_pointer(
         images: as the network saw them.
         found: what was measured on them, in this order.
         classes: names.
-
-    Raises:
-        ValueError: no images, or not as many as were measured.
     """
-    if len(images) != len(found):
-        raise ValueError(f"{len(found)} images were measured, {len(images)} are to be shown")
     side = images.shape[1]
     spans, whole = found.patch.spans(side), np.where(found.plain_activations == 0, 1, found.plain_activations)
     scenes, probabilities = [], found.probabilities

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import nn
 
 from zfutils.data.inputs import Inputs
@@ -16,20 +16,18 @@ from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_activations import top_activations
 from zfutils.deconv.top_projections import project_top
 from zfutils.experiments.occlusion.sliding_patch import Occlusion
-from zfutils.runtime.devices import to_host
 
 
 @dataclass(frozen=True)
 class MapProjections:
-    """A map's strongest activation on one picture, then on others, each projected into its whole picture."""
+    """A map's strongest activation on one picture, then on another, each projected into its whole picture."""
 
     number: int  # of the map in its layer
-    projections: Float[np.ndarray, "k side side 3"]
-    pictures: Int64[np.ndarray, " k"]  # rows of their sets, the measured picture first
+    projections: Float[np.ndarray, "one_or_two side side 3"]
 
 
 def map_projections(
-    model: nn.Module, inputs: Inputs, found: Occlusion, searched: Inputs | None, *, others: int = 1
+    model: nn.Module, inputs: Inputs, found: Occlusion, searched: Inputs | None
 ) -> list[MapProjections]:
     """Project each picture's followed map, on the picture itself and where it is strongest elsewhere.
 
@@ -37,25 +35,20 @@ def map_projections(
         model: the network.
         inputs: the pictures that were measured.
         found: what was measured on them, in their order.
-        searched: where others are searched; those that were measured do not count. None: no others.
-        others: how many.
-
-    Raises:
-        ValueError: fewer other images than asked for.
+        searched: where another is searched; those that were measured do not count. None: no other.
     """
-    deconvnet, layers = Deconvnet(model), [found.layer]
+    deconvnet, how = Deconvnet(model), {"layers": [found.layer], "k": 1}
     if searched is not None:
         if searched.images is inputs.images:
             searched = searched.at(searched.rows[~torch.isin(searched.rows, inputs.rows)])
-        elsewhere = top_activations(model, searched, layers=layers, k=others)[found.layer]
+        elsewhere = top_activations(model, searched, **how)[found.layer]
     result = []
     for place, number in enumerate(found.maps.tolist()):
         picture, maps = inputs[place : place + 1], torch.tensor([number])
-        here = top_activations(model, picture, layers=layers, k=1)[found.layer]
+        here = top_activations(model, picture, **how)[found.layer]
         tops = [project_top(deconvnet, picture, here, maps=maps)]
         if searched is not None:
             tops.append(project_top(deconvnet, searched, elsewhere, maps=maps))
-        rows = np.concatenate([to_host(top.strongest.images[0]) for top in tops])
-        placed = np.concatenate([top.placed(0, inputs.side) for top in tops])
-        result.append(MapProjections(number, placed, rows))
+        placed = [top.placed(0, inputs.side) for top in tops]
+        result.append(MapProjections(number, np.concatenate(placed)))
     return result

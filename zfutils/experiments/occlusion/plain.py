@@ -46,17 +46,6 @@ def one_by_one(
     return torch.stack(logits)
 
 
-def check(rectangles: Rectangles, size: tuple[int, int], batch: int) -> None:
-    """Refuses a batch below 1, no rectangles, and one that is empty or lies outside a picture of a size."""
-    if batch < 1:
-        raise ValueError(f"batch is {batch}; it must be 1 or more")
-    if not len(rectangles):
-        raise ValueError("no positions: nothing of the picture is to change")
-    for axis, n in zip(rectangles, size, strict=True):
-        if (axis.starts < 0).any() or (axis.stops > n).any() or (axis.stops <= axis.starts).any():
-            raise ValueError(f"a rectangle is empty or does not lie in the picture, {n} px along an axis")
-
-
 class Plain:
     """A network that ends in class scores, made ready for pictures of which the same rectangles change.
 
@@ -64,31 +53,15 @@ class Plain:
         model: any network that `tracing.graph` takes; used as in evaluation, and left as it is.
         layer: one that has maps, whose activations are summed.
         rectangles: each at least one pixel of the picture.
-        shape: channels, height and width of the pictures.
         batch: rectangles at a time; bounds the memory.
 
     Raises:
-        ValueError: no such layer; no rectangles, one that is empty or lies outside.
+        ValueError: no such layer.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        layer: str,
-        rectangles: Rectangles,
-        *,
-        shape: tuple[int, int, int],
-        batch: int = 256,
-    ) -> None:
+    def __init__(self, model: nn.Module, layer: str, rectangles: Rectangles, *, batch: int) -> None:
         self.model, self.layer, self.batch = model, layer, batch
-        self.steps = known_layers(model, [layer])
-        check(rectangles, shape[1:], batch)
-        self.ends = rectangles.ends()
-
-    @property
-    def classes(self) -> int | None:
-        """How many classes the network has, where its last step says it."""
-        return getattr(self.steps[-1].module, "out_features", None)
+        self.steps, self.ends = known_layers(model, [layer]), rectangles.ends()
 
     @torch.no_grad()
     def answers(self, image: Float[Tensor, "channels h w"], filled: Float[Tensor, "channels h w"]) -> Answers:

@@ -8,8 +8,7 @@ often than maps of other scenes do, and of two objects at the one that the netwo
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-from zfutils.experiments.occlusion.comparisons import with_others
-from zfutils.experiments.occlusion.localisation import MEASURES, on_object
+from zfutils.experiments.occlusion.localisation import MEASURES, on_object, with_others
 from zfutils.experiments.occlusion.sliding_patch import Measure, Occlusion
 from zfutils.stats.comparisons import Comparison
 
@@ -38,11 +37,7 @@ def pointing(maps: Float[np.ndarray, "n p q"], on: Bool[np.ndarray, "n p q"]) ->
     Args:
         maps: greater where the object is said to be.
         on: which positions are centred on the object.
-
-    Raises:
-        ValueError: positions of other maps; names the shapes.
     """
-    _check(maps, on)
     there = on.reshape(len(on), -1)[:, _greatest(maps)]  # row: whose object, column: whose map
     return with_others(there.astype(float), "scenes")
 
@@ -55,12 +50,7 @@ def pointing_at_the_named(
     Args:
         maps: of the class that the network names.
         named, other: which positions are centred on the object of that class, and on the other one.
-
-    Raises:
-        ValueError: as `pointing`.
     """
-    _check(maps, named)
-    _check(maps, other)
     place = _greatest(maps)[:, None]
     hits = (np.take_along_axis(on.reshape(len(on), -1), place, 1)[:, 0] for on in (named, other))
     return Comparison(*(hit.astype(float) for hit in hits), "scenes")
@@ -90,8 +80,3 @@ def by_measure(
 
 def _greatest(maps: Float[np.ndarray, "n p q"]) -> Int64[np.ndarray, " n"]:
     return maps.reshape(len(maps), -1).argmax(1)
-
-
-def _check(maps: np.ndarray, on: np.ndarray) -> None:
-    if np.shape(maps) != np.shape(on):
-        raise ValueError(f"maps {np.shape(maps)} beside positions {np.shape(on)}")

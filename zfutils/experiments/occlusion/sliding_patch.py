@@ -214,6 +214,8 @@ def occlude(
         ValueError: no such layer, a label that is no class of the network, a patch larger than the image,
             images that the network does not take, a batch below 1; of a tensor, a patch that shows pixels.
     """
+    if batch < 1:
+        raise ValueError(f"batch is {batch}; it must be 1 or more")
     inputs = taken(model, images, preprocessing)
     first = as_tensor(inputs[:1])
     n, shape = len(inputs), tuple(first.shape[1:])
@@ -222,17 +224,19 @@ def occlude(
         patch = Patch(max(1, min(size) // 4), max(1, min(size) // ALONG))
     layer = default_layers(model, first)[-1] if layer is None else layer
     positions = patch.rectangles(*size)
-    way = Incremental if takes(model, shape) else Plain
-    network = way(model, layer, positions, shape=shape, batch=batch)
-    if labels is not None:
-        labels = to_host(labels).astype(np.int64)
-        _check_labels(labels, n, network.classes)
+    if takes(model, shape):
+        network = Incremental(model, layer, positions, shape=shape, batch=batch)
+    else:
+        network = Plain(model, layer, positions, batch=batch)
     known, rows, found = [], [], []
     for i, view in enumerate(batches(inputs, 1, device=device_of(model), dtype=dtype_of(model)), 1):
         picture, (row,) = view.images[0], view.rows.tolist()
         known.append(int(view.labels))
         rows.append(row)
         answers = network.answers(picture, _shown(patch, picture, inputs, mixed(seed, row)))
+        if i == 1 and labels is not None:  # before the other pictures are covered
+            labels = to_host(labels).astype(np.int64)
+            _check_labels(labels, n, len(answers.plain_logits))
         strongest = answers.plain_sums.argmax(0, keepdim=True)
         sums = (s.index_select(-1, strongest)[..., 0] for s in (answers.sums, answers.plain_sums))
         found.append((strongest[0], answers.logits, answers.plain_logits, *sums))
@@ -293,9 +297,8 @@ def _log_odds(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return _own(logits, labels) - logsumexp(others, axis=-1)
 
 
-def _check_labels(labels: np.ndarray, n: int, classes: int | None) -> None:
+def _check_labels(labels: np.ndarray, n: int, classes: int) -> None:
     if labels.shape != (n,):
         raise ValueError(f"one label for each of {n} pictures, not {labels.shape}")
-    wrong = labels[(labels < 0) | (labels >= classes)] if classes else labels[:0]
-    if len(wrong):
+    if len(wrong := labels[(labels < 0) | (labels >= classes)]):
         raise ValueError(f"label {wrong[0]} is no class of this network, which has 0 … {classes - 1}")
