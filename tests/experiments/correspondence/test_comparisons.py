@@ -131,12 +131,12 @@ def test_a_part_with_a_pattern_of_its_own_is_ahead_of_mismatched_parts_and_of_pl
     for part in PARTS:
         advantage = comparisons.over_mismatched(found, "relu5", (part,))
         assert advantage.values[0] == pytest.approx(expected, abs=0.015)
-    places = comparisons.over_places(found, "relu5", PARTS)
+    places = comparisons.over_places(found, "relu5")
     assert places.values[0] == pytest.approx(expected, abs=0.015)
     nothing = Consistency(changes(shared=0))
     for advantage in (
         comparisons.over_mismatched(nothing, "relu5", PARTS),
-        comparisons.over_places(nothing, "relu5", PARTS),
+        comparisons.over_places(nothing, "relu5"),
     ):
         interval = nothing.interval(advantage.values)
         assert interval.low < 0.01

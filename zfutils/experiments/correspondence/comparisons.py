@@ -86,10 +86,10 @@ def over_mismatched(found: Consistency, layer: str, parts: Sequence[str]) -> Adv
     return _advantage(same, other, weights)
 
 
-def over_places(found: Consistency, layer: str, parts: Sequence[str]) -> Advantage:
+def over_places(found: Consistency, layer: str) -> Advantage:
     """Δ of random places on the face minus Δ of the parts, means over the parts, as a share of the former."""
-    same, other = ([of(layer, part) for part in parts] for of in (found.same, found.places))
-    return _advantage(same, other, np.ones(len(parts)))
+    same, other = ([of(layer, part) for part in PARTS] for of in (found.same, found.places))
+    return _advantage(same, other, np.ones(len(PARTS)))
 
 
 def _advantage(same: Sequence[OverPairs], other: Sequence[OverPairs], weights: np.ndarray) -> Advantage:
@@ -112,7 +112,7 @@ def comparisons(trained: Consistency, random: Consistency) -> dict[str, Comparis
         name: Comparison(*(over_mismatched(each, *of) for each in both), trained) for name, of in SAME.items()
     }
     fading = [over_mismatched(each, MIDDLE, PARTS) - over_mismatched(each, LAST, PARTS) for each in both]
-    on_the_face = [over_places(each, MIDDLE, PARTS) for each in both]
+    on_the_face = [over_places(each, MIDDLE) for each in both]
     return found | {
         "same-parts-fade": Comparison(*fading, trained),
         "parts-over-places-on-the-face": Comparison(*on_the_face, trained),
@@ -150,7 +150,7 @@ def advantages(found: Consistency) -> pd.DataFrame:
     rows = []
     for layer in LAYERS:
         held = {part: over_mismatched(found, layer, (part,)) for part in PARTS}
-        held[OVER_PLACES] = over_places(found, layer, PARTS)
+        held[OVER_PLACES] = over_places(found, layer)
         for name, advantage in held.items():
             interval = where_enough(found.interval, advantage.values)
             row = {"layer": layer, "occluded": name, "advantage": advantage.values[0]}

@@ -4,7 +4,7 @@ The one idea: every measure is computed for the same draws of faces, so that dif
 places, layers and networks are paired, whatever is subtracted from or divided by whatever.
 """
 
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from typing import Literal
 
@@ -51,8 +51,9 @@ class Consistency:
 
     def __init__(self, changes: SignChanges, *, seed: int = 0) -> None:
         self.changes, self.n, self._seed = changes, changes.n, seed
-        self._known: dict[tuple[str, ...], OverPairs] = {}
-        self._pairs: dict[tuple[str, str], Pairs] = {}
+        # several tables and claims ask for the same pairs
+        self.same, self.mismatched, self.places = map(cache, (self.same, self.mismatched, self.places))
+        self._tables = cache(self._tables)
 
     @cached_property
     def copies(self) -> Float[np.ndarray, "draws n"]:
@@ -69,10 +70,8 @@ class Consistency:
             The faces' own value first, then one for every draw of faces; NaN where κ is not defined.
 
         Raises:
-            ValueError: a layer, a name or a measure that there is not; names those there are.
+            ValueError: a layer or a name that there is not; names those there are.
         """
-        if measure not in MEASURES:
-            raise ValueError(f"measure {measure!r} is not known; there are {', '.join(MEASURES)}")
         if measure == "changed":
             shares = matching.shares_changed(self.changes.of(layer, name))
             return shares.mean(0) @ self.copies.T / self.n
@@ -84,38 +83,29 @@ class Consistency:
 
     def _tables(self, layer: str, name: str) -> Pairs:
         """Of a part, or means over random places."""
-        if (layer, name) not in self._pairs:
-            each = [pairs(signs, signs) for signs in self.changes.of(layer, name)]
-            self._pairs[layer, name] = Pairs(*(np.mean(tables, axis=0) for tables in zip(*each, strict=True)))
-        return self._pairs[layer, name]
+        each = [pairs(signs, signs) for signs in self.changes.of(layer, name)]
+        return Pairs(*(np.mean(tables, axis=0) for tables in zip(*each, strict=True)))
 
     # ---- what is held against what
 
     def same(self, layer: str, part: str) -> OverPairs:
         """The same part covered on both faces."""
-        if (key := ("same", layer, part)) not in self._known:
-            (signs,) = self.changes.of(layer, part)
-            shares = matching.shares_changed(signs)
-            self._known[key] = matching.same(self._tables(layer, part).differ, shares, self.copies)
-        return self._known[key]
+        (signs,) = self.changes.of(layer, part)
+        return matching.same(self._tables(layer, part).differ, matching.shares_changed(signs), self.copies)
 
     def mismatched(self, layer: str, part: str, other: str) -> OverPairs:
         """A part covered on face i and another on face k, in pairs that change as many units as `same`."""
-        if (key := ("mismatched", layer, part, other)) not in self._known:
-            (first,), (second,) = (self.changes.of(layer, name) for name in (part, other))
-            self._known[key] = self._balanced(first, second, self.same(layer, part).changed)
-        return self._known[key]
+        (first,), (second,) = (self.changes.of(layer, name) for name in (part, other))
+        return self._balanced(first, second, self.same(layer, part).changed)
 
     def places(self, layer: str, part: str) -> OverPairs:
         """Random places, on each face that which changes most nearly as many units as the part does there.
 
         Where none of a face's places changes as many, pairs are drawn as for `mismatched`.
         """
-        if (key := ("places", layer, part)) not in self._known:
-            (signs,) = self.changes.of(layer, part)
-            own = matching.nearest(self.changes.of(layer, PLACE), matching.shares_changed(signs))
-            self._known[key] = self._balanced(own, own, self.same(layer, part).changed)
-        return self._known[key]
+        (signs,) = self.changes.of(layer, part)
+        own = matching.nearest(self.changes.of(layer, PLACE), matching.shares_changed(signs))
+        return self._balanced(own, own, self.same(layer, part).changed)
 
     def _balanced(self, first: np.ndarray, second: np.ndarray, wanted: np.ndarray) -> OverPairs:
         shares = [matching.shares_changed(signs) for signs in (first, second)]

@@ -71,21 +71,21 @@ class Faces:
         return self.of(order[:n])
 
 
-def filled_frame(box: Sequence[float], *, fill: float = FILL, inside: bool = True) -> Frame:
-    """The largest square about a box's middle of which the box fills this share.
+def filled_frame(box: Sequence[float], *, inside: bool = True) -> Frame:
+    """The largest square about a box's middle of which the box fills `FILL`.
 
     Args:
-        box: left, top, right, bottom; in sides of the picture. One longer than `fill` of its width is cut.
+        box: left, top, right, bottom; in sides of the picture. One longer than `FILL` of its width is cut.
         inside: keep the square in the picture, moved or smaller, so that nothing beyond it is made up.
 
     Raises:
-        ValueError: a box without an inside, or a share that is not above 0 and at most 1.
+        ValueError: a box without an inside.
     """
     left, top, right, bottom = box
     wide, high = right - left, bottom - top
-    if not (wide > 0 and high > 0 and 0 < fill <= 1):
-        raise ValueError(f"a frame needs a box with an inside and a share in 0…1, got {tuple(box)}, {fill}")
-    side = min(math.sqrt(wide * high / fill), min(wide, high) / fill)
+    if not (wide > 0 and high > 0):
+        raise ValueError(f"a frame needs a box with an inside, got {tuple(box)}")
+    side = min(math.sqrt(wide * high / FILL), min(wide, high) / FILL)
     side = min(side, 1.0) if inside else side
     corner = [(low + high) / 2 - side / 2 for low, high in ((left, right), (top, bottom))]
     return Frame(*(min(max(c, 0.0), 1 - side) for c in corner) if inside else corner, side)
@@ -138,13 +138,8 @@ def annotation_differences(first: pd.DataFrame, second: pd.DataFrame, *, size: i
 
     Returns:
         One row per face and part: file, part, pixels.
-
-    Raises:
-        ValueError: no face was marked twice.
     """
     both = first.merge(second, on="file", suffixes=("", "_again"))
-    if both.empty:
-        raise ValueError("no face was marked twice")
     apart = [
         np.hypot(*(size * (both[f"{name}_{axis}"] - both[f"{name}_{axis}_again"]) for axis in "xy"))
         for name in (part.replace(" ", "_") for part in PARTS)
@@ -166,10 +161,7 @@ def photographed_faces(marked: pd.DataFrame, root: Path, *, side: int, size: int
 
     Raises:
         FileNotFoundError: a picture that is not there; names the first.
-        ValueError: no face is marked.
     """
-    if marked.empty:
-        raise ValueError("no face is marked")
     if missing := [name for name in marked["file"] if not (root / name).is_file()]:
         raise FileNotFoundError(f"{len(missing)} of {len(marked)} faces are not below {root}: {missing[0]}")
     images, points, masks, filled = [], [], [], []
@@ -203,10 +195,5 @@ def centred(images: UInt8[np.ndarray, "n side side 3"], like: Inputs) -> Float[T
     Args:
         images: faces as large as the crops of the set.
         like: images of the set, as the network sees them.
-
-    Raises:
-        ValueError: faces of another size.
     """
-    if images.shape[1] != like.side:
-        raise ValueError(f"faces of {images.shape[1]} px; the network sees {like.side} px")
     return like.centred(torch.from_numpy(images).permute(0, 3, 1, 2))

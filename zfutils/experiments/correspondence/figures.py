@@ -40,12 +40,7 @@ def fig_8(pictures: UInt8[np.ndarray, "lines n side side 3"], names: Sequence[st
     Args:
         pictures: the first line usually uncovered.
         names: of the lines.
-
-    Raises:
-        ValueError: not as many names as lines.
     """
-    if pictures.ndim != 5 or len(names) != len(pictures):
-        raise ValueError(f"{len(names)} names for pictures of shape {pictures.shape}")
     lines, columns = pictures.shape[:2]
     left, gap = 1.0, 0.04
     side = min((WIDE - left) / columns, 1.5)
@@ -63,23 +58,14 @@ def fig_8(pictures: UInt8[np.ndarray, "lines n side side 3"], names: Sequence[st
 
 @styled
 def contact_sheet(
-    images: UInt8[np.ndarray, "n side side 3"],
-    points: Float[np.ndarray, "n parts 2"],
-    *,
-    columns: int = 8,
+    images: UInt8[np.ndarray, "n side side 3"], points: Float[np.ndarray, "n parts 2"]
 ) -> Figure:
-    """Faces with their points.
+    """Faces with their points, eight in a line.
 
     Args:
         points: x and y of right eye, left eye and nose (pixels).
-        columns: faces in a line.
-
-    Raises:
-        ValueError: not as many points as faces.
     """
-    if np.shape(points) != (len(images), len(PARTS), 2):
-        raise ValueError(f"points of shape {np.shape(points)} for {len(images)} faces of {len(PARTS)} parts")
-    columns = min(columns, len(images))
+    columns = min(8, len(images))
     lines, side, head = -(-len(images) // columns), WIDE / 8, 0.35
     figure = new(width=WIDE, height=head + lines * side, layout="none")
     axes = _sheet(figure)
@@ -111,14 +97,7 @@ def sign_changes(
             gives them.
         measure: "delta", "kappa" or "changed" of the former, "advantage" of the latter.
         paper: Table 1, as `sign_changes.PAPER`, for "delta".
-
-    Raises:
-        ValueError: another measure, or no table.
     """
-    if measure not in SHOWN:
-        raise ValueError(f"no measure {measure!r}; measures are {', '.join(SHOWN)}")
-    if not 1 <= len(tables) <= 5:
-        raise ValueError(f"one to five networks are shown, not {len(tables)}")
     first = next(iter(tables.values()))
     layers, covered = (list(dict.fromkeys(first[name])) for name in ("layer", "occluded"))
     figure = new(height=0.9 + 0.52 * len(covered))

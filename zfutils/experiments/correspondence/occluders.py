@@ -62,22 +62,19 @@ class Occluders:
         return rows[..., :, None] & columns[..., None, :]
 
 
-def over_faces(faces: Faces, *, share: float = SQUARE, places: int = 24, seed: int = 0) -> Occluders:
+def over_faces(faces: Faces, *, places: int = 24, seed: int = 0) -> Occluders:
     """Squares of one size over each part, and at random places on the face that spare the parts.
 
     The places of a face are drawn from all that touch no square over one of its parts and lie on it with
     three quarters of their area, each at most once.
 
     Args:
-        share: side of a square, in sides of the frame.
         places: how many on each face.
 
     Raises:
         ValueError: a square that does not lie in its frame, or fewer places than are wanted.
     """
-    size = round(share * faces.side)
-    if not 1 <= size <= faces.side:
-        raise ValueError(f"a square of {size} px does not fit in a frame of {faces.side} px")
+    size = round(SQUARE * faces.side)
     parts = np.rint(faces.points[..., ::-1] - size / 2).astype(np.int64).transpose(1, 0, 2)
     Occluders(PARTS, parts, size, faces.side)  # refuses a part at the border before places are sought
     free = [np.argwhere(own) for own in _sparing(parts, size, faces.side) & _on(faces.masks, size)]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pandas as pd
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -80,12 +79,10 @@ def comparisons(found: Mapping[str, Mapping[str, Consistency]]) -> dict[tuple[st
     return compared
 
 
-def changed(networks: Mapping[str, Consistency], setting: str) -> pd.Series:
-    """Share of units that change when a part is covered, mean over the parts, by network."""
+def changed(networks: Mapping[str, Consistency], setting: str) -> list[float]:
+    """Share of units that change when a part is covered, mean over the parts, of each network."""
     layer = SETTINGS[setting].layer
-    return pd.Series(
-        {
-            name: sum(each.values(layer, part, measure="changed")[0] for part in PARTS) / len(PARTS)
-            for name, each in networks.items()
-        }
+    shares = (
+        [each.values(layer, part, measure="changed")[0] for part in PARTS] for each in networks.values()
     )
+    return [sum(own) / len(PARTS) for own in shares]

@@ -57,17 +57,12 @@ def sign_changes(
         batch: pictures at a time.
 
     Raises:
-        ValueError: a layer that the network does not have, fewer than two faces, or squares for other ones.
+        ValueError: a layer that the network does not have.
     """
-    if (n := len(images)) < 2:
-        raise ValueError(f"a correspondence is between two faces at least, got {n}")
-    if squares.corners.shape[1] != n or squares.side != images.shape[-1]:
-        there = f"{squares.corners.shape[1]} faces of {squares.side} px"
-        raise ValueError(f"the squares are for {there}, the images are {n} of {images.shape[-1]} px")
     device = device_of(model)
     grey, masks = grey.to(device), torch.from_numpy(squares.masks())[:, :, None]
     found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
-    for part in torch.arange(n).split(batch):
+    for part in torch.arange(len(images)).split(batch):
         some = images[part].to(device)
         whole = forward(model, some, layers)
         signs: dict[str, list[Tensor]] = {layer: [] for layer in layers}
@@ -107,13 +102,8 @@ def of_few(changes: SignChanges, rows: Sequence[int], *, draws: int = 1000, seed
         faces (over places too, where they are random); across, the standard deviation of delta over draws;
         and ordered, the share of draws in which every part's Δ is below that of random places, the same in
         every row of a layer.
-
-    Raises:
-        ValueError: fewer than two faces, or one that there is not.
     """
     n, few = changes.n, np.asarray(rows)
-    if not (2 <= len(few) <= n and few.min() >= 0 and few.max() < n and len(np.unique(few)) == len(few)):
-        raise ValueError(f"at least two different faces of 0…{n - 1} are needed, got {few.tolist()}")
     rng = np.random.default_rng(seed)
     drawn = np.zeros((draws, n))
     np.put_along_axis(drawn, rng.random((draws, n)).argsort(1)[:, : len(few)], 1.0, axis=1)
