@@ -9,7 +9,7 @@ from scipy.special import logit
 from table_3_rows import of_seeds, outcome
 
 from zfutils.experiments.ablation import comparisons, contributions, tables
-from zfutils.experiments.ablation.contributions import REPLICA, WIDEST, WITHOUT, ZFNET
+from zfutils.experiments.ablation.contributions import REPLICA, WIDEST, WITHOUT, ZFNET, training_errors
 from zfutils.experiments.ablation.effects import over_seeds_and_pictures
 from zfutils.nets import zoo
 from zfutils.study import claims
@@ -43,10 +43,10 @@ def test_an_effect_comes_with_its_two_arms(networks):
 
 
 def test_effects_on_training_errors_and_gaps_are_over_seeds(networks):
-    effect, arms = comparisons.of_training_errors(networks, {WIDEST: 1, ZFNET: -1})
+    effect, arms = comparisons.of_trainings(networks, comparisons.OVERFITTING, training_errors)
     assert arms == pytest.approx((2.5, 10))  # 0, 2.5 and 5 against 10
     assert effect.interval.estimate == pytest.approx(-7.5)
-    effect, arms = comparisons.of_gaps(networks, comparisons.OVERFITTING)
+    effect, arms = comparisons.of_trainings(networks, comparisons.OVERFITTING, comparisons.gaps)
     assert arms == pytest.approx((32.5, 25))  # 35, 32.5, 30 against 20, 25, 30
     assert effect.interval.estimate == pytest.approx(7.5)
 
@@ -67,7 +67,7 @@ def test_what_was_not_run_or_has_one_seed_gives_nothing(networks):
     assert comparisons.of_errors(lacking, {WITHOUT["34"]: 1, REPLICA: -1}) is None
     assert comparisons.beyond_its_parts_in_log_odds(lacking) is None
     one = {name: of_seeds(5) for name in (ZFNET, WIDEST)}
-    assert comparisons.of_gaps(one, comparisons.OVERFITTING) is None
+    assert comparisons.of_trainings(one, comparisons.OVERFITTING, comparisons.gaps) is None
 
 
 def test_errors_on_some_pictures_against_the_rest():
@@ -106,7 +106,7 @@ def test_conditions_are_about_trainings_alone(networks):
 
 
 def test_behind_every_claim_on_the_rows_stands_what_it_weighs_and_the_papers_number(networks):
-    arranged = comparisons.of_training_errors(networks, comparisons.DEPTH)  # any comparison
+    arranged = comparisons.of_errors(networks, comparisons.OVERFITTING)  # any comparison
     found = comparisons.weighed(networks, PAPER, arranged)
     registered = claims.load(BOOK / "claims.yaml")
     assert all(f"ablation-{name}" in registered for name in found)

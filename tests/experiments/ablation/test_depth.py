@@ -93,5 +93,3 @@ def test_the_figure_shows_every_error_with_its_interval(pairs):
             np.testing.assert_allclose(line.get_ydata(), own[split])
             np.testing.assert_allclose(ends, own[[f"{split}_low", f"{split}_high"]])
     assert {"100", "400", "8 layers, wider"} <= {text for text, _ in texts(figure)}
-    with pytest.raises(ValueError, match="no network"):
-        figures.depth(depth.errors([]))

@@ -72,11 +72,6 @@ def test_the_gain_of_pairs_is_the_mean_over_all_pairs():
     assert ensembles.gain(in_turn(0.05)).estimate == pytest.approx(100 / 3)
 
 
-def test_copies_of_a_network_gain_nothing():
-    one = network([0.9, 0.2] * 10)
-    assert ensembles.gain([one, one, one]).high == 0
-
-
 def test_the_interval_of_a_gain_holds_it_and_is_over_pictures():
     rng = np.random.default_rng(0)
     shared = rng.normal(0, 0.1, 300)
@@ -84,17 +79,14 @@ def test_the_interval_of_a_gain_holds_it_and_is_over_pictures():
     found = ensembles.gain(members)
     assert 0 < found.low < found.estimate < found.high
     assert found.n == 300
+    assert ensembles.gain(members[:1] * 3).high == 0  # copies of a network gain nothing
 
 
 def test_members_that_do_not_match_are_refused():
-    with pytest.raises(ValueError, match="an ensemble needs at least one network"):
-        ensembles.ensemble([])
     with pytest.raises(ValueError, match=r"different pictures or classes \(\(2, 3\) and \(3, 3\)\)"):
         ensembles.ensemble([network([0.9, 0.2]), network([0.9, 0.2, 0.1])])
     with pytest.raises(ValueError, match=r"\(\(2, 3\) and \(2, 4\)\)"):
         ensembles.ensemble([network([0.9, 0.2]), network([0.9, 0.2], classes=4)])
-    with pytest.raises(ValueError, match="ensembles of these 3 networks have 2 to 3, not 4"):
-        ensembles.gain(in_turn(0.4), size=4)
     with pytest.raises(TooFew, match="two networks at least, got 1"):
         ensembles.gain(in_turn(0.4)[:1])
 
@@ -174,11 +166,8 @@ def test_one_seed_has_errors_but_no_intervals_and_no_ensemble():
 
 
 def test_table_2_needs_all_three_kinds_on_the_same_pictures():
-    some = kinds()
-    with pytest.raises(ValueError, match="Table 2 needs the kinds krizhevsky, zfnet, wide; there is no wide"):
-        ensembles.table_2({kind: runs for kind, runs in some.items() if kind != "wide"})
     with pytest.raises(ValueError, match="different pictures"):
-        ensembles.table_2(some | {"wide": {0: network([0.9] * 11)}})
+        ensembles.table_2(kinds() | {"wide": {0: network([0.9] * 11)}})
 
 
 # ---- beside the paper
@@ -222,8 +211,6 @@ def test_table_2_stands_beside_the_papers():
     assert len(shown) == len(PAPER)
     few = tables.table_2(ensembles.table_2(kinds(seeds=1)), PAPER, made(seeds=1))
     assert len(few) == len(PAPER) - 2  # neither we nor the paper have these ensembles
-    with pytest.raises(ValueError, match="the paper's table has no row 'wide'"):
-        tables.table_2(ensembles.table_2(kinds()), PAPER[PAPER["row"] != "wide"], made())
 
 
 def test_lines_of_networks_that_were_not_run_yet_say_so():

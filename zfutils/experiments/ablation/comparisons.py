@@ -5,7 +5,7 @@ weight its control. What a network cannot fit it cannot show the use of: claims 
 every training had ended, and that the whole network fits its training pictures as well as the four-layer one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,8 @@ from zfutils.experiments.ablation.effects import (
     wrong,
 )
 from zfutils.stats.intervals import where_enough
+from zfutils.training.checkpoints import share_ended
+from zfutils.training.outcomes import Outcome
 
 FOUR_LAYERS = WITHOUT["3467"]
 
@@ -85,12 +87,14 @@ def weighed(
     in_training = round(said(paper, DEPTH, "train"), 1)
     in_odds = beyond_its_parts_in_log_odds(networks), BEYOND_ITS_PARTS
     return found | {
-        "depth-training-error": Weighed(of_training_errors(networks, DEPTH), DEPTH, of_paper=in_training),
+        "depth-training-error": Weighed(
+            of_trainings(networks, DEPTH, training_errors), DEPTH, of_paper=in_training
+        ),
         "depth-beyond-its-parts-in-log-odds": Weighed(
             *in_odds, of_paper=round(of_paper_in_log_odds(paper), 2)
         ),
         "arrangement-pairs": Weighed(arranged, DEPTH),
-        "wide-networks-overfit-ended": Weighed(of_gaps(networks, OVERFITTING), OVERFITTING, ZFNET),
+        "wide-networks-overfit-ended": Weighed(of_trainings(networks, OVERFITTING, gaps), OVERFITTING, ZFNET),
     }
 
 
@@ -123,21 +127,21 @@ def of_errors(
     return found and (found, _arms(errors, weights))
 
 
-def of_training_errors(networks: Outcomes, weights: Mapping[str, float]) -> Compared | None:
-    """A weighted sum of training errors, over seeds (points); None as `of_errors`."""
+def of_trainings(
+    networks: Outcomes,
+    weights: Mapping[str, float],
+    values: Callable[[Mapping[int, Outcome]], Float[np.ndarray, " seeds"]],
+) -> Compared | None:
+    """A weighted sum of what each training came to, over seeds; None as `of_errors`.
+
+    Args:
+        networks, weights: as for `of_errors`.
+        values: of a network's trainings: `training_errors` or `gaps`.
+    """
     own = shared(networks, weights)
     if not_run(own, weights):
         return None
-    errors = {name: training_errors(runs) for name, runs in own.items()}
-    return _over_seeds(errors, weights)
-
-
-def of_gaps(networks: Outcomes, weights: Mapping[str, float]) -> Compared | None:
-    """A weighted sum of validation minus training errors, over seeds (points); None as `of_errors`."""
-    own = shared(networks, weights)
-    if not_run(own, weights):
-        return None
-    return _over_seeds({name: gaps(runs) for name, runs in own.items()}, weights)
+    return _over_seeds({name: values(runs) for name, runs in own.items()}, weights)
 
 
 def beyond_its_parts_in_log_odds(networks: Outcomes) -> Compared | None:
@@ -149,8 +153,7 @@ def beyond_its_parts_in_log_odds(networks: Outcomes) -> Compared | None:
     own = shared(networks, BEYOND_ITS_PARTS)
     if not_run(own, BEYOND_ITS_PARTS):
         return None
-    said = answers(own)
-    odds = {name: log_odds({name: runs}, {name: 1}) for name, runs in said.items()}
+    odds = {name: log_odds(runs) for name, runs in answers(own).items()}
     whole = odds[REPLICA]
     parts = {
         "all four": odds[FOUR_LAYERS] - whole,
@@ -175,8 +178,9 @@ def of_groups(
     own = shared(networks, weights)
     if not_run(own, weights) or group.all() or not group.any():
         return None
-    tables = {name: POINTS * wrong(runs).astype(float) for name, runs in answers(own).items()}
-    each = {name: between_groups(table, group) for name, table in tables.items()}
+    each = {
+        name: between_groups(POINTS * wrong(runs).astype(float), group) for name, runs in answers(own).items()
+    }
     values = sum(weight * each[name] for name, weight in weights.items())
     found = where_enough(over_seeds_and_pictures, values, seed=seed)
     return found and (found, _arms({name: table.mean() for name, table in each.items()}, weights))
@@ -207,7 +211,7 @@ def in_pairs(
     return np.array([classes[label] in paired for label in labels])
 
 
-def gaps(runs: Mapping[int, object]) -> Float[np.ndarray, " seeds"]:
+def gaps(runs: Mapping[int, Outcome]) -> Float[np.ndarray, " seeds"]:
     """Validation minus training error of a network, one value for each seed (points)."""
     validation = np.array([POINTS * runs[s].answers[1].error() for s in sorted(runs)])
     return validation - training_errors(runs)
@@ -227,12 +231,12 @@ def known_beforehand(networks: Outcomes, weights: Iterable[str], *, whole: str) 
         run yet.
     """
     own = shared(networks, weights)
-    every = [one.ended.ended for runs in own.values() for one in runs.values()]
+    every = [one for runs in own.values() for one in runs.values()]
     pair = shared(networks, {whole, FOUR_LAYERS})
     gap = None
     if not not_run(pair, pair):
         gap = float((training_errors(pair[whole]) - training_errors(pair[FOUR_LAYERS])).mean())
-    return {"ended": float(np.mean(every)) if every else None, "training_gap": gap}
+    return {"ended": share_ended(every) if every else None, "training_gap": gap}
 
 
 def _over_seeds(values: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> Compared | None:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from zfutils.experiments.ablation import contributions
 from zfutils.experiments.ablation.comparisons import Compared
-from zfutils.experiments.ablation.contributions import training_errors
 from zfutils.experiments.ablation.effects import (
     POINTS,
     Effect,
@@ -23,7 +22,8 @@ from zfutils.experiments.ablation.effects import (
     wrong,
 )
 from zfutils.stats.intervals import where_enough
-from zfutils.training.outcomes import Outcome
+from zfutils.training.checkpoints import share_ended
+from zfutils.training.outcomes import Answers, Outcome
 
 Runs = Mapping[int, Outcome]  # of one network, by seed
 
@@ -65,11 +65,8 @@ class Pair:
         """The same in log-odds of an error, which have no floor; over seeds (t)."""
         if not self.seeds:
             return None
-        runs = {
-            name: {s: own[s].answers[1] for s in self.seeds}
-            for name, own in (("four", self.four), ("eight", self.eight))
-        }
-        return where_enough(over_seeds, log_odds(runs, {"four": 1, "eight": -1}))
+        four, eight = (log_odds(_answers(runs, self.seeds)) for runs in (self.four, self.eight))
+        return where_enough(over_seeds, four - eight)
 
 
 def errors(pairs: Sequence[Pair], *, seed: int = 0) -> pd.DataFrame:
@@ -131,15 +128,20 @@ def known_beforehand(measured: Pair, control: Pair) -> dict[str, float | None]:
         there could be, if eight layers made no errors: the four-layer network's error in the measured pair
         minus the gain in the control pair (points, means over seeds). None where a network was not run yet.
     """
-    every = [one.ended.ended for pair in (measured, control) for one in pair.outcomes]
+    every = [*measured.outcomes, *control.outcomes]
     gap = room = None
     if measured.seeds:
-        own = [{s: runs[s] for s in measured.seeds} for runs in (measured.eight, measured.four)]
-        gap = float((training_errors(own[0]) - training_errors(own[1])).mean())
+        pair = (measured.eight, measured.four)
+        errors = [contributions.training_errors({s: runs[s] for s in measured.seeds}) for runs in pair]
+        gap = float((errors[0] - errors[1]).mean())
     if seeds := sorted(set(measured.seeds) & set(control.seeds)):
         room = float(POINTS * _wrong(measured.four, seeds).mean() - control.gains(seeds).mean())
-    return {"ended": float(np.mean(every)) if every else None, "training_gap": gap, "room": room}
+    return {"ended": share_ended(every) if every else None, "training_gap": gap, "room": room}
 
 
-def _wrong(runs: Runs, seeds: Sequence[int]) -> np.ndarray:
-    return wrong({s: runs[s].answers[1] for s in seeds})
+def _answers(runs: Runs, seeds: Sequence[int]) -> dict[int, Answers]:
+    return {s: runs[s].answers[1] for s in seeds}
+
+
+def _wrong(runs: Runs, seeds: Sequence[int]) -> Bool[np.ndarray, "seeds pictures"]:
+    return wrong(_answers(runs, seeds))

@@ -40,10 +40,8 @@ def wrong(runs: Runs, *, k: int = 1) -> Bool[np.ndarray, "seeds pictures"]:
     """Which pictures a network errs on (top-k), one row for each seed, smallest seed first.
 
     Raises:
-        ValueError: there is no seed, seeds were asked about different pictures, or k is too large.
+        ValueError: seeds were asked about different pictures, or k is too large.
     """
-    if not runs:
-        raise ValueError("a network needs the scores of at least one seed")
     seeds = sorted(runs)
     for seed in seeds[1:]:
         _same_pictures(runs[seeds[0]], runs[seed], f"seeds {seeds[0]} and {seed}")
@@ -51,41 +49,37 @@ def wrong(runs: Runs, *, k: int = 1) -> Bool[np.ndarray, "seeds pictures"]:
 
 
 def differences(
-    networks: Mapping[str, Runs], weights: Mapping[str, float], *, k: int = 1
+    networks: Mapping[str, Runs], weights: Mapping[str, float]
 ) -> Float[np.ndarray, "seeds pictures"]:
     """The weighted sum of the networks' errors, for every seed and picture (points).
 
     Args:
-        networks: their scores, by name and seed.
+        networks: their scores, by name and seed, from the same seeds.
         weights: of the networks that take part, by name: 1 and −1 for a difference.
-        k: of the top-k error.
 
     Raises:
-        ValueError: a name that is not among the networks, seeds that do not match or other pictures.
+        ValueError: they were asked about different pictures.
     """
-    _paired(networks, weights)
-    return POINTS * sum(weight * wrong(networks[name], k=k) for name, weight in weights.items())
+    tables = {name: wrong(networks[name]) for name in weights}
+    first, *others = tables
+    for name in others:
+        pair = (next(iter(networks[n].values())) for n in (first, name))
+        _same_pictures(*pair, f"{first!r} and {name!r}")
+    return POINTS * sum(weight * tables[name] for name, weight in weights.items())
 
 
-def log_odds(networks: Mapping[str, Runs], weights: Mapping[str, float]) -> Float[np.ndarray, " seeds"]:
-    """The weighted sum of log-odds of the top-1 errors, one value for each seed.
+def log_odds(runs: Runs) -> Float[np.ndarray, " seeds"]:
+    """Log-odds of a network's top-1 error, one value for each seed, smallest seed first.
 
     An error cannot exceed 1, so that changes of it need not add up where one of them is large; on this scale
     there is no ceiling. Half a picture is added to the wrong ones and to the right ones, which keeps an error
     of 0 or 1 finite.
 
-    Raises:
-        ValueError: as `differences`.
-
     Source: Haldane 1956, Anscombe 1956 for the half.
     """
-    _paired(networks, weights)
-    total = 0.0
-    for name, weight in weights.items():
-        table = wrong(networks[name])
-        errors = table.sum(1)
-        total = total + weight * np.log((errors + 0.5) / (table.shape[1] - errors + 0.5))
-    return np.asarray(total)
+    table = wrong(runs)
+    errors = table.sum(1)
+    return np.log((errors + 0.5) / (table.shape[1] - errors + 0.5))
 
 
 def over_seeds_and_pictures(values: Float[np.ndarray, "seeds pictures"], *, seed: int = 0) -> Effect:
@@ -131,23 +125,6 @@ def within(interval: Interval) -> Interval:
 
 def _detectable(values: Float[np.ndarray, " seeds"]) -> float:
     return smallest_detectable_difference(values.std(ddof=1), len(values), power=POWER)
-
-
-def _paired(networks: Mapping[str, Runs], weights: Mapping[str, float]) -> None:
-    """Refuse what cannot be paired: seed with seed, picture with picture."""
-    if not weights:
-        raise ValueError("a difference needs at least one network")
-    first = next(iter(weights))
-    for name in weights:
-        if name not in networks:
-            raise ValueError(f"there are no scores of {name!r}; there are {', '.join(networks)}")
-        if sorted(networks[name]) != sorted(networks[first]):
-            seeds = [", ".join(map(str, sorted(networks[n]))) for n in (first, name)]
-            raise ValueError(
-                f"{first!r} has the seeds {seeds[0]} and {name!r} {seeds[1]}; a difference pairs them"
-            )
-        for seed in networks[name]:
-            _same_pictures(networks[first][seed], networks[name][seed], f"{first!r} and {name!r}")
 
 
 def _same_pictures(first: Answers | Scores, second: Answers | Scores, which: str) -> None:

@@ -26,8 +26,10 @@ from zfutils.stats.intervals import (
 from zfutils.training.evaluation import Scores
 from zfutils.training.outcomes import Answers
 
-KINDS = {"krizhevsky": "krizhevsky: none", "zfnet": "zfnet: none"} | {
-    "wide": "zfnet: layers 3, 4, 5: 512, 1024, 512 maps"
+KINDS = {
+    "krizhevsky": "krizhevsky: none",
+    "zfnet": "zfnet: none",
+    "wide": "zfnet: layers 3, 4, 5: 512, 1024, 512 maps",
 }
 # Of which kinds a line of Table 2 is made.
 LINES = {f"{kind}{more}": (kind,) for kind in KINDS for more in ("", " ensemble")}
@@ -40,11 +42,8 @@ def ensemble(members: Sequence[Answers | Scores]) -> Scores:
     """The mean of what several networks say of the same pictures.
 
     Raises:
-        ValueError: there is none, one's probabilities were not kept, or they were asked about other pictures
-            or classes.
+        ValueError: one's probabilities were not kept, or they were asked about other pictures or classes.
     """
-    if not members:
-        raise ValueError("an ensemble needs at least one network")
     if any(one.probabilities is None for one in members):
         raise ValueError("an ensemble needs the probabilities of all its networks; of one they were not kept")
     first = members[0]
@@ -70,15 +69,12 @@ def gain(members: Sequence[Answers | Scores], *, size: int | None = None, seed: 
         size: of the ensembles; the mean over all ensembles of that size. Default: all members, one ensemble.
 
     Raises:
-        ValueError: a size of less than 2 or of more than there are, or members that do not match.
+        ValueError: members that do not match.
         TooFew: fewer than two members or eight pictures.
     """
     if len(members) < 2:
         raise TooFew(f"an ensemble is of two networks at least, got {len(members)}")
-    size = len(members) if size is None else size
-    if not 2 <= size <= len(members):
-        raise ValueError(f"ensembles of these {len(members)} networks have 2 to {len(members)}, not {size}")
-    chosen = list(combinations(members, size))
+    chosen = list(combinations(members, len(members) if size is None else size))
     single = np.mean([np.mean([one.wrong() for one in some], axis=0) for some in chosen], axis=0)
     values = POINTS * (single - _wrong(chosen))
     return bootstrap_interval(values, resampled=PICTURES, seed=seed)
@@ -155,10 +151,8 @@ def table_2(kinds: Mapping[str, Runs], *, seed: int = 0) -> pd.DataFrame:
         network. One seed has no interval that speaks of seeds, and an ensemble of one is left out.
 
     Raises:
-        ValueError: a kind is missing, or they were asked about other pictures.
+        ValueError: they were asked about other pictures.
     """
-    if missing := [kind for kind in KINDS if kind not in kinds]:
-        raise ValueError(f"Table 2 needs the kinds {', '.join(KINDS)}; there is no {missing[0]}")
     runs = {kind: [kinds[kind][s] for s in sorted(kinds[kind])] for kind in KINDS}
     everyone = [one for members in runs.values() for one in members]
     rows = []
