@@ -153,10 +153,6 @@ def test_what_cannot_be_scored_is_refused():
         mean_above_chance(Ranked(said.scores[:7], np.ones((7, 4), dtype=np.int8)))
     with pytest.raises(ValueError, match="class 2 is in no scene"):
         mean_above_chance(Ranked(said.scores, np.where(np.arange(4) == 2, 0, said.present)))
-    with pytest.raises(ValueError, match="finite scores"):
-        average_precision(Ranked(said.scores * np.nan, said.present))
-    with pytest.raises(ValueError, match="nothing else"):
-        average_precision(Ranked(said.scores, said.present + 1))
 
 
 # ---- a softmax on scenes
@@ -184,8 +180,6 @@ def test_pictures_by_label_are_those_examples():
     assert len(set(found.names)) == 3
     other = by_label(images, np.array([[1, 0], [1, 0], [0, 1]], dtype=np.int8), classes=("a", "b"))
     assert other.identity != found.identity
-    with pytest.raises(ValueError, match="3 pictures of 2 classes do not fit"):
-        by_label(images, np.ones((2, 2), dtype=np.int8), classes=("a", "b"))
 
 
 def test_planted_objects_are_found():
@@ -205,10 +199,9 @@ def test_test_scenes_decide_nothing():
     np.testing.assert_array_equal(again[: len(other)], honest)
 
 
-def test_scores_are_those_of_a_softmax_on_the_examples():
+def test_scores_are_those_of_a_softmax_on_the_examples(monkeypatch):
     x, present = scenes()
     rows, labels = examples(present)
     expected = fit(x[rows], labels, grid=(1.0,)).probabilities(x[:5], 3)
-    np.testing.assert_allclose(fit_and_rank(x, present, x[:5], present[:5], grid=(1.0,)).scores, expected)
-    with pytest.raises(ValueError, match="do not fit 79 training scenes"):
-        fit_and_rank(x, present[1:], x, present)
+    monkeypatch.setattr("zfutils.experiments.transfer.average_precision.GRID", (1.0,))
+    np.testing.assert_allclose(fit_and_rank(x, present, x[:5], present[:5]).scores, expected)

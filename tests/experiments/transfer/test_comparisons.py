@@ -3,31 +3,22 @@
 import pandas as pd
 import pytest
 
+from tests.experiments.transfer.probed import probed
 from zfutils.experiments.transfer.comparisons import comparisons, known_beforehand
-
-
-def rows(network, layer, classifier, accuracies):
-    """One row a fold and step; accuracies by step."""
-    where = {"network": network, "layer": layer, "classifier": classifier}
-    return [
-        {**where, "per_class": n, "fold": fold, "accuracy": value}
-        for n, values in accuracies.items()
-        for fold, value in enumerate(values)
-    ]
 
 
 def measured():
     return pd.DataFrame(
-        rows("pretrained", "relu7", "softmax", {1: (0.2, 0.4), 2: (0.5, 0.7), 20: (0.8, 0.9)})
-        + rows("pretrained", "chosen", "softmax", {2: (0.6, 0.6)})
-        + rows("pretrained", "relu1", "svm", {20: (0.5, 0.5)})
-        + rows("pretrained", "relu5", "svm", {20: (0.8, 0.7)})
-        + rows("random weights", "relu7", "softmax", {2: (0.3, 0.4), 20: (0.4, 0.4)})
-        + rows("random weights", "chosen", "softmax", {2: (0.5, 0.2)})
-        + rows("random weights", "relu1", "svm", {20: (0.4, 0.4)})
-        + rows("random weights", "relu5", "svm", {20: (0.5, 0.5)})
-        + rows("from scratch", "all", "softmax", {2: (0.2, 0.4), 20: (0.6, 0.6)})
-        + rows("fine-tuned", "all", "softmax", {2: (0.5, 0.5), 20: (0.9, 0.9)})
+        probed("pretrained", "relu7", "softmax", {1: (0.2, 0.4), 2: (0.5, 0.7), 20: (0.8, 0.9)})
+        + probed("pretrained", "chosen", "softmax", {2: (0.6, 0.6)})
+        + probed("pretrained", "relu1", "svm", {20: (0.5, 0.5)})
+        + probed("pretrained", "relu5", "svm", {20: (0.8, 0.7)})
+        + probed("random weights", "relu7", "softmax", {2: (0.3, 0.4), 20: (0.4, 0.4)})
+        + probed("random weights", "chosen", "softmax", {2: (0.5, 0.2)})
+        + probed("random weights", "relu1", "svm", {20: (0.4, 0.4)})
+        + probed("random weights", "relu5", "svm", {20: (0.5, 0.5)})
+        + probed("from scratch", "all", "softmax", {2: (0.2, 0.4), 20: (0.6, 0.6)})
+        + probed("fine-tuned", "all", "softmax", {2: (0.5, 0.5), 20: (0.9, 0.9)})
     )
 
 
@@ -70,8 +61,7 @@ def test_conditions_are_about_the_control_and_the_trainings():
     assert known["ended"] == 0.5
     assert known["times"] == 10
     assert known["ahead"] == pytest.approx(30)  # 30 points in either fold
-    assert known["ahead_of_random"] == pytest.approx(
-        25 - 12.706 * 5, rel=1e-4
-    )  # 20 and 30; t of one degree of freedom
+    # 20 and 30; t of one degree of freedom
+    assert known["ahead_of_random"] == pytest.approx(25 - 12.706 * 5, rel=1e-4)
     nothing = known_beforehand(measured().iloc[:0], ended.iloc[:0], tuned.iloc[:0], sources=31.0)
     assert [name for name, value in nothing.items() if value is not None] == ["sources"]

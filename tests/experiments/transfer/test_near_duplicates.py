@@ -14,7 +14,15 @@ from zfutils.data import photos, stores, transfer_sets
 from zfutils.data.parts import PartsImages, scene
 from zfutils.data.photos import FileImages
 from zfutils.data.pixels import Pixels
-from zfutils.experiments.transfer.near_duplicates import THRESHOLD, best_matches, near_duplicates, thumbnails
+from zfutils.experiments.transfer.near_duplicates import (
+    COLUMNS,
+    THRESHOLD,
+    best_matches,
+    near_duplicates,
+    thumbnails,
+)
+
+ROOM = "zfutils.experiments.transfer.near_duplicates"
 
 
 def stored(pictures, name="picture"):
@@ -24,8 +32,8 @@ def stored(pictures, name="picture"):
     return Pixels(images, torch.zeros(len(images)).long(), images.float().mean(0), ("one",), names, {})
 
 
-def noise(n, size, *, channels=3, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (n, size, size, channels), dtype=np.uint8)
+def noise(n, size, *, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -45,25 +53,26 @@ def others():
 # ---- the correlation
 
 
-def test_the_correlation_of_four_pixels_is_the_one_worked_out_by_hand():
+def test_the_correlation_of_four_pixels_is_the_one_worked_out_by_hand(monkeypatch):
+    monkeypatch.setattr(f"{ROOM}.SIDE", 2)
     # less their means: (-75, -75, 25, 125) and (-100, 0, 0, 100): 20,000 / √(27,500 · 20,000) = 0.852803;
     # with the second one's mirror image (0, -100, 100, 0): 10,000 / √(27,500 · 20,000) = 0.426401
     first = np.array([[0, 0], [100, 200]], dtype=np.uint8)[..., None]
     second = np.array([[0, 100], [100, 200]], dtype=np.uint8)[..., None]
-    found = best_matches(stored([second]), stored([first]), side=2)
+    found = best_matches(stored([second]), stored([first]))
     assert found["correlation"].tolist() == pytest.approx([20_000 / 550_000_000**0.5])
     assert found["mirrored"].tolist() == [False]
-    found = best_matches(stored([second[:, ::-1]]), stored([first]), side=2)
+    found = best_matches(stored([second[:, ::-1]]), stored([first]))
     assert found["correlation"].tolist() == pytest.approx([0.852803], abs=1e-6)
     assert found["mirrored"].tolist() == [True]
 
 
 def test_correlations_are_those_of_box_thumbnails_by_pillow_and_numpy():
-    source, target = noise(7, 24, seed=1), noise(5, 40, seed=2)
+    source, target = noise(7, 32, seed=1), noise(5, 48, seed=2)
 
     def small(picture):
         planes = [Image.fromarray(picture[..., c].astype(np.float32)) for c in range(3)]
-        sides = [np.asarray(plane.resize((8, 8), Image.Resampling.BOX)) for plane in planes]
+        sides = [np.asarray(plane.resize((16, 16), Image.Resampling.BOX)) for plane in planes]
         return np.stack([side - side.mean() for side in sides], axis=-1)
 
     expected = np.array(
@@ -75,19 +84,20 @@ def test_correlations_are_those_of_box_thumbnails_by_pillow_and_numpy():
             for t in target
         ]
     )
-    found = best_matches(stored(source), stored(target), side=8)
+    found = best_matches(stored(source), stored(target))
     best = expected.reshape(5, -1)
     assert found["source"].tolist() == (best.argmax(1) // 2).tolist()
     assert found["mirrored"].tolist() == (best.argmax(1) % 2 == 1).tolist()
     np.testing.assert_allclose(found["correlation"], best.max(1), atol=1e-5)
 
 
-def test_a_thumbnail_averages_areas_even_where_pixels_are_shared():
+def test_a_thumbnail_averages_areas_even_where_pixels_are_shared(monkeypatch):
+    monkeypatch.setattr(f"{ROOM}.SIDE", 2)
     # three pixels to two: each takes a whole pixel and half of the middle one, so 90 in the middle of the top
     # row is 30 on either side there, and 20 and 0 from top to bottom: less 10, over a length of 20
     picture = torch.zeros(1, 3, 3, 1, dtype=torch.uint8)
     picture[0, 0, 1] = 90
-    found = thumbnails(picture, side=2)[0, ..., 0]
+    found = thumbnails(picture)[0, ..., 0]
     torch.testing.assert_close(found, torch.tensor([[0.5, 0.5], [-0.5, -0.5]]))
 
 
@@ -168,56 +178,28 @@ def test_pictures_that_only_resemble_each_other_are_not_listed():
     assert (found["source"] == found["target"]).mean() > 0.5
 
 
-def test_the_most_alike_come_first_and_a_threshold_of_ones_own_decides(source, others):
+def test_the_most_alike_come_first_and_the_threshold_decides(source, others, monkeypatch):
     worse = np.asarray(COPIES["gamma"](Image.fromarray(source.pixels[8].numpy())))
     target = stored([*others, worse, source.pixels[9].numpy()])
     found = near_duplicates(source, target)
     assert found["target"].tolist() == [21, 20]
     assert found.index.tolist() == [0, 1]
-    between = found["correlation"].mean()
-    assert near_duplicates(source, target, threshold=between)["target"].tolist() == [21]
     everything = best_matches(source, target)
     assert everything["target"].tolist() == list(range(22))
-    loose = near_duplicates(source, target, threshold=0.5)
-    assert len(loose) == (everything["correlation"] >= 0.5).sum() > 2
+    monkeypatch.setattr(f"{ROOM}.THRESHOLD", found["correlation"].mean())
+    assert near_duplicates(source, target)["target"].tolist() == [21]
+    nothing = near_duplicates(source, stored(others))
+    assert (len(nothing), tuple(nothing)) == (0, COLUMNS)
 
 
-def test_nothing_found_is_an_empty_table_with_the_same_columns(source, others):
-    found = near_duplicates(source, stored(others))
-    assert len(found) == 0
-    assert list(found) == ["target", "target_name", "source", "source_name", "correlation", "mirrored"]
-
-
-def test_how_many_are_compared_at_once_changes_nothing(source, others):
+def test_how_many_are_compared_at_once_changes_nothing(source, others, monkeypatch):
     target = stored(others)
     whole = best_matches(source, target)
     for block in (1, 7, 59):
-        parts = best_matches(source, target, block=block)
+        monkeypatch.setattr(f"{ROOM}.BLOCK", block)
+        parts = best_matches(source, target)
         assert parts.drop(columns="correlation").equals(whole.drop(columns="correlation"))
         np.testing.assert_allclose(parts["correlation"], whole["correlation"], atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"threshold": 0.0}, r"threshold is 0\.0; .* at most 1"),
-        ({"threshold": 1.01}, r"threshold is 1\.01"),
-        ({"side": 15}, "side is 15; an even number of 2 … 24 px"),
-        ({"side": 32}, "side is 32"),
-        ({"block": 0}, "block is 0; it must be 1 or more"),
-    ],
-)
-def test_wrong_arguments_are_refused_with_what_is_allowed(options, message):
-    with pytest.raises(ValueError, match=message):
-        near_duplicates(stored(noise(2, 24)), stored(noise(2, 48)), **options)
-
-
-def test_sets_that_cannot_be_compared_are_refused():
-    with pytest.raises(ValueError, match="3 and 1 channels"):
-        near_duplicates(stored(noise(2, 24)), stored(noise(2, 24, channels=1)))
-    empty = replace(stored(noise(2, 24)), pixels=torch.zeros(0, 24, 24, 3).byte(), labels=torch.zeros(0))
-    with pytest.raises(ValueError, match="2 source and 0 target images"):
-        near_duplicates(stored(noise(2, 24)), empty)
 
 
 # ---- the real sets

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
+from tests.experiments.transfer.probed import probed
 from zfutils.data.transfer_sets import VOC_CLASSES
 from zfutils.experiments.transfer import tables
 from zfutils.experiments.transfer.average_precision import Ranked, table
@@ -53,14 +53,6 @@ def test_ours_alone_have_the_same_words():
     assert list(shown.columns) == ["6", "15"]
     assert shown.loc["b"].tolist() == ["–", "71.2\u00a0±\u00a01.2"]
     assert shown.loc["a"].tolist() == ["30.0", "–"]
-
-
-def test_two_layers_of_a_network_do_not_fit_into_one_line():
-    twice = means(
-        ("pretrained", "relu5", "softmax", 15, 70, 69, 71), ("pretrained", "relu7", "softmax", 15, 71, 70, 72)
-    )
-    with pytest.raises(ValueError, match="'pretrained' has more than one row at 15 pictures a class"):
-        tables.tables_4_and_5(twice, PAPER)
 
 
 def test_table_6_has_the_papers_methods_and_ours_where_it_was_measured():
@@ -141,23 +133,19 @@ def test_scenes_of_one_and_of_several_objects_stand_side_by_side():
     assert line["difference above chance"] == "0.350 [0.2, 0.5]"
 
 
-def rows(network, layer, accuracies, *, held_out=0.5):
-    """As `probing.probe` gives them at 18 pictures a class, one for each fold."""
-    return pd.DataFrame(
-        {"network": network, "layer": layer, "classifier": "softmax", "per_class": 18, "fold": fold}
-        | {"accuracy": accuracy, "held_out": held_out, "train": 36, "test": 20}
-        for fold, accuracy in enumerate(accuracies)
-    )
+def at_18(layer, *accuracies, held_out=0.5):
+    """A pretrained network at 18 pictures a class."""
+    return pd.DataFrame(probed("pretrained", layer, "softmax", {18: accuracies}, held_out=held_out))
 
 
 def test_the_layers_chosen_are_counted_and_their_accuracy_is_the_tests():
-    good, bad = rows("pretrained", "relu4", [0.6] * 3, held_out=0.9), rows("pretrained", "relu5", [0.8] * 3)
+    good, bad = at_18("relu4", 0.6, 0.6, 0.6, held_out=0.9), at_18("relu5", 0.8, 0.8, 0.8)
     shown = tables.chosen_layers(pd.concat([good, bad], ignore_index=True), ["pretrained"])
     assert shown.iloc[0].tolist() == ["pretrained", "60.0\u00a0[60.0,\u00a060.0]", "4 (3 ×)"]
 
 
 def test_what_taking_pictures_out_changes_is_a_difference_within_folds():
-    first, again = rows("pretrained", "relu7", [0.5, 0.7]), rows("pretrained", "relu7", [0.4, 0.6])
+    first, again = at_18("relu7", 0.5, 0.7), at_18("relu7", 0.4, 0.6)
     shown = tables.without_pictures(first, again, ["pretrained"], per_class=18)
     assert shown["difference"].tolist() == ["−10.00\u00a0[−10.00,\u00a0−10.00]"]
     assert shown["kept"][0].startswith("60.0\u00a0[")

@@ -46,9 +46,6 @@ def average_precision(
     Args:
         said: scores and truth.
         copies: how often each scene is there, for each of several draws; default once each, one draw.
-
-    Raises:
-        ValueError: scores that are not finite or do not fit, or another value than 1, 0, −1.
     """
     return _precisions(said, copies)[0]
 
@@ -67,13 +64,8 @@ def above_chance(
 
 
 def _precisions(said: Ranked, copies: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    scores, present = said.scores, said.present
-    if scores.shape != present.shape or scores.ndim != 2 or not np.isfinite(scores).all():
-        raise ValueError(f"finite scores of shape {present.shape} are needed, got {scores.shape}")
-    if not np.isin(present, (-1, 0, 1)).all():
-        raise ValueError("an object is there (1), not there (0) or difficult (−1), nothing else")
-    copies = np.ones((1, len(scores))) if copies is None else copies
-    found = [_of_class(s, p, copies) for s, p in zip(scores.T, present.T, strict=True)]
+    copies = np.ones((1, len(said.scores))) if copies is None else copies
+    found = [_of_class(s, p, copies) for s, p in zip(said.scores.T, said.present.T, strict=True)]
     precision, share = (np.stack(each, 1) for each in zip(*found, strict=True))
     return precision, share
 
@@ -97,7 +89,7 @@ def _of_class(
 
 
 @lru_cache(maxsize=4)
-def draws(n: int, *, seed: int, count: int = DRAWS) -> Float[np.ndarray, "draws n"]:
+def draws(n: int, *, seed: int) -> Float[np.ndarray, "draws n"]:
     """Scenes drawn again with replacement: how often each is there; the first draw is the scenes themselves.
 
     Raises:
@@ -105,7 +97,7 @@ def draws(n: int, *, seed: int, count: int = DRAWS) -> Float[np.ndarray, "draws 
     """
     if n < FEWEST_TO_BOOTSTRAP:
         raise TooFew(f"{n} scenes are too few to bootstrap, at least {FEWEST_TO_BOOTSTRAP} are needed")
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=count)
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=DRAWS)
     return np.concatenate([np.ones((1, n)), drawn])
 
 
@@ -195,12 +187,7 @@ def by_label(images: Pixels, present: Int8[np.ndarray, "n classes"], *, classes:
         images: all of them are used.
         present: what is in them.
         classes: what the columns of `present` are called.
-
-    Raises:
-        ValueError: rows or columns do not fit, or nothing is in the pictures.
     """
-    if present.shape != (len(images), len(classes)) or not (present == 1).any():
-        raise ValueError(f"{len(images)} pictures of {len(classes)} classes do not fit {present.shape}")
     rows, labels = examples(present)
     pixels = images.pixels[torch.from_numpy(rows)]
     digest = hashlib.blake2b(np.ascontiguousarray(present).tobytes(), digest_size=16).hexdigest()
@@ -220,7 +207,6 @@ def fit_and_rank(
     tested: Float[np.ndarray, "m features"],
     truth: Int8[np.ndarray, "m classes"],
     *,
-    grid: Sequence[float] = GRID,
     seed: int = 0,
 ) -> Ranked:
     """One softmax over all classes, as the paper's, trained on frozen features of scenes, and what it says.
@@ -231,18 +217,12 @@ def fit_and_rank(
     Args:
         x, present: features of the training scenes, and what is in them.
         tested, truth: the same of the test scenes, which decide nothing.
-        grid: the values of C that are tried.
         seed: of the split.
-
-    Raises:
-        ValueError: features that do not fit, or fewer than two classes to train on.
     """
-    if len(x) != len(present) or x.shape[1:] != tested.shape[1:]:
-        raise ValueError(f"features {x.shape} and {tested.shape} do not fit {len(present)} training scenes")
     shuffled = np.random.default_rng(seed).permutation(len(x))
     apart, kept = shuffled[: len(x) // QUARTER], shuffled[len(x) // QUARTER :]
-    best, strength = -math.inf, min(grid)
-    for c in sorted(grid):
+    best, strength = -math.inf, min(GRID)
+    for c in GRID:
         said = Ranked(_scores(x[kept], present[kept], x[apart], c), present[apart])
         precision = average_precision(said)
         score = np.nanmean(precision) if np.isfinite(precision).any() else -math.inf

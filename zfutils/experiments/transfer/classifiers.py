@@ -20,7 +20,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
@@ -40,7 +40,6 @@ QUARTER = 4
 class Fitted:
     """A classifier with all that was fitted or chosen on the way."""
 
-    kind: Kind
     strength: float  # C: the larger, the less regularised
     held_out: float  # accuracy on the split that chose C, mean over classes; NaN where nothing was split
     scaler: StandardScaler
@@ -52,13 +51,7 @@ class Fitted:
         return self.model.predict(self._given(x))
 
     def probabilities(self, x: Float[np.ndarray, "m features"], classes: int) -> Float[np.ndarray, "m c"]:
-        """A softmax's probabilities of the classes 0 … classes − 1; 0 for one it was never shown.
-
-        Raises:
-            ValueError: an SVM, which has none.
-        """
-        if self.kind != "softmax":
-            raise ValueError("an SVM gives no probabilities; a softmax does")
+        """A softmax's probabilities of the classes 0 … classes − 1; 0 for one it was never shown."""
         found = np.zeros((len(x), classes))
         found[:, self.model.classes_] = self.model.predict_proba(self._given(x))
         return found
@@ -87,17 +80,8 @@ def fit(
         seed: of the split.
 
     Raises:
-        ValueError: another kind, an empty grid, a single class, or features that do not fit the labels or
-            are not finite.
+        ValueError: a single class, or features that do not fit the labels or are not finite; scikit-learn's.
     """
-    if kind not in get_args(Kind) or not grid:
-        raise ValueError(
-            f"a classifier is {' or '.join(get_args(Kind))} with values of C, not {kind!r}, {grid}"
-        )
-    if x.ndim != 2 or len(x) != len(labels) or not np.isfinite(x).all():
-        raise ValueError(f"finite features of {len(labels)} pictures are needed, got shape {x.shape}")
-    if len(np.unique(labels)) < 2:
-        raise ValueError("a classifier needs two classes at least; all pictures are of one")
     apart = held_out(labels, seed=seed)
     strength, best = grid[0] if len(grid) == 1 else UNSPLIT, math.nan
     if apart.any() and len(grid) > 1:
@@ -110,7 +94,7 @@ def fit(
     seen = _scaled(scaler, x)
     axes = _axes(kind, seen)
     model = _quietly(_model(kind, strength), _along(axes, seen), labels)
-    return Fitted(kind, strength, best, scaler, model, axes)
+    return Fitted(strength, best, scaler, model, axes)
 
 
 def held_out(labels: Int64[np.ndarray, " n"], *, seed: int = 0) -> np.ndarray:

@@ -22,10 +22,10 @@ from zfutils.nets.specs import NetworkSpec
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.ranks import Share
 
-LAYERS = ("relu1", "relu2", "relu3", "relu4", "relu5", "relu6", "relu7")
 TABLE_7 = ("relu1", "relu2", "relu3", "relu4", "relu5", "relu7")  # the paper leaves layer 6 out
 AT_MOST = 1200  # features of a layer with maps
 BINS = 8  # of each colour
+SMALL = 16  # side of the pictures whose pixels are features
 
 
 def pooled_side(maps: int, size: int, *, at_most: int = AT_MOST) -> int:
@@ -39,7 +39,7 @@ def pooled_side(maps: int, size: int, *, at_most: int = AT_MOST) -> int:
     return max(1, min(size, math.isqrt(at_most // maps)))
 
 
-def pooled_sizes(spec: NetworkSpec, layers: Sequence[str], *, at_most: int = AT_MOST) -> pd.DataFrame:
+def pooled_sizes(spec: NetworkSpec, layers: Sequence[str]) -> pd.DataFrame:
     """How large each layer is, and what is left after pooling.
 
     Args:
@@ -58,7 +58,7 @@ def pooled_sizes(spec: NetworkSpec, layers: Sequence[str], *, at_most: int = AT_
     rows = []
     for layer in layers:
         stage = stages[layer]
-        side = pooled_side(stage.maps, stage.size, at_most=at_most)
+        side = pooled_side(stage.maps, stage.size)
         rows.append((layer, stage.maps, stage.size, side, stage.maps * side**2))
     return pd.DataFrame(rows, columns=["layer", "maps", "size", "pooled", "features"])
 
@@ -110,44 +110,23 @@ def features(
     return {layer: to_host(share.gathered(torch.from_numpy(values))) for layer, values in rows.items()}
 
 
-def colour_histogram(images: Pixels, *, bins: int = BINS) -> Float[np.ndarray, "n features"]:
-    """Share of an image's pixels in each cell of colour space: what colour alone tells.
-
-    Args:
-        images: whole, not cropped.
-        bins: along each of the three colours (or the one grey).
-
-    Raises:
-        ValueError: fewer than 2 bins, or more than 256.
-    """
-    if not 2 <= bins <= 256:
-        raise ValueError(f"a histogram has 2 to 256 bins a colour, not {bins}")
+def colour_histogram(images: Pixels) -> Float[np.ndarray, "n features"]:
+    """Share of a whole image's pixels in each cell of colour space, `BINS` along a colour or the one grey."""
     n, channels = len(images), images.pixels.shape[-1]
-    found = np.empty((n, bins**channels), dtype=np.float32)
-    steps = bins ** np.arange(channels)[::-1]
+    found = np.empty((n, BINS**channels), dtype=np.float32)
+    steps = BINS ** np.arange(channels)[::-1]
     for i in range(n):
         pixels = to_host(images.pixels[i]).reshape(-1, channels).astype(np.int64)
-        found[i] = np.bincount((pixels * bins // 256) @ steps, minlength=bins**channels) / len(pixels)
+        found[i] = np.bincount((pixels * BINS // 256) @ steps, minlength=BINS**channels) / len(pixels)
     return found
 
 
-def raw_pixels(images: Pixels, *, size: int = 16, batch: int = 256) -> Float[np.ndarray, "n features"]:
-    """The image itself, made small by averaging: what needs no features at all.
-
-    Args:
-        images: whole, not cropped.
-        size: side of what is left (pixels).
-        batch: images at a time.
-
-    Raises:
-        ValueError: larger than the images, or below 1.
-    """
-    if not 1 <= size <= images.size:
-        raise ValueError(f"images of {images.size} px cannot be made {size} px small")
+def raw_pixels(images: Pixels) -> Float[np.ndarray, "n features"]:
+    """The whole image itself, made `SMALL` by averaging: what needs no features at all."""
     small = []
-    for part in images.pixels.split(batch):
+    for part in images.pixels.split(256):
         maps = part.permute(0, 3, 1, 2).float() / 255
-        small.append(to_host(nn.functional.adaptive_avg_pool2d(maps, size).flatten(1)))
+        small.append(to_host(nn.functional.adaptive_avg_pool2d(maps, SMALL).flatten(1)))
     return np.concatenate(small)
 
 

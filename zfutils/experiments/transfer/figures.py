@@ -12,9 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDTH, bare, new, styled
 
-CURVE = ("network", "per_class", "fold", "accuracy")
 MEAN = ("accuracy", "low", "high")
-LAYER = ("network", "layer", "classifier", *MEAN)
 DODGE = 0.035  # between networks, as a share of n
 
 
@@ -23,8 +21,8 @@ def learning_curves(
     results: pd.DataFrame,
     means: pd.DataFrame,
     *,
-    chance: float | None = None,
-    paper: Mapping[str, pd.DataFrame] | None = None,
+    chance: float,
+    paper: Mapping[str, pd.DataFrame],
 ) -> Figure:
     """Accuracy against training pictures a class: every fold a dot, the mean with its t interval.
 
@@ -33,38 +31,23 @@ def learning_curves(
         means: of the same, as `probing.curves` gives them.
         chance: share, drawn as a line.
         paper: other curves, by name, drawn faintly; columns per_class and mean (%).
-
-    Raises:
-        ValueError: a column is missing, or more than six networks.
     """
-    _columns(results, *CURVE)
-    _columns(means, "network", "per_class", *MEAN)
     networks = list(dict.fromkeys(means["network"]))
-    if len(networks) > len(CYCLE):
-        raise ValueError(f"{len(CYCLE)} networks can be told apart, not {len(networks)}")
     figure = new(height=4.4)
     axes = figure.subplots()
     for k, network in enumerate(networks):
         shift = 1 + DODGE * (k - (len(networks) - 1) / 2)
         own = means[means["network"] == network]
         folds = results[results["network"] == network]
-        dots = {
-            "color": CYCLE[k],
-            "ms": 4,
-            "alpha": 0.5,
-            "mew": 0,
-            "ls": "",
-            "zorder": 1,
-        }  # under the means
+        dots = {"color": CYCLE[k], "ms": 4, "alpha": 0.5, "mew": 0, "ls": "", "zorder": 1}  # under the means
         axes.plot(folds["per_class"] * shift, 100 * folds["accuracy"], "o", **dots)
         look = {"color": CYCLE[k], "marker": MARKERS[k], "label": network}
         estimates(axes, own["per_class"] * shift, own, columns=MEAN, **look)
-    for (name, said), style in zip((paper or {}).items(), ("--", ":", "-."), strict=False):
+    for (name, said), style in zip(paper.items(), ("--", ":", "-."), strict=False):
         look = {"color": INK, "alpha": 0.45, "marker": "x", "ms": 5, "lw": 1.1, "zorder": 1}
         axes.plot(said["per_class"], said["mean"], style, label=name, **look)
-    if chance is not None:
-        axes.axhline(100 * chance, color=FAINT, lw=1, ls=(0, (4, 3)), label="chance")
-    theirs = [n for said in (paper or {}).values() for n in said["per_class"]]
+    axes.axhline(100 * chance, color=FAINT, lw=1, ls=(0, (4, 3)), label="chance")
+    theirs = [n for said in paper.values() for n in said["per_class"]]
     _pictures(axes, sorted({*means["per_class"], *theirs}))
     axes.set(ylabel="accuracy, mean over classes (%)", ylim=(0, min(100, axes.get_ylim()[1])))
     axes.grid(axis="y")
@@ -73,19 +56,12 @@ def learning_curves(
 
 
 @styled
-def layers(means: pd.DataFrame, *, paper: pd.DataFrame | None = None) -> Figure:
+def layers(means: pd.DataFrame) -> Figure:
     """Accuracy by layer, one panel for each classifier, networks side by side.
 
     Args:
         means: as `probing.curves` gives them, at one number of pictures a class.
-        paper: columns classifier, layer and mean (%).
-
-    Raises:
-        ValueError: a column is missing, or a row stands there twice.
     """
-    _columns(means, *LAYER)
-    if means.duplicated(["network", "layer", "classifier"]).any():
-        raise ValueError("one number of pictures a class is shown; a layer stands there more than once")
     kinds, networks, names = (
         list(dict.fromkeys(means[column])) for column in ("classifier", "network", "layer")
     )
@@ -96,19 +72,12 @@ def layers(means: pd.DataFrame, *, paper: pd.DataFrame | None = None) -> Figure:
             own = means[(means["classifier"] == kind) & (means["network"] == network)]
             x = np.array([names.index(name) for name in own["layer"]]) + 0.1 * (k - (len(networks) - 1) / 2)
             estimates(axes, x, own, columns=MEAN, color=CYCLE[k], marker=MARKERS[k], label=network)
-        if paper is not None:
-            said = paper[(paper["classifier"] == kind) & paper["layer"].isin(names)]
-            x = [names.index(name) for name in said["layer"]]
-            axes.plot(x, said["mean"], "x--", color=INK, ms=5, lw=1.1, label="the paper, on its own set")
         axes.set_title({"svm": "linear SVM"}.get(kind, kind))
         axes.set_xticks(range(len(names)), [name.removeprefix("relu") for name in names])
         axes.set_xlabel("layer")
         axes.grid(axis="y")
     panels[0].set(ylabel="accuracy, mean over classes (%)", ylim=(0, min(100, panels[0].get_ylim()[1])))
-    handles = {
-        label: h for axes in panels for h, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
 
 
@@ -120,20 +89,14 @@ def precisions(tables: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
     two.
 
     Args:
-        tables: by set, one or two, and by network, at most six, as `average_precision.table` gives them.
-
-    Raises:
-        ValueError: other numbers of sets or networks, or tables of different classes.
+        tables: by set, one or two, and by network, as `average_precision.table` gives them; of the same
+            networks and classes.
     """
-    counts = len(tables), len({name for own in tables.values() for name in own})
-    if not (1 <= counts[0] <= 2 and 1 <= counts[1] <= len(CYCLE)):
-        raise ValueError(f"one or two sets and one to {len(CYCLE)} networks are shown, got {counts}")
-    classes = [list(table["class"]) for own in tables.values() for table in own.values()]
-    if any(names != classes[0] for names in classes):
-        raise ValueError("the tables are of different classes")
-    first, networks = next(iter(tables.values())), list(next(iter(tables.values())))
-    figure = new(height=1.3 + 0.3 * len(classes[0]))
-    axes, at = figure.subplots(), np.arange(len(classes[0]))
+    first = next(iter(tables.values()))
+    networks = list(first)
+    classes = list(first[networks[0]]["class"])
+    figure = new(height=1.3 + 0.3 * len(classes))
+    axes, at = figure.subplots(), np.arange(len(classes))
     order = np.argsort(-first[networks[0]]["above"].to_numpy(), kind="stable")
     for k, network in enumerate(networks):
         y = at + 0.26 * (k - (len(networks) - 1) / 2)
@@ -142,8 +105,8 @@ def precisions(tables: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
         for name, here, filling in zip(tables, values, (CYCLE[k], "white"), strict=False):
             look = {"color": CYCLE[k], "mfc": filling, "ls": "", "label": f"{network}, {name}"}
             axes.plot(here, y, MARKERS[k], **look)
-    axes.set_yticks(at, [classes[0][i] for i in order])
-    axes.set(ylim=(len(classes[0]) - 0.5, -0.5), xlabel="average precision above chance")
+    axes.set_yticks(at, [classes[i] for i in order])
+    axes.set(ylim=(len(classes) - 0.5, -0.5), xlabel="average precision above chance")
     axes.axvline(0, color=FAINT, lw=0.8)
     axes.set_xlim(right=1.02)
     axes.grid(axis="x")
@@ -156,21 +119,14 @@ def pairs(
     first: UInt8[np.ndarray, "n a a 3"],
     second: UInt8[np.ndarray, "n b b 3"],
     names: Sequence[str],
-    *,
-    columns: int = 6,
 ) -> Figure:
-    """Near-duplicates: a picture of the source over its like in the target.
+    """Near-duplicates: a picture of the source over its like in the target, six pairs in a line.
 
     Args:
         first, second: of the source and of the target.
         names: written above each pair.
-
-    Raises:
-        ValueError: nothing to show, or not as many of each.
     """
-    if not len(first) == len(second) == len(names) > 0:
-        raise ValueError(f"{len(first)} and {len(second)} pictures with {len(names)} names are no pairs")
-    columns = min(columns, len(names))
+    columns = min(6, len(names))
     lines, side = -(-len(names) // columns), WIDTH / 6
     figure = new(width=columns * side, height=lines * (2 * side + 0.3), layout="none")
     axes = bare(figure.add_axes((0, 0, 1, 1)))
@@ -193,8 +149,3 @@ def _pictures(axes: Axes, steps: Sequence[int]) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set(xlabel="training images per class", xlim=(min(steps) / 1.25, max(steps) * 1.25))
-
-
-def _columns(table: pd.DataFrame, *needed: str) -> None:
-    if missing := [name for name in needed if name not in table]:
-        raise ValueError(f"the table has no column {missing[0]}; it needs {', '.join(needed)}")

@@ -13,8 +13,6 @@ from jaxtyping import Int64
 
 from zfutils.runtime.seeds import mixed
 
-TEST_PER_CLASS = 50  # at most
-
 
 @dataclass(frozen=True)
 class Fold:
@@ -33,10 +31,10 @@ class Fold:
 def folds(
     labels: Int64[np.ndarray, " n"],
     per_class: Sequence[int],
-    count: int = 5,
+    count: int,
     *,
-    test_per_class: int = TEST_PER_CLASS,
-    classes: Sequence[str] | None = None,
+    test_per_class: int,
+    classes: Sequence[str],
     seed: int = 0,
 ) -> list[Fold]:
     """Random folds: each class is shuffled, its first pictures are for training, what follows for the test.
@@ -50,18 +48,12 @@ def folds(
         seed: of the shuffling.
 
     Raises:
-        ValueError: no fold, no step or one below 1, a single class, or a class with no picture left for the
-            test; names the class and what it has.
+        ValueError: a class with no picture left for the test; names the class and what it has.
     """
-    if count < 1 or not per_class or min(per_class) < 1 or test_per_class < 1:
-        asked = f"{count} folds, {list(per_class)} training and {test_per_class} test pictures a class"
-        raise ValueError(f"at least one of each is needed, got {asked}")
     present, most = np.unique(labels), max(per_class)
-    if len(present) < 2:
-        raise ValueError(f"a target needs two classes at least, got {len(present)}")
     sizes = {int(label): int((labels == label).sum()) for label in present}
     if poor := [label for label, size in sizes.items() if size <= most]:
-        names = [f"{classes[label] if classes else label} ({sizes[label]})" for label in poor]
+        names = [f"{classes[label]} ({sizes[label]})" for label in poor]
         needs = f"{most} training pictures and one for the test are needed of each class"
         raise ValueError(f"{needs}; too few has {', '.join(names)}")
     found = []
@@ -75,20 +67,11 @@ def folds(
 
 
 def short_classes(
-    labels: Int64[np.ndarray, " n"],
-    fold: Fold,
-    classes: Sequence[str],
-    *,
-    test_per_class: int = TEST_PER_CLASS,
+    labels: Int64[np.ndarray, " n"], fold: Fold, classes: Sequence[str], *, test_per_class: int
 ) -> pd.DataFrame:
     """Classes with fewer test pictures than the others: class, pictures, train (at most), test."""
-    most = max(fold.train)
-    rows = []
-    for label in np.unique(labels):
-        tested = int((labels[fold.test] == label).sum())
-        if tested < test_per_class:
-            trained = int((labels[fold.train[most]] == label).sum())
-            rows.append((classes[label], int((labels == label).sum()), trained, tested))
-    return pd.DataFrame(rows, columns=["class", "pictures", "train", "test"]).sort_values(
-        ["test", "class"], ignore_index=True
-    )
+    of = {"pictures": labels, "train": labels[fold.train[max(fold.train)]], "test": labels[fold.test]}
+    counts = {name: np.bincount(own, minlength=len(classes)) for name, own in of.items()}
+    table = pd.DataFrame({"class": classes} | counts)
+    short = table[(table["pictures"] > 0) & (table["test"] < test_per_class)]
+    return short.sort_values(["test", "class"], ignore_index=True)

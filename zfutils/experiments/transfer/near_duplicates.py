@@ -33,67 +33,44 @@ THRESHOLD = 0.95  # least correlation of a near-duplicate
 FLAT = 1.0  # grey levels: a thumbnail with a smaller standard deviation has no pattern to compare
 COLUMNS = ("target", "target_name", "source", "source_name", "correlation", "mirrored")  # of the tables
 AT_ONCE = 1 << 24  # pixel values that are reduced to thumbnails together (64 MB)
+BLOCK = 2048  # pictures of either side compared at once; memory grows with its square (32 MB)
 
 
-def near_duplicates(
-    source: Pixels,
-    target: Pixels,
-    *,
-    threshold: float = THRESHOLD,
-    side: int = SIDE,
-    block: int = 2048,
-    progress: bool = False,
-) -> pd.DataFrame:
+def near_duplicates(source: Pixels, target: Pixels) -> pd.DataFrame:
     """The target's pictures that are in the source too, up to encoding, scale, brightness and mirroring.
 
     Args:
         source: what a network was trained on.
         target: what it is tried on.
-        threshold: least correlation, above 0 and at most 1.
-        side, block, progress: as in `best_matches`.
 
     Returns:
-        As `best_matches`, the rows that reach the threshold alone, the most alike first.
+        As `best_matches`, the rows that reach `THRESHOLD` alone, the most alike first.
     """
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold is {threshold}; a correlation to reach lies above 0 and is at most 1")
-    found = best_matches(source, target, side=side, block=block, progress=progress)
-    found = found[found["correlation"] >= threshold]
+    found = best_matches(source, target)
+    found = found[found["correlation"] >= THRESHOLD]
     return found.sort_values(["correlation", "target"], ascending=[False, True], ignore_index=True)
 
 
-def best_matches(
-    source: Pixels, target: Pixels, *, side: int = SIDE, block: int = 2048, progress: bool = False
-) -> pd.DataFrame:
+def best_matches(source: Pixels, target: Pixels) -> pd.DataFrame:
     """For every picture of the target, the source's picture that it is most like, mirrored or not.
 
     Args:
-        source, target: stores; their pictures may differ in size.
-        side: of the thumbnails that are compared (pixels); even.
-        block: pictures of either side compared at once; memory grows with its square (32 MB at 2,048).
-        progress: print a line now and then.
+        source, target: stores of as many channels; their pictures may differ in size.
 
     Returns:
         One row for each picture of the target, in its order: target, target_name, source, source_name (rows
         and names in the stores), correlation (-1…1), mirrored (the match is with the mirror image). A flat
         picture, `FLAT`, is like no other: correlation 0.
-
-    Raises:
-        ValueError: thumbnails larger than the pictures or of an odd side, sets of different channels, an
-            empty set, a block below 1.
     """
-    _refuse(source, target, side, block)
     device = target.pixels.device
-    wanted = list(_halves(target, side, block))
+    wanted = list(_halves(target))
     best = torch.full((len(target),), -2.0, device=device)
     rows = torch.zeros(len(target), dtype=torch.int64, device=device)
     mirrored = torch.zeros(len(target), dtype=torch.bool, device=device)
-    for number, (even, odd) in enumerate(_halves(source, side, block)):
-        first = number * block
-        if progress and number % 8 == 0:
-            print(f"near-duplicates: {first:,} of {len(source):,} source images compared", flush=True)
+    for number, (even, odd) in enumerate(_halves(source)):
+        first = number * BLOCK
         even, odd = even.to(device), odd.to(device)
-        for start, (target_even, target_odd) in zip(range(0, len(target), block), wanted, strict=True):
+        for start, (target_even, target_odd) in zip(range(0, len(target), BLOCK), wanted, strict=True):
             turning = target_odd @ odd.T
             values, places = (target_even @ even.T).add_(turning.abs()).max(1)
             here = slice(start, start + len(values))
@@ -114,17 +91,16 @@ def best_matches(
     return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
 
 
-def thumbnails(pictures: Tensor, *, side: int = SIDE) -> Float[Tensor, "n side side channels"]:
+def thumbnails(pictures: Tensor) -> Float[Tensor, "n side side channels"]:
     """Pictures averaged over areas, each channel minus its mean, of unit length: products are correlations.
 
     Args:
         pictures: uint8 (n, size, size, channels).
-        side: of the result (pixels).
 
     Returns:
-        float32; 0 throughout for a flat picture.
+        float32, of `SIDE`; 0 throughout for a flat picture.
     """
-    weights = _areas(pictures.shape[1], side).to(pictures.device)
+    side, weights = SIDE, _areas(pictures.shape[1], SIDE).to(pictures.device)
     n, size, _, channels = pictures.shape
     rows = weights @ pictures.float().reshape(n, size, size * channels)
     small = weights @ rows.reshape(n * side, size, channels)
@@ -135,12 +111,12 @@ def thumbnails(pictures: Tensor, *, side: int = SIDE) -> Float[Tensor, "n side s
     return torch.where(flat[:, None, None, None], 0, small / length.clamp_min(1e-6)[:, None, None, None])
 
 
-def _halves(images: Pixels, side: int, block: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _halves(images: Pixels) -> Iterator[tuple[Tensor, Tensor]]:
     """Thumbnails block by block, as what mirroring keeps and what it turns, (n, features) each."""
-    chunk = max(1, min(block, AT_ONCE // images.pixels[0].numel()))
-    for pictures in images.pixels.split(block):
-        small = torch.cat([thumbnails(some, side=side) for some in pictures.split(chunk)])
-        left, right = small[:, :, : side // 2], small.flip(2)[:, :, : side // 2]
+    chunk = max(1, min(BLOCK, AT_ONCE // images.pixels[0].numel()))
+    for pictures in images.pixels.split(BLOCK):
+        small = torch.cat([thumbnails(some) for some in pictures.split(chunk)])
+        left, right = small[:, :, : SIDE // 2], small.flip(2)[:, :, : SIDE // 2]
         yield (left + right).flatten(1) / 2**0.5, (left - right).flatten(1) / 2**0.5
 
 
@@ -150,18 +126,3 @@ def _areas(size: int, side: int) -> Float[Tensor, "side size"]:
     pixels = torch.arange(size)
     overlap = torch.minimum(edges[1:, None], pixels + 1) - torch.maximum(edges[:-1, None], pixels)
     return (overlap.clamp_min(0) * side / size).float()
-
-
-def _refuse(source: Pixels, target: Pixels, side: int, block: int) -> None:
-    if not len(source) or not len(target):
-        raise ValueError(f"{len(source)} source and {len(target)} target images; each set needs at least one")
-    smallest = min(source.size, target.size)
-    if side % 2 or not 2 <= side <= smallest:
-        raise ValueError(
-            f"side is {side}; an even number of 2 … {smallest} px, as the pictures are, is asked"
-        )
-    if source.pixels.shape[-1] != target.pixels.shape[-1]:
-        channels = source.pixels.shape[-1], target.pixels.shape[-1]
-        raise ValueError("source and target have {} and {} channels; they must be as many".format(*channels))
-    if block < 1:
-        raise ValueError(f"block is {block}; it must be 1 or more")

@@ -38,7 +38,6 @@ def probe(
     classifiers: Sequence[Kind] = ("softmax",),
     seed: int = 0,
     known: pd.DataFrame | None = None,
-    workers: int | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Accuracy of classifiers on frozen features, in every fold.
@@ -51,24 +50,13 @@ def probe(
         classifiers: "softmax", "svm".
         seed: of the splits that choose C.
         known: what an earlier call gave of some of the same features, folds and seed; not fitted again.
-        workers: processes; default one for each core where there is enough to do.
         progress: print a line now and then.
 
     Returns:
         One row for each network, layer, classifier, per_class, fold; accuracy, mean over classes, of the test
-        pictures; held_out, that of the training pictures that chose C; C; train and test, how many.
-
-    Raises:
-        ValueError: features of another number of pictures, or a step that the folds lack.
+        pictures; held_out, that of the training pictures that chose C; and C.
     """
-    there = folds[0].train
-    wanted = sorted(set(there if per_class is None else per_class))
-    if unknown := [n for n in wanted if n not in there]:
-        raise ValueError(f"the folds have no step of {unknown[0]}; they have {', '.join(map(str, there))}")
-    for network, layers in features.items():
-        for layer, x in layers.items():
-            if len(x) != len(labels):
-                raise ValueError(f"{network}, {layer}: {len(x)} rows of features, {len(labels)} labels")
+    wanted = sorted(folds[0].train if per_class is None else per_class)
     done = {} if known is None else {tuple(row[key] for key in KEY): row for row in known.to_dict("records")}
     keys, jobs = [], []
     for network, layers in features.items():
@@ -78,7 +66,7 @@ def probe(
             if missing := [key for key in own if key not in done]:
                 jobs.append((missing, x, fold))
     work = sum(x.shape[1] * max(wanted) * len(np.unique(labels)) ** 2 for _, x, _ in jobs)
-    workers = workers or (cores() if work > WORTH_PROCESSES else 1)
+    workers = cores() if work > WORTH_PROCESSES else 1
     with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
         run = Parallel(return_as="generator")
         for i, rows in enumerate(run(delayed(_probe)(*job, labels, seed) for job in jobs), 1):
@@ -102,11 +90,11 @@ def _probe(
         fitted = fit(x[own], labels[own], kind=kind, seed=mixed(seed, fold.number, n))
         accuracy = per_class_accuracy(labels[fold.test], fitted.predict(x[fold.test])).mean()
         measured = {"accuracy": float(accuracy), "held_out": fitted.held_out, "C": fitted.strength}
-        rows.append(dict(zip(KEY, key, strict=True)) | measured | {"train": len(own), "test": len(fold.test)})
+        rows.append(dict(zip(KEY, key, strict=True)) | measured)
     return rows
 
 
-def endings(outcomes: Mapping[tuple[int, int], Outcome], *, network: str = "from scratch") -> pd.DataFrame:
+def endings(outcomes: Mapping[tuple[int, int], Outcome], *, network: str) -> pd.DataFrame:
     """How networks that were trained on a fold's pictures, from scratch or further, ended.
 
     Args:
@@ -125,9 +113,7 @@ def endings(outcomes: Mapping[tuple[int, int], Outcome], *, network: str = "from
     return pd.DataFrame(rows, columns=list(columns))
 
 
-def of_networks(
-    outcomes: Mapping[tuple[int, int], Outcome], *, network: str = "from scratch"
-) -> pd.DataFrame:
+def of_networks(outcomes: Mapping[tuple[int, int], Outcome], *, network: str) -> pd.DataFrame:
     """The same table for networks that were trained whole, one for each fold and step.
 
     Args:
@@ -140,7 +126,7 @@ def of_networks(
         accuracy = per_class_accuracy(labels, predicted).mean()
         where = {"network": network, "layer": WHOLE, "classifier": "softmax", "per_class": n, "fold": fold}
         measured = {"accuracy": float(accuracy), "held_out": math.nan, "C": math.nan}
-        rows.append(where | measured | {"train": n * len(np.unique(labels)), "test": len(labels)})
+        rows.append(where | measured)
     return pd.DataFrame(rows)
 
 
@@ -162,56 +148,49 @@ def interval(points: pd.Series) -> Interval | None:
     return where_enough(t_interval, points.dropna(), resampled=FOLDS)
 
 
-def estimate(points: pd.Series) -> float | None:
-    """Mean over folds; None where there is none."""
-    return float(points.mean()) if len(points) else None
-
-
 def curves(results: pd.DataFrame) -> pd.DataFrame:
     """Means over folds, with t intervals.
 
     Returns:
-        One row for each network, layer, classifier, per_class; accuracy, low, high (NaN below two folds) and
-        spread, the standard deviation over folds, all in points (%); folds, train, test.
+        One row for each network, layer, classifier, per_class; accuracy, low, high (NaN below two folds), in
+        points (%).
     """
     rows = []
     keys = ["network", "layer", "classifier", "per_class"]
     for key, own in results.groupby(keys, sort=False):
         points = 100 * own["accuracy"]
-        row = dict(zip(keys, key, strict=True)) | {"accuracy": points.mean(), "spread": points.std(ddof=1)}
-        row |= ends(interval(points))
-        rows.append(row | {"folds": len(own), "train": own["train"].max(), "test": own["test"].max()})
+        row = dict(zip(keys, key, strict=True)) | {"accuracy": points.mean()}
+        rows.append(row | ends(interval(points)))
     return pd.DataFrame(rows)
 
 
 def steps(results: pd.DataFrame, *networks: str) -> list[int]:
     """Numbers of pictures a class at which all these networks were measured."""
     each = [set(results.loc[results["network"] == network, "per_class"]) for network in networks]
-    return sorted(set.intersection(*each)) if each else []
+    return sorted(set.intersection(*each))
 
 
-def catches_up(results: pd.DataFrame, ahead: str, behind: str, **of: str) -> int | None:
+def catches_up(results: pd.DataFrame, ahead: str, behind: str) -> int | None:
     """From which number of pictures a class on a network's mean is as high as another's; None: beyond all.
 
     Args:
         ahead, behind: networks, over the steps and folds that both have.
-        of: layer and classifier, as in `by_fold`.
     """
     lead = {
-        n: (by_fold(results, ahead, n, **of) - by_fold(results, behind, n, **of)).mean()
+        n: (by_fold(results, ahead, n) - by_fold(results, behind, n)).mean()
         for n in steps(results, ahead, behind)
     }
     after = [n for n in lead if all(lead[m] <= 0 for m in lead if m >= n)]
     return min(after, default=None)
 
 
-def at_chosen_layer(results: pd.DataFrame, network: str, *, classifier: str = "softmax") -> pd.DataFrame:
-    """Accuracy at the layer that the split of a fold's training pictures prefers, at the largest step.
+def at_chosen_layer(results: pd.DataFrame, network: str) -> pd.DataFrame:
+    """Accuracy of a softmax at the layer that the split of a fold's training pictures prefers, largest step.
 
     Returns:
         One row for each fold: fold, layer, accuracy; of equally good layers the lowest.
     """
-    own = results[(results["network"] == network) & (results["classifier"] == classifier)]
+    own = results[(results["network"] == network) & (results["classifier"] == "softmax")]
     own = own[(own["per_class"] == own["per_class"].max()) & (own["layer"] != CHOSEN)]
     own = own[own["held_out"].notna()]
     best = own.sort_values("layer").groupby("fold")["held_out"].idxmax()

@@ -30,9 +30,6 @@ def by_pictures(curves: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         curves: as `probing.curves` gives it, one row for each network and step.
-
-    Raises:
-        ValueError: a network that has two rows at one step, such as two layers.
     """
     return _by_pictures(_words(curves))
 
@@ -43,9 +40,6 @@ def tables_4_and_5(curves: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     Args:
         curves: as `probing.curves` gives it, one row for each network and step.
         paper: columns table, set, method, per_class, mean and spread.
-
-    Raises:
-        ValueError: a network that has two rows at one step, such as two layers.
     """
     theirs = paper[paper["table"].isin([4, 5])]
     theirs = theirs.assign(
@@ -189,9 +183,6 @@ def several_objects(
 
 
 def _words(curves: pd.DataFrame) -> pd.DataFrame:
-    if (twice := curves.duplicated(["network", "per_class"])).any():
-        one = curves[twice].iloc[0]
-        raise ValueError(f"{one['network']!r} has more than one row at {one['per_class']} pictures a class")
     half = (curves["high"] - curves["low"]) / 2
     return curves.assign(words=_spread(curves["accuracy"], half, "{:.1f}"))
 
