@@ -77,7 +77,5 @@ def test_a_row_of_table_3_on_as_many_pictures_is_the_same_network_and_is_not_tra
 def test_an_edition_may_do_without(study):
     small = study.profile.small.model_copy(update={"depth": None})
     other = replace(study, profile=study.profile.model_copy(update={"small": small}))
-    assert depth_networks.every(other) == depth_networks.pairs(other) == []
-    with pytest.raises(ValueError, match=r"small\.depth"):
-        _ = other.depth
-    assert set(DEPTHS) == {4, 8}
+    assert depth_networks.pairs(other) == []
+    assert other.depth.profile.networks == {}

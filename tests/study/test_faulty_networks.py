@@ -1,7 +1,5 @@
 """Networks with a fault each: they differ from the healthy one in it alone, and are read as they would be."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -20,7 +18,7 @@ from zfutils.experiments.diagnosis.faults import (
 )
 from zfutils.study import faulty_networks, kept_scores
 from zfutils.study.earn import chosen
-from zfutils.study.faulty_networks import ZFNET, OfFault
+from zfutils.study.faulty_networks import ZFNET, OfFault, OfPictures
 from zfutils.study.places import BOOK
 from zfutils.study.profile import Profile
 
@@ -52,9 +50,10 @@ def test_the_zfnets_have_the_same_faults_and_no_page_trains_them(study):
     runs = Profile.load(BOOK / "profiles" / "quick.yaml").small.faults
     names = {name.removeprefix(ZFNET) for name in runs}
     assert names == {HEALTHY, "few pictures, no dropout", SHUFFLED, FAST, "leaking background", COARSE}
-    assert not any(one.on_the_spot for one in faulty_networks.pictured(study))
+    pictured = kept_scores.every(study.faults_on_pictures, kind=OfPictures)
+    assert not any(one.on_the_spot for one in pictured)
     assert runs[f"{ZFNET}few pictures, no dropout"].network.dropout == 0 < study.small.profile.network.dropout
-    spec = {one.name: one.plan.spec for one in faulty_networks.pictured(study)}
+    spec = {one.name: one.plan.spec for one in pictured}
     assert spec[ZFNET + COARSE].convolutions[0].window != spec[ZFNET + HEALTHY].convolutions[0].window
     assert spec[ZFNET + COARSE].convolutions[1:] == spec[ZFNET + HEALTHY].convolutions[1:]
 
@@ -86,7 +85,7 @@ def test_the_leak_is_in_training_and_validation_and_another_digits_in_the_test(s
 
 @pytest.mark.slow
 def test_what_is_read_is_read_from_what_was_learnt_and_from_pictures_with_the_same_fault(study):
-    networks = kept_scores.by_name(faulty_networks.every(study))
+    networks = kept_scores.by_name(kept_scores.every(study.faults, kind=OfFault))
     table = faulty_networks.table(networks).set_index(["network", "seed"])
     assert len(table) == 2 * len(KINDS)
     assert not table.isna().any().any()
@@ -117,8 +116,7 @@ def test_pictures_are_shown_of_every_kind_with_the_same_digits(study):
 @pytest.mark.slow
 def test_nothing_is_kept_of_zfnets_that_were_not_run_and_all_of_one_that_was(study):
     assert faulty_networks.kept_pictures(study) == {}
-    one = next(one for one in faulty_networks.pictured(study) if one.name == ZFNET + COARSE)
-    one.earn()
+    OfPictures(study.faults_on_pictures, ZFNET + COARSE, 0).earn()
     ((name, found),) = faulty_networks.kept_pictures(study).items()
     assert name == COARSE
     assert found["filters"].dtype == np.uint8
@@ -130,9 +128,3 @@ def test_nothing_is_kept_of_zfnets_that_were_not_run_and_all_of_one_that_was(stu
 def test_one_word_names_all_networks_of_the_chapter(study):
     assert len(chosen(study, ["diagnosis"])) == 2 * len(KINDS)
     assert len(chosen(study, ["diagnosis-pictures"])) == 1 + len(FAULTS)
-
-
-def test_an_edition_without_digits_or_small_networks_has_none(study):
-    bare = replace(study, profile=study.profile.model_copy(update={"digits": None, "small": None}))
-    assert faulty_networks.every(bare) == []
-    assert faulty_networks.pictured(bare) == []

@@ -1,7 +1,5 @@
 """Networks trained apart from the book for their filters: earned by one command, read by two chapters."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -30,8 +28,8 @@ def test_one_command_earns_all_and_no_page_trains_any(study, earned):
     assert list(later_wide) == ["Krizhevsky", "ZFNet"]
     files = list(kept_scores.folder("smoke").glob("*.npz"))
     assert len(files) == len(SWEEP) + len(FULL_WIDTH)
-    for one in filter_networks.every(study):
-        assert study.filters.find(one.plan) is None, "no weights are needed"
+    for name in study.filters.profile.networks:
+        assert study.filters.find(study.filters.plan(name)) is None, "no weights are needed"
 
 
 @pytest.mark.slow
@@ -101,9 +99,3 @@ def test_the_sweep_differs_in_the_radius_alone_and_is_named_after_it(edition):
     ]
     assert all(one == alike[0] for one in alike)
     assert alike[0].training.input_scale == 1
-
-
-def test_an_edition_without_small_networks_has_none_of_these(study):
-    alone = replace(study, profile=study.profile.model_copy(update={"small": None}))
-    assert filter_networks.sweep(alone) == dict.fromkeys(SWEEP)
-    assert filter_networks.full_width(alone) == dict.fromkeys(FULL_WIDTH)

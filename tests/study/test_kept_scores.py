@@ -8,7 +8,17 @@ import torch
 
 from zfutils.__main__ import main
 from zfutils.experiments.ablation.ensembles import KINDS
-from zfutils.study import earn, kept_scores, places, provenance, target_networks
+from zfutils.study import (
+    depth_networks,
+    earn,
+    faulty_networks,
+    filter_networks,
+    kept_scores,
+    places,
+    pooling_networks,
+    provenance,
+    target_networks,
+)
 from zfutils.study.kept_scores import Wanted
 from zfutils.study.study import Study
 from zfutils.training import checkpoints
@@ -289,10 +299,22 @@ def test_a_name_that_the_edition_does_not_have_is_refused_with_those_it_has(smal
     assert main(["scores", "--edition", "smoke", "krizhevsky: without layer 2"]) == 2
     said = capsys.readouterr().err
     assert (
-        "smoke has no network or row 'krizhevsky: without layer 2'; it has 'small', 'scratch', 'fine-tuned', "
+        "smoke has no network or row 'krizhevsky: without layer 2'; it has 'small', 'settings', 'filters', "
         in said
     )
     assert "'krizhevsky: without layer 7'" in said
+
+
+def test_an_edition_without_small_networks_and_digits_has_none_of_their_groups(small):
+    study = Study.open("smoke")
+    bare = replace(study, profile=study.profile.model_copy(update={"small": None, "digits": None}))
+    assert all(one.study is bare for one in earn.chosen(bare))
+    assert not any(filter_networks.sweep(bare).values())
+    assert not any(filter_networks.full_width(bare).values())
+    assert not any(pooling_networks.found(bare).values())
+    assert not pooling_networks.specs(bare)
+    assert not depth_networks.pairs(bare)
+    assert not faulty_networks.kept_pictures(bare)
 
 
 def test_no_page_trains_what_was_tried_of_the_recipe(small):

@@ -1,7 +1,5 @@
 """Networks that chapter 12 compares: earned by one command with what is asked of them, and read elsewhere."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -26,7 +24,7 @@ def test_one_command_earns_all_seeds_and_no_page_trains_any(study, earned):
     before, after = earned
     assert before == {COARSE: {}, FINE: {}, BLURRED: {}}
     assert {name: list(runs) for name, runs in after.items()} == {name: [0, 1, 2] for name in before}
-    assert all(study.pooling.find(one.plan) is None for one in pooling_networks.every(study))
+    assert not [name for name in before if study.pooling.find(study.pooling.plan(name))]
 
 
 @pytest.mark.slow
@@ -54,12 +52,6 @@ def test_another_measurement_is_not_served_by_what_was_kept(elsewhere, earned, m
     assert OfPooling(there.pooling, FINE, 1).kept() is not None
     monkeypatch.setattr(pooling_networks, "VERSION", pooling_networks.VERSION + 1)
     assert OfPooling(there.pooling, FINE, 1).kept() is None
-
-
-def test_an_edition_without_small_networks_has_none(study):
-    alone = replace(study, profile=study.profile.model_copy(update={"small": None}))
-    assert pooling_networks.found(alone) == {COARSE: {}, FINE: {}, BLURRED: {}}
-    assert pooling_networks.specs(alone) == {}
 
 
 @pytest.mark.parametrize("edition", ["quick", "smoke"])

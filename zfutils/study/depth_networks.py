@@ -4,8 +4,7 @@ Tens of thousands of pictures are more than a page can train on. So these networ
 from the book, and a page that reads their scores draws none of their pictures.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -50,15 +49,7 @@ class OfDepth(Wanted):
         run = self.study.profile.networks[self.name]
         name = f"{run.base}: {run.row}"
         networks = {name: run.model_copy(update={"pictures": None})}
-        profile = self.study.profile.model_copy(update={"networks": networks})
-        return Wanted(replace(self.study, profile=profile), name, self.seed)
-
-
-def every(study: Networks, seeds: Iterable[int] | None = None) -> list[OfDepth]:
-    """All such networks of an edition that has small ones, with their seeds or with others; may be none."""
-    if study.profile.small.depth is None:
-        return []
-    return kept_scores.every(study.depth, seeds, kind=OfDepth)
+        return Wanted(self.study.with_networks(networks), name, self.seed)
 
 
 def pairs(study: Networks) -> list[Pair]:
@@ -66,10 +57,11 @@ def pairs(study: Networks) -> list[Pair]:
 
     An edition that has no such networks has no pair.
     """
-    if study.profile.small is None or study.profile.small.depth is None:
+    depth = study.profile.small and study.profile.small.depth
+    if not depth:
         return []
-    found, sizes = kept_scores.by_name(every(study)), study.profile.small.depth.train
-    at = [(n, False) for n in sizes] + [(sizes[-1], True)]
+    found = kept_scores.by_name(kept_scores.every(study.depth, kind=OfDepth))
+    at = [(n, False) for n in depth.train] + [(depth.train[-1], True)]
     return [
         Pair(n, wider, *(found[deep_name(layers, n, wider=wider)] for layers in (4, 8))) for n, wider in at
     ]

@@ -4,17 +4,14 @@ from collections.abc import Sequence
 
 from zfutils.runtime.parallel import cores
 from zfutils.runtime.ranks import agreed
-from zfutils.study import (
-    depth_networks,
-    faulty_networks,
-    filter_networks,
-    kept_scores,
-    pooling_networks,
-    target_networks,
-)
+from zfutils.study import kept_scores, target_networks
+from zfutils.study.depth_networks import OfDepth
+from zfutils.study.faulty_networks import OfFault, OfPictures
+from zfutils.study.filter_networks import OfFilters
 from zfutils.study.followed import Followed, followed_name
 from zfutils.study.kept_scores import Wanted
 from zfutils.study.networks import Networks
+from zfutils.study.pooling_networks import OfPooling
 from zfutils.training.trainer import TrainingFailed
 
 TRIALS = "trial-"  # short trainings begin so; chapter 2 reads them from their weights
@@ -35,24 +32,22 @@ def chosen(study: Networks, which: Sequence[str] = (), seeds: Sequence[int] | No
     Raises:
         ValueError: a name that the edition does not have; names those it has.
     """
-    main, small, settings, filters = main_networks(study, seeds), [], [], []
-    scratch, tuned, depth, pooling, pictured = [], [], [], [], []
-    sick = faulty_networks.every(study, seeds)
-    if study.profile.small is not None:
-        small = kept_scores.every(study.small, seeds)
-        settings = kept_scores.every(study.settings, seeds)
-        filters = filter_networks.every(study, seeds)
-        depth = depth_networks.every(study, seeds)
-        pooling = pooling_networks.every(study, seeds)
-        pictured = faulty_networks.pictured(study, seeds)
-    if study.profile.transfer is not None and small:
-        scratch = [one for s in seeds or (0,) for one in target_networks.from_scratch(study.transferred, s)]
-        tuned = [one for s in seeds or (0,) for one in target_networks.fine_tuned(study.transferred, s)]
-    groups = {"small": small, "scratch": scratch, "fine-tuned": tuned}
-    groups |= {"settings": settings, "filters": filters, "depth": depth, "pooling": pooling}
-    groups |= {"diagnosis": sick, "diagnosis-pictures": pictured}
-    apart = [*settings, *filters, *depth, *pooling, *sick, *pictured, *scratch, *tuned]
-    for one in (*main, *small, *apart):
+    main = main_networks(study, seeds)
+    groups: dict[str, list[Wanted]] = {
+        "small": kept_scores.every(study.small, seeds) if study.profile.small else [],
+        "settings": kept_scores.every(study.settings, seeds),
+        "filters": kept_scores.every(study.filters, seeds, kind=OfFilters),
+        "depth": kept_scores.every(study.depth, seeds, kind=OfDepth),
+        "pooling": kept_scores.every(study.pooling, seeds, kind=OfPooling),
+        "diagnosis": kept_scores.every(study.faults, seeds, kind=OfFault),
+        "diagnosis-pictures": kept_scores.every(study.faults_on_pictures, seeds, kind=OfPictures),
+    }
+    if study.profile.transfer and study.profile.small:
+        of_target = {"scratch": target_networks.from_scratch, "fine-tuned": target_networks.fine_tuned}
+        for name, every in of_target.items():
+            groups[name] = [one for seed in seeds or (0,) for one in every(study.transferred, seed)]
+    grouped = [one for group in groups.values() for one in group]
+    for one in (*main, *grouped):
         groups.setdefault(one.name, []).append(one)
     if unknown := [name for name in which if not groups.get(name)]:
         there = ", ".join(map(repr, (name for name, own in groups.items() if own)))
@@ -60,7 +55,7 @@ def chosen(study: Networks, which: Sequence[str] = (), seeds: Sequence[int] | No
     if which:
         found = [one for name in which for one in groups[name]]
         return list({(one.study.folder, one.name, one.seed): one for one in found}.values())
-    return [one for one in main if not one.name.startswith(TRIALS)] + small + apart
+    return [one for one in main if not one.name.startswith(TRIALS)] + grouped
 
 
 def main_networks(study: Networks, seeds: Sequence[int] | None = None) -> list[Wanted]:

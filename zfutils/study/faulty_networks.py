@@ -4,7 +4,7 @@ A hundred networks are more than a page can train. So they are trained once, apa
 the row of its signs is kept beside its answers; of a few ZFNets, their pictures.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -83,13 +83,6 @@ class OfFault(Wanted):
         return {"signs": signs.measure(trained, self.seen), "test_error": np.array(error)}
 
 
-def every(study: Networks, seeds: Iterable[int] | None = None) -> list[OfFault]:
-    """All such networks of an edition that has digits, with their seeds or with others; may be none."""
-    if study.profile.digits is None:
-        return []
-    return kept_scores.every(study.faults, seeds, kind=OfFault)
-
-
 @dataclass(frozen=True)
 class OfPictures(Wanted):
     """A small ZFNet of which pictures are kept."""
@@ -106,18 +99,11 @@ class OfPictures(Wanted):
         return pictures.kept(trained.model, self.asked)
 
 
-def pictured(study: Networks, seeds: Iterable[int] | None = None) -> list[OfPictures]:
-    """All such networks of an edition that has small ones; may be none."""
-    if study.profile.small is None:
-        return []
-    return kept_scores.every(study.faults_on_pictures, seeds, kind=OfPictures)
-
-
 def table(networks: Mapping[str, Mapping[int, Outcome]]) -> pd.DataFrame:
     """The signs of every network that was run, one row for each.
 
     Args:
-        networks: outcomes of `every`, by name and seed (`kept_scores.by_name`).
+        networks: outcomes of all `OfFault` of an edition, by name and seed (`kept_scores.by_name`).
 
     Returns:
         Columns network, seed, test_error (share), ended, and one for each of `signs.SIGNS`.
@@ -152,6 +138,6 @@ def shown(study: Networks, names: Sequence[str], seed: int) -> dict[str, picture
 
 def kept_pictures(study: Networks) -> dict[str, Mapping[str, np.ndarray]]:
     """What is kept of the small ZFNets that were run, by kind; may be nothing."""
-    wanted = pictured(study)
+    wanted = kept_scores.every(study.faults_on_pictures, kind=OfPictures)
     found = zip(wanted, outcomes(wanted), strict=True)
     return {one.name.removeprefix(ZFNET): outcome.measured for one, outcome in found if outcome}

@@ -6,14 +6,13 @@ networks under several radii and small networks with all of the paper's filters 
 beside its answers, the few numbers that the claims compare.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from zfutils.nets.filters import filter_rms, greatest_responses
 from zfutils.runtime.devices import to_host
-from zfutils.study import kept_scores
 from zfutils.study.kept_scores import Wanted, outcomes
 from zfutils.study.networks import Networks
 from zfutils.training.checkpoints import Trained, share_ended
@@ -50,11 +49,6 @@ class OfFilters(Wanted):
             "response": np.stack([greatest_responses(model, shown) for model in models]),
             "largest_rms": largest.to_numpy(dtype=np.float32),
         }
-
-
-def every(study: Networks, seeds: Iterable[int] | None = None) -> list[OfFilters]:
-    """All such networks of an edition that has small ones, with their seeds, or with others."""
-    return kept_scores.every(study.filters, seeds, kind=OfFilters)
 
 
 def sweep(study: Networks) -> dict[float | None, Outcome | None]:
@@ -102,8 +96,6 @@ def twins(
 
 def _first_seeds(study: Networks) -> dict[str, Outcome | None]:
     """The outcome of each network's first seed, by name; none in an edition that has no small networks."""
-    if study.profile.small is None:
-        return {}
     wanted = [
         OfFilters(study.filters, name, run.seeds[0]) for name, run in study.filters.profile.networks.items()
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zfutils.runtime.parallel import trainings
 from zfutils.runtime.ranks import agreed
-from zfutils.study import faulty_networks, kept_scores, target_networks
+from zfutils.study import kept_scores, target_networks
 from zfutils.study.groups import SMALL
 from zfutils.study.kept_scores import Wanted
 from zfutils.study.networks import Networks
@@ -58,7 +58,7 @@ def _with_weights(study: Networks) -> Iterator[Wanted]:
     yield from kept_scores.every(study)
     if study.profile.digits is not None:
         yield from kept_scores.every(study.digits)
-        yield from faulty_networks.every(study)
+    yield from kept_scores.every(study.faults)
     if study.profile.transfer is not None and study.profile.small is not None:
         yield Wanted(study.transferred, SMALL, 0)
 

@@ -2,6 +2,7 @@
 
 The rows of Table 3, what was tried of their recipe, networks for single chapters, digits, and the source of
 the transfer: each is the edition again with some of its profile exchanged, and trains and is found likewise.
+Where an edition lacks the section that names a group of networks, the group has none.
 """
 
 from dataclasses import dataclass, replace
@@ -38,10 +39,8 @@ class Groups(Edition):
         networks = {}
         for base, row in ((base, row) for base, rows in ROWS.items() for row in rows):
             name, seeds = f"{base}: {row}", small.seeds_of.get(row, small.seeds)
-            run = Run(base=base, row=row, seeds=seeds, training=small.training)
-            if small.trained is not None:
-                run = run.model_copy(update={"trained": small.trained.seeds_of(name)})
-            networks[name] = run
+            trained = small.trained and small.trained.seeds_of(name)
+            networks[name] = Run(base=base, row=row, seeds=seeds, trained=trained, training=small.training)
         changes = {"images": images, "network": small.network, "training": small.training}
         profile = self.profile.model_copy(update=changes | {"networks": networks, "small": None})
         folder = self.folder if images == self.profile.images else self.folder / "small"
@@ -49,44 +48,26 @@ class Groups(Edition):
 
     @cached_property
     def settings(self) -> Self:
-        """The small networks by other settings of their recipe, of which it was chosen.
-
-        Raises:
-            ValueError: the edition has no small networks.
-        """
+        """The small networks by other settings of their recipe, of which it was chosen."""
         return self._apart("settings")
 
     @cached_property
     def filters(self) -> Self:
-        """Small networks whose filters chapters 1 and 2 look at: under several radii, with a full layer 1.
-
-        Raises:
-            ValueError: the edition has no small networks.
-        """
+        """Small networks whose filters chapters 1 and 2 look at: under several radii, with a full layer 1."""
         return self._apart("filters")
 
     @cached_property
     def pooling(self) -> Self:
-        """Small networks that chapter 12 compares under shifts: coarse, fine, and fine with blurred pooling.
-
-        Raises:
-            ValueError: the edition has no small networks.
-        """
+        """Small networks compared under shifts (chapter 12): coarse, fine, and fine with blurred pooling."""
         return self._apart("pooling")
 
     @cached_property
     def depth(self) -> Self:
-        """Four layers against eight, by the number of pictures and in a wider network; no page trains these.
-
-        Raises:
-            ValueError: the edition has no such networks.
-        """
-        small = self.small
-        depth = self.profile.small.depth
-        if depth is None:
-            raise ValueError(f"the edition {self.edition} has no section 'small.depth'")
-        recipe = small.profile.training
-        how = {"base": "krizhevsky", "trained": (), "training": recipe}
+        """Four layers against eight, by the number of pictures and in a wider network, no page's to train."""
+        depth = self.profile.small and self.profile.small.depth
+        if not depth:
+            return self.with_networks({})
+        how = {"base": "krizhevsky", "trained": (), "training": self.small.profile.training}
         networks = {}
         for layers, row in DEPTHS.items():
             for n in depth.train:
@@ -95,7 +76,7 @@ class Groups(Edition):
             networks[deep_name(layers, most, wider=True)] = Run(
                 row=row, pictures=most, seeds=seeds, network=depth.wider, **how
             )
-        return replace(small, profile=small.profile.model_copy(update={"networks": networks}))
+        return self.small.with_networks(networks)
 
     @cached_property
     def digits(self) -> Self:
@@ -113,30 +94,26 @@ class Groups(Edition):
 
     @cached_property
     def faults(self) -> Self:
-        """LeNet-5 on few digits with a fault of its training each, and without (chapter 13).
-
-        Raises:
-            ValueError: the edition has no networks on digits.
-        """
-        networks = {} if self.profile.digits is None else self.profile.digits.faults
-        digits = self.digits
-        return replace(digits, profile=digits.profile.model_copy(update={"networks": networks}))
+        """LeNet-5 on few digits with a fault of its training each, and without (chapter 13)."""
+        digits = self.profile.digits
+        return self.digits.with_networks(digits.faults) if digits else self.with_networks({})
 
     @cached_property
     def faults_on_pictures(self) -> Self:
-        """Small ZFNets with the same faults, which no page trains.
-
-        Raises:
-            ValueError: the edition has no small networks.
-        """
+        """Small ZFNets with the same faults, which no page trains."""
         return self._apart("faults")
 
     def _apart(self, group: Literal["settings", "filters", "pooling", "faults"]) -> Self:
         """A group of the small networks that no page trains, as a study of its own."""
-        small = self.small
-        runs = getattr(self.profile.small, group).items()
-        networks = {name: run.model_copy(update={"trained": ()}) for name, run in runs}
-        return replace(small, profile=small.profile.model_copy(update={"networks": networks}))
+        small = self.profile.small
+        if small is None:
+            return self.with_networks({})
+        runs = getattr(small, group).items()
+        return self.small.with_networks({name: run.model_copy(update={"trained": ()}) for name, run in runs})
+
+    def with_networks(self, networks: dict[str, Run]) -> Self:
+        """The same images with other networks."""
+        return replace(self, profile=self.profile.model_copy(update={"networks": networks}))
 
     @cached_property
     def transferred(self) -> Self:

@@ -5,7 +5,6 @@ the chapter asks of them needs their weights; so it is asked when they are train
 answers.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -66,19 +65,12 @@ class OfPooling(Wanted):
         return found
 
 
-def every(study: Networks, seeds: Iterable[int] | None = None) -> list[OfPooling]:
-    """All such networks of an edition that has small ones, with their seeds or with others; may be none."""
-    return kept_scores.every(study.pooling, seeds, kind=OfPooling)
-
-
 def specs(study: Networks) -> dict[str, NetworkSpec]:
     """These networks as data, by name; none in an edition that lacks them."""
-    if study.profile.small is None:
-        return {}
     return {name: study.pooling.spec(name) for name in study.pooling.profile.networks}
 
 
 def found(study: Networks) -> dict[str, dict[int, Outcome]]:
     """What is kept of them, by name and seed; a network that was not run yet has an empty entry."""
     empty: dict[str, dict[int, Outcome]] = {name: {} for name in (COARSE, FINE, BLURRED)}
-    return empty | (kept_scores.by_name(every(study)) if study.profile.small is not None else {})
+    return empty | kept_scores.by_name(kept_scores.every(study.pooling, kind=OfPooling))
