@@ -102,7 +102,7 @@ def test_a_trial_of_a_page_keeps_its_records_apart(page, together, tmp_path, req
     assert set(trial) <= set(official)
     for record in trial.values():
         assert (record["official"], record["parameters"], record["seed"]) == (False, parameters, 1)
-    top = next(value for value in shown if value is not None).data
+    top = next(value for value in shown if value is not None)._repr_markdown_()
     assert top.startswith("*This is a trial with `seed = 1`")
     assert all(f"`{name} = {value!r}`" in top for name, value in parameters.items())
     assert "Its records are kept apart; the scoreboard does not show them." in top
@@ -117,7 +117,7 @@ def test_a_network_and_pictures_of_ones_own_are_a_trial_of_their_page(together, 
     torch.save(load(own["model"], seed=3).model.state_dict(), tmp_path / "weights.pt")
     places = {name: str(tmp_path / own[name]) for name in ("weights", "images")}
     shown = run("your_network", {"edition": "smoke"} | own | places, monkeypatch)
-    assert shown[0].data.startswith("*This is a trial")
+    assert shown[0]._repr_markdown_().startswith("*This is a trial")
     (index,) = together.glob("smoke/results/trials/your_network-*/look/index.html")
     assert "weights of weights.pt" in index.read_text()
 
@@ -238,9 +238,9 @@ def test_a_cell_does_one_thing_in_at_most_15_lines_of_code(page):
         ("03_projections", {"layer": "fc8"}, "layer is 'fc8'; it must be one of relu1, .*, relu7"),
         ("06_occlusion", {"patch": 1000}, "patch is 1000 px; the pictures have 96 px"),
         ("06_occlusion", {"pictures": -1}, "pictures is -1: Input should be greater than or equal to 0"),
-        ("03_projections", {"image": "nowhere.png"}, "image is 'nowhere.png', which is no file in "),
-        ("your_network", {"weights": "w.pt"}, "weights is 'w.pt', which is no file in .*, nor 'DEFAULT'"),
-        ("your_network", {"images": "nowhere"}, "images is 'nowhere', which is no folder in "),
+        ("03_projections", {"image": "nowhere.png"}, "image is '/.*/nowhere.png', which is no file"),
+        ("your_network", {"weights": "w.pt"}, "weights is '/.*/w.pt', which is no file, nor DEFAULT"),
+        ("your_network", {"images": "nowhere"}, "images is '/.*/nowhere', which is no folder"),
         ("07_correspondence", {"places": 0}, "places is 0: Input should be greater than or equal to 2"),
         ("01_architecture", {"seed": -1}, "seed is -1: Input should be greater than or equal to 0"),
         ("01_architecture", {"seed": "two"}, "seed is 'two': Input should be a valid integer"),

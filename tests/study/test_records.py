@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from IPython.display import Markdown
 
 from zfutils.stats.intervals import Interval
 from zfutils.study import claims, records
@@ -97,8 +96,7 @@ def test_a_trial_writes_beside_the_official_record_and_leaves_it_alone():
 def test_a_trial_says_so_at_the_top_of_its_page():
     assert Study.open("quick", "06_occlusion").note() is None
     note = Study.open("quick", "06_occlusion", fill="noise").note()
-    assert isinstance(note, Markdown)
-    assert "`fill = 'noise'`" in note.data
+    assert "`fill = 'noise'`" in note._repr_markdown_()
 
 
 def test_an_error_while_it_is_measured_writes_nothing():

@@ -107,7 +107,7 @@ def test_a_card_leads_to_what_was_replaced_and_to_the_scoreboard(pair):
 def test_the_page_holds_every_claim_but_those_that_stand_unchanged():
     study = Study.open("smoke")
     chapters = {claim.chapter for claim in study.claims.values()}
-    shown = "".join(register.deviations(study, chapter).data for chapter in chapters)
+    shown = "".join(register.deviations(study, chapter).text for chapter in chapters)
     cards = re.findall(r'<div class="claim" id="([a-z0-9-]+)"', shown)
     assert len(cards) == len(set(cards))
     assert set(cards) == set(study.claims) - set(register.unchanged(study))

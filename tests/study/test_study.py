@@ -197,7 +197,7 @@ def test_a_page_says_how_long_it_took_and_for_what(monkeypatch):
     searching, nothing = Stopwatch(), Stopwatch()
     searching.seconds, nothing.seconds = 12.4, 0.4
     monkeypatch.setattr(time, "perf_counter", lambda: study.opened + 65)
-    said = study.took(the_search=searching, no_time=nothing).data
+    said = study.took(the_search=searching, no_time=nothing).text
     assert said.startswith("This run of the page took 65 seconds, of which 12 seconds for the search (")
     assert "no time" not in said
 

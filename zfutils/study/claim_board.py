@@ -4,7 +4,6 @@ HTML without a library. A verdict has a shape and a word beside its colour; with
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from html import escape
 from typing import Any
@@ -13,6 +12,7 @@ from zfutils.stats.formatting import HARD, significant
 from zfutils.study import records
 from zfutils.study.claims import Claim, Verdict
 from zfutils.study.discussion import TESTED, by_claim
+from zfutils.study.display import Html
 from zfutils.study.places import BOOK
 from zfutils.study.register import card, entries
 from zfutils.study.rules import Condition
@@ -31,16 +31,6 @@ HEADINGS = {"paper": "The paper", "later-work": "Later work", "gate": "Gates"}  
 WIDTH, HEIGHT, MARGIN = 170, 40, 8  # of an interval plot (pixels)
 ENDS = ("estimate", "low", "high")
 AT = {"this": 11, "published": 27}  # height of a run's interval in it (pixels)
-
-
-@dataclass(frozen=True)
-class Html:
-    """A piece of a page, as a notebook shows it."""
-
-    text: str
-
-    def _repr_html_(self) -> str:
-        return self.text
 
 
 def verdict_of(row: Mapping[str, Any], run: str) -> str:
@@ -139,8 +129,7 @@ def interval_plot(claim: Claim, row: Mapping[str, Any]) -> str:
 
 def thresholds(asked: Condition | None) -> list[float]:
     """The values that the estimate or an end of its interval must pass; none where nothing is asked."""
-    parts = [part for every in asked.alternatives for part in every] if asked else []
-    return sorted({part.number for part in parts if part.name in {"estimate", "low", "high"}})
+    return sorted({part.number for part in asked.parts if part.name in ENDS}) if asked else []
 
 
 @cache

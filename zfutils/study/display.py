@@ -21,16 +21,6 @@ from zfutils.training.outcomes import NOT_RUN
 
 
 @dataclass(frozen=True)
-class Said:
-    """A sentence that a page shows in place of a figure or a table."""
-
-    text: str
-
-    def _repr_markdown_(self) -> str:
-        return f"*{self.text}*"
-
-
-@dataclass(frozen=True)
 class Paragraph:
     """Markdown that a page shows as it shows its own text."""
 
@@ -40,25 +30,32 @@ class Paragraph:
         return self.text
 
 
-@dataclass(frozen=True)
-class Source:
-    """Lines of Python that a page shows as it shows a code cell."""
-
-    lines: str
+class Said(Paragraph):
+    """A sentence that a page shows in place of a figure or a table."""
 
     def _repr_markdown_(self) -> str:
-        return f"```python\n{self.lines}\n```"
+        return f"*{self.text}*"
 
 
-def source(function: Callable) -> Source:
-    """A function of the package as it stands there, without its docstring."""
+@dataclass(frozen=True)
+class Html:
+    """A piece of HTML, as a page shows it."""
+
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.text
+
+
+def source(function: Callable) -> Paragraph:
+    """A function of the package as it stands there, without its docstring, as a code cell is shown."""
     text = textwrap.dedent(inspect.getsource(function))
     (definition,) = ast.parse(text).body
     lines = text.splitlines()
     if ast.get_docstring(definition) is not None:
         docstring = definition.body[0]
         del lines[docstring.lineno - 1 : docstring.end_lineno]
-    return Source("\n".join(lines))
+    return Paragraph("\n".join(["```python", *lines, "```"]))
 
 
 NOTHING_YET = Said(f"{NOT_RUN.capitalize()}.")

@@ -11,6 +11,7 @@ from typing import Any
 
 from zfutils.stats.formatting import significant
 from zfutils.study.claims import Claim, retired
+from zfutils.study.display import Html
 from zfutils.study.rules import printed
 from zfutils.study.scoreboard import KINDS
 from zfutils.study.study import Study
@@ -18,22 +19,20 @@ from zfutils.study.study import Study
 Entries = list[tuple[str, str]]
 
 
-def deviations(study: Study, chapter: int) -> Any:
+def deviations(study: Study, chapter: int) -> Html:
     """One chapter's replaced and reworded claims and new rules, as cards for narrow screens too.
 
     Args:
         study: the edition, whose register it is.
         chapter: its number.
     """
-    from IPython.display import HTML
-
     same = unchanged(study)
     cards = [
         card(claim, entries(study, claim))
         for claim in study.claims.values()
         if claim.chapter == chapter and claim.id not in same
     ]
-    return HTML("\n".join(cards) or "<p>Nothing was changed.</p>")
+    return Html("\n".join(cards) or "<p>Nothing was changed.</p>")
 
 
 def unchanged(study: Study) -> list[str]:

@@ -108,9 +108,7 @@ class Condition:
         """Each comparison that keeps the rule from holding, in words; empty where it holds."""
         if self.holds(values):
             return []
-        return [
-            part.missed(values) for every in self.alternatives for part in every if not part.holds(values)
-        ]
+        return [part.missed(values) for part in self.parts if not part.holds(values)]
 
     @property
     def in_words(self) -> str:
@@ -118,9 +116,14 @@ class Condition:
         return " or ".join(" and ".join(part.in_words for part in every) for every in self.alternatives)
 
     @property
+    def parts(self) -> list[Comparison]:
+        """Every comparison of the rule."""
+        return [part for every in self.alternatives for part in every]
+
+    @property
     def names(self) -> set[str]:
         """The numbers the rule compares."""
-        return {part.name for every in self.alternatives for part in every}
+        return {part.name for part in self.parts}
 
 
 def printed(bounds: str) -> str:

@@ -19,7 +19,7 @@ from zfutils.runtime.devices import device_name
 from zfutils.runtime.parallel import take_share
 from zfutils.stats.formatting import duration
 from zfutils.study import claims, records
-from zfutils.study.display import code
+from zfutils.study.display import Paragraph, Said, code
 from zfutils.study.networks import Networks
 from zfutils.study.parameters import Page, read
 from zfutils.study.places import BOOK, REFERENCE
@@ -129,26 +129,22 @@ class Study(Networks):
         """Whether the page runs with its default parameters, so that its records are the edition's."""
         return self.parameters is None or self.parameters == type(self.parameters)()
 
-    def note(self) -> Any:
+    def note(self) -> Paragraph | None:
         """What a page says at its top where its records are kept apart; nothing where they are official."""
         if self.official:
             return None
-        from IPython.display import Markdown
-
         changed = self.parameters.model_dump(exclude_defaults=True)
         words = ", ".join(code(f"{name} = {value!r}") for name, value in changed.items())
-        return Markdown(
-            f"*This is a trial with {words}. Its records are kept apart; the scoreboard does not show them.*"
+        return Said(
+            f"This is a trial with {words}. Its records are kept apart; the scoreboard does not show them."
         )
 
-    def took(self, **timed: Timed) -> Any:
+    def took(self, **timed: Timed) -> Paragraph:
         """What a page says at its end: how long it has taken, and how much of that for which of its parts.
 
         Args:
             timed: work of the page, by a name that can follow "seconds for", with _ for a space.
         """
-        from IPython.display import Markdown
-
         whole = duration(time.perf_counter() - self.opened)
         of_it = [
             f"{duration(one.seconds)} for {name.replace('_', ' ')}"
@@ -156,7 +152,7 @@ class Study(Networks):
             if one.seconds >= 0.5  # less is no part of the page's time
         ]
         parts = f", of which {', '.join(of_it)}" if of_it else ""
-        return Markdown(
+        return Paragraph(
             f"This run of the page took {whole}{parts} ({device_name(self.device)}). Networks "
             "that were missing were trained in that time; {doc}`provenance` has the seconds of each."
         )
