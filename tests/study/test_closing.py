@@ -17,10 +17,12 @@ CLAUSES = {
 }
 
 
+REGISTER = registered.load(BOOK / "claims.yaml")
+
+
 def known(kind="paper"):
     """A registered claim whose verdict is taken on a difference from its control, as of a kind."""
-    claims = registered.load(BOOK / "claims.yaml")
-    return claims["correspondence-same-eyes"].model_copy(update={"kind": kind})
+    return REGISTER["correspondence-same-eyes"].model_copy(update={"kind": kind})
 
 
 def said(ours, theirs=(), kinds=(), ends=(-1.0, 1.0), published=(-1.0, 1.0)):
@@ -112,6 +114,6 @@ def test_gates_are_conditions_and_no_findings():
 
 
 def test_every_claim_of_a_chapter_that_is_no_gate_has_a_clause():
-    standing = registered.standing(registered.load(BOOK / "claims.yaml"))
+    standing = registered.standing(REGISTER)
     clauses = {name for kind in closing.KINDS for group in discussion.groups(kind) for name in group.claims}
     assert clauses == {name for name, one in standing.items() if one.kind != "gate"}

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from zfutils.stats.intervals import Interval
 from zfutils.study import claims as registered
 from zfutils.study import discussion
 from zfutils.study.claims import Claim, Measurement
@@ -102,7 +103,7 @@ def test_a_statement_holds_only_if_all_of_its_claims_do(verdicts, expected):
 def test_what_was_not_reproduced_says_where_its_interval_lies(rule, low, high, expected):
     claims = {"first-one": claim("first-one", partly=None, **rule)}
     group = Group("Depth pays", "§5.1", {"first-one": "deep is better"})
-    measurement = Measurement((low + high) / 2, low, high, 1200, "quick")
+    measurement = Measurement(Interval((low + high) / 2, low, high, 1200, "seeds"), "quick")
     assert claims["first-one"].verdict(measurement) == NOT
     found = said(group, rows([record("first-one", NOT, low=low, high=high)], (), claims), claims)
     assert found.endswith(f"n = 1,200; {expected})." if expected else "n = 1,200).")
@@ -193,13 +194,12 @@ def test_a_claim_whose_networks_were_not_run_counts_as_not_run_and_names_them():
     assert discussion.untested(found, CLAIMS)["why not"].tolist() == ["not run yet: a network", "not run yet"]
 
 
-def test_claims_are_counted_by_kind_and_run():
+def test_the_paper_s_claims_are_counted_by_run():
     claims = CLAIMS | {"later-one": claim("later-one", kind="later-work")}
     this = [record("first-one", NOT), record("third-one", NOT), record("later-one", REPRODUCED)]
     found = rows(this, [record("first-one", PARTLY)], claims)
     assert discussion.counted(found, claims) == "2 not reproduced, 1 not run"
     assert discussion.counted(found, claims, run="published") == "1 in part, 2 not run"
-    assert discussion.counted(found, claims, kind="later-work") == "1 reproduced"
 
 
 # ---- book/data/discussion.yaml

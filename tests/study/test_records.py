@@ -152,7 +152,7 @@ def registered(**changes) -> claims.Claim:
 
 
 def opened(claim: claims.Claim, folder) -> records.Recording:
-    return records.Recording(claim, records.Circumstances(folder, "quick", "a machine", {}, True))
+    return records.Recording(claim, folder, "quick", "a machine", {}, True)
 
 
 def test_a_verdict_is_taken_on_measured_minus_control(build):

@@ -10,7 +10,7 @@ from typing import Any
 
 from zfutils.stats.formatting import HARD, significant
 from zfutils.study import records
-from zfutils.study.claims import Claim, Verdict
+from zfutils.study.claims import ENDS, Claim, Verdict
 from zfutils.study.discussion import TESTED, by_claim
 from zfutils.study.display import Html
 from zfutils.study.places import BOOK
@@ -29,7 +29,6 @@ SHAPES = {
 }
 HEADINGS = {"paper": "The paper", "later-work": "Later work", "gate": "Gates"}  # by kind
 WIDTH, HEIGHT, MARGIN = 170, 40, 8  # of an interval plot (pixels)
-ENDS = ("estimate", "low", "high")
 AT = {"this": 11, "published": 27}  # height of a run's interval in it (pixels)
 
 

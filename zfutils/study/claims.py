@@ -24,9 +24,11 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 
+from zfutils.stats.intervals import Interval
 from zfutils.study.rules import Condition
 
-NAMES = ("estimate", "low", "high", "n", "p", "detectable")
+ENDS = ("estimate", "low", "high")
+NAMES = (*ENDS, "n", "p", "detectable")
 BEFOREHAND = ("n", "detectable")
 
 
@@ -41,51 +43,42 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one edition measured for one claim; estimate, low and high are None where nothing could be.
+    """What one edition measured for one claim.
 
     Args:
-        estimate: the claim's quantity, in its unit.
-        low: lower end of the 95 % interval.
-        high: upper end.
-        n: how many of the claim's `n` were measured.
+        interval: estimate and 95 % interval, in the claim's unit; None where nothing could be measured.
         edition: the edition that measured it.
+        n: how many of the claim's `n` were measured; default the interval's.
         p: p-value, where the rule asks for one.
         detectable: smallest difference that the interval could have told from zero, likewise.
         conditions: the numbers that the claim's condition compares, by name.
 
     Raises:
-        ValueError: a number is not finite, the interval does not hold the estimate, only some of the
-            three are given, n is negative, or p lies outside 0…1.
+        ValueError: a number is not finite, p lies outside 0…1, or the detectable difference is negative.
     """
 
-    estimate: float | None
-    low: float | None
-    high: float | None
-    n: int
+    interval: Interval | None
     edition: str
+    n: int | None = None
     p: float | None = None
     detectable: float | None = None
     conditions: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        three = (self.estimate, self.low, self.high)
         for name, value in (self.values | dict(self.conditions)).items():
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{name} must be a finite number, got {value}")
-        if None in three and three != (None, None, None):
-            raise ValueError(f"estimate, low and high are given together or not at all, got {three}")
-        if None not in three and not self.low <= self.estimate <= self.high:
-            raise ValueError(f"the interval [{self.low}, {self.high}] does not hold {self.estimate}")
-        if self.n < 0 or not 0 <= (self.p or 0) <= 1 or (self.detectable or 0) < 0 or not self.edition:
+        if not 0 <= (self.p or 0) <= 1 or (self.detectable or 0) < 0:
             raise ValueError(
-                "a measurement needs n ≥ 0, p in 0…1, a detectable difference ≥ 0 and its edition's name, "
-                f"got {self.n}, {self.p}, {self.detectable}, {self.edition!r}"
+                f"p must lie in 0…1 and a detectable difference be ≥ 0, got {self.p}, {self.detectable}"
             )
 
     @property
     def values(self) -> dict[str, float | None]:
         """The numbers that rules compare, by name."""
-        return {name: getattr(self, name) for name in NAMES}
+        found = {name: getattr(self.interval, name, None) for name in ENDS}
+        n = getattr(self.interval, "n", 0) if self.n is None else self.n
+        return found | {"n": n, "p": self.p, "detectable": self.detectable}
 
 
 def _beforehand(text: str) -> Condition:
@@ -217,7 +210,7 @@ class Claim(_Strict):
         Raises:
             ValueError: as `missed`.
         """
-        if measurement.estimate is None or self.missed(measurement):
+        if measurement.interval is None or self.missed(measurement):
             return Verdict.NOT_TESTABLE
         if self.rule.reproduced.holds(measurement.values):
             return Verdict.REPRODUCED

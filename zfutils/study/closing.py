@@ -69,11 +69,11 @@ def sentences(records: Records, claims: Mapping[str, Claim], clauses: Mapping[st
         shows, last = SHOWS[verdict]
         for start in range(0, len(listed), MOST):
             also, some = "also " if start else "", listed[start : start + MOST]
-            sentence = f"{subject} {also}{shows} {_listed('that', some, last)}."
+            sentence = f"{subject} {also}{shows} {enumerated('that', some, last)}."
             (held if verdict in HELD else said).append(sentence)
             subject = "They"
     if undecided and len(undecided) <= MOST:
-        said.append(f"It remains open {_listed('whether', undecided, 'or')}.")
+        said.append(f"It remains open {enumerated('whether', undecided, 'or')}.")
     elif undecided:
         counted = len(undecided)
         said.append(
@@ -120,7 +120,7 @@ def _placed(row: Mapping[str, object], claim: Claim) -> tuple[str | None, str]:
     return ours, "" if same or theirs not in TESTED else f" (published run: {theirs})"
 
 
-def _listed(word: str, clauses: Sequence[str], last: str) -> str:
+def enumerated(word: str, clauses: Sequence[str], last: str) -> str:
     """Clauses as one list, each after a word: "that a, that b and that c"."""
     *others, final = (f"{word} {clause}" for clause in clauses)
     return f"{', '.join(others)} {last} {final}" if others else final

@@ -176,9 +176,13 @@ def gates(records: Records, claims: Mapping[str, Claim]) -> str:
     return "\n".join(lines) or "All of them were met, where they were asked."
 
 
-def counted(records: Records, claims: Mapping[str, Claim], *, run: str = "this", kind: str = "paper") -> str:
-    """How many claims of a kind came out how in one run, in words."""
-    found = [row[f"{run}_verdict"] for name, row in records.items() if claims[name].kind == kind]
-    words = {verdict: word.lower() for verdict, word in WORDS.items()}
-    said = [f"{found.count(verdict)} {word}" for verdict, word in words.items() if verdict in found]
-    return ", ".join(said)
+def counted(records: Records, claims: Mapping[str, Claim], *, run: str = "this") -> str:
+    """How many claims of the paper came out how in one run, in words."""
+    return tally([row[f"{run}_verdict"] for name, row in records.items() if claims[name].kind == "paper"])
+
+
+def tally(verdicts: Sequence[str | None]) -> str:
+    """How many claims came out how: "2 reproduced, 1 in part"; None is a claim that was not run."""
+    return ", ".join(
+        f"{verdicts.count(one)} {word.lower()}" for one, word in WORDS.items() if one in verdicts
+    )

@@ -4,7 +4,6 @@ The figure takes its panels from the published figure of chapter 3, which holds 
 """
 
 import json
-from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
@@ -15,7 +14,8 @@ from zfutils.plotting.style import WIDTH, bare, new, styled
 from zfutils.stats.formatting import ranged
 from zfutils.study.claim_board import page_of
 from zfutils.study.claims import Verdict
-from zfutils.study.discussion import WORDS, by_claim, groups
+from zfutils.study.closing import enumerated
+from zfutils.study.discussion import by_claim, groups, tally
 from zfutils.study.display import Paragraph
 from zfutils.study.kept_figures import FOLDER
 from zfutils.study.places import REFERENCE
@@ -79,23 +79,11 @@ def findings(study: Study) -> Paragraph:
         failed *= len(failed) < len(rows)  # where all failed, the tally says it
         lines.append(
             f"- *{group.title}* ([chapter {chapter}]({page_of(chapter)}.ipynb), {len(rows)} claims). "
-            f"In this run it {here}: {_tally(ours)}. "
-            f"In the published run, on photographs, it {there}: {_tally(theirs)}."
-            + (f" Not found in this run: {_either(failed)}." if failed else "")
+            f"In this run it {here}: {tally(ours)}. "
+            f"In the published run, on photographs, it {there}: {tally(theirs)}."
+            + (f" Not found in this run: {enumerated('that', failed, 'or')}." if failed else "")
         )
     return Paragraph("\n".join(lines))
-
-
-def _either(clauses: Sequence[str]) -> str:
-    """What was not found: "that a, that b or that c"."""
-    *others, last = (f"that {clause}" for clause in clauses)
-    return f"{', '.join(others)} or {last}" if others else last
-
-
-def _tally(verdicts: Sequence[str | None]) -> str:
-    """How many claims came out how: "2 reproduced, 1 in part"."""
-    counts = ((verdicts.count(verdict), word.lower()) for verdict, word in WORDS.items())
-    return ", ".join(f"{count} {word}" for count, word in counts if count)
 
 
 def results() -> str:

@@ -48,17 +48,6 @@ class Stopwatch:
         self.seconds += time.perf_counter() - self._started
 
 
-@dataclass(frozen=True)
-class Circumstances:
-    """How the records of a page are made, the same for all of them."""
-
-    folder: Path
-    edition: str
-    device: str
-    parameters: Mapping[str, Any]
-    official: bool
-
-
 @dataclass
 class Recording:
     """A claim while it is measured: a context manager that writes the record at its end (`Study.claim`).
@@ -67,7 +56,11 @@ class Recording:
     """
 
     claim: Claim
-    circumstances: Circumstances
+    folder: Path  # of the records
+    edition: str
+    device: str
+    parameters: Mapping[str, Any]  # of the page
+    official: bool
     after: Sequence[Timed] = ()
     _row: dict[str, Any] | None = field(default=None, init=False)
 
@@ -99,22 +92,14 @@ class Recording:
                 is missing or unknown.
         """
         self._check_arms(interval, arms)
-        ends = (interval.estimate, interval.low, interval.high) if interval else (None, None, None)
-        count = n if n is not None else (interval.n if interval else 0)
-        edition = self.circumstances.edition
         conditions = {name: float(value) for name, value in (conditions or {}).items()}
-        measurement = Measurement(
-            *ends, n=count, edition=edition, p=p, detectable=detectable, conditions=conditions
-        )
+        measurement = Measurement(interval, self.edition, n, p, detectable, conditions)
         missed = "; ".join(self.claim.missed(measurement)) if interval else otherwise
         self._row = {
             "claim": self.claim.id,
             "chapter": self.claim.chapter,
-            "edition": edition,
-            **dict(zip(("estimate", "low", "high"), ends, strict=True)),
-            "n": count,
-            "p": p,
-            "detectable": detectable,
+            "edition": self.edition,
+            **measurement.values,
             "verdict": str(self.claim.verdict(measurement)),
             "resampled": interval.resampled if interval else None,
             "reason": missed or None,
@@ -157,18 +142,18 @@ class Recording:
             return
         if self._row is None:
             raise RuntimeError(f"the claim {self.claim.id!r} was opened and nothing was recorded for it")
-        how, seconds = self.circumstances, self._watch.seconds + sum(work.seconds for work in self.after)
+        seconds = self._watch.seconds + sum(work.seconds for work in self.after)
         made = {
-            "seed": how.parameters.get("seed", 0),
-            "parameters": dict(how.parameters),
-            "official": how.official,
-            "device": how.device,
+            "seed": self.parameters.get("seed", 0),
+            "parameters": self.parameters,
+            "official": self.official,
+            "device": self.device,
             "seconds": round(seconds, 2),
             "at": time.strftime("%Y-%m-%d", time.gmtime()),
             "commit": commit(),
         }
-        how.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self._row | made, how.folder / f"{self.claim.id}.json")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self._row | made, self.folder / f"{self.claim.id}.json")
 
 
 @cache

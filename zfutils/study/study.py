@@ -23,7 +23,7 @@ from zfutils.study.display import Paragraph, Said, code
 from zfutils.study.networks import Networks
 from zfutils.study.parameters import Page, read
 from zfutils.study.places import BOOK, REFERENCE
-from zfutils.study.records import Circumstances, Recording, Timed
+from zfutils.study.records import Recording, Timed
 
 
 @dataclass(frozen=True)
@@ -118,11 +118,9 @@ class Study(Networks):
             raise ValueError(
                 'claims are recorded by a page: open the study as Study.open(edition, "06_occlusion")'
             )
-        parameters = {name: value for name, value in self.parameters}
-        device = device_name(self.device)
-        how = Circumstances(self.claims_folder, self.edition, device, parameters, self.official)
         work = tuple(after) if isinstance(after, Iterable) else (after,)
-        return Recording(self.claims[claim], how, work)
+        how = device_name(self.device), dict(self.parameters), self.official
+        return Recording(self.claims[claim], self.claims_folder, self.edition, *how, work)
 
     @property
     def official(self) -> bool:
