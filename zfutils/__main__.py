@@ -10,13 +10,13 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from zfutils.runtime.folders import absolute, fix_folders
 from zfutils.runtime.shadows import refuse_shadows
 
-PATHS = ("image", "images", "weights")  # parameters of pages that name a file or a folder
+Command = Callable[[argparse.Namespace], int]  # to the exit status
 
 
 def prepare(arguments: argparse.Namespace) -> int:
@@ -119,22 +119,13 @@ def execute(arguments: argparse.Namespace) -> int:
     sys.modules.setdefault("rfc3987_syntax", None)
     from zfutils.runtime import notebooks
     from zfutils.study.left_out import leave_out, reason
-    from zfutils.study.places import BOOK, executed_path
+    from zfutils.study.places import BOOK, NAMED, executed_path, named
 
     source = arguments.notebook
     own = notebooks.parse_parameters(source, arguments.parameter)
     if "edition" in own:
         raise ValueError("the edition is given once, as --edition")
-    for name in PATHS:
-        if own.get(name, "DEFAULT") not in (
-            "",
-            "DEFAULT",
-        ):  # pages run in book/, and the user stands elsewhere
-            own[name] = str(absolute(own[name]))
-            if not (Path(own[name]).is_dir() if name == "images" else Path(own[name]).is_file()):
-                raise ValueError(
-                    f"{name} is {own[name]!r}, which is no {'folder' * (name == 'images') or 'file'}"
-                )
+    own |= {name: named(name, own[name]) for name in NAMED if name in own}  # pages run in book/
     if ":" in own.get("model", ""):  # a module is imported from where the user stands
         os.environ["PYTHONPATH"] = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
     output = executed_path(source, arguments.edition, trial=bool(notebooks.changed(source, own)))
@@ -162,7 +153,13 @@ def parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--edition", default="quick", help="a file of book/profiles/ (default: quick)")
 
-    command = commands.add_parser("prepare", parents=[common], help=prepare.__doc__)
+    def added(run: Command, *, of_an_edition: bool = True) -> argparse.ArgumentParser:
+        parents = [common] if of_an_edition else []
+        command = commands.add_parser(run.__name__, parents=parents, help=run.__doc__)
+        command.set_defaults(run=run)
+        return command
+
+    command = added(prepare)
     command.add_argument(
         "--download",
         nargs="+",
@@ -171,9 +168,8 @@ def parser() -> argparse.ArgumentParser:
         help="imagenette2-160, imagewoof2-160, tiny-imagenet-200, caltech101, caltech256, "
         "VOCdevkit/VOC2012 or MNIST",
     )
-    command.set_defaults(run=prepare)
 
-    command = commands.add_parser("train", parents=[common], help=train.__doc__)
+    command = added(train)
     command.add_argument(
         "networks",
         nargs="*",
@@ -181,9 +177,8 @@ def parser() -> argparse.ArgumentParser:
         help="names from the edition, zfnet say; small: all rows of Table 3 (default: all that pages train)",
     )
     command.add_argument("--seed", type=int, nargs="+", help="one or more (default: the edition's own)")
-    command.set_defaults(run=train)
 
-    command = commands.add_parser("scores", parents=[common], help=scores.__doc__)
+    command = added(scores)
     command.add_argument(
         "which",
         nargs="*",
@@ -197,9 +192,8 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="only name what is missing: network, tab, seed (slurm/networks.sh)",
     )
-    command.set_defaults(run=scores)
 
-    command = commands.add_parser("look", help=look.__doc__)
+    command = added(look, of_an_edition=False)
     command.add_argument(
         "--model",
         required=True,
@@ -226,30 +220,25 @@ def parser() -> argparse.ArgumentParser:
     numbers.add_argument("--channels", type=int, help="1 or 3")
     numbers.add_argument("--mean", type=float, nargs="+", help="by channel, of values in 0…1")
     numbers.add_argument("--std", type=float, nargs="+", help="by channel")
-    command.set_defaults(run=look)
 
-    command = commands.add_parser("new", help=new.__doc__)
+    command = added(new, of_an_edition=False)
     command.add_argument("name", metavar="NAME", help="of the edition, mine say")
     command.add_argument(
         "--images", type=Path, required=True, metavar="FOLDER", help="train/ and val/, or classes"
     )
-    command.set_defaults(run=new)
 
-    command = commands.add_parser("measure", parents=[common], help=measure.__doc__)
-    command.set_defaults(run=measure)
+    added(measure)
 
-    command = commands.add_parser("publish", parents=[common], help=publish.__doc__)
+    command = added(publish)
     alone = command.add_mutually_exclusive_group()
     alone.add_argument("--source", action="store_true", help="chapter 9's source network alone")
     alone.add_argument("--figures", action="store_true", help="the figures that its pages kept alone")
-    command.set_defaults(run=publish)
 
-    command = commands.add_parser("execute", parents=[common], help=execute.__doc__)
+    command = added(execute)
     command.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="book/01_architecture.ipynb, say")
     command.add_argument(
         "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"
     )
-    command.set_defaults(run=execute)
     return whole
 
 

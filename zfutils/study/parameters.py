@@ -5,11 +5,11 @@ test compares them with the notebooks, so that a default edited in JupyterLab do
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from zfutils.study.places import NAMED, named
 from zfutils.training.recipe import Count, Strict
 
 
@@ -100,12 +100,8 @@ def read(page: str, given: Mapping[str, Any], *, layers: tuple[str, ...], side: 
         raise ValueError(f"{page}: layer is {layer!r}; it must be one of {', '.join(layers)}")
     if (patch := getattr(parameters, "patch", 0)) > side:
         raise ValueError(f"{page}: patch is {patch} px; the pictures have {side} px")
-    if (image := getattr(parameters, "image", "")) and not Path(image).is_file():
-        raise ValueError(f"{page}: image is {image!r}, which is no file in {Path.cwd()}")
-    if (weights := getattr(parameters, "weights", "")) not in ("", "DEFAULT") and not Path(weights).is_file():
-        raise ValueError(f"{page}: weights is {weights!r}, which is no file in {Path.cwd()}, nor 'DEFAULT'")
-    if (images := getattr(parameters, "images", "")) and not Path(images).is_dir():
-        raise ValueError(f"{page}: images is {images!r}, which is no folder in {Path.cwd()}")
+    for name in NAMED:
+        named(name, getattr(parameters, name, ""))
     return parameters
 
 

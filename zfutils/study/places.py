@@ -1,11 +1,27 @@
-"""Where the book lies, its published run and its executed pages."""
+"""Where the book lies, its published run, its executed pages, and what the parameters of pages name."""
 
 from pathlib import Path
 
-from zfutils.runtime.folders import ROOT, build_folder
+from zfutils.runtime.folders import ROOT, absolute, build_folder
 
 BOOK = ROOT / "book"
 REFERENCE = BOOK / "reference"
+NAMED = {"image": "file", "images": "folder", "weights": "file"}  # by parameters of pages, where not empty
+
+
+def named(parameter: str, given: str) -> str:
+    """The absolute path of what a parameter names; an empty one, and DEFAULT weights, stay as they are.
+
+    Raises:
+        ValueError: there is no such file or folder; says what is named.
+    """
+    weights = parameter == "weights"
+    if not given or (weights and given == "DEFAULT"):
+        return given
+    path, kind = absolute(given), NAMED[parameter]
+    if not (path.is_dir() if kind == "folder" else path.is_file()):
+        raise ValueError(f"{parameter} is {str(path)!r}, which is no {kind}{', nor DEFAULT' * weights}")
+    return str(path)
 
 
 def executed_path(notebook: Path, edition: str, *, trial: bool = False) -> Path:
