@@ -6,11 +6,9 @@ With `--quick` there are fewer repeats, with names of benchmarks fewer rows; the
 
 import argparse
 import importlib
-import pkgutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-import benchmarks
 from benchmarks import QUICK, Options
 from zfutils.runtime.devices import keep_memory
 from zfutils.runtime.folders import build_folder
@@ -19,16 +17,10 @@ from zfutils.study import speed
 from zfutils.study.records import commit
 from zfutils.study.speed import Benchmarks, Growth, Row
 
-APART = ("alone", "disk")  # modules that measure nothing themselves
+NAMES = ("graphs", "growth", "occlusion", "preparation", "projections", "search", "training")
 
 
-def names() -> list[str]:
-    """The benchmarks that there are."""
-    modules = [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_")]
-    return sorted(set(modules) - set(APART))
-
-
-def measured(chosen: list[str], options: Options) -> Iterator[Row | Growth]:
+def measured(chosen: Sequence[str], options: Options) -> Iterator[Row | Growth]:
     """What the benchmarks give, each row with the seconds that it took."""
     for name in chosen:
         print(f"{name} …", flush=True)
@@ -42,15 +34,15 @@ def measured(chosen: list[str], options: Options) -> Iterator[Row | Growth]:
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"which of {', '.join(names())}; default all")
+    parser.add_argument("names", nargs="*", help=f"which of {', '.join(NAMES)}; default all")
     parser.add_argument("--quick", action="store_true", help="fewer repeats and smaller samples")
     given = parser.parse_args(arguments)
-    if unknown := set(given.names) - set(names()):
-        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(names())}")
+    if unknown := set(given.names) - set(NAMES):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     keep_memory()
     started, options = time.perf_counter(), QUICK if given.quick else Options()
     found: list[Row | Growth] = []
-    for each in measured(given.names or names(), options):
+    for each in measured(given.names or NAMES, options):
         found.append(each)
         print(f"  {each.took:4.0f} s  {each}", flush=True)
     run = Benchmarks(

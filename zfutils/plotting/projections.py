@@ -134,7 +134,7 @@ def second_layers(tops: Mapping[str, TopProjections]) -> Figure:
         fit = (half + grid.gap) // (tile + grid.gap)
         count = min(fit * fit, len(top.maps))
         count -= count % fit if count > fit else 0  # whole rows
-        shown = [tuple(part[:1] for part in _strongest_alone(top, index)) for index in range(count)]
+        shown = [_strongest_alone(top, index) for index in range(count)]
         colours, inside = (np.concatenate(part) for part in zip(*shown, strict=True))
         pages.append(block(colours, inside, tile=tile, gap=grid.gap, columns=fit))
         titles.append(f"{name}\n{count} of {len(top.maps)} maps, windows of {side} px")

@@ -112,12 +112,9 @@ def introduced(page: str, name: str, words: str) -> Paragraph | Said:
         page, name: of the figure.
         words: Markdown, which may refer to the figure.
     """
-    made = origin(page, name)
-    return (
-        Paragraph(f"{words} {made}")
-        if made
-        else Said("The published run has no such figure yet; `make book EDITION=photos` draws it.")
-    )
+    if made := origin(page, name):
+        return Paragraph(f"{words} {made}")
+    return Said("The published run has no such figure yet; `make book EDITION=photos` draws it.")
 
 
 def origin(page: str, name: str) -> str:

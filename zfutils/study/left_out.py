@@ -11,6 +11,7 @@ from typing import Any
 from zfutils.study.editions import read
 
 DOGS = "imagewoof2-160"  # the photographs whose faces are marked
+NO_FACES = "it has neither the marked faces of dogs nor drawn animals, and no network of it saw such faces"
 
 
 def reason(page: str, profile: Path) -> str | None:
@@ -26,14 +27,9 @@ def reason(page: str, profile: Path) -> str | None:
     if page == "09_transfer" and (data.get("transfer") is None or data.get("small") is None):
         return "it names no set to transfer to"
     images = data.get("images") or {}
-    if (
-        page == "07_correspondence"
-        and images.get("source") == "photos"
-        and DOGS not in images.get("sets", ())
-    ):
-        return (
-            "it has neither the marked faces of dogs nor drawn animals, and no network of it saw such faces"
-        )
+    faceless = images.get("source") == "photos" and DOGS not in images.get("sets", ())
+    if page == "07_correspondence" and faceless:
+        return NO_FACES
     return None
 
 

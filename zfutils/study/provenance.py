@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -48,10 +49,7 @@ def networks_table(study: Study) -> pd.DataFrame:
                 "recipe": record["identity"]["recipe"],
                 "epochs": record["epochs"],
                 "held-out error": percent(last["held_out_error"], digits=1),
-                "seconds": f"{record['seconds']:,.0f}",
-                "device": _device(record["device"]),
-                "precision": record["precision"],
-                "torch": record["versions"]["torch"],
+                **_made(record),
                 "from": "the published run" if REFERENCE in trained.folder.parents else "this run",
             }
         )
@@ -74,19 +72,17 @@ def scores_table(study: Study) -> pd.DataFrame:
                 "ended": outcome.ended.why,
                 "training error": percent(outcome.training_error, digits=1),
                 "error": percent(answers.error(), digits=1),
-                "seconds": f"{outcome.seconds:,.0f}",
-                "device": _device(made["device"]),
-                "precision": made["precision"],
-                "torch": made["versions"]["torch"],
+                **_made(made),
                 "scores": origin([outcome.published]),
             }
         )
     return pd.DataFrame(rows or [{"scores": NOT_RUN}])
 
 
-def _device(name: str) -> str:
-    """A device as a narrow column has it: a GPU without the size and the kind of its memory."""
-    return re.sub(r" \d+ ?GB\b.*", "", name)
+def _made(record: Mapping[str, Any]) -> dict[str, str]:
+    """How long a training took and on what; of a GPU without the size and the kind of its memory."""
+    made = {"seconds": f"{record['seconds']:,.0f}", "device": re.sub(r" \d+ ?GB\b.*", "", record["device"])}
+    return made | {"precision": record["precision"], "torch": record["versions"]["torch"]}
 
 
 def pages_table(study: Study) -> pd.DataFrame:

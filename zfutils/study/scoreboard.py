@@ -51,12 +51,10 @@ def verdict_counts(study: Study) -> pd.DataFrame:
     return _counts(study.records(), "kind", KINDS)
 
 
-def verdicts_by_chapter(study: Study, kind: str = "paper") -> pd.DataFrame:
-    """How many claims of one kind came out how in each chapter, this run and the published run."""
-    records = study.records()
-    found = records[records["kind"] == kind]
-    chapters = {number: number for number in sorted(found["chapter"].unique())}
-    return _counts(found, "chapter", chapters)
+def verdicts_by_chapter(study: Study) -> pd.DataFrame:
+    """How many claims of the paper came out how in each chapter, this run and the published run."""
+    found = study.records().query("kind == 'paper'")
+    return _counts(found, "chapter", {number: number for number in sorted(found["chapter"].unique())})
 
 
 def _counts(records: pd.DataFrame, by: str, names: Mapping[Any, Any]) -> pd.DataFrame:

@@ -30,6 +30,7 @@ FIGURES = REFERENCE / "benchmarks.json"
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)  # of a ratio's logarithmic axis
 README = ROOT / "README.md"
 PARAGRAPH = re.compile(r"(?ms)^`make bench`.*?(?=\n\n)")
+ENDS = ("median", "low", "high")
 AIMS = {"H100": 15_000, "H200": 25_000}  # images/s in training the paper's network at 224 px
 
 
@@ -185,15 +186,10 @@ def gpu_table() -> pd.DataFrame:
     rows = []
     for machine, aim in AIMS.items():
         best = gpu.best(machine, "imagenet")
-        known = {} if best is None else {"rate": best["images_per_second"], "share": best["fraction"]}
-        rows.append(
-            {
-                "GPU": machine,
-                "images/s": f"{known['rate']:,.0f}" if known else "not measured",
-                "aim": f"{aim:,}",
-                "of the matrix rate": percent(known["share"]) if known else "not measured",
-            }
-        )
+        rate, share = "not measured", "not measured"
+        if best is not None:
+            rate, share = f"{best['images_per_second']:,.0f}", percent(best["fraction"])
+        rows.append({"GPU": machine, "images/s": rate, "aim": f"{aim:,}", "of the matrix rate": share})
     return pd.DataFrame(rows)
 
 
@@ -226,10 +222,10 @@ def bars(rows: Sequence[Row]) -> Figure:
     axes = figure.subplots()
     for missed, colour in enumerate((BLUE, VERMILLION)):
         places = [i for i, row in enumerate(shown) if (row.reached is False) == missed]
-        table = pd.DataFrame([_over_bar(shown[i]) for i in places])
+        table = pd.DataFrame([{end: getattr(shown[i], end) / shown[i].bar for end in ENDS} for i in places])
         look = {"color": colour, "marker": MARKERS[missed], "ls": "", "label": ("reached", "missed")[missed]}
         if places:
-            estimates(axes, places, table, along="y", **look)
+            estimates(axes, places, table, columns=ENDS, along="y", **look)
     ceilings = [(row.ceiling / row.bar, i) for i, row in enumerate(shown) if row.ceiling is not None]
     axes.plot(*zip(*ceilings, strict=True), "|", color=INK, markersize=13, label="ceiling, by counting")
     axes.axvline(1, color=FAINT, linewidth=0.8, zorder=0)
@@ -249,11 +245,6 @@ def _called(row: Row) -> str:
     return textwrap.fill(f"{row.work}{against}{f' (at{HARD}most)' * row.at_most}", 46)
 
 
-def _over_bar(row: Row) -> dict[str, float]:
-    ends = {"estimate": row.median, "low": row.low, "high": row.high}
-    return {name: value / row.bar for name, value in ends.items()}
-
-
 @styled
 def curves(growth: Sequence[Growth]) -> Figure:
     """Seconds against size, each with the line that counting the work gives through its smallest size."""
@@ -263,10 +254,10 @@ def curves(growth: Sequence[Growth]) -> Figure:
     for axes, each in zip(panels, growth, strict=False):
         seconds = np.array(each.seconds)
         ends = np.median(seconds, 1), seconds.min(1), seconds.max(1)
-        table = pd.DataFrame(dict(zip(("estimate", "low", "high"), ends, strict=True)))
+        table = pd.DataFrame(dict(zip(ENDS, ends, strict=True)))
         counted = ends[0][0] * (np.array(each.sizes) / each.sizes[0]) ** each.expected
         axes.plot(each.sizes, counted, color=FAINT, linestyle="--")
-        estimates(axes, each.sizes, table, color=BLUE, marker="o", ls="")
+        estimates(axes, each.sizes, table, columns=ENDS, color=BLUE, marker="o", ls="")
         axes.set(
             xscale="log",
             yscale="log",
