@@ -172,13 +172,6 @@ def test_an_edition_of_three_lines_takes_everything_else_from_its_base(write, tm
     assert (mine.training, mine.networks) == (base.training, base.networks)
 
 
-def test_own_pictures_are_an_edition_of_three_lines_on_the_committed_one(tmp_path):
-    photos = next(path for path in EDITIONS if path.stem == "photos")
-    (tmp_path / "photos.yaml").write_text(photos.read_text())
-    (tmp_path / "mine.yaml").write_text("extends: photos\nabout: My own.\nimages: {sets: [holidays]}\n")
-    assert Profile.load(tmp_path / "mine.yaml").images.sets == ("holidays",)
-
-
 def test_editions_that_extend_each_other_are_refused_with_the_circle(tmp_path):
     (tmp_path / "a.yaml").write_text("extends: b")
     (tmp_path / "b.yaml").write_text("extends: a")

@@ -95,17 +95,24 @@ class Run(Strict):
     about: str = ""
 
 
-class SmallImages(Strict):
+class Number(Strict):
+    """Another number of images than the edition's; what is left out is the same."""
+
+    train: int | None = Field(None, ge=64, description="parts: training pictures")
+    per_class: int | None = Field(
+        None, ge=2, description="photos: training images a class at most; null: all"
+    )
+    classes: int | None = Field(
+        None, ge=2, description="photos: the first so many classes of the sets; null: all"
+    )
+
+
+class SmallImages(Number):
     """Where the images of many small networks differ from the edition's; what is left out is the same."""
 
     size: int = Field(ge=16, description="side of a stored image, pixels")
     crop: int = Field(ge=16, description="side of what the network sees, pixels")
-    train: int | None = Field(None, ge=64, description="parts: training pictures")
     sets: tuple[str, ...] | None = Field(None, min_length=1, description="photos: other folders")
-    per_class: int | None = Field(None, ge=2, description="photos: training images a class at most")
-    classes: int | None = Field(
-        None, ge=2, description="photos: the first so many classes of the sets; null: all"
-    )
 
 
 class Trained(Strict):
@@ -166,14 +173,9 @@ class Small(Strict):
         return self
 
 
-class Source(Strict):
+class Source(Number):
     """The network whose features are tried elsewhere: like the small ZFNet, on more pictures."""
 
-    train: int | None = Field(None, ge=64, description="parts: training pictures")
-    per_class: int | None = Field(
-        None, ge=2, description="photos: training images a class at most; null: all"
-    )
-    classes: int | None = Field(None, ge=2, description="photos: the first so many classes; null: all")
     training: Training
 
 
