@@ -3,13 +3,13 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from test_faults import killed_once
 
 from zfutils.study.places import ROOT
 
@@ -70,15 +70,7 @@ def test_rendering_that_is_killed_leaves_the_old_html_whole_and_is_done_again(tr
     old = html(tree)
     assert b"As it was." in old[Path("mine.html")]
     edit(tree, "(here)=\n# My page\n\nAs it is now.\n")
-    process = started(tree)
-    end = time.monotonic() + 120
-    while not (tree / "_build/quick/render/_build/html/mine.html").exists():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < end
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    process.stdout.close()
+    killed_once(started(tree), (tree / "_build/quick/render/_build/html/mine.html").exists)
     assert html(tree) == old
     status, said = made(tree)
     assert status == 0, said
