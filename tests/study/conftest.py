@@ -46,12 +46,12 @@ def study(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch, d
 def elsewhere(study: Study, tmp_path: Path) -> Callable[..., Study]:
     """The edition on another machine, where nothing is but the pixels that are drawn here already."""
 
-    def opened(**changes: object) -> Study:
+    def opened(**sections: object) -> Study:
         folder = tmp_path / "elsewhere"
         for part in parts(study):
             own = folder / part.folder.relative_to(study.folder)
             own.mkdir(parents=True, exist_ok=True)
             (own / "pixels").symlink_to(part.folder / "pixels")
-        return replace(study, folder=folder, **changes)
+        return replace(study.changed(**sections), folder=folder)
 
     return opened

@@ -17,10 +17,7 @@ from zfutils.study.study import Study
 def boxed(tmp_path, monkeypatch):
     monkeypatch.setenv("ZFUTILS_DATA", str(written(tmp_path / "data")))
     images = Images(source="photos", sets=("tiny-imagenet-200",), size=64, crop=32)
-    smoke = Study.open("smoke")
-    return replace(
-        smoke, folder=tmp_path / "build", profile=smoke.profile.model_copy(update={"images": images})
-    )
+    return replace(Study.open("smoke").changed(images=images), folder=tmp_path / "build")
 
 
 def test_objects_of_photographs_are_their_boxes_in_the_crop(boxed):
@@ -64,13 +61,12 @@ def test_what_sees_photographs_with_boxes_is_the_source_of_the_transfer(boxed, m
         update={"images": profile.small.images.model_copy(update={"sets": ("tiny-imagenet-200",)})}
     )
     plain = profile.images.model_copy(update={"sets": ("apples", "pears")})
-    there = replace(boxed, profile=profile.model_copy(update={"images": plain, "small": of_boxes}))
+    there = boxed.changed(images=plain, small=of_boxes)
     place, network = there.located
     assert network == SMALL
     assert place.boxed
     assert not there.boxed
-    without = replace(there, profile=there.profile.model_copy(update={"transfer": None}))
-    assert without.located is None
+    assert there.changed(transfer=None).located is None
     seen = boxed.inputs(boxed.validation_images)
     monkeypatch.setattr(Study, "source", lambda *_, **__: object())
     with pytest.raises(ValueError, match="does not know where"):

@@ -57,7 +57,7 @@ def test_a_row_of_table_3_on_as_many_pictures_is_the_same_network_and_is_not_tra
     """The edition's small networks are trained on 96 pictures; here depth is asked of as many."""
     depth = study.profile.small.depth.model_copy(update={"train": (84, 96)})
     small = study.profile.small.model_copy(update={"depth": depth})
-    there = replace(study, profile=study.profile.model_copy(update={"small": small}), folder=tmp_path)
+    there = replace(study.changed(small=small), folder=tmp_path)
     row, (fewer, same) = (
         Wanted(there.small, f"krizhevsky: {DEPTHS[4]}", 0),
         (depth_networks.OfDepth(there.depth, deep_name(4, n), 0) for n in (84, 96)),
@@ -75,7 +75,6 @@ def test_a_row_of_table_3_on_as_many_pictures_is_the_same_network_and_is_not_tra
 
 
 def test_an_edition_may_do_without(study):
-    small = study.profile.small.model_copy(update={"depth": None})
-    other = replace(study, profile=study.profile.model_copy(update={"small": small}))
+    other = study.changed(small=study.profile.small.model_copy(update={"depth": None}))
     assert depth_networks.pairs(other) == []
     assert other.depth.profile.networks == {}

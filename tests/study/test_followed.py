@@ -1,7 +1,5 @@
 """Curves that are kept: measured when a network is earned, and served to the pictures that they are of."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -18,12 +16,6 @@ def published(study):
     return wanted, outcome
 
 
-def elsewhere(study, folder):
-    """The same edition on another machine, where nothing was trained."""
-    (folder / "pixels").symlink_to(study.folder / "pixels")
-    return replace(study, folder=folder)
-
-
 def test_a_page_trains_some_of_the_seeds_and_the_curves_of_the_others_are_kept(study):
     assert [(one.seed, one.on_the_spot) for one in followed.followed(study)] == [
         (0, True), (1, True), (2, False),
@@ -35,9 +27,9 @@ def test_a_page_trains_some_of_the_seeds_and_the_curves_of_the_others_are_kept(s
 
 
 @pytest.mark.slow
-def test_kept_curves_are_served_on_another_machine_without_training(study, published, tmp_path):
+def test_kept_curves_are_served_on_another_machine_without_training(study, published, elsewhere):
     wanted, outcome = published
-    found = Followed(elsewhere(study, tmp_path), wanted.name, wanted.seed).outcome()
+    found = Followed(elsewhere(), wanted.name, wanted.seed).outcome()
     assert found.published
     assert found.measured["epochs"].tolist() == [0, 1, 2]
     assert set(found.measured) == {
@@ -50,9 +42,9 @@ def test_kept_curves_are_served_on_another_machine_without_training(study, publi
 
 
 def test_kept_curves_serve_where_the_network_was_trained_too_and_are_not_measured_again(
-    study, published, tmp_path, monkeypatch
+    published, elsewhere, monkeypatch
 ):
-    wanted = Followed(elsewhere(study, tmp_path), published[0].name, published[0].seed)
+    wanted = Followed(elsewhere(), published[0].name, published[0].seed)
     wanted.study.made(wanted.plan)
     monkeypatch.delattr(trajectories, "measure")
     (found,) = kept_scores.outcomes([wanted])
@@ -62,7 +54,7 @@ def test_kept_curves_serve_where_the_network_was_trained_too_and_are_not_measure
 
 @pytest.mark.parametrize("changed", ["version", "layers", "pictures"])
 def test_curves_of_another_kind_or_of_other_pictures_are_not_served(
-    study, published, tmp_path, changed, monkeypatch
+    published, elsewhere, changed, monkeypatch
 ):
     if changed == "version":
         monkeypatch.setattr(trajectories, "VERSION", trajectories.VERSION + 1)
@@ -70,7 +62,7 @@ def test_curves_of_another_kind_or_of_other_pictures_are_not_served(
         monkeypatch.setattr(trajectories, "LAYERS", trajectories.LAYERS[:5])
     else:
         monkeypatch.setattr(followed, "PICTURES", 90)
-    wanted = Followed(elsewhere(study, tmp_path), published[0].name, published[0].seed)
+    wanted = Followed(elsewhere(), published[0].name, published[0].seed)
     assert wanted.file_name != published[0].file_name
     assert wanted.kept() is None
     assert kept_scores.outcomes([wanted]) == [None]

@@ -29,10 +29,8 @@ def test_what_a_page_trains_is_found_in_every_part_of_the_edition(study, elsewhe
 @pytest.mark.slow
 def test_once_trained_nothing_is_lacking_and_no_page_trains(study, elsewhere, capfd):
     """Without the parts, whose networks would be trained here too."""
-    profile = study.profile
-    runs = {name: profile.networks[name] for name in ("zfnet", "trial-he")}
-    bare = {"small": None, "transfer": None, "digits": None, "networks": runs}
-    there = elsewhere(profile=profile.model_copy(update=bare))
+    runs = {name: study.profile.networks[name] for name in ("zfnet", "trial-he")}
+    there = elsewhere(small=None, transfer=None, digits=None, networks=runs)
     for_pages.train(there)
     assert for_pages.lacking(there) == []
     kept = sorted((there.folder / "results" / "scores").glob("*.npz"))
@@ -51,8 +49,7 @@ def test_a_training_that_fails_is_said_and_the_others_are_trained(study, elsewhe
     wild = run.model_copy(
         update={"training": run.training.model_copy(update={"rate": 1e12, "may_die": False})}
     )
-    bare = {"small": None, "transfer": None, "digits": None, "networks": {"wild": wild, "zfnet": run}}
-    there = elsewhere(profile=study.profile.model_copy(update=bare))
+    there = elsewhere(small=None, transfer=None, digits=None, networks={"wild": wild, "zfnet": run})
     for_pages.train(there)
     assert "wild" in capfd.readouterr().out
     assert {one.name for one in for_pages.lacking(there)} == {"wild"}

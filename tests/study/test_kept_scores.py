@@ -32,7 +32,7 @@ def small(study):
     """Its small networks, tested on a few pictures of the target."""
     small = study.small
     fewer = small.profile.transfer.model_copy(update={"test_per_class": 2})
-    return replace(small, profile=small.profile.model_copy(update={"transfer": fewer}))
+    return small.changed(transfer=fewer)
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +47,7 @@ def elsewhere(small, folder, **changes):
     """The same edition on another machine, where nothing was trained, with something else in its profile."""
     if "images" not in changes:
         (folder / "pixels").symlink_to(small.folder / "pixels")
-    return replace(small, folder=folder, profile=small.profile.model_copy(update=changes))
-
-
-def elsewhere_with(small, networks):
-    """The same edition with other networks alone."""
-    return replace(small, profile=small.profile.model_copy(update={"networks": networks}))
+    return replace(small.changed(**changes), folder=folder)
 
 
 def of_runs(small, **changes):
@@ -119,11 +114,6 @@ def test_fresh_leaves_published_scores_aside_and_trains(small, published, tmp_pa
     assert np.array_equal(found.answers[1].ranks, published[1].answers[1].ranks), "the same network again"
 
 
-def test_fresh_is_what_the_environment_says(monkeypatch):
-    monkeypatch.setenv("FRESH", "1")
-    assert Study.open("smoke").small.fresh
-
-
 def test_the_identity_of_drawn_pictures_names_their_source_and_no_pixels(small):
     network = Wanted(small, OTHER, 0).identity["network"]
     assert network["images"]["source"] == "parts"
@@ -166,8 +156,7 @@ def test_probabilities_are_kept_of_what_is_averaged_and_answers_of_all(small, pu
 @pytest.fixture(scope="module")
 def transferred(small):
     """The study of the network that is transferred, whose target is tested on few pictures."""
-    study = Study.open("smoke").transferred
-    return replace(study, profile=study.profile.model_copy(update={"transfer": small.profile.transfer}))
+    return Study.open("smoke").transferred.changed(transfer=small.profile.transfer)
 
 
 def test_the_source_is_like_the_small_zfnet_and_learns_from_its_own_pictures(small, transferred):
@@ -207,8 +196,7 @@ def test_a_fine_tuned_network_starts_where_the_source_ended_and_is_another_from_
 
 def test_an_edition_may_fine_tune_nothing(transferred):
     transfer = transferred.profile.transfer.model_copy(update={"fine_tuning": None})
-    profile = transferred.profile.model_copy(update={"transfer": transfer})
-    assert target_networks.fine_tuned(replace(transferred, profile=profile)) == []
+    assert target_networks.fine_tuned(transferred.changed(transfer=transfer)) == []
 
 
 def test_few_pictures_are_gone_through_until_as_many_were_seen(transferred):
@@ -222,8 +210,7 @@ def test_few_pictures_are_gone_through_until_as_many_were_seen(transferred):
 def test_networks_on_the_target_are_trained_by_a_page_where_the_edition_says_so(transferred):
     transfer = transferred.profile.transfer
     scratch = transfer.scratch.model_copy(update={"trained": False})
-    changed = {"transfer": transfer.model_copy(update={"scratch": scratch})}
-    other = replace(transferred, profile=transferred.profile.model_copy(update=changed))
+    other = transferred.changed(transfer=transfer.model_copy(update={"scratch": scratch}))
     assert target_networks.from_scratch(transferred)[0].on_the_spot
     assert not target_networks.from_scratch(other)[0].on_the_spot
 
@@ -263,7 +250,7 @@ def test_weights_stay_where_a_page_may_need_them_and_go_elsewhere(small, publish
 def test_a_network_that_is_wanted_under_two_names_is_trained_once(small, capsys):
     again = "a second name"
     run = small.profile.networks[OTHER]
-    both = elsewhere_with(small, {OTHER: run, again: run})
+    both = small.changed(networks={OTHER: run, again: run})
     capsys.readouterr()
     outcomes = {
         one.name: found for one, found in kept_scores.publish([Wanted(both, n, 2) for n in (OTHER, again)])
@@ -286,8 +273,7 @@ def test_a_training_that_fails_is_named_and_the_others_go_on(small, capsys):
     """At such a rate the first diverges; nothing is filed of it."""
     run = small.profile.networks[OTHER]
     wild = run.model_copy(update={"training": run.training.model_copy(update={"rate": 1e38})})
-    both = {"wild": wild, "tame": run}
-    study = replace(small, profile=small.profile.model_copy(update={"networks": both}))
+    study = small.changed(networks={"wild": wild, "tame": run})
     with pytest.raises(TrainingFailed, match="wild seed 77"):
         earn.earn(kept_scores.every(study, [77]))
     said = capsys.readouterr().out
@@ -305,9 +291,8 @@ def test_a_name_that_the_edition_does_not_have_is_refused_with_those_it_has(smal
     assert "'krizhevsky: without layer 7'" in said
 
 
-def test_an_edition_without_small_networks_and_digits_has_none_of_their_groups(small):
-    study = Study.open("smoke")
-    bare = replace(study, profile=study.profile.model_copy(update={"small": None, "digits": None}))
+def test_an_edition_without_small_networks_and_digits_has_none_of_their_groups():
+    bare = Study.open("smoke").changed(small=None, digits=None)
     assert all(one.study is bare for one in earn.chosen(bare))
     assert not any(filter_networks.sweep(bare).values())
     assert not any(filter_networks.full_width(bare).values())

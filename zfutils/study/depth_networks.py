@@ -49,7 +49,7 @@ class OfDepth(Wanted):
         run = self.study.profile.networks[self.name]
         name = f"{run.base}: {run.row}"
         networks = {name: run.model_copy(update={"pictures": None})}
-        return Wanted(self.study.with_networks(networks), name, self.seed)
+        return Wanted(self.study.changed(networks=networks), name, self.seed)
 
 
 def pairs(study: Networks) -> list[Pair]:

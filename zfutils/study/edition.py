@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int8, Int64
@@ -70,6 +70,10 @@ class Edition:
     def edition(self) -> str:
         """The edition's name."""
         return self.profile.name
+
+    def changed(self, **sections: Any) -> Self:
+        """The same edition with other sections of its profile."""
+        return replace(self, profile=self.profile.model_copy(update=sections))
 
     def source(
         self, split: Literal["train", "validation"], *, size: int | None = None, n: int | None = None

@@ -6,18 +6,16 @@ What the first pages would wait for together, or work out twice, comes after tha
 what the two main networks answer to them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from zfutils.runtime.parallel import trainings
 from zfutils.runtime.ranks import agreed
 from zfutils.study import kept_scores, target_networks
 from zfutils.study.groups import SMALL
 from zfutils.study.kept_scores import Wanted
-from zfutils.study.networks import Networks
-from zfutils.training.evaluation import Scores
+from zfutils.study.networks import Networks, done
 from zfutils.training.trainer import TrainingFailed
 
 MAIN = ("zfnet", "krizhevsky")  # of which chapters 1, 2, 6 and 8 show errors
@@ -30,11 +28,8 @@ def lacking(study: Networks) -> list[Wanted]:
     Args:
         study: the edition; under `FRESH=1` what is published of it counts for nothing.
     """
-    found: dict[tuple[Path, str], Wanted] = {}
-    for one in (*_with_weights(study), *_with_scores(study)):
-        if one.on_the_spot and one.study.find(one.plan) is None:
-            found.setdefault((one.study.folder, one.plan.digest), one)
-    return sorted(found.values(), key=lambda one: -one.plan.work)
+    needed = (*_with_weights(study), *_with_scores(study))
+    return kept_scores.once(one for one in needed if one.on_the_spot and one.study.find(one.plan) is None)
 
 
 def train(study: Networks) -> None:
@@ -49,8 +44,7 @@ def train(study: Networks) -> None:
     study.prepare()
     there = [name for name in MAIN if name in study.profile.networks and study.find(study.plan(name))]
     asked = [partial(replace(study).scores, name, crops=crops) for crops in CROPS for name in there]
-    for _ in trainings(_answered, asked, study.device):
-        pass
+    done(asked, study.device)
 
 
 def _with_weights(study: Networks) -> Iterator[Wanted]:
@@ -71,11 +65,6 @@ def _with_scores(study: Networks) -> Iterator[Wanted]:
         every += target_networks.fine_tuned(study.transferred)
     lacks = agreed([one.own() is None and one.kept() is None for one in every])
     yield from (one for one, nothing in zip(every, lacks, strict=True) if nothing)
-
-
-def _answered(one: Callable[[], Scores]) -> None:
-    """Ask, and hand nothing back: the scores lie on disk."""
-    one()
 
 
 def _made(one: Wanted) -> TrainingFailed | None:

@@ -41,10 +41,9 @@ class Groups(Edition):
             name, seeds = f"{base}: {row}", small.seeds_of.get(row, small.seeds)
             trained = small.trained and small.trained.seeds_of(name)
             networks[name] = Run(base=base, row=row, seeds=seeds, trained=trained, training=small.training)
-        changes = {"images": images, "network": small.network, "training": small.training}
-        profile = self.profile.model_copy(update=changes | {"networks": networks, "small": None})
+        own = {"images": images, "network": small.network, "training": small.training, "networks": networks}
         folder = self.folder if images == self.profile.images else self.folder / "small"
-        return replace(self, profile=profile, folder=folder)
+        return replace(self.changed(**own, small=None), folder=folder)
 
     @cached_property
     def settings(self) -> Self:
@@ -66,7 +65,7 @@ class Groups(Edition):
         """Four layers against eight, by the number of pictures and in a wider network, no page's to train."""
         depth = self.profile.small and self.profile.small.depth
         if not depth:
-            return self.with_networks({})
+            return self.changed(networks={})
         how = {"base": "krizhevsky", "trained": (), "training": self.small.profile.training}
         networks = {}
         for layers, row in DEPTHS.items():
@@ -76,7 +75,7 @@ class Groups(Edition):
             networks[deep_name(layers, most, wider=True)] = Run(
                 row=row, pictures=most, seeds=seeds, network=depth.wider, **how
             )
-        return self.small.with_networks(networks)
+        return self.small.changed(networks=networks)
 
     @cached_property
     def digits(self) -> Self:
@@ -88,15 +87,14 @@ class Groups(Edition):
         digits = self.profile.digits
         if digits is None:
             raise ValueError(f"the edition {self.edition} has no section 'digits'")
-        changes = {name: getattr(digits, name) for name in ("images", "network", "training", "networks")}
-        profile = self.profile.model_copy(update=changes | {"small": None, "transfer": None})
-        return replace(self, profile=profile, folder=self.folder / "digits")
+        own = {name: getattr(digits, name) for name in ("images", "network", "training", "networks")}
+        return replace(self.changed(**own, small=None, transfer=None), folder=self.folder / "digits")
 
     @cached_property
     def faults(self) -> Self:
         """LeNet-5 on few digits with a fault of its training each, and without (chapter 13)."""
         digits = self.profile.digits
-        return self.digits.with_networks(digits.faults) if digits else self.with_networks({})
+        return self.digits.changed(networks=digits.faults) if digits else self.changed(networks={})
 
     @cached_property
     def faults_on_pictures(self) -> Self:
@@ -107,13 +105,10 @@ class Groups(Edition):
         """A group of the small networks that no page trains, as a study of its own."""
         small = self.profile.small
         if small is None:
-            return self.with_networks({})
+            return self.changed(networks={})
         runs = getattr(small, group).items()
-        return self.small.with_networks({name: run.model_copy(update={"trained": ()}) for name, run in runs})
-
-    def with_networks(self, networks: dict[str, Run]) -> Self:
-        """The same images with other networks."""
-        return replace(self, profile=self.profile.model_copy(update={"networks": networks}))
+        untrained = {name: run.model_copy(update={"trained": ()}) for name, run in runs}
+        return self.small.changed(networks=untrained)
 
     @cached_property
     def transferred(self) -> Self:
@@ -131,8 +126,7 @@ class Groups(Edition):
         own = source.model_dump(exclude_unset=True, exclude={"training"})
         images = small.profile.images.model_copy(update=own)
         networks = {SMALL: Run(training=source.training)}
-        profile = small.profile.model_copy(update={"images": images, "networks": networks})
-        return replace(small, profile=profile, folder=self.folder / "source")
+        return replace(small.changed(images=images, networks=networks), folder=self.folder / "source")
 
     @property
     def located(self) -> tuple[Self, str] | None:

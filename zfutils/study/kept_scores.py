@@ -23,7 +23,7 @@ from zfutils.data.inputs import Inputs
 from zfutils.runtime.files import whole
 from zfutils.runtime.parallel import trainings
 from zfutils.runtime.ranks import agreed, rank, wait
-from zfutils.study.networks import Networks
+from zfutils.study.networks import Networks, done
 from zfutils.study.places import REFERENCE
 from zfutils.study.plans import Plan, plain
 from zfutils.training.checkpoints import Trained, portable
@@ -156,7 +156,7 @@ def folder(edition: str) -> Path:
 Kind = TypeVar("Kind", bound=Wanted)
 
 
-def every(study: Networks, seeds: Iterable[int] | None = None, *, kind: type[Kind] = Wanted) -> list[Kind]:
+def every(study: Networks, seeds: Sequence[int] | None = None, *, kind: type[Kind] = Wanted) -> list[Kind]:
     """All networks of a study with their seeds, or with others.
 
     Args:
@@ -164,9 +164,8 @@ def every(study: Networks, seeds: Iterable[int] | None = None, *, kind: type[Kin
         seeds: of each; default its own.
         kind: what is asked of them.
     """
-    chosen = None if seeds is None else tuple(seeds)
     runs = study.profile.networks.items()
-    return [kind(study, name, s) for name, run in runs for s in (run.seeds if chosen is None else chosen)]
+    return [kind(study, name, s) for name, run in runs for s in (run.seeds if seeds is None else seeds)]
 
 
 def outcomes(wanted: Sequence[Wanted]) -> list[Outcome | None]:
@@ -186,8 +185,7 @@ def outcomes(wanted: Sequence[Wanted]) -> list[Outcome | None]:
             if asks or (not kept and (one.on_the_spot or one.study.fresh)):
                 todo.append(one)
     if todo:
-        for _ in trainings(_earn, [one.light() for one in todo], todo[0].study.device):
-            pass
+        done([one.light().earn for one in todo], todo[0].study.device)
     return [one.outcome() for one in wanted]
 
 
@@ -198,6 +196,14 @@ def by_name(wanted: Sequence[Wanted]) -> dict[str, dict[int, Outcome]]:
         if outcome is not None:
             found[one.name][one.seed] = outcome
     return found
+
+
+def once(wanted: Iterable[Wanted]) -> list[Wanted]:
+    """Each network under the first of its names alone, the longest training first."""
+    found: dict[tuple[Path, str], Wanted] = {}
+    for one in sorted(wanted, key=lambda one: -one.plan.work):
+        found.setdefault((one.study.folder, one.plan.digest), one)
+    return list(found.values())
 
 
 def publish(wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, Outcome | TrainingFailed]]:
@@ -211,23 +217,15 @@ def publish(wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, Outcome | Traini
     Yields:
         Each with its outcome, or with the reason why its training was stopped; the others go on.
     """
-    first: dict[tuple[Path, str], Wanted] = {}
-    for one in sorted(wanted, key=lambda one: -one.plan.work):
-        first.setdefault((one.study.folder, one.plan.digest), one)
-    once = {id(one) for one in first.values()}
-    again = [one for one in wanted if id(one) not in once]
-    for ordered in (list(first.values()), again):
+    first = once(wanted)
+    again = [one for one in wanted if not any(one is other for other in first)]
+    for ordered in (first, again):
         if ordered:
             jobs = [(one.light(), one.published) for one in ordered]
             yield from zip(ordered, trainings(_publish, jobs, ordered[0].study.device), strict=True)
     for one in wanted:
         if not one.on_the_spot and not rank():
             shutil.rmtree(one.study.place(one.plan), ignore_errors=True)
-
-
-def _earn(wanted: Wanted) -> None:
-    """Earn an outcome, and hand nothing back: it lies on disk."""
-    wanted.earn()
 
 
 def _publish(job: tuple[Wanted, Path]) -> Outcome | TrainingFailed:

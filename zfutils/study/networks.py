@@ -6,7 +6,7 @@ first.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -155,45 +155,32 @@ class Networks(Groups):
 
     def trained(self) -> list[Trained]:
         """Every network of the edition that is there, with every seed, the published one's first."""
-        folders = [
-            *(REFERENCE / "networks").glob("*/network.json"),
-            *self.folder.glob("networks/*/network.json"),
-        ]
-        wanted = {self.find(self.plan(n, s)) for n, run in self.profile.networks.items() for s in run.seeds}
-        return [checkpoints.load(f.parent, self.device) for f in sorted(folders) if f.parent in wanted]
+        runs = self.profile.networks.items()
+        found = {self.find(self.plan(name, seed)) for name, run in runs for seed in run.seeds}
+        return [checkpoints.load(folder, self.device) for folder in sorted(found - {None})]
 
-    def train(self, names: Iterable[str], seeds: Iterable[int] | None = None) -> None:
+    def train(self, names: Iterable[str], seeds: Sequence[int] | None = None) -> None:
         """Train the networks that are not there yet, side by side.
 
         Args:
             names: of the edition's `networks`.
             seeds: each network is trained from each; by default from its own in the edition.
         """
-        chosen = None if seeds is None else tuple(seeds)
-        wanted = [(n, s) for n in names for s in (self._run(n).seeds if chosen is None else chosen)]
+        wanted = [(n, s) for n in names for s in (self._run(n).seeds if seeds is None else seeds)]
         missing = [job for job in wanted if self.find(self.plan(*job)) is None]
         missing.sort(key=lambda job: -self.plan(*job).work)
-        for _ in trainings(_finished, [partial(replace(self).network, *job) for job in missing], self.device):
-            pass
+        done([partial(replace(self).network, *job) for job in missing], self.device)
 
-    def scores(
-        self,
-        name: str,
-        seed: int = 0,
-        *,
-        crops: Literal[1, 10] = 10,
-        split: Literal["validation", "train"] = "validation",
-    ) -> Scores:
-        """What a network says of a split; computed once and kept.
+    def scores(self, name: str, seed: int = 0, *, crops: Literal[1, 10] = 10) -> Scores:
+        """What a network says of the validation images; computed once and kept.
 
         Args:
             name, seed: which network.
             crops: the centre crop, or the mean over ten.
         """
-        trained = self.network(name, seed)
-        images = self.validation_images if split == "validation" else self.train_images
+        trained, images = self.network(name, seed), self.validation_images
         called = self.place(self.plan(name, seed)).name
-        kept = self.folder / "results" / "scores" / f"{called}-{split}-{crops}.npz"
+        kept = self.folder / "results" / "scores" / f"{called}-validation-{crops}.npz"
         rounded = REFERENCE in trained.folder.parents  # published weights are in fewer bits
         wanted = json.dumps([trained.record["seconds"], rounded, images.identity])
         if agreed(kept.is_file()):
@@ -211,6 +198,11 @@ class Networks(Groups):
         return found
 
 
-def _finished(one: Callable[[], Trained]) -> None:
-    """Train, and hand nothing back: the network lies on disk."""
-    one()
+def done(jobs: Sequence[Callable[[], object]], device: torch.device) -> None:
+    """Do `trainings` and hand nothing back: networks and what they answer lie on disk."""
+    for _ in trainings(_silently, jobs, device):
+        pass
+
+
+def _silently(job: Callable[[], object]) -> None:
+    job()
