@@ -67,6 +67,25 @@ class Comparison:
 NOTHING = Comparison(np.empty(0), np.empty(0))  # where an edition has nothing to measure
 
 
+def between(
+    interval: Interval | None,
+    *,
+    scale: float = 1.0,
+    digits: int = 1,
+    unit: str = "",
+    otherwise: str = "not measured",
+) -> str:
+    """An interval in words, in another unit where asked: estimate, then its ends in brackets.
+
+    Args:
+        otherwise: what stands where there is none.
+    """
+    if interval is None:
+        return otherwise
+    ends = (scale * value for value in (interval.estimate, interval.low, interval.high))
+    return ranged(*ends, digits=digits, unit=unit)
+
+
 def comparison_table(
     compared: Mapping[tuple[str, ...], Comparison],
     names: Sequence[str],
@@ -89,13 +108,7 @@ def comparison_table(
     for of, one in compared.items():
         row = dict(zip(names, of, strict=True))
         arms = zip((measured, control), one.arms or (None, None), one.arms_intervals, strict=True)
-        row |= {name: _in_words(interval, digits, mean) for name, mean, interval in arms}
-        rows.append(row | {"difference": _in_words(one.interval, digits)})
+        for name, mean, interval in arms:  # what is too little for an interval is shown by its mean alone
+            row[name] = between(interval, digits=digits, otherwise=rounded(mean, digits=digits))
+        rows.append(row | {"difference": between(one.interval, digits=digits, otherwise="–")})
     return pd.DataFrame(rows).assign(**(beside or {}), n=[one.n for one in compared.values()])
-
-
-def _in_words(interval: Interval | None, digits: int, mean: float | None = None) -> str:
-    """An interval, or the mean alone of what is too little for one."""
-    if interval is None:
-        return rounded(mean, digits=digits)
-    return ranged(interval.estimate, interval.low, interval.high, digits=digits)

@@ -17,7 +17,6 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from zfutils.stats.formatting import ranged, rounded
-from zfutils.stats.intervals import Interval
 from zfutils.training.outcomes import NOT_RUN
 
 
@@ -88,14 +87,6 @@ def code(text: str) -> str:
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     space = " " * (text[:1] == "`" or text[-1:] == "`")
     return f"{fence}{space}{text}{space}{fence}"
-
-
-def between(interval: Interval | None, *, scale: float = 1.0, digits: int = 1, unit: str = "") -> str:
-    """An interval in words: estimate, then its 95 % ends in brackets."""
-    if interval is None:
-        return "not measured"
-    ends = (scale * value for value in (interval.estimate, interval.low, interval.high))
-    return ranged(*ends, digits=digits, unit=unit)
 
 
 def in_words(table: pd.DataFrame, name: str, *, digits: int = 2) -> pd.DataFrame:
