@@ -97,10 +97,10 @@ def test_speeds_of_gpus_stand_below_this_machines_with_edition_and_date():
 
 
 def test_a_gpu_that_nobody_measured_says_so_unless_this_machine_has_one():
-    shown = speed_table(pd.DataFrame([measured("Some CPU", "cpu")]))
+    shown = speed_table(pd.DataFrame([measured("Some CPU", "cpu")]), [])
     assert shown["device"].tolist() == ["Some CPU, bf16", "a GPU"]
     assert set(shown.iloc[1, 1:]) == {"not measured"}
-    assert speed_table(pd.DataFrame([measured()]))["device"].tolist() == ["a GPU of 2030, bf16"]
+    assert speed_table(pd.DataFrame([measured()]), [])["device"].tolist() == ["a GPU of 2030, bf16"]
 
 
 def outcome(training_error, *, trained_on=1000, epochs=10, published=False):

@@ -8,7 +8,8 @@ import pandas as pd
 
 from zfutils.nets.filters import high_share_over_noise
 from zfutils.nets.specs import DROPOUT
-from zfutils.stats.formatting import bracketed, percent, ranged
+from zfutils.stats.comparisons import between
+from zfutils.stats.formatting import bracketed, percent
 from zfutils.stats.intervals import (
     Interval,
     proportion_difference,
@@ -131,14 +132,14 @@ def signal_table(ratios: Mapping[str, pd.Series]) -> pd.DataFrame:
 
     Args:
         ratios: log10 of it at the paper's width over that at this edition's, by rule and seed, as
-            `propagation.logits_ratio` gives it; what He's rule loses is taken off in the last column.
+            `propagation.logits_ratios` gives it; what He's rule loses is taken off in the last column.
     """
     rows = []
     for rule, values in ratios.items():
         row = {"initial weights": RULES[rule]}
         for column, seeds in (("powers of ten", values), ("beyond He's rule", values - ratios["he"])):
             found = where_enough(t_interval, seeds, resampled="seeds of the initialisation")
-            row[column] = ranged(found.estimate, found.low, found.high, digits=2) if found else "–"
+            row[column] = between(found, digits=2, otherwise="–")
         rows.append(row | ({"beyond He's rule": ""} if rule == "he" else {}))
     return pd.DataFrame(rows)
 
@@ -222,10 +223,10 @@ def of_trials(networks: Mapping[str, Trained], scores: Mapping[str, Scores]) -> 
     errors, shares = {}, {}
     for name, network in networks.items():
         wrong = scores[name].wrong()
-        error = proportion_interval(int(wrong.sum()), len(wrong), resampled="images").times(100)
-        errors[name] = ranged(error.estimate, error.low, error.high, unit=" %")
+        error = proportion_interval(int(wrong.sum()), len(wrong), resampled="images")
+        errors[name] = between(error, scale=100, unit=" %")
         share, *_ = high_share_over_noise(network.model.conv1.weight.detach())
-        shares[name] = ranged(share.estimate, share.low, share.high, digits=2)
+        shares[name] = between(share, digits=2)
     return {
         "top-1 error, one crop": errors,
         "layer-1 energy above 0.3 cycles/pixel, of noise's": shares,
@@ -273,7 +274,7 @@ def top_5(scores: Sequence[Scores]) -> list[float] | None:
     return [100 * said.error(5) for said in scores] if all(said.classes > 5 for said in scores) else None
 
 
-def speed_table(speed: pd.DataFrame, kept: Sequence[Mapping[str, Any]] = ()) -> pd.DataFrame:
+def speed_table(speed: pd.DataFrame, kept: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """How fast this machine trains, and how fast GPUs did, one row for each device and precision.
 
     Args:
