@@ -1,12 +1,8 @@
 """Figures of chapter 1: they hold what they should, and no label leaves the figure or covers another."""
 
-from io import BytesIO
-
-import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
-from IPython.core.formatters import DisplayFormatter
 from legible import assert_readable, texts
 from matplotlib.patches import Polygon, Rectangle
 
@@ -138,19 +134,3 @@ def test_spectra_leave_out_dead_filters_and_mark_each_strides_nyquist_frequency(
     peaks = tables["ZFNet"].loc[~tables["ZFNet"]["dead"], "peak_frequency"]
     assert np.asarray(right.collections[0].get_offsets())[:, 0] == pytest.approx(224 * peaks.to_numpy())
     assert len(right.collections) == 4
-
-
-def test_drawing_changes_no_setting_of_matplotlib():
-    before = dict(mpl.rcParams)
-    figures.filter_images(filters.noise_filters(12, 7))
-    assert dict(mpl.rcParams) == before
-
-
-def test_a_notebook_shows_a_figure_once_and_on_opaque_white():
-    figure = figures.filter_images(filters.noise_filters(12, 7))
-    shown, kinds = DisplayFormatter().format(figure)
-    assert set(shown) == {"image/png", "text/plain"}
-    assert not kinds
-    pixels = mpl.image.imread(BytesIO(shown["image/png"]))
-    assert pixels[0, 0].tolist() == [1, 1, 1, 1]
-    assert pixels.shape[1] == 1125  # 7.5 inches, sharp on a page of 700 px

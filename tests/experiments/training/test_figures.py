@@ -2,12 +2,10 @@
 
 from itertools import pairwise
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from drawn import series
-from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from zfutils.experiments.training import figures
@@ -117,11 +115,3 @@ def test_crop_errors_stand_in_percent_with_their_intervals():
     np.testing.assert_allclose([ends[0] for _, ends in series(figure.axes[0])], [[29, 33], [26, 30]])
     both = figures.crop_errors(pd.concat([table.assign(top=1), table.assign(top=5)]))
     assert {"top-1 error (%)", "top-5 error (%)"} <= texts(both)
-
-
-def test_figures_are_opaque_and_leave_matplotlibs_settings_alone():
-    before = dict(matplotlib.rcParams)
-    figure = figures.step_time(parts(), bound=0.04, whole=0.09)
-    assert isinstance(figure, Figure)
-    assert figure.get_facecolor() == (1, 1, 1, 1)
-    assert dict(matplotlib.rcParams) == before

@@ -146,16 +146,16 @@ def propagation(table: pd.DataFrame) -> Figure:
     rules, networks = list(table.rule.unique()), list(table.network.unique())
     layers = table.sort_values("depth").drop_duplicates("depth")
     names = [name.removeprefix("conv").removeprefix("fc") for name in layers.layer]
+    styles = zip(networks, style.CYCLE, style.MARKERS, LINES, strict=False)
+    looks = {name: {"color": colour, "marker": mark, "ls": line} for name, colour, mark, line in styles}
     figure = style.new(height=4.6)
     grid = figure.subplots(2, len(rules), sharex=True, sharey="row", squeeze=False)
     titles = {"activation": "activations", "activation gradient": "gradients of the\nactivations"}
     for line, (quantity, title) in zip(grid, titles.items(), strict=True):
         rows = table[(table.quantity == quantity) & (table["std"] > 0)]
         for (rule, network), own in rows.groupby(["rule", "network"], sort=False):
-            i = networks.index(network)
-            look = {"color": style.CYCLE[i], "marker": style.MARKERS[i], "ls": LINES[i % len(LINES)]}
             seeds = own.groupby("depth")["std"].agg(estimate=gmean, low="min", high="max")
-            estimates(line[rules.index(rule)], seeds.index, seeds, intervals="band", ms=4.5, **look)
+            estimates(line[rules.index(rule)], seeds.index, seeds, intervals="band", ms=4.5, **looks[network])
         for axes in line:
             axes.set(yscale="log", xlabel="", ylabel="")
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -166,10 +166,7 @@ def propagation(table: pd.DataFrame) -> Figure:
     for axes in grid[1]:
         axes.set_xticks(layers.depth, names)
     grid[1][0].set_xlabel(f"layer ({names[-1]}: the logits)", loc="left")
-    widths = [
-        Line2D([], [], color=style.CYCLE[i], marker=style.MARKERS[i], ls=LINES[i % len(LINES)], label=name)
-        for i, name in enumerate(networks)
-    ]
+    widths = [Line2D([], [], label=name, **look) for name, look in looks.items()]
     figure.legend(handles=widths, loc="outside lower right", ncols=len(widths))
     return figure
 
@@ -262,26 +259,23 @@ def crop_errors(table: pd.DataFrame) -> Figure:
     """
     tops = sorted(table["top"].unique())
     networks, crops = list(table.network.unique()), list(table.crops.unique())
+    styles = zip(crops, style.CYCLE, style.MARKERS, strict=False)
+    looks = {one: {"color": colour, "marker": marker, "ls": ""} for one, colour, marker in styles}
     figure = style.new(height=1.3 + 0.26 * len(networks) * (len(crops) + 0.6))
     panels = figure.subplots(1, len(tops), sharey=True, squeeze=False)[0]
     for axes, top in zip(panels, tops, strict=True):
         for _, row in table[table["top"] == top].iterrows():
-            i = crops.index(row["crops"])
-            y = networks.index(row["network"]) + 0.8 * ((i + 0.5) / len(crops) - 0.5)
-            percent, colour = 100 * row[["estimate", "low", "high"]], style.CYCLE[i % len(style.CYCLE)]
-            estimates(axes, y, percent, along="y", color=colour, marker=style.MARKERS[i], ls="")
+            look, beside = looks[row["crops"]], (crops.index(row["crops"]) + 0.5) / len(crops) - 0.5
+            y, percent = networks.index(row["network"]) + 0.8 * beside, 100 * row[["estimate", "low", "high"]]
+            estimates(axes, y, percent, along="y", **look)
             axes.annotate(f"{percent['estimate']:.1f}", (percent["high"], y), (5, 0),
-                          textcoords="offset points", va="center", color=colour)  # fmt: skip
+                          textcoords="offset points", va="center", color=look["color"])  # fmt: skip
         axes.set_xlabel(f"top-{top} error (%)")
         axes.grid(axis="x")
         axes.margins(x=0.15)
     panels[0].set_yticks(range(len(networks)), networks)
     panels[0].set_ylim(len(networks) - 0.5, -0.5)
     names = {1: "one crop", 10: "ten crops"}
-    handles = [
-        Line2D([], [], ls="", marker=style.MARKERS[i], color=style.CYCLE[i % len(style.CYCLE)],
-               label=names[c])
-        for i, c in enumerate(crops)
-    ]  # fmt: skip
+    handles = [Line2D([], [], label=names[one], **look) for one, look in looks.items()]
     figure.legend(handles=handles, loc="outside lower right", ncols=len(crops))
     return figure

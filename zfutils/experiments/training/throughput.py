@@ -157,7 +157,10 @@ def throughput(
         flop = training_flop(spec)
         rows.append(
             {
-                **_circumstances(precision, device),
+                "device": device_name(device),
+                "device_type": device.type,
+                "threads": torch.get_num_threads(),
+                "precision": precision,
                 "network": spec.name,
                 "image": spec.image,
                 "batch": n,
@@ -199,7 +202,7 @@ def step_time(
     Returns:
         One row for each piece, in the order of a step: phase (data, forward, backward, optimiser,
         renormalise), kind (that of the layer; otherwise loss or the phase's name), layer, seconds (median
-        over steps) and share of all; device, device_type, threads, precision, batch.
+        over steps).
     """
     step = Step(spec, recipe, device=device)
     batches = full_batches(step, spec, images)
@@ -209,14 +212,8 @@ def step_time(
             _taken_apart(step, batches)
         while len(samples) < FEWEST or sum(sum(sample.values()) for sample in samples) < seconds:
             samples.append(_taken_apart(step, batches))
-    medians = {piece: statistics.median(s[piece] for s in samples) for piece in samples[0]}
-    total = sum(medians.values())
-    rows = [
-        {"phase": phase, "kind": kind, "layer": layer, "seconds": s, "share": s / total}
-        for (phase, kind, layer), s in medians.items()
-    ]
-    precision = "bf16" if step.dtype == torch.bfloat16 else "float32"
-    return pd.DataFrame(rows).assign(**_circumstances(precision, step.device), batch=recipe.batch)
+    rows = [(*piece, statistics.median(sample[piece] for sample in samples)) for piece in samples[0]]
+    return pd.DataFrame(rows, columns=["phase", "kind", "layer", "seconds"])
 
 
 def _taken_apart(step: Step, batches: Iterator[Batch]) -> dict[Piece, float]:
@@ -261,9 +258,3 @@ def _kind(module: nn.Module) -> str:
             return kind
     known = ", ".join(kind for _, kind in KINDS)
     raise ValueError(f"a {type(module).__name__} is none of the layers of these networks: {known}")
-
-
-def _circumstances(precision: Precision, device: torch.device) -> dict[str, str | int]:
-    """What a timing is worth nothing without."""
-    where = {"device": device_name(device), "device_type": device.type}
-    return where | {"threads": torch.get_num_threads(), "precision": precision}
