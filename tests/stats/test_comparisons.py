@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zfutils.stats.comparisons import NOTHING, Comparison, between, comparison_table
+from zfutils.stats.comparisons import NOTHING, Comparison, arms_table, between, comparison_table
 from zfutils.stats.intervals import Interval
 
 
@@ -31,6 +31,16 @@ def test_an_interval_is_its_estimate_and_its_ends():
     assert between(found, scale=100, unit=" %") == "12.3\u00a0%\u00a0[0.0,\u00a025.0]"
     assert between(None) == "not measured"
     assert between(None, otherwise="–") == "–"
+
+
+def test_a_comparison_shows_both_arms_and_the_interval_of_their_difference():
+    found = Interval(0.25, 0.125, 0.5, 9, "maps"), (0.75, 0.5)
+    table = arms_table({"layer 5": found, "layer 4": None})
+    assert list(table) == ["comparison", "measured", "control", "difference"]
+    assert table.to_numpy().tolist() == [
+        ["layer 5", "0.75", "0.50", "0.25\u00a0[0.12,\u00a00.50]"],
+        ["layer 4", "–", "–", "not measured"],
+    ]
 
 
 def test_the_table_holds_both_arms_and_the_difference():

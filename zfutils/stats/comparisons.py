@@ -14,6 +14,8 @@ from jaxtyping import Float
 from zfutils.stats.formatting import ranged, rounded
 from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference, where_enough
 
+Compared = tuple[Interval, tuple[float, float]]  # a difference or ratio and its arms, measured and control
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -84,6 +86,26 @@ def between(
         return otherwise
     ends = (scale * value for value in (interval.estimate, interval.low, interval.high))
     return ranged(*ends, digits=digits, unit=unit)
+
+
+def arms_table(
+    compared: Mapping[str, Compared | None],
+    columns: Sequence[str] = ("comparison", "measured", "control", "difference"),
+    *,
+    digits: int = 2,
+) -> pd.DataFrame:
+    """Comparisons in words, one per row: both arms, and their difference with its interval.
+
+    Args:
+        compared: by what each is of; None where there was too little for one.
+        columns: what the four columns are called.
+        digits: after the point.
+    """
+    rows = []
+    for name, found in compared.items():
+        interval, arms = found or (None, (None, None))
+        rows.append((name, *(rounded(arm, digits=digits) for arm in arms), between(interval, digits=digits)))
+    return pd.DataFrame(rows, columns=list(columns))
 
 
 def comparison_table(

@@ -101,9 +101,7 @@ def test_the_control_gives_every_row_another_pictures_masks_of_the_same_category
         masks_of(squares(3), labels=[0, 0, 1]).of_other_pictures(same_label=True)
 
 
-def test_rows_without_masks_and_masks_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="row 7 has no mask; there are 3"):
-        masks_of(squares(3)).at(np.array([1, 7]))
+def test_masks_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="part number 3; there are 2 parts"):
         masks_of(squares(3, number=3))
     with pytest.raises(ValueError, match="a label for each of their distinct rows"):

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zfutils.experiments.projections.dissection import Dissection
+from zfutils.stats.comparisons import Compared
 from zfutils.stats.intervals import (
-    Interval,
     bootstrap_interval,
     joined_difference,
     paired_difference,
@@ -25,8 +25,6 @@ from zfutils.stats.intervals import (
 NETWORKS = ("trained", "random")
 UPPER, LOWER = 5, 2  # the layers between which the share of one class is claimed to rise
 TOP, BOTTOM = "relu5", "relu1"  # those between which detectors are
-
-Compared = tuple[Interval, tuple[float, float]]  # a difference and its arms, measured and control
 
 
 def likeness_by_layer(alike: pd.DataFrame, *, seed: int = 0) -> dict[str, Compared | None]:

@@ -1,4 +1,4 @@
-"""Tables of chapter 3: what was searched, maps that hold on to a part, the claims' arms, and classes."""
+"""Tables of chapter 3: what was searched, maps that hold on to a part, and classes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,9 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from zfutils.deconv.top_projections import TopProjections
-from zfutils.experiments.projections.comparisons import Compared
 from zfutils.experiments.projections.dissection import Dissection
-from zfutils.stats.comparisons import between
 from zfutils.stats.formatting import percent, rounded
 
 
@@ -67,20 +65,6 @@ def detectors_table(dissected: Mapping[str, Mapping[str, Dissection]]) -> pd.Dat
         row["by chance"] = rounded(one.by_chance * len(one.iou))
         row |= {f"parts detected, {network}": int(found.detected.sum()) for network, found in own.items()}
         rows.append(row | {"of parts": len(one.parts)})
-    return pd.DataFrame(rows)
-
-
-def two_arms(compared: Mapping[str, Compared | None]) -> pd.DataFrame:
-    """What was measured, its control, and their difference, one row per comparison.
-
-    Args:
-        compared: as `comparisons` gives them, by what they are called.
-    """
-    rows = []
-    for name, found in compared.items():
-        interval, (measured, control) = found or (None, (None, None))
-        arms = {"measured": rounded(measured, digits=2), "control": rounded(control, digits=2)}
-        rows.append({"comparison": name} | arms | {"difference": between(interval, digits=2)})
     return pd.DataFrame(rows)
 
 
