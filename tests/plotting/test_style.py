@@ -6,6 +6,7 @@ from io import BytesIO
 import matplotlib as mpl
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from matplotlib.font_manager import findfont, get_font
 from PIL import Image
 
@@ -35,6 +36,15 @@ def test_a_page_shows_a_figure_at_its_own_resolution():
         figure.set_dpi(dpi)
         width, height = figure.get_size_inches()
         assert Image.open(BytesIO(figure._repr_png_())).size == (int(width * dpi), int(height * dpi))
+
+
+def test_drawing_changes_no_setting_and_a_notebook_shows_a_figure_once_and_on_opaque_white():
+    before = dict(mpl.rcParams)
+    shown, kinds = DisplayFormatter().format(picture())
+    assert dict(mpl.rcParams) == before
+    assert set(shown) == {"image/png", "text/plain"}
+    assert not kinds
+    assert mpl.image.imread(BytesIO(shown["image/png"]))[0, 0].tolist() == [1, 1, 1, 1]
 
 
 def test_the_name_of_a_class_is_drawn_letter_by_letter():

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from zfutils.stats.comparisons import NOTHING, Comparison, comparison_table
+from zfutils.stats.comparisons import NOTHING, Comparison, arms_table, comparison_table
+from zfutils.stats.formatting import between
+from zfutils.stats.intervals import Interval
 
 
 def test_the_interval_is_of_the_difference_picture_by_picture():
@@ -22,6 +24,24 @@ def test_one_difference_beyond_another():
     beyond = first.beyond(second)
     assert beyond.arms == (4, 1)
     assert beyond.interval is None  # of one picture
+
+
+def test_an_interval_is_its_estimate_and_its_ends():
+    found = Interval(0.1234, -0.0004, 0.25, 9, "pictures")
+    assert between(found, digits=2) == "0.12\u00a0[0.00,\u00a00.25]"
+    assert between(found, scale=100, unit=" %") == "12.3\u00a0%\u00a0[0.0,\u00a025.0]"
+    assert between(None) == "not measured"
+    assert between(None, otherwise="–") == "–"
+
+
+def test_a_comparison_shows_both_arms_and_the_interval_of_their_difference():
+    found = Interval(0.25, 0.125, 0.5, 9, "maps"), (0.75, 0.5)
+    table = arms_table({"layer 5": found, "layer 4": None})
+    assert list(table) == ["comparison", "measured", "control", "difference"]
+    assert table.to_numpy().tolist() == [
+        ["layer 5", "0.75", "0.50", "0.25\u00a0[0.12,\u00a00.50]"],
+        ["layer 4", "–", "–", "not measured"],
+    ]
 
 
 def test_the_table_holds_both_arms_and_the_difference():

@@ -9,16 +9,7 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from zfutils.stats.formatting import between
-from zfutils.stats.intervals import Interval
 from zfutils.study.display import code, in_words, show, source
-
-
-def test_an_interval_is_its_estimate_and_its_ends():
-    found = Interval(0.1234, -0.0004, 0.25, 9, "pictures")
-    assert between(found, digits=2) == "0.12\u00a0[0.00,\u00a00.25]"
-    assert between(found, scale=100, unit=" %") == "12.3\u00a0%\u00a0[0.0,\u00a025.0]"
-    assert (between(None), between(None, otherwise="–")) == ("not measured", "–")
 
 
 def test_estimate_and_ends_become_one_column_and_other_fractions_are_rounded_alike():

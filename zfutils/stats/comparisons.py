@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.formatting import between, rounded
 from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference, where_enough
+
+Compared = tuple[Interval, tuple[float, float]]  # a difference or ratio and its arms, measured and control
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,26 @@ class Comparison:
 NOTHING = Comparison(np.empty(0), np.empty(0))  # where an edition has nothing to measure
 
 
+def arms_table(
+    compared: Mapping[str, Compared | None],
+    columns: Sequence[str] = ("comparison", "measured", "control", "difference"),
+    *,
+    digits: int = 2,
+) -> pd.DataFrame:
+    """Comparisons in words, one per row: both arms, and their difference with its interval.
+
+    Args:
+        compared: by what each is of; None where there was too little for one.
+        columns: what the four columns are called.
+        digits: after the point.
+    """
+    rows = []
+    for name, found in compared.items():
+        interval, arms = found or (None, (None, None))
+        rows.append((name, *(rounded(arm, digits=digits) for arm in arms), between(interval, digits=digits)))
+    return pd.DataFrame(rows, columns=list(columns))
+
+
 def comparison_table(
     compared: Mapping[tuple[str, ...], Comparison],
     names: Sequence[str],
@@ -89,13 +111,7 @@ def comparison_table(
     for of, one in compared.items():
         row = dict(zip(names, of, strict=True))
         arms = zip((measured, control), one.arms or (None, None), one.arms_intervals, strict=True)
-        row |= {name: _in_words(interval, digits, mean) for name, mean, interval in arms}
-        rows.append(row | {"difference": _in_words(one.interval, digits)})
+        for name, mean, interval in arms:  # what is too little for an interval is shown by its mean alone
+            row[name] = between(interval, digits=digits, otherwise=rounded(mean, digits=digits))
+        rows.append(row | {"difference": between(one.interval, digits=digits, otherwise="–")})
     return pd.DataFrame(rows).assign(**(beside or {}), n=[one.n for one in compared.values()])
-
-
-def _in_words(interval: Interval | None, digits: int, mean: float | None = None) -> str:
-    """An interval, or the mean alone of what is too little for one."""
-    if interval is None:
-        return rounded(mean, digits=digits)
-    return ranged(interval.estimate, interval.low, interval.high, digits=digits)

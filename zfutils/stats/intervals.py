@@ -206,12 +206,18 @@ def proportion_difference(first: tuple[int, int], second: tuple[int, int], *, re
 
     Source: Newcombe 1998, method 10 (two Wilson intervals joined).
     """
-    a = proportion_interval(*first, resampled=resampled)
-    b = proportion_interval(*second, resampled=resampled)
+    return joined_difference(*(proportion_interval(*one, resampled=resampled) for one in (first, second)))
+
+
+def joined_difference(a: Interval, b: Interval) -> Interval:
+    """The first less the second, of independent samples, from the interval that either has.
+
+    Source: Zou & Donner 2008, Construction of confidence limits about effect measures.
+    """
     difference = a.estimate - b.estimate
     below = math.hypot(a.estimate - a.low, b.high - b.estimate)
     above = math.hypot(a.high - a.estimate, b.estimate - b.low)
-    return Interval(difference, difference - below, difference + above, min(a.n, b.n), resampled)
+    return Interval(difference, difference - below, difference + above, min(a.n, b.n), a.resampled)
 
 
 def auc_interval(first: ArrayLike, second: ArrayLike, *, resampled: str) -> Interval:

@@ -1,12 +1,8 @@
 """Figures of chapter 1: they hold what they should, and no label leaves the figure or covers another."""
 
-from io import BytesIO
-
-import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
-from IPython.core.formatters import DisplayFormatter
 from legible import assert_readable, texts
 from matplotlib.patches import Polygon, Rectangle
 
@@ -81,22 +77,20 @@ def test_a_category_with_too_few_images_is_named():
 
 def test_filters_stand_in_the_order_of_their_rms_about_mid_grey():
     weight = torch.tensor([0.5, -2.0, 1.0])[:, None, None, None].expand(3, 3, 2, 2)
-    tiles, places = mosaic(weight, 3, "layer")
+    tiles, places = mosaic(weight, 3, each=False)
     assert tiles.shape == (2, 8, 3)  # three filters of two pixels, one white pixel between
     assert tiles[0, :, 0].tolist() == [0, 0, 1, 0.75, 0.75, 1, 0.625, 0.625]
     assert places.tolist() == [[6.5, 0.5], [0.5, 0.5], [3.5, 0.5]]
-    own, _ = mosaic(weight, 3, "own")
+    own, _ = mosaic(weight, 3, each=True)
     assert own[0, :, 0].tolist() == [0, 0, 1, 1, 1, 1, 1, 1]
 
 
 def test_a_filter_of_zeros_is_mid_grey_and_grey_filters_are_shown_too():
-    tiles, _ = mosaic(torch.zeros(1, 1, 3, 3), 12, "own")
+    tiles, _ = mosaic(torch.zeros(1, 1, 3, 3), 12, each=True)
     assert (tiles == 0.5).all()
     assert tiles.shape == (3, 3, 3)
     with pytest.raises(ValueError, match="1 or 3 colours"):
-        mosaic(torch.zeros(1, 5, 3, 3), 12, "own")
-    with pytest.raises(ValueError, match="scale is 'own' or 'layer', not 'max'"):
-        mosaic(torch.zeros(1, 3, 3, 3), 12, "max")
+        mosaic(torch.zeros(1, 5, 3, 3), 12, each=True)
 
 
 @pytest.fixture(scope="module")
@@ -116,37 +110,22 @@ def layers():
 
 
 def test_figure_6_marks_the_dead_filters_where_they_stand(layers):
-    weights, tables = layers
+    weights, _ = layers
     figure = figures.fig_6(*layers)
     assert_readable(figure)
     assert len(figure.axes) == 3
     marked = {line.get_marker(): line.get_xydata().tolist() for line in figure.axes[0].lines}
-    _, places = mosaic(next(iter(weights.values())), round((24 * 0.75) ** 0.5), "layer")
+    _, places = mosaic(next(iter(weights.values())), round((24 * 0.75) ** 0.5), each=False)
     assert marked == {"x": [places[2].tolist()], "o": [places[4].tolist()]}
     assert not figure.axes[1].lines
     assert {"dead: blank", "dead: silent"} <= {text for text, _ in texts(figure)}
-    with pytest.raises(ValueError, match=r"no table for \(c\)"):
-        figures.fig_6(weights, {n: t for n, t in tables.items() if not n.startswith("(c)")})
 
 
-@pytest.mark.parametrize("maps", [3, 24, 96])
-def test_a_layers_filters_are_shown_with_and_without_the_dead(maps):
-    weight = filters.noise_filters(maps, 7)
-    plain = figures.filter_images(weight)
-    assert len(plain.axes[0].images) == 1
-    assert not texts(plain)
-    table = filters.filter_table(weight, np.where(np.arange(maps) == 0, 0.0, 1.0))
-    marked = figures.filter_images(weight, scale="layer", table=table)
-    assert_readable(marked)
-    assert [line.get_marker() for line in marked.axes[0].lines] == ["o"]
-
-
-@pytest.mark.parametrize("with_noise", [False, True])
-def test_spectra_leave_out_dead_filters_and_mark_each_strides_nyquist_frequency(layers, with_noise):
+def test_spectra_leave_out_dead_filters_and_mark_each_strides_nyquist_frequency(layers):
     weights, tables = (dict(zip(("ZFNet", "Krizhevsky"), d.values(), strict=False)) for d in layers)
     noise = {"ZFNet": filters.noise_filters(100, 7), "Krizhevsky": filters.noise_filters(100, 11)}
     strides = {"ZFNet": 2, "Krizhevsky": 4}
-    figure = figures.spectra(weights, tables, strides, image=224, noise=noise if with_noise else None)
+    figure = figures.spectra(weights, tables, strides, image=224, noise=noise)
     assert_readable(figure)
     left, right = figure.axes
     dotted = [line.get_xdata()[0] for line in left.lines if line.get_linestyle() == ":"]
@@ -154,20 +133,4 @@ def test_spectra_leave_out_dead_filters_and_mark_each_strides_nyquist_frequency(
     assert len(right.collections[0].get_offsets()) == 22  # of 24, two are dead
     peaks = tables["ZFNet"].loc[~tables["ZFNet"]["dead"], "peak_frequency"]
     assert np.asarray(right.collections[0].get_offsets())[:, 0] == pytest.approx(224 * peaks.to_numpy())
-    assert len(right.collections) == (4 if with_noise else 2)
-
-
-def test_drawing_changes_no_setting_of_matplotlib():
-    before = dict(mpl.rcParams)
-    figures.filter_images(filters.noise_filters(12, 7))
-    assert dict(mpl.rcParams) == before
-
-
-def test_a_notebook_shows_a_figure_once_and_on_opaque_white():
-    figure = figures.filter_images(filters.noise_filters(12, 7))
-    shown, kinds = DisplayFormatter().format(figure)
-    assert set(shown) == {"image/png", "text/plain"}
-    assert not kinds
-    pixels = mpl.image.imread(BytesIO(shown["image/png"]))
-    assert pixels[0, 0].tolist() == [1, 1, 1, 1]
-    assert pixels.shape[1] == 1125  # 7.5 inches, sharp on a page of 700 px
+    assert len(right.collections) == 4

@@ -92,13 +92,7 @@ def test_features_that_differ_in_one_picture_alone_are_refused():
     assert np.isfinite(debiased_cka(lonely, noise(10, 3)))
 
 
-def test_cka_refuses_what_it_cannot_measure():
-    with pytest.raises(ValueError, match=r"at least 4 rows and a column, got shape \(3, 5\)"):
-        debiased_cka(noise(3, 5), noise(3, 5))
-    with pytest.raises(ValueError, match="the same pictures, got 8 and 9 rows"):
-        debiased_cka(noise(8, 5), noise(9, 5))
-    with pytest.raises(ValueError, match=r"the second features must be a matrix .* \(8,\)"):
-        debiased_cka(noise(8, 5), noise(8, 1)[:, 0])
+def test_cka_refuses_values_that_are_not_finite():
     wrong = noise(8, 5)
     wrong[2, 3] = np.nan
     with pytest.raises(ValueError, match="1 values of the first features are not finite"):
@@ -127,7 +121,8 @@ def test_a_probe_reads_classes_that_a_line_can_part_whatever_the_features_scale(
 
 def test_a_probe_of_shuffled_labels_is_at_chance():
     (x, y), (test, truth) = classes(600), classes(600, 1)
-    found = [probe_accuracy(x, y, test, truth, shuffled=True, seed=seed) for seed in range(12)]
+    draw = np.random.default_rng(2)
+    found = [probe_accuracy(x, draw.permutation(y), test, truth) for _ in range(12)]
     assert np.mean(found) == pytest.approx(1 / 3, abs=0.1)
     assert probe_accuracy(x, y, test, truth) > 0.95
 
@@ -171,18 +166,16 @@ def test_a_class_that_training_lacks_is_always_missed():
     assert probe_accuracy(x[kept], y[kept], test, truth) == pytest.approx(np.mean(truth < 2), abs=0.05)
 
 
-def test_probes_refuse_what_does_not_match():
+def test_probes_refuse_too_few_pictures_or_classes_and_features_that_are_not_finite():
     x, y = classes(40)
-    with pytest.raises(ValueError, match=r"takes \(n, d\), .* got \(40, 6\), \(40,\), \(40, 5\), \(40,\)"):
-        probe_accuracy(x, y, x[:, :5], y)
-    with pytest.raises(ValueError, match="one label a picture"):
-        probe_accuracy(x, y[:39], x, y)
     with pytest.raises(ValueError, match="10 training pictures of 2 classes, got 40 of 1"):
         probe_accuracy(x, np.zeros(40, int), x, y)
     with pytest.raises(ValueError, match="10 training pictures of 2 classes, got 9 of 3"):
         probe_accuracy(x[:9], np.arange(9) % 3, x, y)
-    with pytest.raises(ValueError, match="must be finite"):
-        probe_accuracy(np.where(x > 2, np.nan, x), y, x, y)
+    holes = np.where(x > 2, np.nan, x)
+    for learnt, test in ((holes, x), (x, holes)):
+        with pytest.raises(ValueError, match="NaN"):
+            probe_accuracy(learnt, y, test, y)
 
 
 # ---- pooled features

@@ -8,7 +8,7 @@ import torch
 from tests.experiments.invariance.responses_by_hand import answers
 from zfutils.experiments.invariance import comparisons
 from zfutils.experiments.invariance.label_stability import LARGER
-from zfutils.experiments.invariance.tables import arms, border_adds, consistency, outputs
+from zfutils.experiments.invariance.tables import border_adds, consistency, outputs
 from zfutils.stats.intervals import Interval, TooFew
 
 LAYERS = ("relu1", "relu2", "relu7")
@@ -135,22 +135,6 @@ def test_too_few_pictures_have_no_interval():
     few = shifted(0.8, 0.2, n=7)
     with pytest.raises(TooFew):
         comparisons.grows_with_depth(few, few, within=5)
-
-
-def test_a_table_shows_both_arms_their_difference_and_what_was_not_measured():
-    found = comparisons.rotation_beyond_translation(
-        turned(0.9), answers([-9, 9], np.full((10, 2), 0.3), layers=("relu7",))
-    )
-    table = arms({"trained": found, "random": None}, comparison="network", measured="turned", control="moved")
-    assert table.to_dict("records") == [
-        {
-            "network": "trained",
-            "turned": "0.900",
-            "moved": "0.300",
-            "turned − moved": "0.600\u00a0[0.600,\u00a00.600]",
-        },
-        {"network": "random", "turned": "–", "moved": "–", "turned − moved": "not measured"},
-    ]
 
 
 def test_the_claims_on_distances_are_named_and_take_their_small_shift_from_the_side():

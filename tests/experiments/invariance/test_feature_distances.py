@@ -151,12 +151,6 @@ def test_a_network_that_sums_over_the_whole_picture_does_not_notice_a_shift():
         (lambda: moved(scale=math.inf), ("relu3",), "of relu3 of the network 'tiny' are not finite"),
         (lambda: moved(n=1), LAYERS, "at least two, got 1"),
         (lambda: Shown(torch.ones(2, 3, 3, 32, 32)), LAYERS, "features of relu1 .* are the same for all"),
-        (
-            lambda: Shown(torch.randn(2, 3, 3, 32, 32), labels=[0, 1, 3]),
-            LAYERS,
-            r"labels 0 … 3 do not fit a network whose output has shape \(3, 3\)",
-        ),
-        (lambda: Shown(torch.randn(2, 3, 3, 32, 32), labels=[0, -1, 2]), LAYERS, "labels -1 … 2 do not fit"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(tiny, series, layers, message):
@@ -215,13 +209,9 @@ def test_turned_objects_are_compared_over_the_angles_asked_for():
     angles = [0, 30, 90, 180, 270, 330]
     plain = answers(angles, np.tile([0, 0.4, 1, 1, 1, 0.6], (12, 1)), kind="rotation")
     even = answers(angles, np.tile([0, 0.1, 0.1, 0.1, 0.1, 0.1], (9, 1)), kind="rotation")
-    assert summaries.between(plain, "relu1", low=90, high=270) == pytest.approx(1)
+    assert summaries.among(plain, summaries.FAR).tolist() == [False, False, True, True, True, False]
     difference = summaries.symmetry_interval(plain, even, "relu1")
     assert (difference.estimate, difference.n) == (pytest.approx(0.8 - 0.1), 9)
-    table = summaries.symmetry_table({"trained": (plain, even)})
-    assert table.to_dict("records")[0]["estimate"] == pytest.approx(0.7)
-    with pytest.raises(ValueError, match=r"no rotation lies in 100 … 170; the range is 0 … 330"):
-        summaries.between(plain, "relu1", low=100, high=170)
 
 
 def test_every_panel_has_its_own_range_and_symmetry_one_where_there_are_pictures_for_it():

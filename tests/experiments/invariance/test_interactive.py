@@ -39,7 +39,8 @@ def test_every_angle_shows_the_recorded_distances_and_the_true_class_s_probabili
             assert list(shown.values()) == sorted(shown.values(), reverse=True)
 
 
-def test_other_angles_than_were_measured_are_refused(turned):
+def test_other_images_than_were_measured_are_refused(turned):
     model, inputs, measured = turned
-    with pytest.raises(ValueError, match="not what was measured"):
-        turning(model, Transformed(inputs, "rotation", [0, 45]), measured, small.CLASSES)
+    series = Transformed(inputs, "rotation", measured.amounts)
+    with pytest.raises(ValueError, match="not measured"):
+        turning(model, series, measured.of(torch.tensor([0, 1])), small.CLASSES, layers=LAYERS)

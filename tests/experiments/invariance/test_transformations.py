@@ -202,19 +202,6 @@ def test_a_series_of_sizes_says_which_sizes_it_really_has():
     assert series.view(slice(0, 3), 1).shape == (3, 3, 32, 32)
 
 
-@pytest.mark.parametrize(
-    ("kind", "amounts", "message"),
-    [
-        ("scale", [], "the range of the scale is empty"),
-        ("scale", [1, math.nan], "not finite"),
-        ("shear", [1.2], "kind is 'shear'; allowed are translation, scale, rotation"),
-    ],
-)
-def test_an_empty_or_impossible_series_is_refused(kind, amounts, message):
-    with pytest.raises(ValueError, match=message):
-        transformed_images.Transformed(Inputs.of(pictures(4), side=32), kind, amounts)
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Scenes of 64 px with 4 px more on every side, and their store."""

@@ -242,18 +242,10 @@ def test_a_folder_that_is_no_atlas_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
 
 
-def test_wrong_layers_maps_and_traits_are_refused_by_name(tmp_path):
-    one = {"relu1": top_projections(2)}
-    with pytest.raises(ValueError, match="needs at least one layer"):
-        atlas.write_atlas(tmp_path / "a", {}, **ABOUT)
-    with pytest.raises(ValueError, match="'relu9' is not among the atlas's layers: relu1"):
-        atlas.write_atlas(tmp_path / "a", one, random={"relu9": top_projections()}, **ABOUT)
-    with pytest.raises(ValueError, match="the maps of 'random' are others"):
-        atlas.write_atlas(tmp_path / "a", one, random={"relu1": top_projections(3)}, **ABOUT)
-    with pytest.raises(ValueError, match="relu1 has 2 maps, traits were given for 1"):
-        atlas.write_atlas(tmp_path / "a", one, traits={"relu1": pd.DataFrame({"x": [1]})}, **ABOUT)
+def test_layers_that_would_share_a_section_and_layers_without_maps_are_refused(tmp_path):
+    two = {"relu1": top_projections(2), "conv1": top_projections()}
     with pytest.raises(ValueError, match="layers relu1, conv1 would share a section"):
-        atlas.write_atlas(tmp_path / "a", one | {"conv1": top_projections()}, **ABOUT)
+        atlas.write_atlas(tmp_path / "a", two, **ABOUT)
     nothing = top_projections().of(torch.tensor([], dtype=torch.int64))
     with pytest.raises(ValueError, match="0 maps"):
         atlas.write_atlas(tmp_path / "a", {"relu1": nothing}, **ABOUT)

@@ -23,17 +23,15 @@ def test_likeness_is_within_minus_across_maps_and_what_random_weights_have_of_it
         of_maps("trained", 5, [0.2] * 10, [0.1] * 10, of="patches"),
         of_maps("random", 5, [0.8] * 9, [0.2] * 9, of="patches"),
     ])  # fmt: skip
-    interval, arms = comparisons.likeness(alike)
+    by_layer = comparisons.likeness_by_layer(alike)
+    assert list(by_layer) == [f"layer {n}, {of}" for of in ("projections", "patches") for n in (4, 5)]
+    interval, arms = by_layer["layer 5, projections"]
     assert arms == pytest.approx((0.4, 0.1))
     assert (interval.estimate, interval.low, interval.high) == pytest.approx((0.3, 0.3, 0.3))
     assert (interval.n, interval.resampled) == (8, "maps of each network")
-    assert comparisons.likeness(alike, of="patches")[0].estimate == pytest.approx(-0.5)
-    assert comparisons.likeness(alike, layer=4) is None  # seven maps
-    assert comparisons.likeness(alike, layer=3) is None
-    by_layer = comparisons.likeness_by_layer(alike)
-    assert list(by_layer) == [f"layer {n}, {of}" for of in ("projections", "patches") for n in (4, 5)]
-    assert by_layer["layer 5, projections"][1] == pytest.approx((0.4, 0.1))
-    assert by_layer["layer 4, projections"] is None
+    assert by_layer["layer 5, patches"][0].estimate == pytest.approx(-0.5)
+    assert by_layer["layer 4, projections"] is None  # seven maps
+    assert by_layer["layer 4, patches"] is None  # none
 
 
 def shares(**groups):

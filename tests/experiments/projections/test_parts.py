@@ -101,9 +101,7 @@ def test_the_control_gives_every_row_another_pictures_masks_of_the_same_category
         masks_of(squares(3), labels=[0, 0, 1]).of_other_pictures(same_label=True)
 
 
-def test_rows_without_masks_and_masks_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="row 7 has no mask; there are 3"):
-        masks_of(squares(3)).at(np.array([1, 7]))
+def test_masks_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="part number 3; there are 2 parts"):
         masks_of(squares(3, number=3))
     with pytest.raises(ValueError, match="a label for each of their distinct rows"):
@@ -206,11 +204,11 @@ def test_every_network_and_layer_is_scored_and_the_first_also_on_the_masks_of_ot
     on_parts = nine_of([[colours(maps[i]) for i in row] for row in rows], rows)
     even = nine_of(np.ones((2, 9, SIDE, SIDE, 3)), rows)
     tops = {"trained": {"relu1": even, "relu2": on_parts}, "random": {"relu1": even}}
-    found = part_energy.energies(tops, masks_of(maps), control="others", seed=3)
+    found = part_energy.energies(tops, masks_of(maps), seed=3)
     means = {key: table["score"].mean() for key, table in found.items()}
     assert means == pytest.approx({
         ("trained", "relu1"): 0, ("trained", "relu2"): 4, ("random", "relu1"): 0,
-        ("others", "relu1"): 0, ("others", "relu2"): -6,
+        ("other masks", "relu1"): 0, ("other masks", "relu2"): -6,
     })  # fmt: skip
 
 
@@ -335,7 +333,8 @@ def between(values, centres, at, *, axis):
 
 
 @pytest.mark.parametrize("every", [1, 3])
-def test_iou_agrees_with_an_oracle_that_interpolates_point_by_point(every):
+def test_iou_agrees_with_an_oracle_that_interpolates_point_by_point(every, monkeypatch):
+    monkeypatch.setattr(dissection, "QUANTILE", 0.05)
     images = small.pictures(7)
     torch.manual_seed(0)
     model = small.SPEC.build()
@@ -346,7 +345,7 @@ def test_iou_agrees_with_an_oracle_that_interpolates_point_by_point(every):
     truth = masks.cropped(32).maps[:, every // 2 :: every, every // 2 :: every]
     at = np.arange(every // 2, 32, every)
     for layer in ("relu1", "relu2"):
-        found = dissected(model, images, masks, layer=layer, side=32, quantile=0.05, every=every, batch=3)
+        found = dissected(model, images, masks, layer=layer, side=32, every=every, batch=3)
         activations = Deconvnet(model).forward(shown, layer).activations.numpy()
         field, n = Deconvnet(model).window(layer), activations.shape[-1]
         centres = np.arange(n) * field.stride - field.padding + (field.kernel - 1) / 2
@@ -398,19 +397,17 @@ def test_shares_of_detectors_have_wilsons_interval_and_chance_comes_last():
     iou, chance = np.zeros((20, 1)), np.zeros((2, 20, 1))
     iou[:10], chance[0, 0] = 1, 1  # one of 40: the threshold lies between, and it exceeds it
     one = dissection.Dissection(("eye",), iou, chance)
-    table = dissection.detector_shares({"trained": {"relu5": one}, "random": {"relu5": one}}, chance="others")
-    assert table["network"].tolist() == ["trained", "random", "others"]
+    table = dissection.detector_shares({"trained": {"relu5": one}, "random": {"relu5": one}})
+    assert table["network"].tolist() == ["trained", "random", "other masks"]
     assert table["estimate"].tolist() == [0.5, 0.5, 1 / 40]
     # Wilson's ends of 10 of 20: (p + z²/2n ± z sqrt(p q / n + z²/4n²)) / (1 + z²/n)
     assert table.loc[0, ["low", "high"]].tolist() == pytest.approx([0.2993, 0.7007], abs=1e-4)
     assert table.loc[2, ["low", "high"]].isna().all()
 
 
-def test_options_out_of_range_are_refused_by_name():
+def test_unknown_layers_and_masks_of_another_size_are_refused():
     images, masks = painted(4)
     model = picking([1.0, 0, 0])
-    with pytest.raises(ValueError, match=r"quantile 1, shuffles 3"):
-        dissected(model, images, masks, quantile=1)
     with pytest.raises(ValueError, match=r"'relu9' is not in this network; it has conv1, relu1"):
         dissected(model, images, masks, layer="relu9")
     with pytest.raises(ValueError, match="masks of 12 px do not fit images of 16 px"):

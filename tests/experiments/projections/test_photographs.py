@@ -46,11 +46,3 @@ def test_every_row_has_its_picture_and_every_networks_maps_with_their_numbers(pi
     assert titles == [title for own in numbers for title in ("", *own, *own)]
     shown = [axes.images[0].get_array() for axes in figure.axes[::5]]
     assert all(np.array_equal(a, b) for a, b in zip(shown, pictures.pixels(), strict=True))
-
-
-def test_a_picture_without_maps_or_with_fewer_is_refused(pictures, found):
-    with pytest.raises(ValueError, match="one: 2"):
-        in_place(pictures.pixels(), {"one": found[:2]})
-    fewer = strongest_maps(Deconvnet(small.SPEC.build().eval()), pictures[:1], "relu2", k=1)
-    with pytest.raises(ValueError, match="as many maps"):
-        in_place(pictures.pixels(), {"one": [fewer, *found[1:]]})

@@ -6,7 +6,6 @@ from small import top_projections
 
 from zfutils.experiments.projections import tables
 from zfutils.experiments.projections.dissection import Dissection
-from zfutils.stats.intervals import Interval
 
 
 def test_what_was_searched_says_how_many_windows_the_border_cuts_and_which_maps_never_answer():
@@ -53,15 +52,6 @@ def test_detectors_and_the_parts_they_detect_are_counted_by_layer_and_network():
             "parts detected, random": 2,
             "of parts": 2,
         }
-    ]
-
-
-def test_a_comparison_shows_both_arms_and_the_interval_of_their_difference():
-    found = Interval(0.25, 0.125, 0.5, 9, "maps"), (0.75, 0.5)
-    table = tables.two_arms({"layer 5": found, "layer 4": None})
-    assert table.to_numpy().tolist() == [
-        ["layer 5", "0.75", "0.50", "0.25\u00a0[0.12,\u00a00.50]"],
-        ["layer 4", "–", "–", "not measured"],
     ]
 
 

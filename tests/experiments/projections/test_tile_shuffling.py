@@ -38,6 +38,11 @@ def searched(model, inputs, *, layer="relu1", k=9):
     return top_activations(model, inputs, layers=[layer], k=k)[layer]
 
 
+def shuffled(model, inputs, found, **options):
+    """`shuffled_response` of all maps of a layer."""
+    return tile_shuffling.shuffled_response(model, inputs, found, torch.arange(len(found.values)), **options)
+
+
 @pytest.fixture(scope="module")
 def steps():
     """Twelve pictures, each with an upright step from bright to dark somewhere."""
@@ -53,7 +58,7 @@ def halves(side=16):
 
 def test_a_unit_that_sums_over_its_window_keeps_everything_and_an_edge_template_does_not(steps):
     model = network(np.ones((16, 16)), halves(), stride=2)
-    table = tile_shuffling.shuffled_response(model, steps, searched(model, steps))
+    table = shuffled(model, steps, searched(model, steps))
     assert list(table.columns) == ["map", "rank", "kept"]
     assert table["map"].tolist() == [0] * 9 + [1] * 9
     assert table["rank"].tolist() == [*range(9)] * 2
@@ -71,7 +76,7 @@ def test_a_unit_keeps_what_its_own_shuffled_window_gives_it(steps):
     model = network(halves(), noise, stride=3, padding=5)
     inputs = Inputs.of(steps.images, side=30, scale=0.01)
     found = searched(model, inputs, k=3)
-    table = tile_shuffling.shuffled_response(model, inputs, found, seed=5, batch=4)
+    table = shuffled(model, inputs, found, seed=5, batch=4)
     whole = steps.images.pixels.permute(0, 3, 1, 2).float()[:, :, 1:31, 1:31] * 0.01
     for row in table.itertuples():
         picture = whole[found.images[row.map, row.rank]].clone()
@@ -92,48 +97,32 @@ def tiny():
 def test_neither_batches_nor_the_choice_of_maps_change_a_maps_values_nor_the_model(tiny):
     model, inputs = tiny
     found = searched(model, inputs, layer="relu2", k=4)
-    tables = [
-        tile_shuffling.shuffled_response(model, inputs, found, **some)
-        for some in ({"batch": 5}, {"batch": 64}, {"maps": 4}, {"maps": 4, "seed": 1})
-    ]
-    pd.testing.assert_frame_equal(*tables[:2], rtol=1e-4)
-    assert len(tables[0]) == 12 * 4
-    chosen = tables[2]["map"].unique()
-    assert len(chosen) == 4
-    pd.testing.assert_frame_equal(
-        tables[2], tables[0][tables[0]["map"].isin(chosen)].reset_index(drop=True), rtol=1e-4
-    )
-    assert set(tables[3]["map"]) != set(chosen)
+    whole, pieces = (shuffled(model, inputs, found, batch=batch) for batch in (64, 5))
+    pd.testing.assert_frame_equal(whole, pieces, rtol=1e-4)
+    assert len(whole) == 12 * 4
     assert model.training
     part = torch.tensor([7, 2])
-    numbered = tile_shuffling.shuffled_response(model, inputs, found.of(part), numbers=part)
-    pd.testing.assert_frame_equal(
-        numbered, tables[0][tables[0]["map"].isin([2, 7])].reset_index(drop=True), rtol=1e-4
-    )
+    some = tile_shuffling.shuffled_response(model, inputs, found.of(part), part)
+    same = whole[whole["map"].isin([2, 7])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(some, same, rtol=1e-4)
 
 
 def test_a_unit_that_does_not_answer_keeps_nothing_that_could_be_said(steps):
     model = network(-halves(), np.ones((16, 16)))  # steps the other way round would be needed
     found = searched(model, steps)
     assert (found.values[0] == 0).all()
-    table = tile_shuffling.shuffled_response(model, steps, found)
+    table = shuffled(model, steps, found)
     assert table["kept"].isna().tolist() == [True] * 9 + [False] * 9
 
 
 def test_what_cannot_be_shuffled_or_was_not_searched_is_refused(tiny):
     model, inputs = tiny
     found = searched(model, inputs, layer="relu2", k=2)
-    part = found.of(torch.tensor([0, 3]))
-    for changed, options, message in (
-        (searched(model, inputs, k=2), {}, "windows of 'relu1' are 5 px; two tiles of 4 px"),
-        (part, {}, "2 maps need their numbers in 'relu2', 0…11; got none"),
-        (part, {"numbers": torch.tensor([0, 12])}, r"0…11; got \[0, 12\]"),
-        (found, {"maps": 13}, "1…12 of the maps found can be measured, not 13"),
-        (replace(found, layer="relu3"), {}, "sees the whole image"),
+    for images, changed, message in (
+        (inputs, searched(model, inputs, k=2), "windows of 'relu1' are 5 px; two tiles of 4 px"),
+        (inputs, replace(found, layer="relu3"), "sees the whole image"),
+        (Inputs.of(small.pictures(4), scale=1 / 64), found, "at least one of the 4 images, 0…3"),
+        (replace(inputs, scale=1), found, "at side 40 and scale 1 'relu2' does not give the activations"),
     ):
         with pytest.raises(ValueError, match=message):
-            tile_shuffling.shuffled_response(model, inputs, changed, **options)
-    with pytest.raises(ValueError, match=r"rows must name at least one of the 4 images, 0…3"):
-        tile_shuffling.shuffled_response(model, Inputs.of(small.pictures(4), scale=1 / 64), found)
-    with pytest.raises(ValueError, match=r"at side 40 and scale 1 'relu2' does not give the activations"):
-        tile_shuffling.shuffled_response(model, replace(inputs, scale=1), found)
+            shuffled(model, images, changed)

@@ -145,9 +145,7 @@ def test_each_map_is_compared_with_nine_others_that_the_seed_chooses():
         assert cosines[:9].mean() - 1e-4 <= first["across"][m] <= cosines[-9:].mean() + 1e-4
 
 
-def test_likeness_needs_two_maps_and_a_known_kind(opposite):
-    with pytest.raises(ValueError, match="of 'projections' or 'patches', not 'pixels'"):
-        within_map_similarity.within_and_across(opposite, of="pixels")
+def test_likeness_needs_two_maps(opposite):
     with pytest.raises(ValueError, match="at least two maps, not 1"):
         within_map_similarity.within_and_across(nine(opposite.projections[:1]))
 
@@ -171,22 +169,13 @@ def test_a_map_without_k_activations_has_no_share():
     assert np.isnan(upper).tolist() == [m == 4 for m in range(9)]
 
 
-def test_a_picture_without_a_label_is_refused():
-    with pytest.raises(ValueError, match=r"lie in pictures 1…4, labels are 0…3"):
-        within_map_similarity.commonest_class_share(found([[1, 4]]), torch.zeros(4, dtype=torch.int64))
-
-
 def test_chance_is_that_of_pictures_drawn_without_putting_back():
     # two of {a, a, b, b}: one of the three others shares the class, so 1 with chance 1/3, else 1/2
-    assert within_map_similarity.chance_share([0, 0, 1, 1], 2, draws=40_000) == pytest.approx(2 / 3, abs=0.01)
-    assert within_map_similarity.chance_share([5] * 9, 9, draws=10) == 1
-    assert within_map_similarity.chance_share([0, 1, 2], 3, draws=10) == pytest.approx(1 / 3)
+    assert within_map_similarity.chance_share([0, 0, 1, 1], 2) == pytest.approx(2 / 3, abs=0.01)
+    assert within_map_similarity.chance_share([5] * 9, 9) == 1
+    assert within_map_similarity.chance_share([0, 1, 2], 3) == pytest.approx(1 / 3)
     labels = torch.arange(160) % 16
-    chances = {within_map_similarity.chance_share(labels, 9, draws=100, seed=seed) for seed in (0, 0, 1)}
+    chances = {within_map_similarity.chance_share(labels, 9, seed=seed) for seed in (0, 0, 1)}
     assert len(chances) == 2
-
-
-@pytest.mark.parametrize(("k", "draws"), [(4, 10), (0, 10), (2, 0)])
-def test_an_impossible_draw_is_refused(k, draws):
-    with pytest.raises(ValueError, match=rf"cannot draw {k} of 3 pictures {draws} times"):
-        within_map_similarity.chance_share([0, 1, 2], k, draws=draws)
+    with pytest.raises(ValueError, match="sum"):
+        within_map_similarity.chance_share([0, 1, 2], 4)

@@ -49,8 +49,3 @@ def test_what_is_shown_does_not_depend_on_the_patches(tops, classes):
         for name, by_layer in tops.items()
     }
     assert pages(black) == pages(tops)
-
-
-def test_networks_of_different_layers_are_refused(tops, classes):
-    with pytest.raises(ValueError, match="same layers"):
-        without_patches({**tops, "random weights": {"relu1": tops["trained"]["relu1"]}}, classes)

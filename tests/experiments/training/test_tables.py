@@ -11,7 +11,6 @@ from zfutils.experiments.training import tables
 from zfutils.experiments.training.tables import (
     crop_errors,
     largest_over_radius,
-    of_trials,
     speed_table,
     trial_table,
 )
@@ -23,29 +22,25 @@ from zfutils.training.outcomes import Outcome
 from zfutils.training.recipe import Phases, Plateau, Training
 
 
-def test_the_table_of_trials_says_since_when_one_was_dead():
+def test_trials_say_since_when_one_was_dead_its_errors_and_what_noise_is_left():
     history = pd.DataFrame({"epoch": [0, 1, 2, 3], "held_out_error": [0.9, 0.8, 0.9, 0.95]})
     made = {"identity": {"training": {"rate": 0.01}}}
     records = {"lives": made, "dies": made | {"dead": {"since": 2, "why": "no unit of layer conv5 responds"}}}
+    conv1 = SimpleNamespace(weight=torch.ones(12, 3, 5, 5))  # no frequency but 0
+    model = SimpleNamespace(conv1=conv1)
     trials = {
-        name: (f"it {name}", SimpleNamespace(history=history, record=record))
-        for name, record in records.items()
+        name: SimpleNamespace(history=history, record=record, model=model) for name, record in records.items()
     }
-    table = trial_table(trials, {"noise": {"lives": "5 %", "dies": "60 %"}})
+    labels = np.arange(100) % 10
+    wrong = Scores(np.roll(np.eye(10)[labels], 1, axis=1), labels)  # always another class
+    about = {name: f"it {name}" for name in trials}
+    table = trial_table(trials, about, dict.fromkeys(trials, wrong))
     assert table["tried"].tolist() == ["it lives", "it dies"]
     assert table["epochs"].tolist() == ["3", "3, dead since 2"]
-    assert table["held-out error"].tolist() == ["95.0\u00a0%", "95.0\u00a0%"]
-    assert table["noise"].tolist() == ["5 %", "60 %"]
-
-
-def test_of_a_trial_the_error_and_what_noise_is_left_are_said_with_their_intervals():
-    labels = np.arange(100) % 10
-    wrong = np.roll(np.eye(10)[labels], 1, axis=1)  # always another class
-    conv1 = SimpleNamespace(weight=torch.ones(12, 3, 5, 5))  # no frequency but 0
-    network = SimpleNamespace(model=SimpleNamespace(conv1=conv1))
-    errors, shares = of_trials({"flat": network}, {"flat": Scores(wrong, labels)}).values()
-    assert errors == {"flat": "100.0\u00a0%\u00a0[96.3,\u00a0100.0]"}  # Wilson: 1 / (1 + z²/n) at n = 100
-    assert shares == {"flat": "0.00\u00a0[0.00,\u00a00.00]"}
+    assert set(table["held-out error"]) == {"95.0\u00a0%"}
+    # Wilson: 1 / (1 + z²/n) at n = 100
+    assert set(table["top-1 error, one crop"]) == {"100.0\u00a0%\u00a0[96.3,\u00a0100.0]"}
+    assert set(table.iloc[:, -1]) == {"0.00\u00a0[0.00,\u00a00.00]"}
 
 
 def test_the_largest_filter_of_any_epoch_is_measured_by_its_convolutions_own_radius():
@@ -97,10 +92,10 @@ def test_speeds_of_gpus_stand_below_this_machines_with_edition_and_date():
 
 
 def test_a_gpu_that_nobody_measured_says_so_unless_this_machine_has_one():
-    shown = speed_table(pd.DataFrame([measured("Some CPU", "cpu")]))
+    shown = speed_table(pd.DataFrame([measured("Some CPU", "cpu")]), [])
     assert shown["device"].tolist() == ["Some CPU, bf16", "a GPU"]
     assert set(shown.iloc[1, 1:]) == {"not measured"}
-    assert speed_table(pd.DataFrame([measured()]))["device"].tolist() == ["a GPU of 2030, bf16"]
+    assert speed_table(pd.DataFrame([measured()]), [])["device"].tolist() == ["a GPU of 2030, bf16"]
 
 
 def outcome(training_error, *, trained_on=1000, epochs=10, published=False):

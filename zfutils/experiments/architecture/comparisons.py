@@ -23,12 +23,11 @@ from zfutils.nets.filters import (
     noise_filters,
     over_median,
 )
+from zfutils.stats.comparisons import Compared
 from zfutils.stats.intervals import Interval, bootstrap_interval, proportion_difference, unpaired_difference
 from zfutils.training.outcomes import Outcome
 
 TIMES = ("before training", "trained")
-
-Compared = tuple[Interval, tuple[float, float]]  # a difference or ratio and its arms, measured and control
 
 
 def filter_tables(models: Mapping[str, nn.Module], inputs: Inputs) -> dict[str, pd.DataFrame]:

@@ -90,7 +90,7 @@ def spectra(
     strides: Mapping[str, int],
     *,
     image: int,
-    noise: Mapping[str, Float[Tensor, "maps channels k k"]] | None = None,
+    noise: Mapping[str, Float[Tensor, "many channels k k"]],
 ) -> Figure:
     """Which frequencies the filters take: mean spectra, and where each filter's spectrum is greatest.
 
@@ -100,7 +100,7 @@ def spectra(
 
     Args:
         layers: name and filters of each, two to four.
-        tables: the same names, with the column dead; without that column every filter counts.
+        tables: the same names, with the column dead.
         strides: the same names.
         image: side of the images that both work on (pixels).
         noise: the same names, Gaussian noise filters of the same size: dashed lines and hollow points, of
@@ -110,19 +110,13 @@ def spectra(
     left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
     lines: list[str] = []
     for name, weight, colour, marker in zip(layers, layers.values(), CYCLE, MARKERS, strict=False):
-        live = weight[~tables[name]["dead"].to_numpy(bool)] if "dead" in tables[name] else weight
-        shown = {name: live} if noise is None else {name: live, NOISE: noise[name]}
-        for label, filters in shown.items():
+        live = weight[~tables[name]["dead"].to_numpy(bool)]
+        for label, filters, face in ((name, live, colour), (NOISE, noise[name], "none")):
             _draw_spectrum(left, filters, colour, image=image, hollow=label == NOISE)
-            table, style = (
-                filter_table(filters, image=image),
-                {"edgecolor": colour, "marker": marker, "s": 16, "alpha": 0.75},
-            )
+            table = filter_table(filters, image=image)
             up = np.random.default_rng(0).uniform(-0.25, 0.25, min(len(table), len(weight))) + len(lines)
-            face = "none" if label == NOISE else colour
-            right.scatter(
-                image * table["peak_frequency"][: len(up)], up, facecolor=face, linewidth=0.8, **style
-            )
+            style = {"edgecolor": colour, "facecolor": face, "marker": marker, "s": 16, "alpha": 0.75}
+            right.scatter(image * table["peak_frequency"][: len(up)], up, linewidth=0.8, **style)
             right.text(0.74 * image, len(lines), percent(table["middle"].mean()), va="center")
             lines.append("noise" if label == NOISE else fill(label, 16))
         for axes in (left, right):
@@ -138,12 +132,11 @@ def spectra(
     right.set_yticks(range(len(lines)), lines)
     right.set_ylim(len(lines) - 0.5, -0.5)
     marks = [Line2D([], [], color=c, linewidth=2, label=n) for n, c in zip(layers, CYCLE, strict=False)]
-    if noise is not None:
-        marks.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.2, label=NOISE))
-    marks.append(
-        Line2D([], [], color=INK, linestyle=":", linewidth=1.4, label="Nyquist frequency of the stride")
-    )
-    marks.append(Patch(color=BAND, label="middle, and share of filters there"))
+    marks += [
+        Line2D([], [], color=INK, linestyle="--", linewidth=1.2, label=NOISE),
+        Line2D([], [], color=INK, linestyle=":", linewidth=1.4, label="Nyquist frequency of the stride"),
+        Patch(color=BAND, label="middle, and share of filters there"),
+    ]
     figure.legend(handles=marks, loc="outside lower center", ncols=3)
     return figure
 

@@ -6,12 +6,11 @@ dominates comes first and blank ones come last.
 
 from collections.abc import Mapping
 from textwrap import fill
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
@@ -20,10 +19,12 @@ from torch import Tensor
 from zfutils.plotting.style import VERMILLION, WIDTH, bare, new, styled
 from zfutils.runtime.devices import to_host
 
-Scale = Literal["own", "layer"]
 COLUMNS = 12  # of a layer that has the page to itself
 APART = 0.12  # inches to either side of a layer among others
-DEAD = {"silent": ("o", 12), "blank": ("x", 6)}  # a column of the table: its marker and size (points)
+DEAD: dict[str, dict[str, Any]] = {  # by column of the table
+    "silent": {"marker": "o", "markersize": 12},
+    "blank": {"marker": "x", "markersize": 6},
+}
 MARK: dict[str, Any] = {
     "color": VERMILLION,
     "linestyle": "",
@@ -34,27 +35,18 @@ MARK: dict[str, Any] = {
 
 
 @styled
-def filter_images(
-    weight: Float[Tensor, "maps channels k k"], *, scale: Scale = "own", table: pd.DataFrame | None = None
-) -> Figure:
-    """A layer's filters as images, ordered by RMS, the largest first.
+def filter_images(weight: Float[Tensor, "maps channels k k"]) -> Figure:
+    """A layer's filters as images, ordered by RMS, each on the scale of its own largest absolute weight.
 
     Args:
         weight: filters on 1 or 3 colours.
-        scale: mid-grey is 0, and full range is the filter's "own" largest absolute weight, which shows its
-            form, or the "layer"'s, which shows its strength.
-        table: with columns blank and silent, to mark the dead.
 
     Raises:
-        ValueError: another number of colours, or another scale.
+        ValueError: another number of colours.
     """
-    tiles, places = mosaic(weight, COLUMNS, scale)
-    kinds = _dead(table)
-    figure = new(height=WIDTH * tiles.shape[0] / tiles.shape[1] + (0.3 if kinds else 0))
-    axes = bare(figure.subplots())
-    axes.imshow(tiles)
-    _mark(axes, places, table)
-    _legend(figure, kinds)
+    tiles, _ = mosaic(weight, COLUMNS, each=True)
+    figure = new(height=WIDTH * tiles.shape[0] / tiles.shape[1])
+    bare(figure.subplots()).imshow(tiles)
     return figure
 
 
@@ -62,27 +54,19 @@ def filter_images(
 def fig_6(
     layers: Mapping[str, Float[Tensor, "maps channels k k"]],
     tables: Mapping[str, pd.DataFrame],
-    *,
-    scale: Scale = "layer",
 ) -> Figure:
     """First layers side by side, dead filters marked (the paper's Fig. 6 a-c).
+
+    A layer is on one scale, so that a filter that dominates is seen to.
 
     Args:
         layers: title and filters of each, two to four.
         tables: the same titles, with columns blank and silent.
-        scale: as for `filter_images`; the layer's, so that a filter that dominates is seen to.
-
-    Raises:
-        ValueError: a layer without a table.
     """
-    if lacking := set(layers) - set(tables):
-        raise ValueError(
-            f"no table for {', '.join(sorted(lacking))}; there are {', '.join(tables) or 'none'}"
-        )
-    mosaics = {title: mosaic(w, round((len(w) * 0.75) ** 0.5), scale) for title, w in layers.items()}
+    mosaics = {title: mosaic(w, round((len(w) * 0.75) ** 0.5), each=False) for title, w in layers.items()}
     tallest = max(tiles.shape[0] / tiles.shape[1] for tiles, _ in mosaics.values())
     titles = {title: fill(title, 84 // len(layers)) for title in layers}
-    kinds = [kind for kind in DEAD if any(kind in _dead(tables[title]) for title in layers)]
+    kinds = [kind for kind in DEAD if any(tables[title][kind].any() for title in layers)]
     lines = 1 + max(title.count("\n") for title in titles.values()) + bool(kinds)
     figure = new(height=(WIDTH / len(layers) - 2 * APART) * tallest + 0.22 * lines)
     figure.get_layout_engine().set(w_pad=APART)
@@ -91,28 +75,30 @@ def fig_6(
         bare(axes).imshow(tiles)
         axes.set_title(titles[title])
         axes.set_anchor("N")
-        _mark(axes, places, tables[title])
-    _legend(figure, kinds)
+        for kind in (kind for kind in kinds if tables[title][kind].any()):
+            axes.plot(*places[tables[title][kind].to_numpy(bool)].T, **MARK, **DEAD[kind])
+    if kinds:
+        handles = [Line2D([], [], label=f"dead: {kind}", **MARK, **DEAD[kind]) for kind in kinds]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
 
 
 def mosaic(
-    weight: Float[Tensor, "maps channels k k"], columns: int, scale: Scale
+    weight: Float[Tensor, "maps channels k k"], columns: int, *, each: bool
 ) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "maps 2"]]:
     """Filters side by side, one white pixel apart, and each one's centre (x, y) by its number in the layer.
 
     Args:
         weight: filters on 1 or 3 colours.
         columns: how many in a line, at most.
-        scale: as for `filter_images`.
+        each: whether each filter is on a scale of its own, which shows its form, or all on that of the
+            layer's largest absolute weight, which shows its strength.
     """
     if weight.ndim != 4 or weight.shape[1] not in (1, 3):
         raise ValueError(f"filters on 1 or 3 colours can be shown, not of shape {tuple(weight.shape)}")
-    if scale not in ("own", "layer"):
-        raise ValueError(f"scale is 'own' or 'layer', not {scale!r}")
     filters = to_host(weight.permute(0, 2, 3, 1)).astype(np.float32)
     filters = np.broadcast_to(filters, (*filters.shape[:3], 3))
-    largest = np.abs(filters).max((1, 2, 3) if scale == "own" else None, keepdims=True)
+    largest = np.abs(filters).max((1, 2, 3) if each else None, keepdims=True)
     shown = 0.5 + 0.5 * filters / np.maximum(largest, np.finfo(np.float32).tiny)
     maps, k = filters.shape[:2]
     columns = max(1, min(columns, maps))
@@ -123,22 +109,3 @@ def mosaic(
         tiles[y : y + k, x : x + k] = shown[one]
         places[one] = x + (k - 1) / 2, y + (k - 1) / 2
     return tiles, places
-
-
-def _dead(table: pd.DataFrame | None) -> list[str]:
-    """Which kinds of dead filters there are."""
-    return [] if table is None else [kind for kind in DEAD if table[kind].any()]
-
-
-def _mark(axes: Axes, places: np.ndarray, table: pd.DataFrame | None) -> None:
-    for kind in _dead(table):
-        axes.plot(
-            *places[table[kind].to_numpy(bool)].T, marker=DEAD[kind][0], markersize=DEAD[kind][1], **MARK
-        )
-
-
-def _legend(figure: Figure, kinds: list[str]) -> None:
-    if kinds:
-        looks = [{"marker": DEAD[k][0], "markersize": DEAD[k][1], "label": f"dead: {k}"} for k in kinds]
-        handles = [Line2D([], [], **look, **MARK) for look in looks]
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))

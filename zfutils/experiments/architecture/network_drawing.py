@@ -32,17 +32,14 @@ SMALL = 9  # points
 
 @dataclass(frozen=True)
 class _Box:
-    """One drawn layer: its lower left corner, width and height (inches), and how many inches a pixel is."""
+    """One drawn layer: its lower left corner, width and height (inches)."""
 
     stage: Stage
     left: float
     width: float
     height: float
+    slant: float  # how far its sides run to the right and up
     slot: tuple[float, float]  # the room it has, left and right
-
-    @property
-    def slant(self) -> float:
-        return 0.06 if self.stage.kind == "fc" else OBLIQUE * self.height
 
 
 @styled
@@ -95,7 +92,7 @@ def _placed(spec: NetworkSpec) -> list[_Box]:
     columns = zip(stages, widths(low), heights, slants, slots(low), strict=True)
     for stage, width, height, slant, slot in columns:
         start = left if stage.kind == "image" else left + (slot - width - slant) / 2
-        boxes.append(_Box(stage, start, width, height, (left, left + slot)))
+        boxes.append(_Box(stage, start, width, height, slant, (left, left + slot)))
         left += slot
     return boxes
 

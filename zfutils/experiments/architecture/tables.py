@@ -11,7 +11,7 @@ from zfutils.experiments.architecture.aliasing import OVER, RANDOM, TRAINED, UND
 from zfutils.experiments.architecture.comparisons import rms
 from zfutils.nets.filters import dominance
 from zfutils.nets.specs import NetworkSpec
-from zfutils.stats.formatting import percent, ranged, rounded
+from zfutils.stats.formatting import between, percent, rounded
 from zfutils.stats.intervals import Interval, bootstrap_interval, proportion_interval, where_enough
 from zfutils.training.checkpoints import Trained
 from zfutils.training.evaluation import Scores
@@ -111,7 +111,7 @@ def dominance_table(
             found = where_enough(dominance, sizes, seed=seed)
             row["largest filter"] = rounded(sizes.max() / papers, digits=2)
             row["median filter"] = rounded(float(np.median(sizes)) / papers, digits=2)
-            row["largest / median"] = _worded(found, few="too few filters")
+            row["largest / median"] = between(found, digits=2, otherwise="too few filters")
             row["ended"] = "yes" if one.ended.ended else "no"
         rows.append(row | {"scores": origin([one.published] if one else [])})
     return pd.DataFrame(rows).fillna("")
@@ -138,19 +138,13 @@ def aliasing_table(
         for weights in (TRAINED, RANDOM):
             values = by_map[network, weights]
             found = where_enough(bootstrap_interval, values, resampled="maps", seed=seed)
-            row[weights] = _worded(found)
+            row[weights] = between(found, digits=2, otherwise="too few maps")
         rows.append(row)
     interval, arms = beyond or (None, (math.nan, math.nan))
     row = {"network": f"{OVER} minus {UNDER}", "stride of layer 1": ""}
     row |= {weights: rounded(arm, digits=2) for weights, arm in zip((TRAINED, RANDOM), arms, strict=True)}
-    rows.append(row | {f"{TRAINED} minus {RANDOM}": _worded(interval)})
-    return pd.DataFrame(rows).fillna("")
-
-
-def _worded(interval: Interval | None, *, few: str = "too few maps") -> str:
-    if interval is None:
-        return few
-    return ranged(interval.estimate, interval.low, interval.high, digits=2)
+    row[f"{TRAINED} minus {RANDOM}"] = between(interval, digits=2, otherwise="too few maps")
+    return pd.DataFrame([*rows, row]).fillna("")
 
 
 def error_table(networks: Mapping[str, Trained], scores: Mapping[tuple[str, int], Scores]) -> pd.DataFrame:
@@ -166,7 +160,7 @@ def error_table(networks: Mapping[str, Trained], scores: Mapping[tuple[str, int]
         for crops, words in ((10, "ten crops"), (1, "centre crop")):
             wrong = scores[name, crops].wrong()
             error = proportion_interval(int(wrong.sum()), len(wrong), resampled="images")
-            row[words] = ranged(100 * error.estimate, 100 * error.low, 100 * error.high, unit=" %")
+            row[words] = between(error, scale=100, unit=" %")
         row["parameters"] = f"{trained.spec.parameters:,}"
         row["multiply-adds (million)"] = f"{trained.spec.multiply_adds / 1e6:,.0f}"
         row["training (s)"] = f"{trained.seconds:,.0f}"

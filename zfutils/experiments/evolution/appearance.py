@@ -137,24 +137,20 @@ def moves(
     """
     last, tables = found[max(found)], []
     for layer in layers:
-        chosen, of_layer = (
-            last[layer].some(maps, seed=seed),
-            {epoch: of[layer] for epoch, of in found.items()},
-        )
+        chosen = last[layer].some(maps, seed=seed)
+        of_layer = {epoch: of[layer] for epoch, of in found.items()}
         end = strongest_on_windows(models[max(found)], inputs, last[layer], chosen)[0]
         free, held = {max(found): end}, {max(found): end}
         for epoch in sorted(of_layer)[:-1]:
             model = models[epoch]
             free[epoch] = strongest_on_windows(model, inputs, of_layer[epoch], chosen)[0]
             held[epoch] = strongest_on_windows(model, inputs, last[layer], chosen)[0]
-        both = [jumps(projections, of_layer, chosen) for projections in (free, held)]
-        named = [table.rename(columns={"distance": n}) for n, table in zip(ARMS, both, strict=True)]
-        tables.append(named[0].merge(named[1]))
+        tables.append(jumps(dict(zip(ARMS, (free, held), strict=True)), of_layer, chosen))
     return pd.concat(tables, ignore_index=True)
 
 
 def jumps(
-    projections: Mapping[float, Float[np.ndarray, "m s s 3"]],
+    arms: Mapping[str, Mapping[float, Float[np.ndarray, "m s s 3"]]],
     found: Mapping[float, TopActivations],
     maps: Int64[Tensor, " m"],
 ) -> pd.DataFrame:
@@ -162,36 +158,27 @@ def jumps(
 
     The distance is 1 minus the Pearson correlation over the whole window's pixels and colours. Windows of
     different pictures or units are correlated as they are, without alignment. Pairs in which a map answers
-    to no picture, or a projection is constant, have no distance and are left out.
+    to no picture, or a projection of any arm is constant, have no distance and are left out.
 
     Args:
-        projections: by epoch, as `strongest_on_windows` gives them; with the picture held fixed for the
-            control, in which `changed` still says what the free one did.
+        arms: projections by arm and epoch, as `strongest_on_windows` gives them.
         found: by the same epochs, of one layer; says whether the strongest picture changed.
         maps: which maps the projections are of.
 
     Returns:
-        Columns layer, map, from_epoch, to_epoch, changed (bool), distance (0 to 2).
-
-    Raises:
-        ValueError: epochs or numbers of maps that do not match, or several layers.
+        Columns layer, map, from_epoch, to_epoch, changed (bool), and the distance in every arm (0 to 2).
     """
-    if set(projections) != set(found) or any(len(p) != len(maps) for p in projections.values()):
-        sizes = {epoch: len(p) for epoch, p in projections.items()}
-        raise ValueError(f"{len(maps)} maps at epochs {sorted(found)} need their projections, got {sizes}")
-    if len(layers := {one.layer for one in found.values()}) != 1:
-        raise ValueError(f"jumps are those of one layer, got {', '.join(sorted(layers)) or 'none'}")
     rows = []
     for start, end in pairwise(sorted(found)):
         before, after = found[start], found[end]
         live = _live(before) & _live(after)
         other = to_host(before.images[:, 0] != after.images[:, 0])
-        for which, a, b in zip(maps.tolist(), projections[start], projections[end], strict=True):
-            distance = _distance(a, b)
-            if live[which] and not isnan(distance):
-                rows.append((before.layer, which, start, end, bool(other[which]), distance))
-    columns = {"layer": str, "map": int, "from_epoch": float, "to_epoch": float}
-    columns |= {"changed": bool, "distance": float}
+        for row, which in enumerate(maps.tolist()):
+            distances = [_distance(arm[start][row], arm[end][row]) for arm in arms.values()]
+            if live[which] and not any(map(isnan, distances)):
+                rows.append((before.layer, which, start, end, bool(other[which]), *distances))
+    columns = {"layer": str, "map": int, "from_epoch": float, "to_epoch": float, "changed": bool}
+    columns |= dict.fromkeys(arms, float)
     return pd.DataFrame(rows, columns=list(columns)).astype(columns)
 
 

@@ -43,15 +43,12 @@ def comparisons(settled: pd.DataFrame, loss: Mapping[int, float]) -> dict[str, C
     }
 
 
-def beyond_in_step(
-    settled: pd.DataFrame, *, measure: str, lower: str = LOWER, upper: str = UPPER
-) -> Comparison:
-    """log2 of the upper layer's time over the lower one's, minus the same with weights moved in step.
+def beyond_in_step(settled: pd.DataFrame, *, measure: str) -> Comparison:
+    """log2 of layer 5's time over layer 1's, minus the same with weights moved in step.
 
     Args:
         settled: as `settling.times` gives it.
         measure: "cka" or "probe".
-        lower, upper: layers.
 
     Returns:
         The paired difference over seeds (Student's t), and the means of both arms. Seeds in which a layer
@@ -59,8 +56,8 @@ def beyond_in_step(
     """
     lags = {}
     for run in (AS_TRAINED, IN_STEP):
-        times = _by_seed(settled, run, measure, (lower, upper))
-        lags[run] = np.log2(times[upper] / times[lower])
+        times = _by_seed(settled, run, measure, (LOWER, UPPER))
+        lags[run] = np.log2(times[UPPER] / times[LOWER])
     both = pd.DataFrame(lags).dropna()
     difference = both[AS_TRAINED] - both[IN_STEP]
     return _compared(t_interval, difference, (both[AS_TRAINED].mean(), both[IN_STEP].mean()))
@@ -111,10 +108,6 @@ def probe_gain(table: pd.DataFrame) -> float:
 
 def _by_seed(settled: pd.DataFrame, run: str, measure: str, layers: Sequence[str]) -> pd.DataFrame:
     """Times by seed (rows) and layer; seeds without one of them are left out."""
-    for column, names in (("measure", [measure]), ("layer", list(layers))):
-        if len(settled) and (absent := set(names) - set(settled[column])):
-            there = ", ".join(map(str, settled[column].unique()))
-            raise ValueError(f"{column} {', '.join(sorted(absent))} was not measured; there are {there}")
     own = settled[(settled["run"] == run) & (settled["measure"] == measure)]
     by_seed = own[own["layer"].isin(list(layers))].pivot(index="seed", columns="layer", values="time")
     return by_seed.reindex(columns=list(layers)).astype(float).dropna()

@@ -107,38 +107,31 @@ class Settled(NamedTuple):
     after: float
 
 
-def time_to(values: ArrayLike, epochs: ArrayLike, *, share: float = SETTLED) -> Settled:
-    """When a rescaled curve first reaches a share of its end and stays there, linear between snapshots.
+def time_to(values: ArrayLike, epochs: ArrayLike) -> Settled:
+    """When a rescaled curve first reaches 90 % of its end and stays there, linear between snapshots.
 
     Where it is reached by the first snapshot after step 0, the time lies on the line from step 0 to it, as
-    between any two others: the snapshots cannot tell more, and `before` is 0. A curve that falls below the
-    share again counts from its last rise. One that ends below it, or holds a NaN because its end was not
+    between any two others: the snapshots cannot tell more, and `before` is 0. A curve that falls below them
+    again counts from its last rise. One that ends below it, or holds a NaN because its end was not
     above its start, never settles: all three NaN. One that is there from its first snapshot on settles at
     that, with an interval of no width.
 
     Args:
         values: at every snapshot, in order.
         epochs: of the snapshots, increasing.
-
-    Raises:
-        ValueError: lengths that differ, no values, epochs that do not increase, or a share outside (0, 1].
     """
     curve, at = np.asarray(values, dtype=float), np.asarray(epochs, dtype=float)
-    if curve.ndim != 1 or curve.shape != at.shape or not len(at) or (np.diff(at) <= 0).any():
-        raise ValueError(f"values need as many increasing epochs, got {curve.shape} and {at.tolist()}")
-    if not 0 < share <= 1:
-        raise ValueError(f"the share to reach lies in (0, 1], got {share}")
-    if np.isnan(curve).any() or curve[-1] < share:
+    if np.isnan(curve).any() or curve[-1] < SETTLED:
         return Settled(nan, nan, nan)
-    below = np.flatnonzero(curve < share)
+    below = np.flatnonzero(curve < SETTLED)
     if len(below) == 0:
         return Settled(at[0], at[0], at[0])
     i = below[-1]
-    part = (share - curve[i]) / (curve[i + 1] - curve[i])
+    part = (SETTLED - curve[i]) / (curve[i + 1] - curve[i])
     return Settled(float(at[i] + part * (at[i + 1] - at[i])), float(at[i]), float(at[i + 1]))
 
 
-def times(table: pd.DataFrame, *, share: float = SETTLED) -> pd.DataFrame:
+def times(table: pd.DataFrame) -> pd.DataFrame:
     """When every layer of every network settles, by CKA and by probe.
 
     Args:
@@ -151,7 +144,6 @@ def times(table: pd.DataFrame, *, share: float = SETTLED) -> pd.DataFrame:
     for (run, seed, layer), one in table.groupby(["run", "seed", "layer"], sort=False):
         one = one.sort_values("epoch")
         for measure in MEASURES:
-            found.append(
-                (run, seed, layer, *time_to(one[f"{measure}_rescaled"], one["epoch"], share=share), measure)
-            )
+            settled = time_to(one[f"{measure}_rescaled"], one["epoch"])
+            found.append((run, seed, layer, *settled, measure))
     return pd.DataFrame(found, columns=["run", "seed", "layer", *Settled._fields, "measure"])

@@ -7,7 +7,8 @@ import pandas as pd
 
 from zfutils.experiments.evolution.comparisons import Comparison
 from zfutils.experiments.evolution.settling import rate_drops
-from zfutils.stats.formatting import percent, ranged, rounded
+from zfutils.stats.comparisons import arms_table
+from zfutils.stats.formatting import between, percent, rounded
 from zfutils.stats.intervals import Interval
 from zfutils.training.outcomes import NOT_RUN, Outcome, origin
 
@@ -52,20 +53,17 @@ def times_table(settled: pd.DataFrame, loss: Mapping[int, float]) -> pd.DataFram
     return pd.DataFrame([*rows, row | dict.fromkeys([*rows[0]][2:], mean)])
 
 
-def arms_table(compared: Mapping[str, tuple[Comparison, str]]) -> pd.DataFrame:
+def claims_compared(compared: Mapping[str, tuple[Comparison, str]]) -> pd.DataFrame:
     """What was measured, its control, and what the verdict is taken on, one line for each claim.
 
     Args:
         compared: by what is claimed, the comparison and the rule's `verdict_on`.
     """
-    lines = []
-    for claimed, (one, taken) in compared.items():
-        arms, interval = one.arms or (math.nan, math.nan), one.interval
-        line = {"claim": claimed, "measured": rounded(arms[0], digits=2)}
-        line |= {"control": rounded(arms[1], digits=2), "seeds": len(one.seeds), "verdict taken on": taken}
-        ends = interval and (interval.estimate, interval.low, interval.high)
-        lines.append(line | {"which is": ranged(*ends, digits=2) if ends else "not measured"})
-    return pd.DataFrame(lines)
+    found = {claimed: one.arms and (one.interval, one.arms) for claimed, (one, _) in compared.items()}
+    table = arms_table(found, ("claim", "measured", "control", "which is"))
+    table.insert(3, "seeds", [len(one.seeds) for one, _ in compared.values()])
+    table.insert(4, "verdict taken on", [taken for _, taken in compared.values()])
+    return table
 
 
 def jumps_table(farther: Mapping[str, Interval | None]) -> pd.DataFrame:
@@ -75,9 +73,6 @@ def jumps_table(farther: Mapping[str, Interval | None]) -> pd.DataFrame:
         farther: as `appearance.jump_intervals` gives it.
     """
     return pd.DataFrame(
-        {
-            "the strongest image": words,
-            "additional change": ranged(one.estimate, one.low, one.high, digits=2) if one else "not measured",
-        }
+        {"the strongest image": words, "additional change": between(one, digits=2)}
         for words, one in farther.items()
     )

@@ -6,32 +6,25 @@ the same pictures, and the interval resamples pictures.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
 from zfutils.experiments.invariance.feature_distances import LAYERS, Responses
-from zfutils.experiments.invariance.summaries import GROUPS, PICTURES, between, linearity, near
+from zfutils.experiments.invariance.summaries import FAR, GROUPS, PICTURES, TURNED, among, linearity, near
 from zfutils.experiments.invariance.transformed_images import Kind
 from zfutils.stats.intervals import Interval, paired_difference, unpaired_difference, where_enough
 
 FIRST, LAST = LAYERS[0], LAYERS[-1]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Means over pictures of what is measured and of its control, and the interval of their difference."""
+class Comparison(NamedTuple):
+    """The difference of two means over pictures, and what is measured and its control: a `Compared`."""
 
-    measured: float
-    control: float
     interval: Interval
-
-    @property
-    def arms(self) -> tuple[float, float]:
-        """What is measured, and its control."""
-        return self.measured, self.control
+    arms: tuple[float, float]
 
 
 def grows_with_depth(trained: Responses, random: Responses, *, within: float, seed: int = 0) -> Comparison:
@@ -80,35 +73,29 @@ def straightness_learnt(
     return _paired(*arms, seed=seed)
 
 
-def rotation_beyond_translation(
-    turned: Responses, moved: Responses, *, low: float = 90, high: float = 270, seed: int = 0
-) -> Comparison:
-    """Mean distance in layer 7: turned by `low` to `high` degrees, minus moved by the largest shift.
+def rotation_beyond_translation(turned: Responses, moved: Responses, *, seed: int = 0) -> Comparison:
+    """Mean distance in layer 7: turned by 90° to 270°, minus moved by the largest shift.
 
     Args:
         turned, moved: the same pictures through the same disc, with distances in the same unit.
-        low, high: angles, ends included.
         seed: of the bootstrap.
 
     Raises:
-        ValueError: other pictures or another unit; no such angle.
+        ValueError: other pictures or another unit.
         TooFew: too few pictures for an interval.
     """
     _refuse_other_pictures(turned, moved)
     units = [float(one.units[one.layers.index(LAST)]) for one in (turned, moved)]
     if not np.isclose(*units, rtol=1e-3):
         raise ValueError(f"the distances have two units, {units[0]:g} and {units[1]:g}: measure one set")
-    farthest = moved.sizes == moved.sizes.max()
-    shifted = moved.layer(LAST)[:, farthest].mean(1)
-    return _paired(between(turned, LAST, low=low, high=high), shifted, seed=seed)
+    shifted = moved.layer(LAST)[:, moved.sizes == moved.sizes.max()].mean(1)
+    return _paired(turned.layer(LAST)[:, among(turned, FAR)].mean(1), shifted, seed=seed)
 
 
 def symmetry_learnt(
     trained: tuple[Responses, Responses],
     random: tuple[Responses, Responses],
     *,
-    low: float = 30,
-    high: float = 330,
     seed: int = 0,
 ) -> Comparison:
     """Mean distance in layer 7 over angles, objects without rotational symmetry minus objects with it:
@@ -116,22 +103,21 @@ def symmetry_learnt(
 
     Args:
         trained, random: objects without rotational symmetry and with it, the same pictures in both.
-        low, high: angles, ends included.
         seed: of the bootstrap.
 
     Raises:
-        ValueError: other pictures; no such angle.
+        ValueError: other pictures.
         TooFew: too few pictures for an interval.
     """
     for pair in zip(trained, random, strict=True):
         _refuse_other_pictures(*pair)
     (plain, symmetric), (plain_random, symmetric_random) = (
-        [between(one, LAST, low=low, high=high) for one in groups] for groups in (trained, random)
+        [one.layer(LAST)[:, among(one, TURNED)].mean(1) for one in groups] for groups in (trained, random)
     )
     learnt = plain - plain_random, symmetric - symmetric_random
     interval = unpaired_difference(*learnt, resampled=f"{GROUPS}, each with both networks", seed=seed)
     arms = plain.mean() - symmetric.mean(), plain_random.mean() - symmetric_random.mean()
-    return Comparison(*map(float, arms), interval)
+    return Comparison(interval, tuple(map(float, arms)))
 
 
 def consistency(first: pd.DataFrame, second: pd.DataFrame, *, seed: int = 0) -> Comparison:
@@ -187,7 +173,7 @@ def _paired(measured: Float[np.ndarray, " n"], control: Float[np.ndarray, " n"],
     have = np.isfinite(measured) & np.isfinite(control)
     arms = measured[have], control[have]
     interval = paired_difference(*arms, resampled=PICTURES, seed=seed)
-    return Comparison(*(float(arm.mean()) for arm in arms), interval)
+    return Comparison(interval, tuple(float(arm.mean()) for arm in arms))
 
 
 def _refuse_other_pictures(first: Responses, *others: Responses) -> None:

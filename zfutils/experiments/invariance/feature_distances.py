@@ -75,8 +75,8 @@ def responses(
         batch: pictures at a time.
 
     Raises:
-        ValueError: no such layer; a label outside the classes; fewer than two pictures; features that are
-            not finite, or the same for all pictures, so that distances have no unit.
+        ValueError: no such layer; fewer than two pictures; features that are not finite, or the same for all
+            pictures, so that distances have no unit.
     """
     if (n := len(series.inputs)) < 2:
         raise ValueError(f"distances between different pictures need at least two, got {n}")
@@ -147,9 +147,6 @@ class _Network:
 
     def _probability(self, logits: Tensor, chunk: slice) -> Float[np.ndarray, " m"]:
         labels = self.labels[chunk]
-        if logits.ndim != 2 or labels.min() < 0 or labels.max() >= logits.shape[1]:
-            came = f"labels {labels.min()} … {labels.max()}"
-            raise ValueError(f"{came} do not fit a network whose output has shape {tuple(logits.shape)}")
         return to_host(logits.float().softmax(1))[np.arange(len(labels)), labels]
 
 

@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 from zfutils.experiments.invariance.feature_distances import Responses
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import BLUE, CYCLE, FAINT, INK, MARKERS, ORDERED, VERMILLION, bare, new, styled
+from zfutils.plotting.tiles import words
 
 TITLES = {"translation": "Vertical translation", "scale": "Scale", "rotation": "Rotation"}
 AXES = {"translation": "shift downwards (px)", "scale": "size, as a factor", "rotation": "clockwise (°)"}
@@ -30,39 +31,30 @@ def fig_5(
     trained: Mapping[str, Responses],
     random: Mapping[str, Responses],
     tiles: Mapping[str, UInt8[np.ndarray, "pictures shown side side 3"]],
-    *,
-    layers: tuple[str, str] = ("relu1", "relu7"),
 ) -> Figure:
-    """The paper's figure: a row a transformation; a few pictures, their distances in two layers, and the
+    """The paper's figure: a row a transformation; a few pictures, their distances in layers 1 and 7, and the
     probability of the true class.
 
     A colour and marker is a picture; grey is the same pictures in the random network, whose probabilities
     are left out, since it knows no classes.
 
     Args:
-        trained, random: by kind of transformation, of the same few pictures.
+        trained, random: by kind of transformation, of the same few pictures, as many as there are colours
+            at most.
         tiles: by kind, these pictures by some amounts of change.
-        layers: which two.
-
-    Raises:
-        ValueError: more pictures than there are colours, or tiles of other pictures.
     """
-    for kind, one in trained.items():
-        if not 1 <= len(one.pictures) <= len(CYCLE) or len(tiles[kind]) != len(one.pictures):
-            came = f"{len(one.pictures)} pictures and tiles of {len(tiles[kind])}"
-            raise ValueError(f"the figure shows 1 to {len(CYCLE)} pictures, each with its tiles, not {came}")
     figure = new(width=WIDE, height=0.45 + 3 * len(trained))
     panels = figure.subplots(len(trained), 4, squeeze=False, width_ratios=(1.35, 1, 1, 1))
     for row, (kind, one) in zip(panels, trained.items(), strict=True):
         _tiles(row[0], tiles[kind])
         row[0].set_title(TITLES[kind])
-        for axes, layer in zip(row[1:], (*layers, None), strict=True):
+        for axes, layer in zip(row[1:], ("relu1", "relu7", None), strict=True):
             behind = [] if layer is None else random[kind].layer(layer)
             for curve in behind:
                 axes.plot(one.amounts, curve, color=FAINT, lw=0.8, zorder=1)
             for number, curve in enumerate(one.probabilities if layer is None else one.layer(layer)):
                 _line(axes, one.amounts, curve, number)
-            axes.set_title(f"{_named(layer)}: distance" if layer else "P(true class)")
+            axes.set_title(f"{words(layer)}: distance" if layer else "P(true class)")
             axes.set_ylim(-0.03, 1.05 if layer is None else None)
             axes.set_xlabel(AXES[kind])
             _ticks(axes, kind)
@@ -98,20 +90,14 @@ def _tiles(axes: Axes, tiles: UInt8[np.ndarray, "pictures shown side side 3"]) -
 
 
 @styled
-def every_layer(
-    table: pd.DataFrame, *, seen: Mapping[str, Sequence[tuple[float, float]]] | None = None
-) -> Figure:
+def every_layer(table: pd.DataFrame, *, seen: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     """Mean curves of all layers: a column a transformation, a row a network, and below the probability that
     the first network gives the true class.
 
     Args:
         table: as `summaries.curve_table` gives it, for all transformations and networks.
         seen: by kind, from where to where changes occur in training; shaded.
-
-    Raises:
-        ValueError: a column is missing.
     """
-    _columns(table, "network", "kind", "amount", "layer", "estimate", "low", "high")
     kinds, networks = (list(dict.fromkeys(table[name])) for name in ("kind", "network"))
     layers = [layer for layer in dict.fromkeys(table["layer"]) if layer != "probability"]
     colours = dict(zip(layers, mpl.colormaps[ORDERED](np.linspace(0, 0.92, len(layers))), strict=True))
@@ -132,45 +118,35 @@ def every_layer(
                     )
                 axes.set_ylim(0, 1.05 * max(1, distances["high"].max()))
                 axes.axhline(1, color=INK, ls=":", lw=0.9, zorder=0.5)
-            for low, high in (seen or {}).get(kind, ()):
+            for low, high in seen.get(kind, ()):
                 axes.axvspan(low, high, color=SEEN, zorder=0, lw=0)
             _ticks(axes, kind)
             axes.set_xlim(own["amount"].min(), own["amount"].max())
         row[0].set_ylabel(
             f"P(true class),\n{networks[0]}" if network is None else f"distance,\n{network} network"
         )
-    for axes, kind in zip(panels[0], kinds, strict=True):
-        axes.set_title(TITLES[kind])
-    for axes, kind in zip(panels[-1], kinds, strict=True):
-        axes.set_xlabel(AXES[kind])
-    marks = [Line2D([], [], color=colours[layer], lw=2.5, label=_named(layer)) for layer in layers]
-    if seen:
-        marks.append(mpl.patches.Patch(color=SEEN, label="in training"))
+    for column, kind in zip(panels.T, kinds, strict=True):
+        column[0].set_title(TITLES[kind])
+        column[-1].set_xlabel(AXES[kind])
+    marks = [Line2D([], [], color=colours[layer], lw=2.5, label=words(layer)) for layer in layers]
+    marks.append(mpl.patches.Patch(color=SEEN, label="in training"))
     figure.legend(handles=marks, loc="outside right center")
     return figure
 
 
 @styled
-def compared(
-    table: pd.DataFrame, *, by: str, layers: Sequence[str] = ("relu1", "relu7", "probability")
-) -> Figure:
-    """Mean curves side by side, in a few layers: a row a transformation, a column a layer.
+def compared(table: pd.DataFrame, *, by: str) -> Figure:
+    """Mean curves side by side: a row a transformation, a column layer 1, layer 7 and the true class.
 
     A colour is what is compared; lines are the first network, dashes the second, a control that knows
     no classes and has no place in a panel of probabilities.
 
     Args:
-        table: as `summaries.curve_table` gives it, with one column more.
+        table: as `summaries.curve_table` gives it, with one column more; at most two networks.
         by: that column's name; at most two values.
-        layers: a panel each; "probability" is the true class's.
-
-    Raises:
-        ValueError: a column is missing, or there are more than two values or networks.
     """
-    _columns(table, "network", "kind", "amount", "layer", "estimate", "low", "high", by)
+    layers = ("relu1", "relu7", "probability")
     kinds, networks, values = (list(dict.fromkeys(table[name])) for name in ("kind", "network", by))
-    if max(len(networks), len(values)) > 2:
-        raise ValueError(f"two of {by} in two networks can be told apart, not {values} in {networks}")
     figure = new(height=2.15 * len(kinds) + 0.7)
     panels = figure.subplots(len(kinds), len(layers), squeeze=False)
     looks = {
@@ -186,7 +162,7 @@ def compared(
                     continue
                 key = (table["kind"] == kind) & (table["network"] == network) & (table[by] == value)
                 _band(axes, table[key & (table["layer"] == layer)], marked=True, **look)
-            axes.set_title("P(true class)" if chance else f"{_named(layer)}: distance")
+            axes.set_title("P(true class)" if chance else f"{words(layer)}: distance")
             axes.set_ylim(0, 1.02 if chance else max(1.05, axes.get_ylim()[1]))
             axes.set_xlabel(AXES[kind])
             _ticks(axes, kind)
@@ -202,9 +178,6 @@ def by_layer(tables: Mapping[str, pd.DataFrame]) -> Figure:
     Args:
         tables: by what the panel is called (a title, a line break, the unit); columns network, layer,
             estimate, low, high.
-
-    Raises:
-        ValueError: a column is missing.
     """
     wide = min(len(tables), 3)
     deep = -(-len(tables) // wide)
@@ -212,15 +185,14 @@ def by_layer(tables: Mapping[str, pd.DataFrame]) -> Figure:
     panels = figure.subplots(deep, wide, squeeze=False).flat
     for axes in panels[len(tables) :]:
         axes.set_visible(False)
-    for axes, (words, table) in zip(panels, tables.items(), strict=False):
-        _columns(table, "network", "layer", "estimate", "low", "high")
+    for axes, (heading, table) in zip(panels, tables.items(), strict=False):
         layers = list(dict.fromkeys(table["layer"]))
         for number, (network, own) in enumerate(table.groupby("network", sort=False)):
             x = [layers.index(layer) + 0.12 * number for layer in own["layer"]]
             colour = (BLUE, FAINT, *CYCLE[1:])[number]
             look = {"color": colour, "mfc": "white", "ls": "--"} if number else {"color": colour}
             estimates(axes, x, own, marker=MARKERS[number], label=network, **look)
-        title, _, unit = words.partition("\n")
+        title, _, unit = heading.partition("\n")
         axes.set(title=title, ylabel=unit, xlabel="layer")
         axes.set_xticks(range(len(layers)), [layer.removeprefix("relu") for layer in layers])
         low, high = axes.get_ylim()
@@ -243,13 +215,3 @@ def _ticks(axes: Axes, kind: str) -> None:
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.margins(x=0.02)
-
-
-def _named(layer: str) -> str:
-    """ "relu5" is the paper's layer 5."""
-    return f"layer {layer.removeprefix('relu')}" if layer.startswith("relu") else layer
-
-
-def _columns(table: pd.DataFrame, *needed: str) -> None:
-    if missing := set(needed) - set(table.columns):
-        raise ValueError(f"the table lacks {', '.join(sorted(missing))}")

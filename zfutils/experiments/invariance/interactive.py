@@ -13,7 +13,7 @@ from zfutils.experiments.invariance.feature_distances import Responses
 from zfutils.experiments.invariance.transformed_images import TransformedImages, as_seen
 from zfutils.nets.activations import forward, known_layers
 from zfutils.plotting.interactive import Bars, Interactive, Scene
-from zfutils.plotting.tiles import in_colour
+from zfutils.plotting.tiles import in_colour, words
 from zfutils.runtime.devices import device_of, to_host
 
 SHOWN = 5  # most probable classes
@@ -38,10 +38,8 @@ def turning(
         layers: whose distances are shown.
 
     Raises:
-        ValueError: images or angles that were not measured, or no rotation.
+        ValueError: images that were not measured.
     """
-    if series.kind != "rotation" or not np.array_equal(series.amounts, measured.amounts):
-        raise ValueError(f"a {series.kind} by {series.amounts} is not what was measured: {measured.amounts}")
     measured = measured.of(series.inputs.rows)
     last, device = known_layers(model, layers)[-1].name, device_of(model)
     angles = [f"{angle:.0f}°" for angle in series.amounts]
@@ -54,7 +52,7 @@ def turning(
         for place, angle in enumerate(angles):
             each = found[place][i]
             best = np.argsort(-each, kind="stable")[:SHOWN]
-            moved = [(f"layer {n.removeprefix('relu')}", measured.layer(n)[i, place]) for n in layers]
+            moved = [(words(name), measured.layer(name)[i, place]) for name in layers]
             labels.append(f"{angle}: {names[best[0]]}.")
             rows.append([moved, [(names[c], each[c]) for c in best]])
         scenes.append(Scene(classes[label], frames[i], labels, rows))

@@ -5,7 +5,8 @@ pixel or a few. Where the shifted crop is cut from a larger picture, nothing but
 border has to be made up, the border changes too, and both are told apart here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import Interval, bootstrap_interval, where_enough
 
 LARGER = "larger picture"  # beside the border rules: no border at all
+BORDERS = (LARGER, *get_args(Border))
 DIRECTIONS = ((-1, 0), (1, 0), (0, -1), (0, 1))  # down, right
 
 
@@ -29,36 +31,30 @@ def label_changes(
     model: nn.Module,
     inputs: Inputs,
     *,
-    pixels: int = 1,
-    borders: Sequence[str | Border] = (LARGER, "grey", "reflect", "wrap"),
-    batch: int = 64,
+    pixels: int,
 ) -> pd.DataFrame:
-    """Whether the predicted class changes when a picture moves by a pixel, in each of four directions.
+    """Whether the predicted class changes when a picture moves a little, in each of four directions.
 
     Args:
         model: gives logits; used as in evaluation.
         inputs: pictures, as the network sees them.
         pixels: how far they move.
-        borders: "larger picture" (the crop is cut that much farther), or a rule by which the crop by itself
-            is filled up.
-        batch: pictures at a time.
 
     Returns:
         One row for each picture and border: picture, label, predicted, border, changed (share of the
-        directions).
+        directions). Of the "larger picture" the crop is cut that much farther; the others are rules by which
+        the crop by itself is filled up.
 
     Raises:
-        ValueError: no borders or no shift, or too few pixels around the crop for the larger picture.
+        ValueError: too few pixels around the crop for the larger picture.
     """
-    if not borders or pixels < 1:
-        raise ValueError(f"there must be borders and a shift of at least 1 px, not {pixels}")
-    _refuse_margin(inputs, pixels if LARGER in borders else 0)
+    _refuse_margin(inputs, pixels)
     side, tables = inputs.side, []
-    for view in _whole(model, inputs, batch):
+    for view in _whole(model, inputs):
         crop = translated(view.images, 0, side=side)
         before = _classes(model, crop)
         columns = {"picture": to_host(view.rows), "label": to_host(view.labels), "predicted": to_host(before)}
-        for border in borders:
+        for border in BORDERS:
             source, how = (view.images, {}) if border == LARGER else (crop, {"border": border})
             moved = [translated(source, pixels * d, pixels * r, side=side, **how) for d, r in DIRECTIONS]
             changed = torch.stack([_classes(model, images) != before for images in moved])
@@ -68,7 +64,7 @@ def label_changes(
     return pd.concat(tables, ignore_index=True)
 
 
-def flips(table: pd.DataFrame, *, border: str = LARGER, right: bool = False, seed: int = 0) -> Interval:
+def flips(table: pd.DataFrame, *, border: str, right: bool, seed: int = 0) -> Interval:
     """Share of pictures whose class changes, mean of the four directions; pictures are resampled.
 
     Args:
@@ -95,14 +91,12 @@ def flip_shares(
     return {
         (pixels, border, right): where_enough(flips, table, border=border, right=right, seed=seed)
         for pixels, table in changes.items()
-        for border in dict.fromkeys(table["border"])
+        for border in BORDERS
         for right in (False, True)
     }
 
 
-def two_shifts(
-    model: nn.Module, inputs: Inputs, *, up_to: int = 8, batch: int = 64, seed: int = 0
-) -> pd.DataFrame:
+def two_shifts(model: nn.Module, inputs: Inputs, *, up_to: int, seed: int = 0) -> pd.DataFrame:
     """The class given to each picture at two random shifts, cut from the larger picture.
 
     The shifts, uniform in both directions, depend on the seed and the picture alone, so that two networks
@@ -112,7 +106,6 @@ def two_shifts(
         model: gives logits; used as in evaluation.
         inputs: pictures, as the network sees them.
         up_to: the largest shift in either direction (pixels).
-        batch: pictures at a time.
         seed: of the shifts.
 
     Returns:
@@ -120,13 +113,11 @@ def two_shifts(
         right (at the centre).
 
     Raises:
-        ValueError: a shift of less than a pixel, or fewer pixels around the crop than that.
+        ValueError: fewer pixels around the crop than that.
     """
-    if up_to < 1:
-        raise ValueError(f"there must be a shift of at least 1 px, not {up_to}")
     _refuse_margin(inputs, up_to)
     tables = []
-    for view in _whole(model, inputs, batch):
+    for view in _whole(model, inputs):
         rows, label = to_host(view.rows), to_host(view.labels)
         shifts = np.stack([_shifts(seed, int(row), up_to) for row in rows])  # (n, 2, 2)
         first, second = (
@@ -148,9 +139,9 @@ def _shifted(images: Tensor, shifts: Int64[np.ndarray, "n 2"], *, side: int) -> 
     return torch.cat([translated(image[None], *shift, side=side) for image, shift in pairs])
 
 
-def _whole(model: nn.Module, inputs: Inputs, batch: int) -> Iterator[Batch]:
+def _whole(model: nn.Module, inputs: Inputs) -> Iterator[Batch]:
     """The pictures as they are stored, not cropped, where the network is."""
-    return inputs.whole().batches(batch, device=device_of(model), dtype=dtype_of(model))
+    return inputs.whole().batches(64, device=device_of(model), dtype=dtype_of(model))
 
 
 def _classes(model: nn.Module, crops: Float[Tensor, "n channels side side"]) -> Int64[Tensor, " n"]:

@@ -23,6 +23,8 @@ from zfutils.stats.intervals import (
 
 PICTURES = "pictures never trained on"
 GROUPS = "pictures of either group"
+FAR = (90, 270)  # degrees: angles that are far from 0, ends included
+TURNED = (30, 330)  # those over which objects with and without symmetry are compared
 
 
 def curve_table(found: Mapping[str, Responses]) -> pd.DataFrame:
@@ -92,9 +94,9 @@ def near(one: Responses, layer: str, *, within: float) -> Float[np.ndarray, " n"
     return one.layer(layer)[:, _within(one, within)].mean(1)
 
 
-def between(one: Responses, layer: str, *, low: float, high: float) -> Float[np.ndarray, " n"]:
-    """Mean distance of each picture over amounts from `low` to `high`."""
-    return one.layer(layer)[:, _among(one, low, high)].mean(1)
+def among(one: Responses, ends: tuple[float, float]) -> Bool[np.ndarray, " amounts"]:
+    """Which amounts lie between two, ends included."""
+    return (one.amounts >= ends[0]) & (one.amounts <= ends[1])
 
 
 def slopes(found: Mapping[str, Responses], *, within: float, per: float = 1.0) -> pd.DataFrame:
@@ -143,26 +145,10 @@ def linearity_interval(one: Responses, layer: str, *, seed: int = 0) -> Interval
     return bootstrap_interval(values[np.isfinite(values)], resampled=PICTURES, seed=seed)
 
 
-def linearity_table(found: Mapping[str, Responses], *, seed: int = 0) -> pd.DataFrame:
-    """`linearity_interval` by network and layer: columns network, layer, estimate, low, high."""
-    return _by_layer({name: [one] for name, one in found.items()}, linearity_interval, seed)
-
-
-def symmetry_interval(
-    plain: Responses, symmetric: Responses, layer: str, *, low: float = 30, high: float = 330, seed: int = 0
-) -> Interval:
+def symmetry_interval(plain: Responses, symmetric: Responses, layer: str, *, seed: int = 0) -> Interval:
     """Mean distance over angles: objects without rotational symmetry minus objects with it."""
-    groups = (between(one, layer, low=low, high=high) for one in (plain, symmetric))
+    groups = (one.layer(layer)[:, among(one, TURNED)].mean(1) for one in (plain, symmetric))
     return unpaired_difference(*groups, resampled=GROUPS, seed=seed)
-
-
-def symmetry_table(groups: Mapping[str, tuple[Responses, Responses]], *, seed: int = 0) -> pd.DataFrame:
-    """`symmetry_interval` by network and layer: columns network, layer, estimate, low, high.
-
-    Args:
-        groups: by network, objects without rotational symmetry and with it.
-    """
-    return _by_layer(groups, symmetry_interval, seed)
 
 
 def panels(
@@ -179,20 +165,27 @@ def panels(
 
     Args:
         found: by kind and network.
-        groups: as for `symmetry_table`.
+        groups: by network, objects without rotational symmetry and with it.
         side: of the pictures (pixels).
         seed: of the bootstrap.
+
+    Returns:
+        Columns network, layer, estimate, low, high.
     """
+
+    def lines(kind: Kind) -> pd.DataFrame:
+        return _by_layer({name: [one] for name, one in found[kind].items()}, linearity_interval, seed)
+
     tables = {
         "Translation\nslope, per % of the side": slopes(
             found["translation"], within=0.02 * side, per=0.01 * side
         ),
         "Scale\nslope, per % of the size": slopes(found["scale"], within=0.05, per=0.01),
         "Rotation\nslope, per 1°": slopes(found["rotation"], within=10),
-        "Translation\nR² of a line": linearity_table(found["translation"], seed=seed),
-        "Scale\nR² of a line": linearity_table(found["scale"], seed=seed),
+        "Translation\nR² of a line": lines("translation"),
+        "Scale\nR² of a line": lines("scale"),
     }
-    symmetry = where_enough(symmetry_table, groups, seed=seed)
+    symmetry = where_enough(_by_layer, groups, symmetry_interval, seed)
     return tables if symmetry is None else tables | {"Rotation\nwithout − with symmetry": symmetry}
 
 
@@ -212,12 +205,4 @@ def _within(one: Responses, size: float) -> Bool[np.ndarray, " amounts"]:
     if not chosen.any():
         smallest = one.sizes[one.sizes > 0].min(initial=np.inf)
         raise ValueError(f"no {one.kind} is within {size:g}; the smallest change is {smallest:g}")
-    return chosen
-
-
-def _among(one: Responses, low: float, high: float) -> Bool[np.ndarray, " amounts"]:
-    chosen = (one.amounts >= low) & (one.amounts <= high)
-    if not chosen.any():
-        ends = f"{one.amounts.min():g} … {one.amounts.max():g}"
-        raise ValueError(f"no {one.kind} lies in {low:g} … {high:g}; the range is {ends}")
     return chosen

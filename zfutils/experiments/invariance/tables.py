@@ -1,17 +1,17 @@
-"""Tables of chapter 5: what the network has seen of each change, how often labels change, and the arms of
-claims."""
+"""Tables of chapter 5: what the network has seen of each change, and how often labels change."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from zfutils.experiments.invariance.comparisons import Comparison
 from zfutils.experiments.invariance.feature_distances import Responses
 from zfutils.experiments.invariance.label_stability import LARGER
+from zfutils.experiments.invariance.summaries import FAR, among
 from zfutils.experiments.invariance.transformed_images import Kind
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.formatting import between, rounded
 from zfutils.stats.intervals import Interval, t_interval
 
 UNITS = {"translation": " px", "scale": "×", "rotation": "°"}
@@ -43,49 +43,24 @@ def range_table(
     )
 
 
-def arms(
-    compared: Mapping[str, Comparison | None],
-    *,
-    comparison: str = "claim",
-    measured: str = "measured",
-    control: str = "control",
-) -> pd.DataFrame:
-    """What was measured, its control, and their difference with its interval, one row per comparison.
-
-    Args:
-        compared: by name; None where there were too few pictures.
-        comparison, measured, control: what the columns are called.
-    """
-    rows = []
-    for name, one in compared.items():
-        means = [rounded(mean, digits=3) for mean in (one.arms if one else (None, None))]
-        ends = one and (one.interval.estimate, one.interval.low, one.interval.high)
-        row = {comparison: name} | dict(zip((measured, control), means, strict=True))
-        rows.append(row | {f"{measured} − {control}": ranged(*ends, digits=3) if ends else "not measured"})
-    return pd.DataFrame(rows)
-
-
-def outputs(
-    groups: Mapping[str, tuple[Responses, Responses]], *, low: float = 90, high: float = 270
-) -> pd.DataFrame:
-    """The probability of the true class at rest, at the largest shift and turned, one row per group.
+def outputs(groups: Mapping[str, tuple[Responses, Responses]]) -> pd.DataFrame:
+    """The probability of the true class at rest, at the largest shift and turned by 90° to 270°.
 
     Args:
         groups: by name, the same pictures turned and moved, seen through one disc; at least two of each.
-        low, high: angles, ends included.
     """
     rows = []
     for name, (turned, moved) in groups.items():
-        angles = (turned.amounts >= low) & (turned.amounts <= high)
         largest = moved.sizes == moved.sizes.max()
         means = {
             "unchanged": turned.untransformed,
             "shifted": moved.probabilities[:, largest].mean(1),
-            "turned": turned.probabilities[:, angles].mean(1),
+            "turned": turned.probabilities[:, among(turned, FAR)].mean(1),
         }
-        found = {key: t_interval(values, resampled="pictures") for key, values in means.items()}
-        said = {key: ranged(one.estimate, one.low, one.high, digits=2) for key, one in found.items()}
-        rows.append({"objects": name, "n": len(turned.pictures)} | said)
+        row: dict[str, Any] = {"objects": name, "n": len(turned.pictures)}
+        for column, values in means.items():
+            row[column] = between(t_interval(values, resampled="pictures"), digits=2)
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -115,10 +90,7 @@ def flips(shares: Mapping[tuple[int, str, bool], Interval | None]) -> pd.DataFra
     for (pixels, border, right), share in shares.items():
         came = "more of the larger image" if border == LARGER else border
         row = rows.setdefault((pixels, border), {"shift": f"{pixels} px", "what comes in": came})
-        ends = share and share.times(100)
-        row[columns[right]] = (
-            ranged(ends.estimate, ends.low, ends.high, digits=1, unit=" %") if ends else "not measured"
-        )
+        row[columns[right]] = between(share, scale=100, unit=" %")
     return pd.DataFrame(rows.values())
 
 

@@ -8,7 +8,7 @@ and nothing is interpolated. An experiment takes either.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,6 @@ from torch import Tensor
 from zfutils.data import transformations
 from zfutils.data.inputs import Inputs
 from zfutils.data.parts import PartsImages, Scene, catalogue
-from zfutils.data.transformations import Border
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.parallel import side_by_side
 
@@ -37,46 +36,13 @@ def paper_amounts(kind: Kind, *, side: int, steps: int | None = None) -> Float[n
         kind: "translation" (down, pixels: −60 … 60 of 224 scaled to the crop), "scale" (1 … 1.8) or
             "rotation" (degrees clockwise, 0 … 350).
         side: of the crop (pixels).
-        steps: how many; default every whole pixel, 33 sizes, 36 angles.
-
-    Raises:
-        ValueError: another kind, or fewer than two steps.
+        steps: how many, at least two; default every whole pixel, 33 sizes, 36 angles.
     """
-    _refuse_kind(kind)
     limit = round(FARTHEST * side)
     steps = {"translation": 2 * limit + 1, "scale": 33, "rotation": 36}[kind] if steps is None else steps
-    if steps < 2:
-        raise ValueError(f"a range needs at least 2 steps, not {steps}")
     if kind == "translation":
         return np.unique(np.rint(np.linspace(-limit, limit, steps)))
     return np.linspace(1, LARGEST, steps) if kind == "scale" else np.arange(steps) * 360 / steps
-
-
-class TransformedImages(Protocol):
-    """Pictures transformed by several amounts, given a few pictures and one amount at a time."""
-
-    inputs: Inputs  # the pictures, untransformed
-    kind: Kind
-    amounts: Float[np.ndarray, " amounts"]  # pixels down, factor, or degrees clockwise
-
-    def view(
-        self, which: slice, amount: int | None, *, device: torch.device | str = "cpu"
-    ) -> Float[Tensor, "m channels side side"]:
-        """Some of the pictures as a network sees them, on a device.
-
-        Args:
-            which: of the pictures, by their places in `inputs`.
-            amount: by its place in `amounts`; untransformed where it is None.
-            device: of the images.
-        """
-        ...
-
-
-def as_seen(series: TransformedImages, *, steps: int = 5) -> UInt8[np.ndarray, "n steps side side channels"]:
-    """All its pictures at some of its amounts, from one end of the range to the other, to be looked at."""
-    places = np.linspace(0, len(series.amounts) - 1, steps).round().astype(int).tolist()
-    views = torch.stack([series.view(slice(None), place) for place in places], 1)
-    return to_host(series.inputs.levels(views).round().clamp(0, 255).to(torch.uint8).permute(0, 1, 3, 4, 2))
 
 
 class Transformed:
@@ -85,13 +51,10 @@ class Transformed:
     Args:
         inputs: the pictures, as the network sees them.
         kind: of transformation.
-        amounts: as `paper_amounts` gives them; a scale becomes the nearest possible one.
-        border: of a translation, beyond the stored picture.
+        amounts: as `paper_amounts` gives them (pixels down, factor, or degrees clockwise); a scale becomes
+            the nearest possible one. Beyond the stored picture a translation shows grey.
         through_disc: whether a picture that is moved or enlarged is seen through the disc that a turned one
             always is, so that their distances can be compared.
-
-    Raises:
-        ValueError: no amounts, or another kind.
     """
 
     def __init__(
@@ -100,27 +63,31 @@ class Transformed:
         kind: Kind,
         amounts: Sequence[float] | Float[np.ndarray, " amounts"],
         *,
-        border: Border = "grey",
         through_disc: bool = False,
     ) -> None:
-        values = _checked(kind, amounts)
+        values = np.array(amounts, dtype=np.float64)
         if kind == "scale":
             size = {"size": inputs.images.size, "side": inputs.side}
             values = np.unique([transformations.possible_scale(amount, **size) for amount in values])
-        self.inputs, self.kind, self.amounts, self.border = inputs, kind, values, border
-        self.through_disc = through_disc
+        self.inputs, self.kind, self.amounts, self.through_disc = inputs, kind, values, through_disc
 
     def view(
         self, which: slice, amount: int | None, *, device: torch.device | str = "cpu"
     ) -> Float[Tensor, "m channels side side"]:
-        """Some of the pictures as a network sees them (`TransformedImages.view`)."""
+        """Some of the pictures as a network sees them.
+
+        Args:
+            which: of the pictures, by their places in `inputs`.
+            amount: by its place in `amounts`; untransformed where it is None.
+            device: of the images.
+        """
         here = "cpu" if torch.device(device).type == "mps" else device  # which resamples bilinearly at most
         whole, side = self.inputs[which].whole().tensor(here), self.inputs.side
         value = UNCHANGED[self.kind] if amount is None else float(self.amounts[amount])
         if self.kind == "rotation":
             return transformations.rotated(whole.contiguous(), value, side=side).to(device)
         if self.kind == "translation":
-            images = transformations.translated(whole, value, side=side, border=self.border)
+            images = transformations.translated(whole, value, side=side)
         else:
             images = transformations.scaled(whole.contiguous(), value, side=side)
         if self.through_disc:
@@ -140,9 +107,19 @@ class Rendered:
     def view(
         self, which: slice, amount: int | None, *, device: torch.device | str = "cpu"
     ) -> Float[Tensor, "m channels side side"]:
-        """Some of the scenes as a network sees them (`TransformedImages.view`)."""
+        """Some of the scenes as a network sees them, as in `Transformed.view`."""
         drawn = torch.from_numpy(self.pixels[which, 0 if amount is None else amount + 1]).to(device)
         return self.inputs.centred(drawn.permute(0, 3, 1, 2))
+
+
+TransformedImages = Transformed | Rendered  # given a few pictures and one amount at a time
+
+
+def as_seen(series: TransformedImages, *, steps: int = 5) -> UInt8[np.ndarray, "n steps side side channels"]:
+    """All its pictures at some of its amounts, from one end of the range to the other, to be looked at."""
+    places = np.linspace(0, len(series.amounts) - 1, steps).round().astype(int).tolist()
+    views = torch.stack([series.view(slice(None), place) for place in places], 1)
+    return to_host(series.inputs.levels(views).round().clamp(0, 255).to(torch.uint8).permute(0, 1, 3, 4, 2))
 
 
 def rendered(
@@ -161,11 +138,8 @@ def rendered(
         kind: of change.
         amounts: as `paper_amounts` gives them.
         workers: processes that draw; default one for each core.
-
-    Raises:
-        ValueError: no amounts, or another kind.
     """
-    values = _checked(kind, amounts)
+    values = np.array(amounts, dtype=np.float64)
     draw = partial(_drawn, kind=kind, amounts=values, side=inputs.side)
     scenes = [source.scene(row) for row in inputs.rows.tolist()]
     return Rendered(inputs, kind, values, np.stack([*side_by_side(draw, scenes, workers=workers)]))
@@ -194,8 +168,7 @@ def choice(
     classes: Sequence[str],
     *,
     shown: int = 5,
-    n: int = 64,
-    symmetric: Sequence[str] = SYMMETRIC,
+    n: int,
     seed: int = 0,
 ) -> Choice:
     """Pictures drawn at random: a few to show, some for the means, and two groups to be turned.
@@ -204,8 +177,7 @@ def choice(
         labels, classes: of the set.
         shown: how many to show; each of another class, as far as there are so many.
         n: how many for the means, as many without rotational symmetry, and half as many with it, as far
-            as there are such; those for the means are all in one of the two groups.
-        symmetric: names of the classes whose objects have it.
+            as there are such (`SYMMETRIC`); those for the means are all in one of the two groups.
         seed: of the draw.
 
     Raises:
@@ -217,33 +189,32 @@ def choice(
     names = [classes[int(label)] for label in labels[order]]
     firsts = {name: place for place, name in reversed([*enumerate(names)])}  # each class's first
     by_place = sorted(firsts, key=firsts.__getitem__)
-    plain = [name for name in by_place if name not in symmetric]
-    even = [name for name in by_place if name in symmetric]
+    plain = [name for name in by_place if name not in SYMMETRIC]
+    even = [name for name in by_place if name in SYMMETRIC]
     first = [firsts[name] for name in (plain[: shown - bool(even)] + even)[:shown]]
     first += [place for place in range(len(names)) if place not in first][: shown - len(first)]
     rest = [place for place in range(len(names)) if place not in first]
     some = (first + rest)[:n]
-    among = sum(names[place] in symmetric for place in some)
+    among = sum(names[place] in SYMMETRIC for place in some)
     groups = [
-        [p for p in first + rest if (names[p] in symmetric) == alike][:count]
+        [p for p in first + rest if (names[p] in SYMMETRIC) == alike][:count]
         for alike, count in ((False, n), (True, max(n // 2, among)))
     ]
     return Choice(*(order[places] for places in (first, some, *groups)))
 
 
-def training_poses(source: PartsImages, *, n: int = 1000) -> pd.DataFrame:
+def training_poses(source: PartsImages) -> pd.DataFrame:
     """The poses of a world's objects as they are drawn: what a network can have seen in training.
 
     Args:
-        source: the training scenes.
-        n: so many of them are looked at, the first.
+        source: the training scenes, of which the first 1,000 are looked at.
 
     Returns:
         One row for each quantity: pose, low, middle, high (2.5 %, 50 % and 97.5 % of the scenes): height of
         the object's middle (sides of the picture from the top), size of its box over the median of its
         category, rotation (degrees).
     """
-    first = [source.scene(i).objects[0] for i in range(min(n, len(source)))]
+    first = [source.scene(i).objects[0] for i in range(min(1000, len(source)))]
     sizes = pd.DataFrame({"category": [o.category for o in first], "size": [o.scale for o in first]})
     relative = sizes["size"] / sizes.groupby("category")["size"].transform("median")
     seen = {
@@ -253,19 +224,3 @@ def training_poses(source: PartsImages, *, n: int = 1000) -> pd.DataFrame:
     }
     rows = [(name, *np.quantile(values, (0.025, 0.5, 0.975))) for name, values in seen.items()]
     return pd.DataFrame(rows, columns=["pose", "low", "middle", "high"])
-
-
-def _refuse_kind(kind: str) -> None:
-    if kind not in get_args(Kind):
-        raise ValueError(f"kind is {kind!r}; allowed are {', '.join(get_args(Kind))}")
-
-
-def _checked(
-    kind: Kind, amounts: Sequence[float] | Float[np.ndarray, " amounts"]
-) -> Float[np.ndarray, " amounts"]:
-    """The amounts as an array; refuses another kind and an empty range."""
-    _refuse_kind(kind)
-    values = np.array(amounts, dtype=np.float64)
-    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
-        raise ValueError(f"the range of the {kind} is empty or not finite: {amounts!r}")
-    return values

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from re import fullmatch, sub
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -69,11 +68,16 @@ def write_atlas(
         The path of the page.
 
     Raises:
-        ValueError: no layers, arrays that do not belong together, or another number of maps somewhere.
+        ValueError: arrays that do not belong together, or two layers that would share a section.
         FileExistsError: the folder holds something that is no atlas.
     """
     folder, epochs = Path(folder), dict(sorted((epochs or {}).items()))
-    _check(layers, {"random": random or {}, **epochs}, traits or {})
+    for by_layer in (layers, random or {}, *epochs.values()):
+        for top in by_layer.values():
+            check(top)
+    stems = Counter(map(stem, layers))
+    if twice := [name for name in layers if stems[stem(name)] > 1]:
+        raise ValueError(f"layers {', '.join(twice)} would share a section; they need different numbers")
     with whole_folder(folder, is_older=_is_atlas, what="atlas") as fresh:
         shown = []
         for name, top in layers.items():
@@ -107,25 +111,24 @@ def at_snapshots(
 
 
 def traits_of(
-    values: pd.DataFrame, energy: Mapping[tuple[str, str], pd.DataFrame], *, network: str = "trained"
+    values: pd.DataFrame, energy: Mapping[tuple[str, str], pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
-    """What the maps of a network can be sorted by, as `write_atlas` takes it.
+    """What the maps of the trained network can be sorted by, as `write_atlas` takes it.
 
     Args:
         values: of every map, as `selectivity.measures` gives them.
         energy: parts by (network, layer), as `part_energy.energies` gives them; empty where nothing is known.
-        network: whose maps.
 
     Returns:
         By layer ("relu5"): class selectivity (share of the commonest class among the nine), orientation and
         colour; and with parts, the part that holds most of the energy and its score.
     """
     named = {"class": "class selectivity", "orientation": "orientation", "colour": "colour"}
-    chosen = values[(values["network"] == network) & values["measure"].isin(list(named))]
+    chosen = values[(values["network"] == "trained") & values["measure"].isin(list(named))]
     tables = {}
     for layer, of_layer in chosen.groupby("layer"):
         table = of_layer.pivot(index="map", columns="measure", values="value").rename(columns=named)
-        parts = energy.get((network, f"relu{layer}"))
+        parts = energy.get(("trained", f"relu{layer}"))
         if parts is not None:
             by_map = parts.set_index("map").rename(columns={"score": "energy on the part"})
             table = table.join(by_map[["part", "energy on the part"]])
@@ -149,27 +152,6 @@ def classes_of(layers: Layers, images: Pixels) -> Classes:
 def _is_atlas(folder: Path) -> bool:
     index = folder / "index.html"
     return index.is_file() and GENERATOR in index.read_text(encoding="utf-8", errors="replace")
-
-
-def _check(layers: Layers, others: Mapping[Any, Layers], traits: Mapping[str, pd.DataFrame]) -> None:
-    """Refuse what does not belong together, by name."""
-    if not layers:
-        raise ValueError("an atlas needs at least one layer")
-    for given in (*others.values(), traits):
-        if foreign := [name for name in given if name not in layers]:
-            raise ValueError(f"{foreign[0]!r} is not among the atlas's layers: {', '.join(layers)}")
-    for name, top in layers.items():
-        check(top)
-        for of, by_layer in others.items():
-            if name in by_layer:
-                check(by_layer[name])
-                if by_layer[name].maps.tolist() != top.maps.tolist():
-                    raise ValueError(f"{name}: the maps of {of!r} are others than the atlas's")
-        if name in traits and len(traits[name]) != len(top.maps):
-            raise ValueError(f"{name} has {len(top.maps)} maps, traits were given for {len(traits[name])}")
-    stems = Counter(map(stem, layers))
-    if twice := [name for name in layers if stems[stem(name)] > 1]:
-        raise ValueError(f"layers {', '.join(twice)} would share a section; they need different numbers")
 
 
 def stem(name: str) -> str:

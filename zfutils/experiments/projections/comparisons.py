@@ -5,16 +5,17 @@ from what the page has measured to the difference and its two arms, or to None w
 """
 
 from collections.abc import Mapping
-from math import hypot
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from zfutils.experiments.projections.dissection import Dissection
+from zfutils.stats.comparisons import Compared
 from zfutils.stats.intervals import (
-    Interval,
     bootstrap_interval,
+    joined_difference,
     paired_difference,
     proportion_difference,
     unpaired_difference,
@@ -25,35 +26,25 @@ NETWORKS = ("trained", "random")
 UPPER, LOWER = 5, 2  # the layers between which the share of one class is claimed to rise
 TOP, BOTTOM = "relu5", "relu1"  # those between which detectors are
 
-Compared = tuple[Interval, tuple[float, float]]  # a difference and its arms, measured and control
 
-
-def likeness(
-    alike: pd.DataFrame, *, layer: int = UPPER, of: str = "projections", seed: int = 0
-) -> Compared | None:
+def likeness_by_layer(alike: pd.DataFrame, *, seed: int = 0) -> dict[str, Compared | None]:
     """Likeness within minus across maps: trained minus random weights, maps of each resampled.
 
     Args:
-        alike: columns layer, network, of, within, across, a row for each map, as
-            `within_map_similarity.within_and_across` gives them; maps without pairs are left out.
-        layer: its number.
-        of: projections, or the patches in the same windows.
+        alike: as `within_map_similarity.every_layer` gives it; maps without pairs are left out.
         seed: of the resampling.
+
+    Returns:
+        Of every layer, of projections and then of patches: by "layer 5, projections" and so on.
     """
-    here = alike[(alike["of"] == of) & (alike["layer"] == layer)]
-    tables = (here[here["network"] == network] for network in NETWORKS)
-    arms = [(table["within"] - table["across"]).dropna().to_numpy() for table in tables]
-    found = where_enough(unpaired_difference, *arms, resampled="maps of each network", seed=seed)
-    return found and (found, (float(arms[0].mean()), float(arms[1].mean())))
-
-
-def likeness_by_layer(alike: pd.DataFrame, *, seed: int = 0) -> dict[str, Compared | None]:
-    """`likeness` of every layer, of projections and then of patches: by "layer 5, projections" and so on."""
-    return {
-        f"layer {layer}, {of}": likeness(alike, layer=layer, of=of, seed=seed)
-        for of in ("projections", "patches")
-        for layer in sorted(alike["layer"].unique())
-    }
+    apart = alike.assign(apart=alike["within"] - alike["across"]).dropna(subset="apart")
+    by = {key: own.to_numpy() for key, own in apart.groupby(["of", "layer", "network"])["apart"]}
+    compared: dict[str, Compared | None] = {}
+    for of, layer in product(("projections", "patches"), sorted(alike["layer"].unique())):
+        arms = [by.get((of, layer, network), np.array([])) for network in NETWORKS]
+        found = where_enough(unpaired_difference, *arms, resampled="maps of each network", seed=seed)
+        compared[f"layer {layer}, {of}"] = found and (found, (float(arms[0].mean()), float(arms[1].mean())))
+    return compared
 
 
 def class_rise(values: pd.DataFrame, *, seed: int = 0) -> Compared | None:
@@ -85,8 +76,6 @@ def detector_rise(dissected: Mapping[str, Mapping[str, Dissection]]) -> Compared
 
     Args:
         dissected: by network and layer; empty where the pictures have no masks.
-
-    Source: Zou & Donner 2008, Construction of confidence limits about effect measures.
     """
     if not dissected:
         return None
@@ -94,12 +83,8 @@ def detector_rise(dissected: Mapping[str, Mapping[str, Dissection]]) -> Compared
     for network in NETWORKS:
         maps = [dissected[network][layer].detectors for layer in (TOP, BOTTOM)]
         rises.append(proportion_difference(*((m.sum(), m.size) for m in maps), resampled=said))
-    a, b = rises
-    difference = a.estimate - b.estimate
-    below = hypot(a.estimate - a.low, b.high - b.estimate)
-    above = hypot(a.high - a.estimate, b.estimate - b.low)
-    interval = Interval(difference, difference - below, difference + above, min(a.n, b.n), said)
-    return interval, (a.estimate, b.estimate)
+    trained, random = rises
+    return joined_difference(trained, random), (trained.estimate, random.estimate)
 
 
 def detected_parts_rise(
@@ -117,17 +102,12 @@ def detected_parts_rise(
         dissected[n][TOP].detected.astype(float) - dissected[n][BOTTOM].detected.astype(float)
         for n in NETWORKS
     ]
-    return _paired(*arms, resampled="parts", seed=seed)
-
-
-def _paired(measured: NDArray, control: NDArray, *, resampled: str, seed: int) -> Compared | None:
-    found = where_enough(paired_difference, measured, control, resampled=resampled, seed=seed)
-    return found and (found, (float(measured.mean()), float(control.mean())))
+    found = where_enough(paired_difference, *arms, resampled="parts", seed=seed)
+    return found and (found, (float(arms[0].mean()), float(arms[1].mean())))
 
 
 def _difference_of_rises(
     upper: NDArray, lower: NDArray, upper_control: NDArray, lower_control: NDArray, axis: int = -1
 ) -> NDArray | np.floating:
-    means = (np.mean(sample, axis=axis) for sample in (upper, lower, upper_control, lower_control))
-    a, b, c, d = means
+    a, b, c, d = (np.mean(sample, axis=axis) for sample in (upper, lower, upper_control, lower_control))
     return (a - b) - (c - d)

@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from zfutils.data.inputs import Inputs
 from zfutils.data.part_masks import ProbeMasks
 from zfutils.deconv.deconvnet import Deconvnet
+from zfutils.experiments.projections.part_energy import OTHER
 from zfutils.nets.activations import activations
 from zfutils.nets.geometry import Window
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import proportion_interval
 
-QUANTILE = 0.005  # of a map's activations, Bau et al. 2017
+QUANTILE = 0.005  # share of a map's positions above the cut, Bau et al. 2017
 SHUFFLES = 50  # of the pictures' masks
 CHANCE = 0.999  # quantile of the overlap with other pictures' masks, over maps and shuffles
 
@@ -69,7 +70,6 @@ def network_dissection(
     masks: ProbeMasks,
     *,
     layers: Sequence[str],
-    quantile: float = QUANTILE,
     shuffles: int = SHUFFLES,
     every: int = 2,
     batch: int = 16,
@@ -87,7 +87,6 @@ def network_dissection(
         inputs: the pictures that are looked at.
         masks: of these pictures at least, as they are stored.
         layers: convolutional layers, such as relu1 and relu5.
-        quantile: share of a map's positions above the cut.
         shuffles: of the masks.
         every: maps and masks are compared at every so many-th pixel of every so many-th row.
         batch: images at a time; two passes are made.
@@ -97,14 +96,10 @@ def network_dissection(
         By layer. Parts that none of the pictures shows are left out.
 
     Raises:
-        ValueError: masks of another size than the images, a picture without one, no such layer, or options
-            out of range.
+        ValueError: masks of another size than the images, a picture without one, or no such layer.
 
     Source: Bau et al. 2017, Network Dissection, §2.
     """
-    if not (0 < quantile < 1 and shuffles >= 1 and 1 <= every <= inputs.side and batch >= 1):
-        given = f"quantile {quantile}, shuffles {shuffles}, every {every}, batch {batch}"
-        raise ValueError(f"{given}: the first lies in (0, 1), the others are at least 1")
     stored = inputs.images.size
     if masks.maps.shape[1] != stored:
         raise ValueError(f"masks of {masks.maps.shape[1]} px do not fit images of {stored} px")
@@ -112,7 +107,7 @@ def network_dissection(
     masks = masks.of(to_host(inputs.rows)).cropped(inputs.side)
     others = (masks.of_other_pictures(seed=mixed(seed, shuffle)) for shuffle in range(shuffles))
     orders = [exchanged.at(masks.rows) for exchanged in (masks, *others)]
-    cuts = _cuts(model, inputs, layers, batch, quantile)
+    cuts = _cuts(model, inputs, layers, batch)
     at = slice(every // 2, None, every)
     grid, parts = torch.arange(inputs.side)[at], len(masks.parts) + 1
     truth = masks.maps[:, at, at].reshape(len(masks.maps), -1)
@@ -145,14 +140,11 @@ def interpolation(units: int, field: Window, pixels: Int64[Tensor, " n"]) -> Flo
     return (1 - (place[:, None] - torch.arange(units)).abs()).clamp(min=0)
 
 
-def detector_shares(
-    dissected: Mapping[str, Mapping[str, Dissection]], *, chance: str = "other masks"
-) -> pd.DataFrame:
+def detector_shares(dissected: Mapping[str, Mapping[str, Dissection]]) -> pd.DataFrame:
     """Share of maps that detect some part by network and layer with Wilson's interval, for a figure.
 
     Args:
-        dissected: by network and layer; the first network's share by chance comes last.
-        chance: what it is called.
+        dissected: by network and layer; the first network's share on `OTHER` pictures' masks comes last.
 
     Returns:
         Columns network, layer, estimate, low, high, n (maps); chance, a mean over shuffles, has no interval.
@@ -163,19 +155,19 @@ def detector_shares(
             i = proportion_interval(one.detectors.sum(), one.detectors.size, resampled="maps")
             found.append((network, layer, i.estimate, i.low, i.high, i.n))
     first = next(iter(dissected.values()))
-    found += [(chance, name, one.by_chance, np.nan, np.nan, len(one.iou)) for name, one in first.items()]
+    found += [(OTHER, name, one.by_chance, np.nan, np.nan, len(one.iou)) for name, one in first.items()]
     return pd.DataFrame(found, columns=["network", "layer", "estimate", "low", "high", "n"])
 
 
 def _cuts(
-    model: nn.Module, inputs: Inputs, layers: Sequence[str], batch: int, quantile: float
+    model: nn.Module, inputs: Inputs, layers: Sequence[str], batch: int
 ) -> dict[str, Float[Tensor, " maps"]]:
-    """Of every map, the value that this share of its positions over all pictures reaches."""
+    """Of every map, the value that `QUANTILE` of its positions over all pictures reach."""
     highest: dict[str, Tensor] = {}
     for seen in activations(model, inputs, layers, batch=batch):
         for layer, maps in seen.layers.items():
             values = maps.transpose(0, 1).flatten(1)
-            most = max(1, int(quantile * len(inputs) * maps[0, 0].numel()))
+            most = max(1, int(QUANTILE * len(inputs) * maps[0, 0].numel()))
             if layer in highest:
                 values = torch.cat([highest[layer], values], 1)
             highest[layer] = values.topk(min(most, values.shape[1]), sorted=False).values

@@ -16,7 +16,6 @@ from zfutils.deconv.top_projections import TopProjections
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 from zfutils.stats.intervals import (
-    FEWEST_TO_BOOTSTRAP,
     Interval,
     bootstrap_interval,
     unpaired_difference,
@@ -26,6 +25,7 @@ from zfutils.stats.intervals import (
 CHOOSING = 5  # of a map's nine strongest pictures; the part is scored on the others
 MAJORITY = 3  # of those five must show a part that is to be chosen
 SHOWN = 0.005  # of the window's area in the picture: a smaller part does not show
+OTHER = "other masks"  # what the control is called
 FLOOR = -6.0  # powers of two; also where a projection leaves the part out altogether
 
 
@@ -75,22 +75,22 @@ def energies(
     tops: Mapping[str, Mapping[str, TopProjections]],
     masks: ProbeMasks,
     *,
-    control: str = "other masks",
     seed: int = 0,
 ) -> dict[tuple[str, str], pd.DataFrame]:
-    """`part_energy` of every network and layer, and of the first network on other pictures' masks.
+    """`part_energy` of every network and layer, and of the first network on `OTHER` pictures' masks.
+
+    There each picture has the masks of another one of its category.
 
     Args:
         tops: by network and layer.
         masks: of the pictures that were searched.
-        control: what the last are called; each picture has the masks of another one of its category.
         seed: as for `part_energy`, and of the exchange of pictures.
 
     Returns:
         By network and layer.
     """
     first, others = next(iter(tops)), masks.of_other_pictures(seed=seed, same_label=True)
-    shown = [*((network, tops[network], masks) for network in tops), (control, tops[first], others)]
+    shown = [*((network, tops[network], masks) for network in tops), (OTHER, tops[first], others)]
     return {
         (network, layer): part_energy(top, of, seed=seed)
         for network, by_layer, of in shown
@@ -171,10 +171,8 @@ def energy_scores(tables: Mapping[tuple[str, str], pd.DataFrame], *, seed: int =
     """
     found = []
     for (network, layer), table in tables.items():
-        scores = table["score"].dropna().to_numpy()
-        numbers = (scores.mean() if scores.size else np.nan, np.nan, np.nan)
-        if scores.size >= FEWEST_TO_BOOTSTRAP:
-            interval = bootstrap_interval(scores, resampled="maps", seed=seed)
-            numbers = (interval.estimate, interval.low, interval.high)
+        scores = table["score"].dropna()
+        one = where_enough(bootstrap_interval, scores, resampled="maps", seed=seed)
+        numbers = (one.estimate, one.low, one.high) if one else (scores.mean(), np.nan, np.nan)
         found.append((network, layer, *numbers, scores.size, len(table)))
     return pd.DataFrame(found, columns=["network", "layer", "estimate", "low", "high", "n", "maps"])

@@ -19,7 +19,7 @@ from zfutils.deconv.top_projections import TopProjections
 from zfutils.experiments.projections.tile_shuffling import shuffled_response
 from zfutils.experiments.projections.within_map_similarity import commonest_class_share
 from zfutils.runtime.devices import to_host
-from zfutils.stats.intervals import FEWEST_TO_BOOTSTRAP, bootstrap_interval, t_interval
+from zfutils.stats.intervals import bootstrap_interval, t_interval, where_enough
 
 TEXTURE_MAPS = 48  # of a layer, whose windows are shuffled
 NOISE_COLOUR = 2 / 3  # of the energy of white noise in three channels; grey is one direction of three
@@ -43,11 +43,7 @@ def orientation(
     Returns:
         (λ1 - λ2) / (λ1 + λ2) of the tensor's eigenvalues: 0 where no orientation prevails, 1 where there is
         only one. NaN for a projection without gradient, such as one of zeros.
-
-    Raises:
-        ValueError: not five dimensions with three colours, or a mask of another shape.
     """
-    _refuse_shapes(projections, inside)
     found = np.empty(projections.shape[:2])
     for i, nine in enumerate(projections):
         left, right = nine[:, :, :-1], nine[:, :, 1:]
@@ -69,11 +65,7 @@ def colour(projections: Float[np.ndarray, "maps k side side 3"]) -> Float[np.nda
     Returns:
         0 for a projection in grey, 1 where every pixel's colours add up to nothing, 2/3 on average for
         independent noise in the three channels. NaN for a projection of zeros.
-
-    Raises:
-        ValueError: not five dimensions with three colours.
     """
-    _refuse_shapes(projections, None)
     found = np.empty(projections.shape[:2])
     for i, nine in enumerate(projections):
         chromatic = nine - nine.mean(-1, keepdims=True)
@@ -122,9 +114,7 @@ def measures(
             if top.projections.shape[2] < 2 * SMALLEST_TILE:
                 continue
             some = top.some(TEXTURE_MAPS, seed=seed)
-            shuffled = shuffled_response(
-                models[network], inputs, some.strongest, numbers=some.maps, seed=seed
-            )
+            shuffled = shuffled_response(models[network], inputs, some.strongest, some.maps, seed=seed)
             kept = shuffled.groupby("map")["kept"].mean()
             found.append(per_map(layer, network, kept.index.to_numpy(), texture=kept.to_numpy()))
     return pd.concat(found, ignore_index=True)
@@ -169,15 +159,11 @@ def table(values: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """
     found = []
     for key, group in values.dropna().groupby(["layer", "network", "measure"], sort=False):
-        value, n = group["value"], len(group)
-        if n < 2:
-            found.append((*key, float(value.iloc[0]), np.nan, np.nan, n))
-            continue
-        if n < FEWEST_TO_BOOTSTRAP:
-            i = t_interval(value, resampled="maps")
-        else:
-            i = bootstrap_interval(value, resampled="maps", seed=seed)
-        found.append((*key, i.estimate, i.low, i.high, i.n))
+        value = group["value"]
+        i = where_enough(bootstrap_interval, value, resampled="maps", seed=seed)
+        i = i or where_enough(t_interval, value, resampled="maps")
+        numbers = (i.estimate, i.low, i.high) if i else (value.iloc[0], np.nan, np.nan)
+        found.append((*key, *numbers, len(value)))
     return pd.DataFrame(found, columns=["layer", "network", "measure", "estimate", "low", "high", "n"])
 
 
@@ -201,12 +187,3 @@ def _energy(
 ) -> Float[np.ndarray, " k"]:
     """Product of two patterns, summed over pixels and colours."""
     return np.einsum("khwc,khwc->k", one, other, dtype=np.float64)
-
-
-def _refuse_shapes(projections: np.ndarray, inside: np.ndarray | None) -> None:
-    if projections.ndim != 5 or projections.shape[-1] != 3:
-        raise ValueError(f"projections are (maps, k, side, side, 3), not {projections.shape}")
-    if inside is not None and inside.shape != projections.shape[:-1]:
-        raise ValueError(
-            f"the mask must have the projections' shape {projections.shape[:-1]}, not {inside.shape}"
-        )

@@ -1,4 +1,4 @@
-"""Tables of chapter 3: what was searched, maps that hold on to a part, the claims' arms, and classes."""
+"""Tables of chapter 3: what was searched, maps that hold on to a part, and classes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,9 +7,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from zfutils.deconv.top_projections import TopProjections
-from zfutils.experiments.projections.comparisons import Compared
 from zfutils.experiments.projections.dissection import Dissection
-from zfutils.stats.formatting import percent, ranged, rounded
+from zfutils.stats.formatting import percent, rounded
 
 
 def searched_table(tops: Mapping[str, TopProjections]) -> pd.DataFrame:
@@ -31,14 +30,11 @@ def searched_table(tops: Mapping[str, TopProjections]) -> pd.DataFrame:
     )
 
 
-def parts_table(
-    energy: Mapping[tuple[str, str], pd.DataFrame], *, network: str = "trained", n: int = 4
-) -> pd.DataFrame:
-    """The maps of each layer whose projections hold most of their energy on one part.
+def parts_table(energy: Mapping[tuple[str, str], pd.DataFrame], *, n: int = 4) -> pd.DataFrame:
+    """The trained network's maps of each layer whose projections hold most of their energy on one part.
 
     Args:
         energy: by network and layer, as `part_energy.energies` gives them.
-        network: whose maps.
         n: so many of each layer, those of the highest score first.
     """
     return pd.DataFrame(
@@ -49,8 +45,8 @@ def parts_table(
             "energy over area": f"{2**row.score:.1f}×",
             "images scored": row.n_scored,
         }
-        for (name, layer), table in energy.items()
-        if name == network
+        for (network, layer), table in energy.items()
+        if network == "trained"
         for row in table.dropna(subset=["score"]).nlargest(n, "score").itertuples()
     )
 
@@ -69,25 +65,6 @@ def detectors_table(dissected: Mapping[str, Mapping[str, Dissection]]) -> pd.Dat
         row["by chance"] = rounded(one.by_chance * len(one.iou))
         row |= {f"parts detected, {network}": int(found.detected.sum()) for network, found in own.items()}
         rows.append(row | {"of parts": len(one.parts)})
-    return pd.DataFrame(rows)
-
-
-def two_arms(compared: Mapping[str, Compared | None]) -> pd.DataFrame:
-    """What was measured, its control, and their difference, one row per comparison.
-
-    Args:
-        compared: as `comparisons` gives them, by what they are called.
-    """
-    rows = []
-    for name, found in compared.items():
-        interval, (measured, control) = found or (None, (None, None))
-        row = {
-            "comparison": name,
-            "measured": rounded(measured, digits=2),
-            "control": rounded(control, digits=2),
-        }
-        ends = interval and (interval.estimate, interval.low, interval.high)
-        rows.append(row | {"difference": ranged(*ends, digits=2) if ends else "not measured"})
     return pd.DataFrame(rows)
 
 

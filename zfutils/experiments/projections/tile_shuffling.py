@@ -16,7 +16,6 @@ from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.tiles import SMALLEST_TILE, shuffle_tiles
 from zfutils.deconv.top_activations import TopActivations
 from zfutils.nets.activations import forward
-from zfutils.nets.chains import Step
 from zfutils.runtime.devices import device_of, dtype_of, to_host
 from zfutils.runtime.seeds import mixed
 
@@ -27,9 +26,8 @@ def shuffled_response(
     model: nn.Module,
     inputs: Inputs,
     found: TopActivations,
+    numbers: Int64[Tensor, " maps"],
     *,
-    maps: int | None = None,
-    numbers: Int64[Tensor, " maps"] | None = None,
     seed: int = 0,
     batch: int = 32,
 ) -> pd.DataFrame:
@@ -43,10 +41,9 @@ def shuffled_response(
     Args:
         model: as the deconvnet takes it.
         inputs: the images that were searched.
-        found: their strongest activations in one convolutional layer.
-        maps: how many maps to measure, chosen by the seed; all without it.
-        numbers: the maps' numbers in the layer, where `found` does not hold all of them in order.
-        seed: of the choice of maps and of every patch's cycle; a map's own do not depend on the choice.
+        found: their strongest activations in some maps of one convolutional layer.
+        numbers: of these maps in the layer.
+        seed: of every patch's cycle; a map's own do not depend on the others.
         batch: pictures at a time.
 
     Returns:
@@ -55,17 +52,16 @@ def shuffled_response(
         hold two tiles.
 
     Raises:
-        ValueError: windows below 8 px, which hold a single tile (layer 1); some of the maps without their
-            numbers; another side or scale than the search's.
+        ValueError: windows below 8 px, which hold a single tile (layer 1); another side or scale than the
+            search's.
     """
-    deconvnet = Deconvnet(model)
-    field, steps = deconvnet.window(found.layer), deconvnet.steps[: deconvnet.index(found.layer) + 1]
+    field = Deconvnet(model).window(found.layer)
     if field.kernel < 2 * SMALLEST_TILE:
         raise ValueError(
             f"windows of {found.layer!r} are {field.kernel} px; two tiles of {SMALLEST_TILE} px that change "
             f"places need {2 * SMALLEST_TILE}"
         )
-    units, kept = _units(found, steps, maps=maps, numbers=numbers, seed=seed), []
+    units, kept = _units(found, numbers), []
     for start in range(0, len(units), batch):
         some = units.iloc[start : start + batch]
         rows, place = np.unique(some["picture"], return_inverse=True)
@@ -91,28 +87,12 @@ def shuffled_response(
     return units[["map", "rank", "kept"]].sort_values(["map", "rank"], ignore_index=True)
 
 
-def _units(
-    found: TopActivations,
-    steps: tuple[Step, ...],
-    *,
-    maps: int | None,
-    numbers: Int64[Tensor, " maps"] | None,
-    seed: int,
-) -> pd.DataFrame:
+def _units(found: TopActivations, numbers: Int64[Tensor, " maps"]) -> pd.DataFrame:
     """The activations to measure, one row each, ordered by picture so that units share its own pass."""
-    total, k = found.values.shape
-    layer = next(step.module.out_channels for step in reversed(steps) if step.kind == "conv")
-    numbers = np.arange(total) if numbers is None and total == layer else numbers
-    if numbers is None or len(numbers) != total or min(numbers) < 0 or max(numbers) >= layer:
-        came = "none" if numbers is None else list(map(int, numbers))
-        raise ValueError(f"{total} maps need their numbers in {found.layer!r}, 0…{layer - 1}; got {came}")
-    numbers, maps = np.asarray(numbers), total if maps is None else maps
-    if not 1 <= maps <= total:
-        raise ValueError(f"1…{total} of the maps found can be measured, not {maps}")
-    chosen = np.sort(np.random.default_rng(mixed(seed, total)).permutation(total)[:maps])
+    maps, k = found.values.shape
     places = {"picture": found.images, "row": found.rows, "column": found.columns, "value": found.values}
-    columns = {name: to_host(values)[chosen].ravel() for name, values in places.items()}
+    columns = {name: to_host(values).ravel() for name, values in places.items()}
     units = pd.DataFrame(
-        {"map": np.repeat(numbers[chosen], k), "rank": np.tile(np.arange(k), maps), **columns}
+        {"map": np.repeat(to_host(numbers), k), "rank": np.tile(np.arange(k), maps), **columns}
     )
     return units.sort_values("picture", kind="stable", ignore_index=True)

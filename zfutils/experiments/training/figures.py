@@ -89,7 +89,7 @@ def _alike(histories: Mapping[str, pd.DataFrame]) -> list[list[str]]:
 
 @style.styled
 def curves(
-    histories: Mapping[str, pd.DataFrame], *, snapshots: Sequence[int] | Mapping[str, Sequence[int]] = ()
+    histories: Mapping[str, pd.DataFrame], *, snapshots: Mapping[str, Sequence[int]] | None = None
 ) -> Figure:
     """Loss and held-out error over the epochs; where the rate was lowered and where weights were kept.
 
@@ -99,7 +99,7 @@ def curves(
     Args:
         histories: by the name that is written beside the line; columns epoch, loss, held_out_error (share)
             and rate.
-        snapshots: epochs whose weights were kept, of all networks or by name.
+        snapshots: epochs whose weights were kept, by name.
     """
     figure = style.new(height=3.9)
     panels = figure.subplots(1, 2)
@@ -112,7 +112,7 @@ def curves(
             axes.plot(history.epoch, values, color=colour, ls=LINES[i // len(style.CYCLE) % len(LINES)])
             lowered = history.rate.shift(-1) < history.rate  # after this epoch
             axes.plot(history.epoch[lowered], values[lowered], "v", color=colour, ms=8)
-            kept = history.epoch.isin(snapshots[name] if isinstance(snapshots, Mapping) else snapshots)
+            kept = history.epoch.isin((snapshots or {}).get(name, ()))
             axes.plot(history.epoch[kept], values[kept], "o", color=colour, mfc="white", ms=5)
             ends["\n= ".join((name, *others))] = (history.epoch.iloc[-1], values.iloc[-1], colour)
         low, high = axes.get_ylim()
@@ -146,30 +146,27 @@ def propagation(table: pd.DataFrame) -> Figure:
     rules, networks = list(table.rule.unique()), list(table.network.unique())
     layers = table.sort_values("depth").drop_duplicates("depth")
     names = [name.removeprefix("conv").removeprefix("fc") for name in layers.layer]
+    styles = zip(networks, style.CYCLE, style.MARKERS, LINES, strict=False)
+    looks = {name: {"color": colour, "marker": mark, "ls": line} for name, colour, mark, line in styles}
     figure = style.new(height=4.6)
     grid = figure.subplots(2, len(rules), sharex=True, sharey="row", squeeze=False)
     titles = {"activation": "activations", "activation gradient": "gradients of the\nactivations"}
     for line, (quantity, title) in zip(grid, titles.items(), strict=True):
         rows = table[(table.quantity == quantity) & (table["std"] > 0)]
         for (rule, network), own in rows.groupby(["rule", "network"], sort=False):
-            i = networks.index(network)
-            look = {"color": style.CYCLE[i], "marker": style.MARKERS[i], "ls": LINES[i % len(LINES)]}
             seeds = own.groupby("depth")["std"].agg(estimate=gmean, low="min", high="max")
-            estimates(line[rules.index(rule)], seeds.index, seeds, intervals="band", ms=4.5, **look)
+            estimates(line[rules.index(rule)], seeds.index, seeds, intervals="band", ms=4.5, **looks[network])
         for axes in line:
             axes.set(yscale="log", xlabel="", ylabel="")
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.grid(axis="y")
         line[0].set_ylabel(f"standard deviation,\n{title}")
     for axes, rule in zip(grid[0], rules, strict=True):
-        axes.set_title(RULES.get(rule, rule))
+        axes.set_title(RULES[rule])
     for axes in grid[1]:
         axes.set_xticks(layers.depth, names)
     grid[1][0].set_xlabel(f"layer ({names[-1]}: the logits)", loc="left")
-    widths = [
-        Line2D([], [], color=style.CYCLE[i], marker=style.MARKERS[i], ls=LINES[i % len(LINES)], label=name)
-        for i, name in enumerate(networks)
-    ]
+    widths = [Line2D([], [], label=name, **look) for name, look in looks.items()]
     figure.legend(handles=widths, loc="outside lower right", ncols=len(widths))
     return figure
 
@@ -209,7 +206,7 @@ def radius_sweep(table: pd.DataFrame) -> Figure:
 
 
 @style.styled
-def step_time(parts: pd.DataFrame, *, bound: float, whole: float | None = None) -> Figure:
+def step_time(parts: pd.DataFrame, *, bound: float, whole: float) -> Figure:
     """Where a training step's time goes, by kind of layer and by phase, beside the arithmetic alone.
 
     Args:
@@ -220,12 +217,11 @@ def step_time(parts: pd.DataFrame, *, bound: float, whole: float | None = None) 
     figure = style.new(height=4.4)
     axes = figure.subplots()
     total = 1000 * parts.seconds.sum()
-    top = 1.08 * max(total, 1000 * bound, 1000 * (whole or 0))
+    top = 1.08 * max(total, 1000 * bound, 1000 * whole)
     for x, column, colours in ((0, "kind", KINDS), (1, "phase", PHASES)):
         sums = 1000 * parts.groupby(column).seconds.sum()
-        large = sums[sums >= SMALL * total].reindex(
-            [name for name in colours if sums.get(name, 0) >= SMALL * total]
-        )
+        large = sums.reindex(list(colours))
+        large = large[large >= SMALL * total]
         if len(large) < len(sums):
             large["all else"] = total - large.sum()
         base = large.cumsum() - large
@@ -239,25 +235,15 @@ def step_time(parts: pd.DataFrame, *, bound: float, whole: float | None = None) 
                 f"{name}  {percent(large[name] / total)}", (x + 0.15, middle), (x + 0.22, at), va="center",
                 arrowprops=LEADER,
             )  # fmt: skip
-    single = {"arithmetic\nbound": (bound, style.INK)}
-    if whole is not None:
-        single = {"undivided": (whole, style.FAINT), **single}
-    for x, (seconds, colour) in enumerate(single.values()):
-        axes.bar(1.9 + 0.45 * x, 1000 * seconds, 0.3, color=colour)
-    for x, ms in (
-        (0, total),
-        (1, total),
-        *((1.9 + 0.45 * i, 1000 * s) for i, (s, _) in enumerate(single.values())),
-    ):
-        axes.annotate(
-            f"{ms:,.0f} ms" if ms >= 100 else f"{ms:.3g} ms",
-            (x, ms),
-            (0, 3),
-            textcoords="offset points",
-            ha="center",
-        )
-    places = [0, 1, *(1.9 + 0.45 * i for i in range(len(single)))]
-    axes.set_xticks(places, ["in pieces,\nby kind of layer", "in pieces,\nby phase", *single])
+    bars = {"in pieces,\nby kind of layer": (0, total), "in pieces,\nby phase": (1, total)}
+    single = {"undivided": (1.9, 1000 * whole), "arithmetic\nbound": (2.35, 1000 * bound)}
+    for (x, ms), colour in zip(single.values(), (style.FAINT, style.INK), strict=True):
+        axes.bar(x, ms, 0.3, color=colour)
+    bars |= single
+    for x, ms in bars.values():
+        said = f"{ms:,.0f} ms" if ms >= 100 else f"{ms:.3g} ms"
+        axes.annotate(said, (x, ms), (0, 3), textcoords="offset points", ha="center")
+    axes.set_xticks([x for x, _ in bars.values()], list(bars))
     axes.set(ylabel="time of one training step (ms)", ylim=(0, top))
     axes.margins(x=0.02)
     axes.tick_params(axis="x", length=0)
@@ -269,31 +255,27 @@ def crop_errors(table: pd.DataFrame) -> Figure:
     """Errors from one crop and from ten, with their intervals.
 
     Args:
-        table: one row for each network and number of crops: network, crops, estimate, low, high (shares of
-            the pictures); with a column top (1 or 5) one panel for each.
+        table: as `tables.crop_errors` gives it; a panel for each top.
     """
-    tops = sorted(table["top"].unique()) if "top" in table else [None]
+    tops = sorted(table["top"].unique())
     networks, crops = list(table.network.unique()), list(table.crops.unique())
+    styles = zip(crops, style.CYCLE, style.MARKERS, strict=False)
+    looks = {one: {"color": colour, "marker": marker, "ls": ""} for one, colour, marker in styles}
     figure = style.new(height=1.3 + 0.26 * len(networks) * (len(crops) + 0.6))
     panels = figure.subplots(1, len(tops), sharey=True, squeeze=False)[0]
     for axes, top in zip(panels, tops, strict=True):
-        for _, row in (table if top is None else table[table["top"] == top]).iterrows():
-            i = crops.index(row["crops"])
-            y = networks.index(row["network"]) + 0.8 * ((i + 0.5) / len(crops) - 0.5)
-            percent, colour = 100 * row[["estimate", "low", "high"]], style.CYCLE[i % len(style.CYCLE)]
-            estimates(axes, y, percent, along="y", color=colour, marker=style.MARKERS[i], ls="")
+        for _, row in table[table["top"] == top].iterrows():
+            look, beside = looks[row["crops"]], (crops.index(row["crops"]) + 0.5) / len(crops) - 0.5
+            y, percent = networks.index(row["network"]) + 0.8 * beside, 100 * row[["estimate", "low", "high"]]
+            estimates(axes, y, percent, along="y", **look)
             axes.annotate(f"{percent['estimate']:.1f}", (percent["high"], y), (5, 0),
-                          textcoords="offset points", va="center", color=colour)  # fmt: skip
-        axes.set_xlabel("error (%)" if top is None else f"top-{top} error (%)")
+                          textcoords="offset points", va="center", color=look["color"])  # fmt: skip
+        axes.set_xlabel(f"top-{top} error (%)")
         axes.grid(axis="x")
         axes.margins(x=0.15)
     panels[0].set_yticks(range(len(networks)), networks)
     panels[0].set_ylim(len(networks) - 0.5, -0.5)
     names = {1: "one crop", 10: "ten crops"}
-    handles = [
-        Line2D([], [], ls="", marker=style.MARKERS[i], color=style.CYCLE[i % len(style.CYCLE)],
-               label=names.get(c, str(c)))
-        for i, c in enumerate(crops)
-    ]  # fmt: skip
+    handles = [Line2D([], [], label=names[one], **look) for one, look in looks.items()]
     figure.legend(handles=handles, loc="outside lower right", ncols=len(crops))
     return figure

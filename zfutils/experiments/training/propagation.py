@@ -7,6 +7,7 @@ every layer ties that fall to the fan-in, and so to the width; that is measured 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -22,11 +23,14 @@ from zfutils.runtime.devices import to_host
 from zfutils.training.initialisation import initialise
 from zfutils.training.recipe import Initialisation
 
-RULES: tuple[Initialisation, ...] = ("literal", "fan-in", "he", "small-first")
-
 # What centred pixels are multiplied by. Standard deviation 0.01 belongs to the paper's inputs in ±128, the
 # rules after He et al. 2015 to inputs of about unit scale.
-INPUT_SCALES: Mapping[str, float] = {"literal": 1.0, "fan-in": 1.0, "he": 1 / 64, "small-first": 1 / 64}
+INPUT_SCALES: Mapping[Initialisation, float] = {
+    "literal": 1.0,
+    "fan-in": 1.0,
+    "he": 1 / 64,
+    "small-first": 1 / 64,
+}
 
 
 def by_layer(
@@ -72,9 +76,7 @@ def by_rule(
     inputs: Inputs,
     *,
     paper: NetworkSpec,
-    rules: Sequence[Initialisation] = RULES,
     seeds: Sequence[int] = (0, 1, 2),
-    scales: Mapping[str, float] = INPUT_SCALES,
     device: torch.device | str = "cpu",
 ) -> pd.DataFrame:
     """`by_layer` of untrained networks: every spec, initialised by every rule from every seed.
@@ -83,67 +85,40 @@ def by_rule(
 
     Args:
         specs: networks by what the table is to call them; all for images of this side.
-        inputs: the images; each rule's are multiplied by its own scale, not by theirs.
+        inputs: the images; each rule's are multiplied by its own of `INPUT_SCALES`, not by theirs.
         paper: the network at the paper's size, for "fan-in".
-        rules: of `initialisation.initialise`.
         seeds: of the initial weights.
-        scales: input scale of every rule.
         device: that computes.
 
     Returns:
         One row for each network, rule, seed, layer and quantity, with columns network, rule, seed and those
         of `by_layer`.
-
-    Raises:
-        ValueError: a spec takes images of another shape, or a rule has no input scale.
     """
-    shape = tuple(inputs.mean().shape)
-    for name, spec in specs.items():
-        if shape != (wanted := (spec.channels, spec.image, spec.image)):
-            raise ValueError(f"{name}: the network takes images {wanted}, these are {shape}")
-    lacking = [rule for rule in rules if rule not in scales]
-    if lacking:
-        raise ValueError(f"no input scale for {', '.join(lacking)}; there are scales for {', '.join(scales)}")
     labels, tables = inputs.labels.to(device), []
-    images = {rule: replace(inputs, scale=scales[rule]).tensor(device) for rule in rules}
+    images = {rule: replace(inputs, scale=scale).tensor(device) for rule, scale in INPUT_SCALES.items()}
     for name, spec in specs.items():
         with torch.random.fork_rng(devices=[]):
             model = spec.build().to(device, memory_format=torch.channels_last)
-        for rule in rules:
-            for seed in seeds:
-                initialise(model, rule, seed=seed, paper=paper)
-                table = by_layer(model, images[rule], labels)
-                tables.append(table.assign(network=name, rule=rule, seed=seed))
+        for rule, seed in product(INPUT_SCALES, seeds):
+            initialise(model, rule, seed=seed, paper=paper)
+            table = by_layer(model, images[rule], labels)
+            tables.append(table.assign(network=name, rule=rule, seed=seed))
     columns = ["network", "rule", "seed", "layer", "depth", "quantity", "std"]
     return pd.concat(tables, ignore_index=True)[columns]
 
 
-def logits_ratio(
-    table: pd.DataFrame, *, wide: str, narrow: str, rule: Initialisation = "literal"
-) -> pd.Series:
+def logits_ratios(table: pd.DataFrame, *, wide: str, narrow: str) -> dict[Initialisation, pd.Series]:
     """log10 of the logits' standard deviation in one network over that in another, seed by seed.
 
     Args:
         table: as `by_rule` gives it.
         wide, narrow: what the table calls the two networks; the first is divided by the second.
-        rule: which initialisation.
 
     Returns:
-        Powers of ten, indexed by seed; NaN where the logits of both are 0.
-
-    Raises:
-        ValueError: the table does not hold that network or rule.
+        By rule, powers of ten indexed by seed; NaN where the logits of both are 0.
     """
-    for column, wanted in (("network", wide), ("network", narrow), ("rule", rule)):
-        if wanted not in set(table[column]):
-            there = ", ".join(map(repr, table[column].unique()))
-            raise ValueError(f"{column} {wanted!r} is not in the table; it has {there}")
-    logits = table[(table.depth == table.groupby("network").depth.transform("max")) & (table.rule == rule)]
-    by_seed = logits[logits.quantity == "activation"].pivot(index="seed", columns="network", values="std")
+    last = table.depth == table.groupby("network").depth.transform("max")
+    logits = table[last & (table.quantity == "activation")]
+    std = logits.pivot(index="seed", columns=["rule", "network"], values="std")
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log10(by_seed[wide] / by_seed[narrow]).rename("log10 ratio")
-
-
-def logits_ratios(table: pd.DataFrame, *, wide: str, narrow: str) -> dict[Initialisation, pd.Series]:
-    """`logits_ratio` of every rule in the table, by rule."""
-    return {rule: logits_ratio(table, wide=wide, narrow=narrow, rule=rule) for rule in table.rule.unique()}
+        return {rule: np.log10(std[rule, wide] / std[rule, narrow]) for rule in table.rule.unique()}

@@ -8,7 +8,7 @@ import pandas as pd
 
 from zfutils.nets.filters import high_share_over_noise
 from zfutils.nets.specs import DROPOUT
-from zfutils.stats.formatting import bracketed, percent, ranged
+from zfutils.stats.formatting import between, bracketed, percent
 from zfutils.stats.intervals import (
     Interval,
     proportion_difference,
@@ -54,64 +54,29 @@ def recipe_table(t: Training, *, images: int, size: int, crop: int, dropout: flo
     drops, why, epochs = _schedule(t)
     radius = "never" if t.radius is None else f"{t.radius:g}, in layer 1 {t.radius / t.input_scale:g}"
     rows = [
-        (
-            "images",
-            "1.3 million of ImageNet-2012, 256 px, cropped to 224",
-            f"{images:,}, {size} px, cropped to {crop}",
-            "limited by two CPU cores",
-        ),
-        (
-            "crops in training",
-            "one of ten: corners and centre, mirrored or not",
-            "any position, mirrored or not",
-            "more variety from fewer images",
-        ),
-        (
-            "inputs",
-            "mean of each pixel subtracted: about ±128",
-            f"the same, times {t.input_scale:g}",
-            "see what was tried, below",
-        ),
-        (
-            "optimiser",
-            "SGD, momentum 0.9, batches of 128",
-            f"SGD, momentum {t.momentum:g}, batches of {t.batch}",
-            "the paper's" if t.batch == 128 else "fewer images need smaller batches for as many steps",
-        ),
-        (
-            "rate",
-            "0.01, lowered by hand when validation error stops falling",
-            f"{t.rate:g}, {drops}",
-            why,
-        ),
+        ("images", "1.3 million of ImageNet-2012, 256 px, cropped to 224",
+         f"{images:,}, {size} px, cropped to {crop}", "limited by two CPU cores"),
+        ("crops in training", "one of ten: corners and centre, mirrored or not",
+         "any position, mirrored or not", "more variety from fewer images"),
+        ("inputs", "mean of each pixel subtracted: about ±128",
+         f"the same, times {t.input_scale:g}", "see what was tried, below"),
+        ("optimiser", "SGD, momentum 0.9, batches of 128",
+         f"SGD, momentum {t.momentum:g}, batches of {t.batch}",
+         "the paper's" if t.batch == 128 else "fewer images need smaller batches for as many steps"),
+        ("rate", "0.01, lowered by hand when validation error stops falling",
+         f"{t.rate:g}, {drops}", why),
         ("epochs", "70", epochs, "smaller sets are learnt sooner"),
-        (
-            "initial weights",
-            "“to 1e-2”, biases 0",
-            f"{RULES[t.initialisation]}; biases 0",
-            "see what was tried, below",
-        ),
+        ("initial weights", "“to 1e-2”, biases 0",
+         f"{RULES[t.initialisation]}; biases 0", "see what was tried, below"),
         ("weight decay", "not stated", f"{t.decay:g}", "Krizhevsky's"),
-        (
-            "dropout",
-            "0.5 in layers 6 and 7",
-            f"{dropout:g}",
-            "the paper's" if dropout == DROPOUT else "half of so few units is not half of the paper's 4,096",
-        ),
+        ("dropout", "0.5 in layers 6 and 7", f"{dropout:g}",
+         "the paper's" if dropout == DROPOUT else "half of so few units is not half of the paper's 4,096"),
         ("filter RMS at most", "0.1", radius, "layer 1 works on inputs that much smaller"),
-        (
-            "contrast norm",
-            "not stated",
-            f"n 5, k 2, α {t.norm_alpha:g}, β 0.75",
-            "Krizhevsky's, whom the paper follows",
-        ),
-        (
-            "held out",
-            "not stated",
-            f"{percent(t.held_out)} of the training images",
-            "settings were chosen on it; never trained on",
-        ),
-    ]
+        ("contrast norm", "not stated",
+         f"n 5, k 2, α {t.norm_alpha:g}, β 0.75", "Krizhevsky's, whom the paper follows"),
+        ("held out", "not stated",
+         f"{percent(t.held_out)} of the training images", "settings were chosen on it; never trained on"),
+    ]  # fmt: skip
     return pd.DataFrame(rows, columns=["", "the paper", "here", "why"])
 
 
@@ -131,14 +96,14 @@ def signal_table(ratios: Mapping[str, pd.Series]) -> pd.DataFrame:
 
     Args:
         ratios: log10 of it at the paper's width over that at this edition's, by rule and seed, as
-            `propagation.logits_ratio` gives it; what He's rule loses is taken off in the last column.
+            `propagation.logits_ratios` gives it; what He's rule loses is taken off in the last column.
     """
     rows = []
     for rule, values in ratios.items():
         row = {"initial weights": RULES[rule]}
         for column, seeds in (("powers of ten", values), ("beyond He's rule", values - ratios["he"])):
             found = where_enough(t_interval, seeds, resampled="seeds of the initialisation")
-            row[column] = ranged(found.estimate, found.low, found.high, digits=2) if found else "–"
+            row[column] = between(found, digits=2, otherwise="–")
         rows.append(row | ({"beyond He's rule": ""} if rule == "he" else {}))
     return pd.DataFrame(rows)
 
@@ -193,43 +158,28 @@ def gain_of_time(once: Outcome, doubled: Outcome) -> tuple[Interval, float, floa
 
 
 def trial_table(
-    trials: Mapping[str, tuple[str, Trained]], extra: Mapping[str, Mapping[str, str]]
+    networks: Mapping[str, Trained], about: Mapping[str, str], scores: Mapping[str, Scores]
 ) -> pd.DataFrame:
-    """What was tried: settings, epochs, since when a training was dead, and where the held-out error ended.
-
-    Args:
-        trials: what was tried, in words, and the network it gave, by name.
-        extra: further columns, by name of the column and of the network.
-    """
-    rows = []
-    for name, (about, trained) in trials.items():
-        history, dead = trained.history, trained.record.get("dead")
-        row = {"tried": about, "rate": f"{trained.record['identity']['training']['rate']:g}"}
-        row["epochs"] = str(history["epoch"].iloc[-1]) + (f", dead since {dead['since']}" if dead else "")
-        row["held-out error"] = percent(history["held_out_error"].iloc[-1], digits=1)
-        row |= {column: values[name] for column, values in extra.items()}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def of_trials(networks: Mapping[str, Trained], scores: Mapping[str, Scores]) -> dict[str, dict[str, str]]:
-    """Two columns for `trial_table`: the error, and how much of noise's high frequencies layer 1 keeps.
+    """What was tried: settings, epochs, since when a training was dead, errors, and noise left in layer 1.
 
     Args:
         networks: by name.
+        about: what was tried, in words, by the same names.
         scores: the same names, answers with one crop.
     """
-    errors, shares = {}, {}
-    for name, network in networks.items():
+    rows = []
+    for name, trained in networks.items():
+        history, dead = trained.history, trained.record.get("dead")
+        row = {"tried": about[name], "rate": f"{trained.record['identity']['training']['rate']:g}"}
+        row["epochs"] = str(history["epoch"].iloc[-1]) + (f", dead since {dead['since']}" if dead else "")
+        row["held-out error"] = percent(history["held_out_error"].iloc[-1], digits=1)
         wrong = scores[name].wrong()
-        error = proportion_interval(int(wrong.sum()), len(wrong), resampled="images").times(100)
-        errors[name] = ranged(error.estimate, error.low, error.high, unit=" %")
-        share, *_ = high_share_over_noise(network.model.conv1.weight.detach())
-        shares[name] = ranged(share.estimate, share.low, share.high, digits=2)
-    return {
-        "top-1 error, one crop": errors,
-        "layer-1 energy above 0.3 cycles/pixel, of noise's": shares,
-    }
+        error = proportion_interval(int(wrong.sum()), len(wrong), resampled="images")
+        row["top-1 error, one crop"] = between(error, scale=100, unit=" %")
+        share, *_ = high_share_over_noise(trained.model.conv1.weight.detach())
+        row["layer-1 energy above 0.3 cycles/pixel, of noise's"] = between(share, digits=2)
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def largest_over_radius(history: pd.DataFrame, radii: Mapping[str, float]) -> float:
@@ -273,7 +223,7 @@ def top_5(scores: Sequence[Scores]) -> list[float] | None:
     return [100 * said.error(5) for said in scores] if all(said.classes > 5 for said in scores) else None
 
 
-def speed_table(speed: pd.DataFrame, kept: Sequence[Mapping[str, Any]] = ()) -> pd.DataFrame:
+def speed_table(speed: pd.DataFrame, kept: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """How fast this machine trains, and how fast GPUs did, one row for each device and precision.
 
     Args:

@@ -7,10 +7,10 @@ many of them the device does in a second when nothing else stands in the way.
 """
 
 import itertools
-import math
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Literal
 
 import pandas as pd
@@ -21,15 +21,16 @@ from zfutils.data.pixels import Batch, Pixels, prefetched
 from zfutils.nets.layers import layer_by_layer
 from zfutils.nets.pooling import AVERAGES
 from zfutils.nets.specs import NetworkSpec
-from zfutils.runtime.devices import chosen_device, device_name, has_bf16
+from zfutils.runtime.devices import device_name, has_bf16
 from zfutils.training.recipe import Training
 from zfutils.training.step import Step, same_random_state
 
 Precision = Literal["float32", "bf16"]
 Piece = tuple[str, str, str]  # of a step: phase, kind and layer (or what else it is)
 
-WARM_UP = 2  # steps before the clock starts: memory is asked for, algorithms are chosen
-FEWEST = 3  # measured repeats, however long they take
+WARM_UP = 2  # runs before the clock starts: memory is asked for, algorithms are chosen
+FEWEST = 3  # measured runs, however long they take
+DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "bf16": torch.bfloat16}
 
 KINDS = (
     (nn.Conv2d, "convolution"),
@@ -48,6 +49,20 @@ def synchronise(device: torch.device) -> None:
     torch.get_device_module(device).synchronize()
 
 
+def _timed(run: Callable[[], object], device: torch.device, *, seconds: float) -> list[float]:
+    """How long each of several runs takes (s), so many that they fill these seconds."""
+    for _ in range(WARM_UP):
+        run()
+    times: list[float] = []
+    while len(times) < FEWEST or sum(times) < seconds:
+        synchronise(device)
+        started = time.perf_counter()
+        run()
+        synchronise(device)
+        times.append(time.perf_counter() - started)
+    return times
+
+
 def matrix_rate(
     precision: Precision, device: torch.device, *, side: int | None = None, seconds: float = 1.0
 ) -> float:
@@ -64,23 +79,13 @@ def matrix_rate(
         seconds: how long products are repeated, three of either kind at least.
     """
     side = side or (2048 if device.type == "cpu" else 8192)
-    a, b = (torch.ones(side, side, device=device, dtype=_dtype(precision)) for _ in range(2))
+    a, b = (torch.ones(side, side, device=device, dtype=DTYPES[precision]) for _ in range(2))
     # Its columns become maps, which are stored channels last.
     pixels = a.reshape(side // 64, 8, 8, side).permute(0, 3, 1, 2)
     filters = b.reshape(side, side, 1, 1)
     products = (lambda: torch.mm(a, b), lambda: nn.functional.conv2d(pixels, filters))
-    best = math.inf
     with torch.no_grad():
-        for product in products:
-            product()
-            times: list[float] = []
-            while len(times) < FEWEST or sum(times) < seconds / len(products):
-                synchronise(device)
-                started = time.perf_counter()
-                product()
-                synchronise(device)
-                times.append(time.perf_counter() - started)
-            best = min(best, *times)
+        best = min(min(_timed(product, device, seconds=seconds / 2)) for product in products)
     return 2 * side**3 / best
 
 
@@ -118,7 +123,7 @@ def throughput(
     images: Pixels,
     recipe: Training,
     *,
-    device: torch.device | None = None,
+    device: torch.device,
     precisions: Sequence[Precision] | None = None,
     seconds: float = 8.0,
 ) -> pd.DataFrame:
@@ -128,7 +133,7 @@ def throughput(
         spec: the network.
         images: where the batch comes from.
         recipe: how it is trained; its own precision is not looked at.
-        device: that trains; default `chosen_device()`.
+        device: that trains.
         precisions: default float32, and bf16 where the device multiplies it in hardware.
         seconds: for everything together, beyond warming up.
 
@@ -138,29 +143,24 @@ def throughput(
         repeats, matrix_rate (FLOP/s), flop_per_image, fraction (`fraction_of_rate`), step_seconds (median)
         and bound_seconds, what a step would take at the matrix rate.
     """
-    device = device or chosen_device()
     precisions = precisions or (["float32", "bf16"] if has_bf16(device) else ["float32"])
     rows = []
     for precision in precisions:
         step = Step(spec, recipe.model_copy(update={"precision": precision}), device=device)
         rate = matrix_rate(precision, device, seconds=0.2 * seconds / len(precisions))
         batch = next(full_batches(step, spec, images))
-        times: list[float] = []
         with same_random_state():
-            for repeat in range(10**9):
-                started = time.perf_counter()
-                step(batch.images, batch.labels)
-                synchronise(device)
-                if repeat >= WARM_UP:
-                    times.append(time.perf_counter() - started)
-                if len(times) >= FEWEST and sum(times) > 0.8 * seconds / len(precisions):
-                    break
+            run = partial(step, batch.images, batch.labels)
+            times = _timed(run, device, seconds=0.8 * seconds / len(precisions))
         quick, median, slow = statistics.quantiles(times, n=4, method="inclusive")
         n = len(batch.labels)
         flop = training_flop(spec)
         rows.append(
             {
-                **_circumstances(precision, device),
+                "device": device_name(device),
+                "device_type": device.type,
+                "threads": torch.get_num_threads(),
+                "precision": precision,
                 "network": spec.name,
                 "image": spec.image,
                 "batch": n,
@@ -183,8 +183,8 @@ def step_time(
     images: Pixels,
     recipe: Training,
     *,
-    device: torch.device | None = None,
-    seconds: float = 4.0,
+    device: torch.device,
+    seconds: float,
 ) -> pd.DataFrame:
     """Where the time of a training step goes: by phase, layer and kind of layer.
 
@@ -196,77 +196,60 @@ def step_time(
         spec: the network.
         images: where batches come from; getting them is the phase "data".
         recipe: how it is trained, precision included.
-        device: that trains; default `chosen_device()`.
+        device: that trains.
         seconds: how long steps are repeated, three at least.
 
     Returns:
         One row for each piece, in the order of a step: phase (data, forward, backward, optimiser,
         renormalise), kind (that of the layer; otherwise loss or the phase's name), layer, seconds (median
-        over steps) and share of all; device, device_type, threads, precision, batch.
+        over steps).
     """
     step = Step(spec, recipe, device=device)
     batches = full_batches(step, spec, images)
     samples: list[dict[Piece, float]] = []
-    spent = 0.0
     with same_random_state():
-        for repeat in range(10**9):
-            pieces, batch = _taken_apart(step, batches)
-            if repeat >= WARM_UP:
-                samples.append(pieces)
-                spent += sum(pieces.values())
-            if len(samples) >= FEWEST and spent > seconds:
-                break
-    medians = {piece: statistics.median(s[piece] for s in samples) for piece in samples[0]}
-    total = sum(medians.values())
-    rows = [
-        {"phase": phase, "kind": kind, "layer": layer, "seconds": s, "share": s / total}
-        for (phase, kind, layer), s in medians.items()
-    ]
-    precision = "bf16" if step.dtype == torch.bfloat16 else "float32"
-    return pd.DataFrame(rows).assign(**_circumstances(precision, step.device), batch=len(batch.labels))
+        for _ in range(WARM_UP):
+            _taken_apart(step, batches)
+        while len(samples) < FEWEST or sum(sum(sample.values()) for sample in samples) < seconds:
+            samples.append(_taken_apart(step, batches))
+    rows = [(*piece, statistics.median(sample[piece] for sample in samples)) for piece in samples[0]]
+    return pd.DataFrame(rows, columns=["phase", "kind", "layer", "seconds"])
 
 
-class _Clock:
-    """Seconds by piece; a piece ends where it is noted."""
+def _taken_apart(step: Step, batches: Iterator[Batch]) -> dict[Piece, float]:
+    """One training step in pieces: the seconds of each."""
+    pieces: dict[Piece, float] = {}
+    synchronise(step.device)
+    last = time.perf_counter()
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.pieces: dict[Piece, float] = {}
-        synchronise(device)
-        self.last = time.perf_counter()
+    def note(phase: str, kind: str, layer: str | None = None) -> None:
+        nonlocal last
+        synchronise(step.device)
+        pieces[phase, kind, layer or kind] = time.perf_counter() - last
+        last = time.perf_counter()
 
-    def note(self, phase: str, kind: str, layer: str | None = None) -> None:
-        synchronise(self.device)
-        now = time.perf_counter()
-        self.pieces[phase, kind, layer or kind] = now - self.last
-        self.last = time.perf_counter()
-
-
-def _taken_apart(step: Step, batches: Iterator[Batch]) -> tuple[dict[Piece, float], Batch]:
-    """One training step in pieces: the seconds of each, and its batch."""
-    clock, ran = _Clock(step.device), []
-    batch = next(batches)
-    clock.note("data", "data")
+    batch, ran = next(batches), []
+    note("data", "data")
     with step.fabric.autocast():
         for layer in layer_by_layer(step.model, batch.images, apart=True):
             ran.append(layer)
-            clock.note("forward", _kind(layer.module), layer.name)
+            note("forward", _kind(layer.module), layer.name)
     logits = layer.output.detach().float().requires_grad_()
     loss = nn.functional.cross_entropy(logits, batch.labels)
-    clock.note("forward", "loss")
+    note("forward", "loss")
     loss.backward()
-    clock.note("backward", "loss")
+    note("backward", "loss")
     gradient = logits.grad
     for layer in reversed(ran):
         layer.output.backward(gradient.to(layer.output.dtype))
         gradient = layer.input.grad
-        clock.note("backward", _kind(layer.module), layer.name)
+        note("backward", _kind(layer.module), layer.name)
     step.optimizer.step()
     step.optimizer.zero_grad()
-    clock.note("optimiser", "optimiser")
+    note("optimiser", "optimiser")
     step.renormalise()
-    clock.note("renormalise", "renormalise")
-    return clock.pieces, batch
+    note("renormalise", "renormalise")
+    return pieces
 
 
 def _kind(module: nn.Module) -> str:
@@ -275,16 +258,3 @@ def _kind(module: nn.Module) -> str:
             return kind
     known = ", ".join(kind for _, kind in KINDS)
     raise ValueError(f"a {type(module).__name__} is none of the layers of these networks: {known}")
-
-
-def _dtype(precision: Precision) -> torch.dtype:
-    dtypes = {"float32": torch.float32, "bf16": torch.bfloat16}
-    if precision not in dtypes:
-        raise ValueError(f"precision {precision!r}; allowed are {', '.join(dtypes)}")
-    return dtypes[precision]
-
-
-def _circumstances(precision: Precision, device: torch.device) -> dict[str, str | int]:
-    """What a timing is worth nothing without."""
-    where = {"device": device_name(device), "device_type": device.type}
-    return where | {"threads": torch.get_num_threads(), "precision": precision}

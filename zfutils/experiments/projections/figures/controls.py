@@ -1,5 +1,7 @@
 """Figure of chapter 3's parts: whether maps see them, and whether projections show them."""
 
+from itertools import chain
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,26 +18,20 @@ def parts_by_layer(shares: pd.DataFrame, energy: pd.DataFrame) -> Figure:
     Args:
         shares: columns network, layer, estimate, low, high, as `dissection.detector_shares` gives them.
         energy: the same columns, as `part_energy.energy_scores` gives them (powers of two).
-
-    Raises:
-        ValueError: a column is missing, or there are more than six networks.
     """
-    networks = list(dict.fromkeys([*shares.get("network", []), *energy.get("network", [])]))
-    if len(networks) > len(CYCLE):
-        raise ValueError(f"a figure tells {len(CYCLE)} networks and controls apart, not {len(networks)}")
+    networks = list(dict.fromkeys([*shares["network"], *energy["network"]]))
     figure = new(height=3.5)
     left, right = figure.subplots(1, 2)
-    for axes, table in ((left, shares), (right, energy)):
-        _columns(table, "network", "layer", "estimate", "low", "high")
-        _by_layer(axes, table, networks)
+    _by_layer(left, shares, networks)
+    _by_layer(right, energy, networks)
     left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     left.set(title="Maps that detect a part", ylabel="share of the layer's maps")
     left.set_ylim(bottom=0)
     right.set(title="Energy on the map's part", ylabel="over its area (powers of two)")
     right.axhline(0, color=INK, linewidth=0.8)
-    handles = dict(zip(*reversed([*_legend(left, right)]), strict=True))
-    ordered = [name for name in networks if name in handles]
-    figure.legend([handles[n] for n in ordered], ordered, loc="outside upper right", ncols=len(ordered))
+    drawn = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in (left, right)]
+    handles = {name: handle for handle, name in chain(*drawn)}
+    figure.legend([handles[n] for n in networks], networks, loc="outside upper right", ncols=len(networks))
     return figure
 
 
@@ -50,13 +46,3 @@ def _by_layer(axes: Axes, table: pd.DataFrame, networks: list[str]) -> None:
     axes.set_xlabel("layer")
     axes.grid(axis="y")
     axes.set_axisbelow(True)
-
-
-def _legend(*panels: Axes) -> tuple[list, list[str]]:
-    found = [panel.get_legend_handles_labels() for panel in panels]
-    return [h for handles, _ in found for h in handles], [n for _, names in found for n in names]
-
-
-def _columns(table: pd.DataFrame, *needed: str) -> None:
-    if missing := set(needed) - set(table.columns):
-        raise ValueError(f"the table lacks {', '.join(sorted(missing))}")

@@ -16,7 +16,10 @@ from matplotlib.ticker import MaxNLocator
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import BLUE, FAINT, INK, ORANGE, VERMILLION, new, styled
 
-LOOKS = {"trained": (BLUE, "o", "-"), "random": (VERMILLION, "s", "--")}  # colour, marker, line style
+LOOKS = {
+    "trained": {"color": BLUE, "marker": "o", "linestyle": "-", "markerfacecolor": BLUE},
+    "random": {"color": VERMILLION, "marker": "s", "linestyle": "--", "markerfacecolor": "white"},
+}
 NAMES = {"trained": "trained", "random": "random weights"}
 TITLES = {  # measure: title of its panel, what its axis counts
     "orientation": ("One orientation", "coherence"),
@@ -32,21 +35,16 @@ COLUMNS = 3
 
 
 @styled
-def hierarchy(table: pd.DataFrame, *, chance: Mapping[str, float] | None = None) -> Figure:
+def hierarchy(table: pd.DataFrame, *, chance: Mapping[str, float]) -> Figure:
     """Every measure by layer, trained against random weights; bars are intervals over maps.
 
     Args:
         table: columns layer (number), network ("trained" or "random"), measure, estimate, low, high, as
-            `selectivity.table` gives it; a panel for each measure that is there. Of the measures named in
-            `TITLES` the panel has that title, any other its own name.
+            `selectivity.table` gives it; a panel for each measure that is there.
         chance: of some measures, what chance gives; a dotted line.
-
-    Raises:
-        ValueError: a column is missing, or a network that is neither; names it.
     """
-    _refuse(table, {"layer", "network", "measure", "estimate", "low", "high"})
-    there = list(table["measure"].unique())
-    measures = [m for m in TITLES if m in there] + [m for m in there if m not in TITLES]
+    there = set(table["measure"])
+    measures = [measure for measure in TITLES if measure in there]
     lines = -(-len(measures) // COLUMNS)
     figure = new(height=0.55 + 2.35 * lines)
     panels = figure.subplots(lines, min(COLUMNS, len(measures)), squeeze=False).ravel()
@@ -54,11 +52,11 @@ def hierarchy(table: pd.DataFrame, *, chance: Mapping[str, float] | None = None)
         rows = table[table["measure"] == measure]
         for network, group in rows.groupby("network"):
             x = group["layer"] + SHIFT * (-1 if network == "trained" else 1)
-            estimates(axes, x, group, **_look(network))
-        title, counts = TITLES.get(measure, (measure, "mean over maps"))
+            estimates(axes, x, group, **LOOKS[network])
+        title, counts = TITLES[measure]
         axes.set(title=title, ylabel=counts)
         _layers(axes, table["layer"])
-        if measure in (chance or {}):
+        if measure in chance:
             axes.axhline(chance[measure], color=INK, linestyle=":", linewidth=1.2, zorder=1)
         low, high = axes.get_ylim()
         axes.set_ylim(min(low, 0), high)
@@ -67,9 +65,8 @@ def hierarchy(table: pd.DataFrame, *, chance: Mapping[str, float] | None = None)
     for axes in panels[len(measures) :]:
         axes.remove()
     networks = [network for network in LOOKS if network in set(table["network"])]
-    handles = [Line2D([], [], label=NAMES[network], **_look(network)) for network in networks]
-    if set(chance or {}) & set(measures):
-        handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=1.2, label="chance"))
+    handles = [Line2D([], [], label=NAMES[network], **LOOKS[network]) for network in networks]
+    handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=1.2, label="chance"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
 
@@ -79,24 +76,19 @@ def likeness(rows: pd.DataFrame) -> Figure:
     """Correlations within and across maps by layer: a dot for each map, a line for their means.
 
     Args:
-        rows: columns layer (number), network ("trained" or "random"), map, within, across, as
-            `within_map_similarity.within_and_across` gives it for each layer and network; and of
-            ("projections" or "patches") where both are there, a row of panels each.
-
-    Raises:
-        ValueError: a column is missing, or a network that is neither; names it.
+        rows: as `within_map_similarity.every_layer` gives them; projections and patches have a row of
+            panels each.
     """
-    _refuse(rows, {"layer", "network", "map", "within", "across"})
-    kinds = list(rows["of"].unique()) if "of" in rows else [""]
+    kinds = list(rows["of"].unique())
     networks = [network for network in LOOKS if network in set(rows["network"])]
     figure = new(height=0.7 + 2.6 * len(kinds))
     panels = figure.subplots(len(kinds), len(networks), sharex=True, sharey="row", squeeze=False)
     for kind, line in zip(kinds, panels, strict=True):
-        some = rows[rows["of"] == kind] if kind else rows
+        some = rows[rows["of"] == kind]
         for axes, network in zip(line, networks, strict=True):
             for i, pairs in enumerate(PAIRS):
                 _dots(axes, some[some["network"] == network], pairs, (2 * i - 1) * APART)
-            axes.set_title(f"{NAMES[network]}, {kind}" if kind else NAMES[network])
+            axes.set_title(f"{NAMES[network]}, {kind}")
             axes.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
             _layers(axes, rows["layer"])
         line[0].set_ylabel("correlation")
@@ -122,12 +114,6 @@ def _dots(axes: Axes, group: pd.DataFrame, pairs: str, shift: float) -> None:
     axes.plot(mean.index + shift, mean, color=colour, marker=marker, linestyle=style, markeredgecolor="white")
 
 
-def _look(network: str) -> dict[str, str]:
-    colour, marker, style = LOOKS[network]
-    face = colour if network == "trained" else "white"
-    return {"color": colour, "marker": marker, "linestyle": style, "markerfacecolor": face}
-
-
 def _layers(axes: Axes, layers: pd.Series) -> None:
     """Layers along x, whole numbers, the same in all panels."""
     axes.set(xlim=(layers.min() - 0.5, layers.max() + 0.5), xlabel="layer")
@@ -135,10 +121,3 @@ def _layers(axes: Axes, layers: pd.Series) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=(1, 2, 5, 10)))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
-
-
-def _refuse(table: pd.DataFrame, needed: set[str]) -> None:
-    if missing := needed - set(table.columns):
-        raise ValueError(f"the table lacks {', '.join(sorted(missing))}")
-    if others := set(table["network"]) - set(LOOKS):
-        raise ValueError(f"networks are {' and '.join(LOOKS)}, not {', '.join(sorted(map(str, others)))}")

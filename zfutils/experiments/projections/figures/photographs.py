@@ -23,17 +23,8 @@ def in_place(
         pictures: as the networks saw them.
         found: by name of the network, for each picture its strongest maps (`strongest_maps`); as many for
             one picture as for another.
-
-    Raises:
-        ValueError: no pictures, or maps that are not as many.
     """
-    counts = {name: {len(top.maps) for top in tops} for name, tops in found.items()}
-    if not len(pictures) or any(len(tops) != len(pictures) for tops in found.values()):
-        shown = ", ".join(f"{name}: {len(tops)}" for name, tops in found.items())
-        raise ValueError(f"each of {len(pictures)} pictures needs its maps; there are {shown or 'none'}")
-    if uneven := [name for name, several in counts.items() if len(several) > 1]:
-        raise ValueError(f"{uneven[0]}: every picture needs as many maps, not {sorted(counts[uneven[0]])}")
-    wide = 1 + sum(several.copy().pop() for several in counts.values())
+    wide = 1 + sum(len(tops[0].maps) for tops in found.values())
     figure = new(height=(WIDTH / wide + 0.14) * len(pictures) + 0.3)
     grid = figure.subplots(len(pictures), wide, squeeze=False)
     for row, (line, picture) in enumerate(zip(grid, pictures, strict=True)):

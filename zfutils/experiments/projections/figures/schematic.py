@@ -21,7 +21,7 @@ MAP = ((1, 0, 2, 4, 1), (3, 5, 9, 2, 0), (0, 1, 4, 3, 2), (8, 2, 0, 1, 7), (1, 4
 ABOVE = ((3, 2), (4, 6))  # a signal that comes down; any would do
 # All in inches.
 HEIGHT = 6.0
-BOX, STATE, ROW = 2.3, 2.5, 0.41  # widths of an operation and of what flows, height of a line
+BOX, ROW = 2.3, 0.41  # width of an operation, height of a line
 SIDES = (1.45, WIDTH - 1.45)  # centres of the two ways
 TOP = HEIGHT - 0.55
 CELL, FLOOR = 0.33, 0.38  # side of a cell of the example, and where the example stands
@@ -45,15 +45,8 @@ def pooled_and_unpooled(values: Float[Tensor, "h w"], above: Float[Tensor, "rows
     Args:
         values: the map; equal values in a window: the first in reading order is its maximum.
         above: the signal, one number for each window.
-
-    Raises:
-        ValueError: another number of windows.
     """
     maxima, switches = nn.functional.max_pool2d(values[None], KERNEL, STRIDE, return_indices=True)
-    if maxima[0].shape != above.shape:
-        raise ValueError(
-            f"{tuple(maxima[0].shape)} windows need as many numbers, got shape {tuple(above.shape)}"
-        )
     unpooled = torch.zeros(values.numel()).index_add(0, switches.flatten(), above.flatten())
     return Example(values, maxima[0], switches[0], above, unpooled.view_as(values))
 

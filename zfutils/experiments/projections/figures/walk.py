@@ -29,7 +29,7 @@ def walk(
     steps: Sequence[tuple[str, Tensor]],
     patch: UInt8[np.ndarray, "h w channels"],
     *,
-    corner: tuple[int, int] = (0, 0),
+    corner: tuple[int, int],
 ) -> Figure:
     """One activation on its way down to the pixels, and the patch it came from.
 
@@ -39,42 +39,32 @@ def walk(
     The last step is the projection, mid-grey where it is zero and its contrast as in `tiles.CONTRAST`.
 
     Args:
-        steps: name and signal after each step, (maps, h, w) or (1, maps, h, w); the last has 3 maps, or 1.
+        steps: name and signal after each step, (1, maps, h, w), as `Recording.walk` gives them.
         patch: the picture, or the unit's window of it.
         corner: row and column of the patch's corner in the last step, may be negative (pixels).
-
-    Raises:
-        ValueError: fewer than two steps, a step that is no stack of maps, a last one that is no picture, or
-            a patch outside it.
     """
-    signals = [(name, _maps(name, signal)) for name, signal in steps]
-    if len(signals) < 2 or len(signals[-1][1]) not in (1, 3):
-        last = f", the last with {len(signals[-1][1])} maps" if signals else ""
-        asked = "a walk has two or more steps, the last one with 1 or 3 maps"
-        raise ValueError(f"{asked}; got {len(signals)}{last}")
-    pixels, inside = _window(signals[-1][1].transpose(1, 2, 0), corner, patch.shape[:2])
+    *signals, (end, projection) = [(name, to_host(one)[0].astype(np.float32)) for name, one in steps]
+    pixels, inside = _window(projection.transpose(1, 2, 0), corner, patch.shape[:2])
     line = ABOVE + SIDE + BELOW
-    large = LARGE * patch.shape[0] / max(patch.shape[:2])
-    height = max(line * -(-(len(signals) - 1) // COLUMNS), 2 * (large + TITLE + NUMBERS))
+    tall, wide = (LARGE * side / max(patch.shape[:2]) for side in patch.shape[:2])
+    height = max(line * -(-len(signals) // COLUMNS), 2 * (tall + TITLE + NUMBERS))
     figure = new(height=height, layout="none")
-    for number, (name, signal) in enumerate(signals[:-1]):
+    for number, (name, signal) in enumerate(signals):
         row, column = divmod(number, COLUMNS)
         axes = _axes(figure, GAP / 2 + column * (SIDE + GAP), row * line + ABOVE, SIDE, SIDE)
         _draw_energy(axes, signal)
         layer, _, done = name.partition(": ")
         axes.set_title(f"{number + 1}  {layer}\n{done or 'the activation'}", fontsize=SMALL, linespacing=1.2)
-    shades_of_it = in_colour(shades(pixels[None], inside[None])[0])
-    shown = ((shades_of_it, "projection"), (in_colour(patch), "the image there"))
-    for place, (colours, title) in enumerate(shown):
-        top = TITLE + place * (large + TITLE + NUMBERS)
-        axes = _axes(
-            figure, WIDTH - LARGE - GAP / 2, top, LARGE * patch.shape[1] / max(patch.shape[:2]), large
-        )
-        _draw_pixels(axes, eight_bits(colours) if place == 0 else colours, inside)
-        number = f"{len(signals)}  {signals[-1][0].replace(':', '')}: " if place == 0 else ""
-        axes.set_title(f"{number}{title}", fontsize=SMALL + 0.5)
-        size = f"{_norm(signals[-1][1])}" if place == 0 else f"{patch.shape[0]}×{patch.shape[1]} px"
-        axes.set_xlabel(size, fontsize=SMALL, loc="left", labelpad=3)
+    of_projection = eight_bits(in_colour(shades(pixels[None], inside[None])[0]))
+    title = f"{len(steps)}  {end.replace(':', '')}: projection"
+    size = f"{patch.shape[0]}×{patch.shape[1]} px"
+    shown = (of_projection, title, _norm(projection)), (in_colour(patch), "the image there", size)
+    for place, (colours, title, below) in enumerate(shown):
+        top = TITLE + place * (tall + TITLE + NUMBERS)
+        axes = _axes(figure, WIDTH - LARGE - GAP / 2, top, wide, tall)
+        _draw_pixels(axes, colours, inside)
+        axes.set_title(title, fontsize=SMALL + 0.5)
+        axes.set_xlabel(below, fontsize=SMALL, loc="left", labelpad=3)
     return figure
 
 
@@ -83,14 +73,6 @@ def _axes(figure: Figure, left: float, top: float, width: float, height: float) 
     tall = figure.get_size_inches()[1]
     box = (left / WIDTH, 1 - (top + height) / tall, width / WIDTH, height / tall)
     return bare(figure.add_axes(box))
-
-
-def _maps(name: str, signal: Tensor) -> Float[np.ndarray, "maps h w"]:
-    array = to_host(signal).astype(np.float32)
-    array = array[0] if array.ndim == 4 and len(array) == 1 else array
-    if array.ndim != 3:
-        raise ValueError(f"step {name!r} must be one stack of maps (maps, h, w), not {tuple(signal.shape)}")
-    return array
 
 
 def _norm(signal: np.ndarray) -> str:
@@ -104,10 +86,6 @@ def _window(
     rows, columns = (np.arange(size) + start for size, start in zip(shape, corner, strict=True))
     height, width = pixels.shape[:2]
     inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
-    if not inside.any():
-        raise ValueError(
-            f"a patch of {shape} px at {corner} lies outside the last step of {height}×{width} px"
-        )
     part = pixels[np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))]
     return np.where(inside[..., None], part, 0), inside
 
@@ -131,13 +109,13 @@ def _draw_energy(axes: Axes, signal: np.ndarray) -> None:
     axes.set_xlabel(below, fontsize=SMALL, loc="left", linespacing=1.2, labelpad=3)
 
 
-def support(energy: Float[np.ndarray, "h w"], *, margin: int = 1, least: int = 5) -> tuple[slice, slice]:
+def support(energy: Float[np.ndarray, "h w"]) -> tuple[slice, slice]:
     """The square of a map that holds all that is not zero; the whole map where all is zero.
+
+    Where the map has them, with a position around it and five along a side at least.
 
     Args:
         energy: not negative.
-        margin: positions around it, where the map has them.
-        least: side of the square at least, where the map is as large.
 
     Returns:
         Rows and columns. A side of the map shorter than the square is taken whole.
@@ -146,12 +124,9 @@ def support(energy: Float[np.ndarray, "h w"], *, margin: int = 1, least: int = 5
     if not len(places):
         return slice(0, energy.shape[0]), slice(0, energy.shape[1])
     low, high = places.min(0), places.max(0) + 1
-    side = max(*(high - low + 2 * margin), least)
+    side = max(*(high - low + 2), 5)
     starts = [
         int(np.clip((a + b - side) // 2, 0, max(size - side, 0)))
         for a, b, size in zip(low, high, energy.shape, strict=True)
     ]
-    rows, columns = (
-        slice(start, min(start + side, size)) for start, size in zip(starts, energy.shape, strict=True)
-    )
-    return rows, columns
+    return tuple(slice(start, start + side) for start in starts)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from zfutils.deconv.top_projections import TopProjections
 from zfutils.plotting.style import WIDTH, bare, new, styled
-from zfutils.plotting.tiles import block, check, colours_and_mask, words
+from zfutils.plotting.tiles import block, colours_and_mask, words
 
 TILE = 96  # screen pixels of a projection, at least; whole multiples of its window where that is smaller
 NAMED = 2  # classes that are named below a map
@@ -30,14 +30,8 @@ def without_patches(
     Args:
         tops: of each network, by layer; all networks have the same layers.
         classes: of each map's pictures, likewise (`atlas.classes_of`).
-
-    Raises:
-        ValueError: no network, networks of different layers, or arrays that do not belong together.
     """
-    layers = {name: tuple(by_layer) for name, by_layer in tops.items()}
-    if len(set(layers.values())) != 1:
-        raise ValueError(f"networks of the same layers stand side by side, came {layers or 'none'}")
-    (names,) = set(layers.values())
+    names = list(next(iter(tops.values())))
     columns = sum(len(by_layer[names[0]].maps) for by_layer in tops.values())
     side = WIDTH / columns
     figure = new(height=len(names) * (side + 0.68))
@@ -50,7 +44,6 @@ def without_patches(
             for index in range(len(by_layer[layer].maps))
         ]
         for axes, (network, top, index) in zip(panels[row], found, strict=True):
-            check(top)
             colours, _, inside = colours_and_mask(top, index)
             window = colours.shape[1]
             tile = window * -(-TILE // window)
