@@ -6,13 +6,21 @@ difference alone.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from zfutils.stats.formatting import ranged, rounded
 from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference, where_enough
+
+
+class Compared(NamedTuple):
+    """A difference of two numbers, or their ratio, with its interval."""
+
+    interval: Interval
+    arms: tuple[float, float]  # measured, control
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,27 @@ class Comparison:
         return self.measured[known], self.control[known]
 
 
+def with_others(
+    table: Float[np.ndarray, "n n"],
+    *,
+    among: Bool[np.ndarray, "n n"] | bool = True,
+    resampled: str = "pictures",
+) -> Comparison:
+    """Each picture with its own, and as its control the mean over others.
+
+    Args:
+        table: row i is of picture i; its column i belongs to it, the others to other pictures. NaN cells are
+            left out.
+        among: which others count, picture by picture; by default all.
+        resampled: what the pictures are called.
+    """
+    others = np.where(among, table, np.nan)
+    np.fill_diagonal(others, np.nan)
+    known = np.isfinite(others).sum(1)
+    means = np.where(known > 0, np.nansum(others, axis=1) / np.maximum(known, 1), np.nan)
+    return Comparison(np.diagonal(table).astype(float), means, resampled)
+
+
 NOTHING = Comparison(np.empty(0), np.empty(0))  # where an edition has nothing to measure
 
 
@@ -89,13 +118,13 @@ def comparison_table(
     for of, one in compared.items():
         row = dict(zip(names, of, strict=True))
         arms = zip((measured, control), one.arms or (None, None), one.arms_intervals, strict=True)
-        row |= {name: _in_words(interval, digits, mean) for name, mean, interval in arms}
-        rows.append(row | {"difference": _in_words(one.interval, digits)})
+        row |= {name: in_words(interval, digits=digits, mean=mean) for name, mean, interval in arms}
+        rows.append(row | {"difference": in_words(one.interval, digits=digits)})
     return pd.DataFrame(rows).assign(**(beside or {}), n=[one.n for one in compared.values()])
 
 
-def _in_words(interval: Interval | None, digits: int, mean: float | None = None) -> str:
-    """An interval, or the mean alone of what is too little for one."""
+def in_words(interval: Interval | None, *, digits: int = 1, mean: float | None = None) -> str:
+    """An interval with its estimate; without one the mean alone, or a dash."""
     if interval is None:
         return rounded(mean, digits=digits)
     return ranged(interval.estimate, interval.low, interval.high, digits=digits)

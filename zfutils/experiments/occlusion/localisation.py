@@ -13,10 +13,9 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from zfutils.experiments.occlusion.comparisons import with_others
 from zfutils.experiments.occlusion.sliding_patch import Measure, Occlusion
 from zfutils.runtime.seeds import mixed
-from zfutils.stats.comparisons import Comparison
+from zfutils.stats.comparisons import Comparison, with_others
 from zfutils.stats.formatting import ranged
 from zfutils.stats.intervals import Interval, bootstrap_interval, where_enough
 
