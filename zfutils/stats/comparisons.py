@@ -123,7 +123,7 @@ def comparison_table(
     return pd.DataFrame(rows).assign(**(beside or {}), n=[one.n for one in compared.values()])
 
 
-def in_words(interval: Interval | None, *, digits: int = 1, mean: float | None = None) -> str:
+def in_words(interval: Interval | None, *, digits: int = 2, mean: float | None = None) -> str:
     """An interval with its estimate; without one the mean alone, or a dash."""
     if interval is None:
         return rounded(mean, digits=digits)

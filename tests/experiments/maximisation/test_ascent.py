@@ -191,7 +191,6 @@ def test_all_networks_layers_and_ways_are_made_as_each_alone(model, monkeypatch)
         (Goal("relu3", (0,)), "sees the whole image"),
         (Goal("relu2", (0, 12)), r"relu2 has maps 0…11, asked for were \[0, 12\]"),
         (Goal("relu2", (0,), "map", 1, 8), "needs pictures of 17 px, not 8"),
-        (Goal("relu2", (0,), "layer"), "a 'unit' or a 'map', not 'layer'"),
     ],
 )
 def test_what_cannot_be_maximised_is_refused(model, goal, message):
