@@ -49,13 +49,8 @@ def correlation(
     inside: Bool[np.ndarray, "h w"],
 ) -> float:
     """Pearson correlation over all colours of the pixels inside; NaN where either is constant there."""
-    return pearson(first[:, inside].ravel(), second[:, inside].ravel())
-
-
-def pearson(first: Float[np.ndarray, " m"], second: Float[np.ndarray, " m"]) -> float:
-    """Pearson correlation in double precision; NaN where either is constant or there is nothing."""
-    pair = (x.astype(np.float64)[None] for x in (first, second))
-    return float(row_correlations(*pair)[0]) if first.size else np.nan
+    pair = (values[:, inside].astype(np.float64).reshape(1, -1) for values in (first, second))
+    return float(row_correlations(*pair)[0]) if inside.any() else np.nan
 
 
 def row_correlations(

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zfutils.experiments.trial.convergence import ONE_RECTIFICATION, START
+from zfutils.experiments.trial.faithfulness import PAIRS
 from zfutils.experiments.trial.randomisation import MEASURES
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDE, bare, new, styled
@@ -18,7 +19,6 @@ from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDE, bare, new, 
 CLIPPED = 99.5  # percentile of a projection's absolute values that is shown as full contrast
 TITLES = {"spearman": "rank correlation", "ssim": "SSIM"}
 ORDERS = {"cascading": "this layer and all above", "independent": "this layer alone", "control": "control"}
-PAIRS = {"same_picture": "two maps, one image", "same_map": "one map, two images"}
 KINDS = {"same_picture": "two starts, one image", "same_start": "one start, two images"}
 
 
