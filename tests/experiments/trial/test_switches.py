@@ -164,8 +164,6 @@ def test_losses_repeat_and_do_not_depend_on_the_batch_but_for_the_random_switche
     np.testing.assert_array_equal(tables[0], tables[1])
     same = ["picture", "centred", "tiles", "another", "moved", "shift"]
     np.testing.assert_allclose(tables[0][same], tables[2][same], atol=1e-4)
-    with pytest.raises(ValueError, match="at least 1 shift"):
-        switches.lost_by_moving(model, inputs[:7], layer="relu2", shifts=0)
     with pytest.raises(ValueError, match="sees the whole image"):
         switches.lost_with_other_switches(model, inputs[:7], layer="fc3")
 
