@@ -35,36 +35,34 @@ class Comparison:
         return self.measured.estimate, self.control.estimate
 
 
-def gain(
-    found: Tolerance, pairs: Sequence[tuple[str, str]] = POOLED, *, of: str = "distances"
-) -> Float[np.ndarray, " n"]:
+def gain(found: Tolerance, pairs: Sequence[tuple[str, str]] = POOLED) -> Float[np.ndarray, " n"]:
     """How much more tolerant each picture's maps are after pooling, mean over poolings and amounts.
 
     Args:
         found: under one kind of change.
         pairs: layers before and after each pooling.
-        of: "distances", before minus after, or "stayed", after minus before.
+
+    Returns:
+        Distances before minus after.
     """
-    values, place = getattr(found, of), found.layers.index
-    each = [values[..., place(before)] - values[..., place(after)] for before, after in pairs]
-    return np.mean(each, axis=(0, 2)) * (1 if of == "distances" else -1)
+    each = [found.distance(before) - found.distance(after) for before, after in pairs]
+    return np.mean(each, axis=(0, 2))
 
 
-def gain_learnt(trained: Tolerance, random: Tolerance, *, seed: int = 0, **how) -> Comparison:
+def gain_learnt(
+    trained: Tolerance, random: Tolerance, pairs: Sequence[tuple[str, str]] = POOLED, *, seed: int = 0
+) -> Comparison:
     """`gain` of the trained network minus that of random weights, on the same pictures.
 
     Args:
-        trained, random: under the same kind of change.
+        trained, random: under the same kind of change, of the same pictures.
+        pairs: as for `gain`.
         seed: of the bootstrap.
-        how: as for `gain`.
 
     Raises:
-        ValueError: other pictures.
         TooFew: too few pictures for an interval.
     """
-    if not np.array_equal(trained.pictures, random.pictures):
-        raise ValueError("the two networks were not shown the same pictures")
-    return _of_pictures(*(gain(one, **how) for one in (trained, random)), seed)
+    return _of_pictures(gain(trained, pairs), gain(random, pairs), seed)
 
 
 def farther(trained: Tolerance, random: Tolerance, layer: str, *, seed: int = 0) -> Comparison:
@@ -84,8 +82,7 @@ def farther(trained: Tolerance, random: Tolerance, layer: str, *, seed: int = 0)
 def _of_pictures(
     measured: Float[np.ndarray, " n"], control: Float[np.ndarray, " n"], seed: int
 ) -> Comparison:
-    known = np.isfinite(measured) & np.isfinite(control)
-    arms, how = (measured[known], control[known]), {"resampled": PICTURES, "seed": seed}
+    arms, how = (measured, control), {"resampled": PICTURES, "seed": seed}
     return Comparison(*(bootstrap_interval(arm, **how) for arm in arms), paired_difference(*arms, **how))
 
 

@@ -1,6 +1,6 @@
 """Tables of chapter 12; numbers in words, as they are read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,9 @@ from zfutils.experiments.pooling.steadiness import DIRECTIONS, SHIFTS
 from zfutils.experiments.pooling.tolerance import POOLED, Tolerance
 from zfutils.nets.specs import NetworkSpec
 from zfutils.plotting.tiles import words
+from zfutils.stats.comparisons import in_words
 from zfutils.stats.formatting import ranged, rounded
-from zfutils.stats.intervals import Interval, t_interval, where_enough
+from zfutils.stats.intervals import t_interval, where_enough
 from zfutils.training.outcomes import NOT_RUN, origin
 
 
@@ -34,11 +35,9 @@ def gains(found: Mapping[tuple[str, str], Tolerance], *, seed: int = 0) -> pd.Da
     rows = []
     for kind in dict.fromkeys(kind for _, kind in found):
         for pair in POOLED:
-            learnt = where_enough(gain_learnt, *_both(found, kind), seed=seed, pairs=[pair])
+            learnt = where_enough(gain_learnt, *_both(found, kind), [pair], seed=seed)
             row = {"change": kind, "pooling of": words(pair[0])}
-            row[TRAINED] = _said(learnt and learnt.measured, 3)
-            row[RANDOM] = _said(learnt and learnt.control, 3)
-            rows.append(row | {"difference": _said(learnt and learnt.interval, 3)})
+            rows.append(row | _in_words(learnt, (TRAINED, RANDOM, "difference"), digits=3))
     return pd.DataFrame(rows)
 
 
@@ -123,13 +122,16 @@ def arms(compared: Mapping[str, Comparison | None], *, digits: int = 1) -> pd.Da
     """Comparisons in words: both arms and their difference, with intervals, and what could be detected."""
     rows = []
     for name, one in compared.items():
-        row = {"quantity": name}
-        row["measured"] = _said(one and one.measured, digits)
-        row["control"] = _said(one and one.control, digits)
-        row["difference"] = _said(one and one.interval, digits)
+        row = {"quantity": name} | _in_words(one, ("measured", "control", "difference"), digits=digits)
         row["detectable"] = rounded(one.detectable if one else None, digits=digits)
         rows.append(row | {"n": str(one.interval.n) if one else "–"})
     return pd.DataFrame(rows)
+
+
+def _in_words(one: Comparison | None, names: Sequence[str], *, digits: int) -> dict[str, str]:
+    """Both arms and their difference, with intervals."""
+    intervals = (one.measured, one.control, one.interval) if one else (None,) * 3
+    return {name: in_words(i, digits=digits) for name, i in zip(names, intervals, strict=True)}
 
 
 def _mean(values: Mapping[int, float]) -> str:
@@ -139,9 +141,3 @@ def _mean(values: Mapping[int, float]) -> str:
     if interval is None:
         return rounded(numbers[0] if numbers else None)
     return ranged(interval.estimate, max(interval.low, 0), min(interval.high, POINTS))
-
-
-def _said(interval: Interval | None, digits: int) -> str:
-    if interval is None:
-        return "–"
-    return ranged(interval.estimate, interval.low, interval.high, digits=digits)
