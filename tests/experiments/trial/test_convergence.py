@@ -9,25 +9,20 @@ import torch
 from torch import nn
 
 from zfutils.data.inputs import Inputs
-from zfutils.data.pixels import Pixels
 from zfutils.experiments.trial import convergence
 from zfutils.runtime.seeds import mixed
 
 
 def classifier(weight):
     """The first colour of a 2×2 picture, rectified; then a fully connected layer."""
-    conv = nn.Conv2d(3, 1, 1, bias=False)
-    conv.weight.data[:] = torch.tensor([1.0, 0, 0])[None, :, None, None]
     top = nn.Linear(4, len(weight), bias=False)
     top.weight.data = torch.as_tensor(weight, dtype=torch.float32)
-    return nn.Sequential(OrderedDict(conv1=conv, relu1=nn.ReLU(), flatten=nn.Flatten(), fc2=top))
+    return nn.Sequential(OrderedDict(conv1=small.red(), relu1=nn.ReLU(), flatten=nn.Flatten(), fc2=top))
 
 
 def bright(n):
     """Pictures in which every ReLU is active."""
-    pixels = torch.full((n, 2, 2, 3), 100, dtype=torch.uint8)
-    names, labels = tuple(map(str, range(n))), torch.zeros(n, dtype=torch.int64)
-    return Inputs.of(Pixels(pixels, labels, torch.zeros(2, 2, 3), ("a",), names, {}))
+    return Inputs.of(small.stored(np.full((n, 2, 2, 3), 100)))
 
 
 def cosines(signals):
@@ -59,9 +54,7 @@ def test_a_layer_of_rank_one_makes_all_signals_one():
 
 
 def test_the_same_start_goes_apart_where_pictures_differ_and_a_last_picture_alone_has_no_neighbour():
-    torch.manual_seed(0)
-    inputs = Inputs.of(small.pictures(5), side=32, scale=1 / 64)
-    table = convergence.convergence(small.SPEC.build(), inputs, batch=2)
+    table = convergence.convergence(small.built(), small.seen(5), batch=2)
     at = table.set_index(["picture", "method", "layer"]).sort_index()["same_start"]
     assert at.loc[0, :, "start"].to_numpy() == pytest.approx(1)
     assert at.loc[:3, "gradient", "conv1"].max() < 0.99
