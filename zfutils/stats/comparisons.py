@@ -5,7 +5,7 @@ difference alone.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -30,11 +30,13 @@ class Comparison:
     Args:
         measured, control: of the same pictures, in the same order.
         resampled: what the pictures are called.
+        seed: of the resampling.
     """
 
     measured: Float[np.ndarray, " n"]
     control: Float[np.ndarray, " n"]
     resampled: str = "pictures"
+    seed: int = 0
 
     @property
     def difference(self) -> Float[np.ndarray, " n"]:
@@ -44,7 +46,7 @@ class Comparison:
     @property
     def interval(self) -> Interval | None:
         """Mean difference, pictures resampled; None where there are too few."""
-        return where_enough(paired_difference, *self._known, resampled=self.resampled)
+        return where_enough(paired_difference, *self._known, resampled=self.resampled, seed=self.seed)
 
     @property
     def arms(self) -> tuple[float, float] | None:
@@ -55,11 +57,12 @@ class Comparison:
     @property
     def arms_intervals(self) -> tuple[Interval | None, Interval | None]:
         """The same means with their intervals, pictures resampled; None where there are too few."""
-        return tuple(where_enough(bootstrap_interval, arm, resampled=self.resampled) for arm in self._known)
+        how = {"resampled": self.resampled, "seed": self.seed}
+        return tuple(where_enough(bootstrap_interval, arm, **how) for arm in self._known)
 
     def beyond(self, other: "Comparison") -> "Comparison":
         """This difference against another one of the same pictures, as of a network with random weights."""
-        return Comparison(self.difference, other.difference, self.resampled)
+        return replace(self, measured=self.difference, control=other.difference)
 
     @property
     def n(self) -> int:

@@ -46,11 +46,6 @@ def test_a_picture_without_a_responding_map_is_left_out():
     assert table.loc[("stayed", "pool2", 3), "estimate"] == pytest.approx(0.5)
 
 
-def test_too_few_pictures_are_refused():
-    with pytest.raises(TooFew):
-        gain_learnt(found(n=3), found(n=3))
-
-
 def test_seeds_are_paired_by_their_number():
     one = over_seeds({0: 3.0, 1: 5.0, 2: 4.0, 7: 99.0}, {2: 2.0, 0: 2.0, 1: 3.0})
     assert one.arms == pytest.approx((4, 7 / 3))

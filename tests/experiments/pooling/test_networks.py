@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from legible import assert_readable
+from small import SPEC
 
-from tests.small import SPEC
 from zfutils.experiments.pooling import figures, networks, tables
-from zfutils.experiments.pooling.comparisons import RANDOM, TRAINED, Comparison, curve_table
+from zfutils.experiments.pooling.comparisons import RANDOM, TRAINED, OverSeeds, curve_table
 from zfutils.experiments.pooling.tolerance import KINDS, LAYERS, Tolerance
 from zfutils.nets.geometry import Window
 from zfutils.stats.intervals import Interval
@@ -188,7 +188,7 @@ def test_where_maps_end_and_what_learning_does_first_are_said_in_sentences():
 
 def compared(low, high):
     middle, one = (low + high) / 2, Interval(1.0, 0.9, 1.1, 3, "seeds")
-    return Comparison(one.shifted(middle), one, Interval(middle, low, high, 3, "seeds"), 0.5)
+    return OverSeeds(one.shifted(middle), one, Interval(middle, low, high, 3, "seeds"), 0.5)
 
 
 def test_the_table_of_arms_has_a_dash_for_what_could_not_be_measured():

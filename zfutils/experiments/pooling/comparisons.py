@@ -12,7 +12,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from zfutils.experiments.pooling.tolerance import POOLED, Tolerance
-from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference, t_interval
+from zfutils.stats.comparisons import Comparison
+from zfutils.stats.intervals import Interval, t_interval
 from zfutils.stats.power import smallest_detectable_difference
 
 PICTURES, SEEDS = "pictures never trained on", "seeds (t)"
@@ -21,13 +22,13 @@ POINTS = 100
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Means of what is measured and of its control, and of their difference."""
+class OverSeeds:
+    """Means over seeds of what is measured and of its control, and of their difference."""
 
     measured: Interval
     control: Interval
     interval: Interval  # of the difference
-    detectable: float | None = None  # smallest difference, where seeds are compared
+    detectable: float  # smallest difference
 
     @property
     def arms(self) -> tuple[float, float]:
@@ -46,7 +47,7 @@ def gain(found: Tolerance, pairs: Sequence[tuple[str, str]] = POOLED) -> Float[n
         Distances before minus after.
     """
     each = [found.distance(before) - found.distance(after) for before, after in pairs]
-    return np.mean(each, axis=(0, 2))
+    return np.mean(each, axis=(0, 2)).astype(float)
 
 
 def gain_learnt(
@@ -58,11 +59,8 @@ def gain_learnt(
         trained, random: under the same kind of change, of the same pictures.
         pairs: as for `gain`.
         seed: of the bootstrap.
-
-    Raises:
-        TooFew: too few pictures for an interval.
     """
-    return _of_pictures(gain(trained, pairs), gain(random, pairs), seed)
+    return Comparison(gain(trained, pairs), gain(random, pairs), PICTURES, seed)
 
 
 def farther(trained: Tolerance, random: Tolerance, layer: str, *, seed: int = 0) -> Comparison:
@@ -72,21 +70,11 @@ def farther(trained: Tolerance, random: Tolerance, layer: str, *, seed: int = 0)
         trained, random: under the same kind of change, of the same pictures.
         layer: one of theirs.
         seed: of the bootstrap.
-
-    Raises:
-        TooFew: too few pictures for an interval.
     """
-    return _of_pictures(*(one.distance(layer).mean(1) for one in (trained, random)), seed)
+    return Comparison(*(one.distance(layer).mean(1) for one in (trained, random)), PICTURES, seed)
 
 
-def _of_pictures(
-    measured: Float[np.ndarray, " n"], control: Float[np.ndarray, " n"], seed: int
-) -> Comparison:
-    arms, how = (measured, control), {"resampled": PICTURES, "seed": seed}
-    return Comparison(*(bootstrap_interval(arm, **how) for arm in arms), paired_difference(*arms, **how))
-
-
-def over_seeds(measured: Mapping[int, float], control: Mapping[int, float]) -> Comparison:
+def over_seeds(measured: Mapping[int, float], control: Mapping[int, float]) -> OverSeeds:
     """One network against another, on the seeds that both have.
 
     Args:
@@ -99,7 +87,7 @@ def over_seeds(measured: Mapping[int, float], control: Mapping[int, float]) -> C
     arms = [np.array([one[seed] for seed in seeds], dtype=float) for one in (measured, control)]
     difference = arms[0] - arms[1]
     intervals = (t_interval(values, resampled=SEEDS) for values in (*arms, difference))
-    return Comparison(*intervals, smallest_detectable_difference(difference.std(ddof=1), len(seeds)))
+    return OverSeeds(*intervals, smallest_detectable_difference(difference.std(ddof=1), len(seeds)))
 
 
 def curve_table(found: Mapping[tuple[str, str], Tolerance]) -> pd.DataFrame:
