@@ -1,11 +1,13 @@
 """A world of three classes, and a network for it, small enough to be trained within a test."""
 
 from collections import OrderedDict
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import nn
 
+from zfutils.data.inputs import Inputs
 from zfutils.data.pixels import Pixels
 from zfutils.deconv.top_activations import TopActivations
 from zfutils.deconv.top_projections import TopProjections
@@ -25,6 +27,10 @@ SPEC = NetworkSpec(
     "fc4",
     classes=3,
     image=32,
+)
+
+PLAIN = replace(  # without contrast norm, which a gradient would not pass straight through
+    SPEC, convolutions=tuple(replace(c, norm=False) for c in SPEC.convolutions)
 )
 
 RECIPE = Training(
@@ -55,6 +61,40 @@ def pictures(n: int = 320, *, size: int = 40, seed: int = 0) -> Pixels:
     labels = torch.arange(n) % 3
     names = tuple(f"picture-{i}" for i in range(n))
     return Pixels(pixels, labels, pixels.float().mean(0), CLASSES, names, {"pictures": n, "seed": seed})
+
+
+def built(spec: NetworkSpec = SPEC, *, seed: int = 0) -> nn.Module:
+    """The network with random weights."""
+    torch.manual_seed(seed)
+    return spec.build().eval()
+
+
+def seen(n: int) -> Inputs:
+    """The first pictures as the network sees them."""
+    return Inputs.of(pictures(n), side=SPEC.image, scale=RECIPE.input_scale)
+
+
+def stored(images, labels=None, *, mean=0.0) -> Pixels:
+    """Pictures of one's own, (n, h, w, channels), of one class unless told, with one level as their mean."""
+    images = torch.as_tensor(images, dtype=torch.uint8)
+    labels = torch.zeros(len(images), dtype=torch.int64) if labels is None else torch.as_tensor(labels)
+    names = tuple(f"picture-{i}" for i in range(len(images)))
+    return Pixels(images, labels, torch.full(images.shape[1:], mean), tuple("abcdefghij"), names, {})
+
+
+def dots(*places, side: int, bright: int = 200) -> Pixels:
+    """Black pictures with one bright pixel each, at a row and column."""
+    images = torch.zeros(len(places), side, side, 3, dtype=torch.uint8)
+    for image, (row, column) in zip(images, places, strict=True):
+        image[row, column] = bright
+    return stored(images)
+
+
+def red(stride: int = 1) -> nn.Conv2d:
+    """A convolution of one pixel that takes the first colour."""
+    conv = nn.Conv2d(3, 1, 1, stride, bias=False)
+    conv.weight.data[:] = torch.tensor([1.0, 0, 0])[None, :, None, None]
+    return conv
 
 
 def top_projections(maps=2, k=9, side=7, *, layer="relu1", numbers=None, channels=3):

@@ -5,16 +5,22 @@ difference alone.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from zfutils.stats.formatting import between, rounded
 from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference, where_enough
 
-Compared = tuple[Interval, tuple[float, float]]  # a difference or ratio and its arms, measured and control
+
+class Compared(NamedTuple):
+    """A difference of two numbers, or their ratio, with its interval."""
+
+    interval: Interval
+    arms: tuple[float, float]  # measured, control
 
 
 @dataclass(frozen=True)
@@ -24,11 +30,13 @@ class Comparison:
     Args:
         measured, control: of the same pictures, in the same order.
         resampled: what the pictures are called.
+        seed: of the resampling.
     """
 
     measured: Float[np.ndarray, " n"]
     control: Float[np.ndarray, " n"]
     resampled: str = "pictures"
+    seed: int = 0
 
     @property
     def difference(self) -> Float[np.ndarray, " n"]:
@@ -38,7 +46,7 @@ class Comparison:
     @property
     def interval(self) -> Interval | None:
         """Mean difference, pictures resampled; None where there are too few."""
-        return where_enough(paired_difference, *self._known, resampled=self.resampled)
+        return where_enough(paired_difference, *self._known, resampled=self.resampled, seed=self.seed)
 
     @property
     def arms(self) -> tuple[float, float] | None:
@@ -49,11 +57,12 @@ class Comparison:
     @property
     def arms_intervals(self) -> tuple[Interval | None, Interval | None]:
         """The same means with their intervals, pictures resampled; None where there are too few."""
-        return tuple(where_enough(bootstrap_interval, arm, resampled=self.resampled) for arm in self._known)
+        how = {"resampled": self.resampled, "seed": self.seed}
+        return tuple(where_enough(bootstrap_interval, arm, **how) for arm in self._known)
 
     def beyond(self, other: "Comparison") -> "Comparison":
         """This difference against another one of the same pictures, as of a network with random weights."""
-        return Comparison(self.difference, other.difference, self.resampled)
+        return replace(self, measured=self.difference, control=other.difference)
 
     @property
     def n(self) -> int:
@@ -64,6 +73,27 @@ class Comparison:
     def _known(self) -> tuple[np.ndarray, np.ndarray]:
         known = np.isfinite(self.difference)
         return self.measured[known], self.control[known]
+
+
+def with_others(
+    table: Float[np.ndarray, "n n"],
+    *,
+    among: Bool[np.ndarray, "n n"] | bool = True,
+    resampled: str = "pictures",
+) -> Comparison:
+    """Each picture with its own, and as its control the mean over others.
+
+    Args:
+        table: row i is of picture i; its column i belongs to it, the others to other pictures. NaN cells are
+            left out.
+        among: which others count, picture by picture; by default all.
+        resampled: what the pictures are called.
+    """
+    others = np.where(among, table, np.nan)
+    np.fill_diagonal(others, np.nan)
+    known = np.isfinite(others).sum(1)
+    means = np.where(known > 0, np.nansum(others, axis=1) / np.maximum(known, 1), np.nan)
+    return Comparison(np.diagonal(table).astype(float), means, resampled)
 
 
 NOTHING = Comparison(np.empty(0), np.empty(0))  # where an edition has nothing to measure

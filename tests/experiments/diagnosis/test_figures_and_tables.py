@@ -3,12 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
+import small
 from drawn_signs import drawn
 from legible import assert_readable, texts
 
-from zfutils.deconv.top_activations import TopActivations
-from zfutils.deconv.top_projections import TopProjections
 from zfutils.experiments.diagnosis import figures, tables, telling
 from zfutils.experiments.diagnosis.faults import FAULTS, HEALTHY, KINDS, LEAK, SHUFFLED
 from zfutils.experiments.diagnosis.pictures import Pictures
@@ -24,12 +22,7 @@ FOUND = {
 
 def pictures(seed):
     rng = np.random.default_rng(seed)
-    zeros, values = torch.zeros(16, 1, dtype=torch.int64), torch.ones(16, 1)
-    top = TopActivations("relu2", values, zeros, zeros, zeros)
-    tiles = rng.normal(size=(16, 1, 14, 14, 1)).astype(np.float32)
-    patches = rng.integers(0, 255, tiles.shape).astype(np.uint8)
-    inside, corners = np.ones(tiles.shape[:4], dtype=bool), np.zeros((16, 1), dtype=np.int64)
-    projected = TopProjections(top, torch.arange(16), tiles, patches, inside, corners, corners)
+    projected = small.top_projections(16, 1, 14, layer="relu2", channels=1)
     digits, filters = (rng.integers(0, 255, shape).astype(np.uint8) for shape in ((2, 28, 28), (6, 5, 5, 1)))
     return Pictures(filters, projected, digits, rng.normal(size=(2, 12, 12)))
 

@@ -1,12 +1,14 @@
 """What is read of a network, on layers and pictures whose values can be worked out by hand."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
+import small
 import torch
 from torch import nn
 
 from zfutils.data.inputs import Inputs
-from zfutils.data.pixels import Pixels
 from zfutils.deconv.top_activations import TopActivations
 from zfutils.deconv.top_projections import TopProjections
 from zfutils.experiments.diagnosis import appearance, covering
@@ -15,11 +17,7 @@ from zfutils.experiments.diagnosis.co_adaptation import Moments, moments
 
 def grey(pixels):
     """Pictures of one channel, not centred."""
-    pixels = torch.as_tensor(pixels, dtype=torch.uint8)[..., None]
-    n, side = pixels.shape[:2]
-    names = tuple(map(str, range(n)))
-    labels = torch.zeros(n, dtype=torch.int64)
-    return Inputs.of(Pixels(pixels, labels, torch.zeros(side, side, 1), ("a", "b"), names, {}))
+    return Inputs.of(small.stored(np.asarray(pixels)[..., None]))
 
 
 def of_columns(*columns):
@@ -58,9 +56,7 @@ def test_a_dead_map_counts_as_missing_and_has_no_correlation():
 
 
 def test_moments_are_those_of_all_images_and_positions_whatever_the_batch():
-    model = nn.Sequential()
-    model.add_module("conv1", nn.Conv2d(1, 3, 3))
-    model.add_module("relu1", nn.ReLU())
+    model = small.only(nn.Conv2d(1, 3, 3))
     images = grey(np.random.default_rng(0).integers(0, 255, (7, 6, 6)))
     with torch.no_grad():
         values = model(images.tensor()).permute(1, 0, 2, 3).flatten(1).double().numpy()
@@ -106,9 +102,7 @@ def test_what_of_a_projection_is_off_the_object():
 
 def test_falls_are_those_of_the_log_odds_of_the_named_class():
     """The first logit is the picture's sum, and log-odds of two classes are the logits' difference."""
-    model = nn.Sequential()
-    model.add_module("flatten", nn.Flatten())
-    model.add_module("fc1", nn.Linear(81, 2, bias=False))
+    model = nn.Sequential(OrderedDict(flatten=nn.Flatten(), fc1=nn.Linear(81, 2, bias=False)))
     with torch.no_grad():
         model.fc1.weight.copy_(torch.stack([torch.ones(81), torch.zeros(81)]))
     pixels = np.zeros((1, 9, 9))

@@ -2,18 +2,17 @@
 
 import numpy as np
 import pytest
+import small
 import torch
 
 from zfutils.data.inputs import Inputs
-from zfutils.data.pixels import Pixels
 from zfutils.experiments.lenet.covering import Covered, cover, squares
 
 
 @pytest.fixture
 def inputs():
     pixels = torch.randint(256, (3, 30, 30, 1), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    names, classes = ("a", "b", "c"), tuple("0123456789")
-    digits = Pixels(pixels, torch.tensor([7, 0, 3]), pixels.float().mean(0), classes, names, {})
+    digits = small.stored(pixels, [7, 0, 3]).centred_by(pixels.float().mean(0))
     return Inputs.of(digits, side=28, scale=1 / 64)
 
 

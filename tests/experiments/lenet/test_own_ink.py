@@ -1,7 +1,6 @@
 """What lies on a digit's own ink, beyond any digit's: worked by hand."""
 
 import numpy as np
-import pytest
 
 from zfutils.experiments.lenet.own_ink import (
     due_to_training,
@@ -44,7 +43,7 @@ def test_the_control_is_the_mean_over_other_classes_or_over_the_rest_of_the_clas
     other = own_and_others(table, labels)
     assert other.measured.tolist() == [1, 16, 256]
     assert other.control.tolist() == [4, 32, 96]
-    same = own_and_others(table, labels, "same class")
+    same = own_and_others(table, labels, same_class=True)
     np.testing.assert_array_equal(same.control, [2, 8, np.nan])
     assert same.n == 2
     assert same.arms == (8.5, 5)
@@ -81,10 +80,3 @@ def test_what_is_due_to_training_is_what_trained_weights_put_on_the_own_ink_beyo
     assert found["max", "random"]["a"].arms == (0.5, 0.5)
     rest = due_to_training(found["max", "trained"], found["max", "random"])
     assert rest["a",].arms == (0.5, 0)
-
-
-def test_a_table_of_other_digits_and_unknown_others_are_refused():
-    with pytest.raises(ValueError, match="3 × 3"):
-        own_and_others(np.zeros((2, 3)), np.arange(3))
-    with pytest.raises(ValueError, match="neighbours"):
-        own_and_others(np.zeros((3, 3)), np.arange(3), "neighbours")

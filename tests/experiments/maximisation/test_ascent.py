@@ -9,7 +9,6 @@ import small
 import torch
 from torch import nn
 
-from zfutils.data.inputs import Inputs
 from zfutils.experiments.maximisation import ascent
 from zfutils.experiments.maximisation.ascent import WAYS, Goal, PixelRange, Probe, Way, maximise
 from zfutils.nets.activations import forward
@@ -23,7 +22,7 @@ def one_layer(weight, bias=0.0):
     conv = nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[2])
     conv.weight.data.copy_(weight)
     conv.bias.data.fill_(bias)
-    return nn.Sequential(OrderedDict(conv1=conv, relu1=nn.ReLU()))
+    return small.only(conv)
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +33,7 @@ def filters():
 
 @pytest.fixture
 def model():
-    torch.manual_seed(0)
-    return small.SPEC.build()
+    return small.built()
 
 
 def bounds(pixels=GREY):
@@ -142,7 +140,7 @@ def test_pixels_are_the_values_brought_back_to_0_to_255():
 
 
 def test_the_range_of_a_set_is_that_of_its_mean_and_scale():
-    inputs = Inputs.of(small.pictures(6), side=32, scale=1 / 64)
+    inputs = small.seen(6)
     mean = inputs.images.mean[4:36, 4:36].numpy().mean((0, 1))
     found = PixelRange.of(inputs)
     np.testing.assert_allclose(found.mean, mean, rtol=1e-5)
@@ -191,7 +189,6 @@ def test_all_networks_layers_and_ways_are_made_as_each_alone(model, monkeypatch)
         (Goal("relu3", (0,)), "sees the whole image"),
         (Goal("relu2", (0, 12)), r"relu2 has maps 0…11, asked for were \[0, 12\]"),
         (Goal("relu2", (0,), "map", 1, 8), "needs pictures of 17 px, not 8"),
-        (Goal("relu2", (0,), "layer"), "a 'unit' or a 'map', not 'layer'"),
     ],
 )
 def test_what_cannot_be_maximised_is_refused(model, goal, message):

@@ -7,9 +7,9 @@ from scipy import stats
 
 from zfutils.experiments.maximisation import comparisons, tables
 from zfutils.experiments.maximisation.ascent import WAYS, Goal, Made, Way
-from zfutils.experiments.maximisation.comparisons import Compared
 from zfutils.experiments.maximisation.elsewhere import Shares
 from zfutils.experiments.maximisation.strongest import Strongest
+from zfutils.stats.comparisons import Compared
 from zfutils.stats.intervals import Interval
 
 
@@ -40,14 +40,14 @@ def test_over_pictures_is_the_ratio_of_its_arms():
     assert found.interval.n == 8
     assert found.arms[0] / found.arms[1] == pytest.approx(3)
     assert found.arms[1] == pytest.approx(stats.gmean(most[np.isfinite(most)]))
-    assert comparisons.over_pictures(most[:1], most[:1]) == Compared()
+    assert comparisons.over_pictures(most[:1], most[:1]) is None
 
 
 def test_pairs_leave_out_units_of_which_either_is_not_known():
     found = comparisons.paired([1.0, 2.0, np.nan, 4.0], [0.0, np.nan, 1.0, 1.0])
     assert found.arms == (2.5, 0.5)
     assert (found.interval.estimate, found.interval.n) == (2.0, 2)
-    assert comparisons.paired([np.nan, 1.0], [1.0, 2.0]) == Compared()
+    assert comparisons.paired([np.nan, 1.0], [1.0, 2.0]) is None
 
 
 # ---- tables
@@ -104,7 +104,7 @@ def test_likeness_has_a_row_for_each_network_and_way_of_a_layer():
 
 def test_the_answer_holds_what_was_measured_and_no_more():
     ratio = Compared(Interval(3.44, 3.02, 3.96, 16, "units"), (6.88, 2.0))
-    text = tables.answer({"beyond-every-picture": ratio, "starts-agree": Compared()}, Compared())
+    text = tables.answer({"beyond-every-picture": ratio, "starts-agree": None}, None)
     assert text.startswith(
         "Plain ascent reached 3.4\u00a0[3.0,\u00a04.0] times the activation of the strongest"
     )

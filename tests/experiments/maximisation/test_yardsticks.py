@@ -1,14 +1,11 @@
 """What images are measured by: real pictures, images of other starts and units, another network, noise."""
 
-from collections import OrderedDict
-
 import numpy as np
 import pytest
 import small
 import torch
 from torch import nn
 
-from zfutils.data.inputs import Inputs
 from zfutils.deconv.top_activations import top_activations
 from zfutils.experiments.maximisation import elsewhere
 from zfutils.experiments.maximisation.ascent import Goal, Made
@@ -20,16 +17,12 @@ from zfutils.nets.activations import forward
 
 @pytest.fixture(scope="module")
 def inputs():
-    return Inputs.of(small.pictures(40), torch.arange(39, 9, -1), side=32, scale=1 / 64)
+    return small.seen(40).at(torch.arange(39, 9, -1))
 
 
 @pytest.fixture(scope="module")
 def models():
-    found = []
-    for seed in range(2):
-        torch.manual_seed(seed)
-        found.append(small.SPEC.build())
-    return found
+    return [small.built(seed=seed) for seed in range(2)]
 
 
 # ---- real pictures
@@ -49,8 +42,7 @@ def test_the_strongest_are_the_largest_activation_and_the_largest_mean_over_the_
 def test_a_map_that_no_picture_excites_has_no_yardstick(inputs):
     conv = nn.Conv2d(3, 2, 1)
     conv.bias.data = torch.tensor([-1e3, 1e3])
-    model = nn.Sequential(OrderedDict(conv1=conv, relu1=nn.ReLU()))
-    found = strongest(model, inputs, ["relu1"])["relu1"]
+    found = strongest(small.only(conv), inputs, ["relu1"])["relu1"]
     for of in ("unit", "map"):
         assert np.isfinite(found.over(of)).tolist() == [False, True]
 
@@ -167,7 +159,7 @@ def flat_model(factor):
     """Two maps that add all pixels of a 4×4 picture: noise with the same spectrum has the same sum."""
     conv = nn.Conv2d(1, 2, 4, bias=False)
     conv.weight.data = torch.tensor([1.0, factor])[:, None, None, None].expand(2, 1, 4, 4).clone()
-    return nn.Sequential(OrderedDict(conv1=conv, relu1=nn.ReLU()))
+    return small.only(conv)
 
 
 def test_shares_by_hand():

@@ -15,23 +15,6 @@ from zfutils.experiments.occlusion.map_projections import map_projections
 from zfutils.experiments.occlusion.sliding_patch import Patch, occlude
 
 
-def test_a_picture_is_compared_with_the_mean_over_all_others():
-    found = localisation.with_others(np.array([[9.0, 1, 3], [2, 8, 6], [0, 5, 7]]))
-    assert found.measured.tolist() == [9, 8, 7]
-    assert found.control.tolist() == [2, 4, 2.5]
-    assert found.arms == pytest.approx((8, 8.5 / 3))
-
-
-def test_what_is_not_known_is_left_out_of_both_arms():
-    unknown = np.nan
-    found = localisation.with_others(np.array([[9.0, unknown, 3], [2, unknown, 6], [0, unknown, 7]]))
-    assert found.control.tolist() == [3, 4, 0]
-    assert found.arms == (8, 1.5)  # the first and the third
-    alone = localisation.with_others(np.array([[1.0]]))
-    assert np.isnan(alone.control).all()
-    assert (alone.arms, alone.interval) == (None, None)
-
-
 def test_positions_are_on_the_object_where_their_centre_is():
     found = with_falls([[[0.4, 0.1], [0.0, 0.2]]], FOUR)
     assert localisation.on_object(found, CORNER[None]).tolist() == [[[True, False], [False, False]]]

@@ -1,15 +1,16 @@
 """Energy beyond Nyquist, of patterns whose frequency is known."""
 
+from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import small
 import torch
+from small import SPEC
 from torch import nn
 
-from tests.small import SPEC
 from zfutils.data.inputs import Inputs
-from zfutils.data.pixels import Pixels
 from zfutils.experiments.pooling.aliasing import energy_beyond_nyquist, share_beyond, subsamplings
 from zfutils.nets.geometry import Window
 from zfutils.nets.pooling import BlurPool2d
@@ -63,20 +64,13 @@ def test_a_network_s_subsamplings_are_those_with_a_stride():
 def striped(period):
     """Pictures with level stripes of a period (pixels), as tall as it is whole."""
     rows = (127 + 100 * np.cos(2 * np.pi * np.arange(64) / period)).astype(np.uint8)
-    pixels = torch.from_numpy(np.broadcast_to(rows[None, :, None, None], (3, 64, 64, 3)).copy())
-    names = ("a", "b", "c")
-    return Inputs.of(Pixels(pixels, torch.zeros(3, dtype=int), torch.zeros(64, 64, 3), ("x",), names, {}))
+    return Inputs.of(small.stored(np.broadcast_to(rows[None, :, None, None], (3, 64, 64, 3)).copy()))
 
 
 def network(*pooling):
     """The red channel as it is, then pooling."""
-    conv = nn.Conv2d(3, 1, 1, 2, bias=False)
-    nn.init.zeros_(conv.weight)
-    conv.weight.data[0, 0] = 1
-    model = nn.Sequential()
-    for name, layer in zip(("conv1", "relu1", "pool1", "blur1"), (conv, nn.ReLU(), *pooling), strict=False):
-        model.add_module(name, layer)
-    return model
+    layers = (small.red(2), nn.ReLU(), *pooling)
+    return nn.Sequential(OrderedDict(zip(("conv1", "relu1", "pool1", "blur1"), layers, strict=False)))
 
 
 def test_a_layer_is_asked_at_every_position_and_left_as_it_was():

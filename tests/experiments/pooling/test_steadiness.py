@@ -1,11 +1,13 @@
 """Labels under shifts, on a classifier made by hand: when they flip is known beforehand."""
 
+from dataclasses import replace
+
 import pytest
+import small
 import torch
 from torch import nn
 
 from zfutils.data.inputs import Inputs
-from zfutils.data.pixels import Pixels
 from zfutils.experiments.pooling.steadiness import labels_under_shifts
 
 
@@ -23,12 +25,7 @@ class BrightPixel(nn.Module):
 
 def stored(*bright, labels):
     """Dark pictures of 12 px with one bright pixel each, seen in 6 × 6: rows and columns 3 … 8."""
-    pixels = torch.zeros(len(bright), 12, 12, 3, dtype=torch.uint8)
-    for picture, (row, column) in zip(pixels, bright, strict=True):
-        picture[row, column] = 255
-    names = tuple(map(str, range(len(bright))))
-    zero = torch.zeros(12, 12, 3)
-    images = Pixels(pixels, torch.tensor(labels), zero, ("dark", "bright"), names, {})
+    images = replace(small.dots(*bright, side=12, bright=255), labels=torch.tensor(labels))
     return Inputs.of(images, side=6, scale=1 / 255)
 
 

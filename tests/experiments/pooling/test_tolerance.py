@@ -1,13 +1,14 @@
 """Tolerance of maps, on maps and networks made by hand."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
+import small
 import torch
 from torch import nn
 
-from tests.small import pictures
 from zfutils.data.inputs import Inputs
-from zfutils.data.pixels import Pixels
 from zfutils.experiments.pooling.tolerance import (
     amounts,
     maxima_that_stay,
@@ -16,25 +17,13 @@ from zfutils.experiments.pooling.tolerance import (
 )
 
 
-def dots(*places, size=24, side=16):
-    """Black pictures, each with a bright pixel at a row and column of the stored picture."""
-    pixels = torch.zeros(len(places), size, size, 3, dtype=torch.uint8)
-    for picture, (row, column) in zip(pixels, places, strict=True):
-        picture[row, column] = 200
-    labels, names = torch.zeros(len(places), dtype=torch.int64), tuple(map(str, range(len(places))))
-    return Inputs.of(Pixels(pixels, labels, torch.zeros(size, size, 3), ("dot",), names, {}), side=side)
+def dots(*places, side=16):
+    return Inputs.of(small.dots(*places, side=24), side=side)
 
 
-def network(kernel=4, stride=4):
+def network():
     """The red channel as it is, then maxima over windows."""
-    conv = nn.Conv2d(3, 1, 1, bias=False)
-    nn.init.zeros_(conv.weight)
-    conv.weight.data[0, 0] = 1
-    layers = {"conv1": conv, "relu1": nn.ReLU(), "pool1": nn.MaxPool2d(kernel, stride)}
-    model = nn.Sequential()
-    for name, layer in layers.items():
-        model.add_module(name, layer)
-    return model
+    return nn.Sequential(OrderedDict(conv1=small.red(), relu1=nn.ReLU(), pool1=nn.MaxPool2d(4, 4)))
 
 
 def test_a_dot_leaves_its_pixel_at_once_and_its_window_when_it_reaches_the_border():
@@ -71,7 +60,7 @@ def test_a_maximum_that_moves_with_the_picture_stays_for_as_long_as_its_step_las
 
 
 def test_every_kind_of_change_has_its_amounts_and_its_unchanged_picture():
-    inputs = Inputs.of(pictures(6), side=32, scale=1 / 64)  # stored at 40 px
+    inputs = small.seen(6)  # stored at 40 px
     for kind, expected in (("shift", [1, 2, 3, 4]), ("rotation", [5, 10, 15, 20, 30, 45])):
         assert amounts(kind, inputs).tolist() == expected
         found = tolerance(network(), inputs, kind, layers=("relu1",))
@@ -79,8 +68,8 @@ def test_every_kind_of_change_has_its_amounts_and_its_unchanged_picture():
         assert (found.distances > 0).all()
     sizes = amounts("scale", inputs)
     assert sizes == pytest.approx([1.05, 1.1, 1.2, 1.3, 1.4, 1.5])
-    small = tolerance(network(), inputs, "scale", layers=("relu1",)).distances.mean((0, 2))
-    assert small[0] < small[-1]
+    away = tolerance(network(), inputs, "scale", layers=("relu1",)).distances.mean((0, 2))
+    assert away[0] < away[-1]
 
 
 def test_what_cannot_be_measured_is_refused():

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from zfutils.experiments.trial import comparisons
-from zfutils.experiments.trial.means import mean_over_pictures
 
 STEPS = np.linspace(0, 0.09, 10)
 
@@ -18,13 +17,6 @@ def test_a_difference_is_by_picture_and_leaves_out_those_without_one_arm():
     assert (interval.low, interval.estimate, interval.high) == pytest.approx((0.25, 0.25, 0.25))
     assert (interval.n, interval.resampled) == (10, "pictures")
     assert comparisons.paired(measured[:7], control[:7]) is None
-
-
-def test_recovery_and_edges_take_their_own_columns():
-    flat = {"same_picture": 0.7, "same_map": 0.1, "edges": 0.3, "other_edges": 0.05}
-    table = pd.DataFrame({name: value + STEPS for name, value in flat.items()})
-    assert comparisons.recovery(table).interval.estimate == pytest.approx(0.6)
-    assert comparisons.edges(table).interval.estimate == pytest.approx(0.25)
 
 
 def test_losses_are_paired_by_picture_whatever_their_order():
@@ -79,12 +71,17 @@ def test_convergence_is_of_two_starts_at_the_pixels():
 
 
 def test_a_mean_has_its_interval_where_pictures_are_enough():
-    assert mean_over_pictures([0.5] * 9 + [np.nan]) == {"estimate": 0.5, "low": 0.5, "high": 0.5, "n": 9}
-    few = mean_over_pictures([0.25, 0.75])
+    assert comparisons.mean_over_pictures([0.5] * 9 + [np.nan]) == {
+        "estimate": 0.5,
+        "low": 0.5,
+        "high": 0.5,
+        "n": 9,
+    }
+    few = comparisons.mean_over_pictures([0.25, 0.75])
     assert (few["estimate"], few["n"]) == (0.5, 2)
     assert np.isnan([few["low"], few["high"]]).all()
-    none = mean_over_pictures([np.nan])
+    none = comparisons.mean_over_pictures([np.nan])
     assert np.isnan(none["estimate"])
     assert none["n"] == 0
-    spread = mean_over_pictures(np.random.default_rng(0).normal(size=400))
+    spread = comparisons.mean_over_pictures(np.random.default_rng(0).normal(size=400))
     assert spread["high"] - spread["low"] == pytest.approx(2 * 1.96 / 20, rel=0.15)

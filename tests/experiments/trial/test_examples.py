@@ -3,28 +3,21 @@
 import numpy as np
 import pytest
 import small
-import torch
 
-from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet, Units
 from zfutils.experiments.trial import examples, faithfulness
 from zfutils.experiments.trial.switches import partners
 
 
-def built(seed):
-    torch.manual_seed(seed)
-    return small.SPEC.build().eval()
-
-
 @pytest.fixture(scope="module")
 def inputs():
-    return Inputs.of(small.pictures(4), side=32, scale=1 / 64)
+    return small.seen(4)
 
 
 @pytest.fixture(scope="module")
 def units(inputs):
     """The strongest unit of every picture and the second, (4,) each."""
-    found = faithfulness.units_of(Deconvnet(built(0)), inputs, "relu2", 2, 32)
+    found = faithfulness.units_of(Deconvnet(small.built()), inputs, "relu2", 2, 32)
     assert found.images.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     return [Units(*(t[which::2] for t in found)) for which in (0, 1)]
 
@@ -40,7 +33,7 @@ def alike(columns, title, projections, value):
 
 
 def test_one_unit_by_every_method_and_another_one_there_and_with_random_weights(inputs, units):
-    trained, random = built(0), built(1)
+    trained, random = small.built(), small.built(seed=1)
     columns = examples.by_method(trained, random, inputs, layer="relu2")
     titles = ["image", "deconvnet", "guided", "gradient", "another unit", "random weights"]
     assert list(columns) == titles
@@ -55,11 +48,11 @@ def test_one_unit_by_every_method_and_another_one_there_and_with_random_weights(
 
 
 def test_the_window_is_the_pictures_own_pixels_there_and_the_other_picture_is_the_partner(inputs, units):
-    columns = examples.by_switches(built(0), inputs, layer="relu2", seed=2)
+    columns = examples.by_switches(small.built(), inputs, layer="relu2", seed=2)
     assert list(columns)[1:] == [
         "recorded", "centred", "random", "tiles shuffled", "another image's", "the other image"
     ]  # fmt: skip
-    recorded = projected(built(0), inputs, units[0])
+    recorded = projected(small.built(), inputs, units[0])
     side, pixels = recorded.pixels.shape[-1], inputs.pixels()
     others = partners(4, seed=2).tolist()
     for i, (top, left) in enumerate(zip(recorded.tops.tolist(), recorded.lefts.tolist(), strict=True)):
@@ -70,5 +63,5 @@ def test_the_window_is_the_pictures_own_pixels_there_and_the_other_picture_is_th
                     window[row, column] = pixels[picture, top + row, left + column]
             np.testing.assert_array_equal(columns[title][i], window)
     np.testing.assert_allclose(columns["recorded"], recorded.pixels.permute(0, 2, 3, 1))
-    centred = projected(built(0), inputs, units[0], switches="centred")
+    centred = projected(small.built(), inputs, units[0], switches="centred")
     np.testing.assert_allclose(columns["centred"], centred.pixels.permute(0, 2, 3, 1))

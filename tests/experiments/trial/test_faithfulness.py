@@ -1,30 +1,17 @@
 """The picture or the unit: networks whose answer is known by hand."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 import small
 import torch
-from small import only
+from small import PLAIN, built, only
 from torch import nn
 
 from zfutils.data.inputs import Inputs
-from zfutils.data.pixels import Pixels
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.units import Projections
 from zfutils.experiments.trial import comparisons, correlations, faithfulness
-
-PLAIN = replace(  # without contrast norm, which a gradient would not pass straight through
-    small.SPEC, convolutions=tuple(replace(c, norm=False) for c in small.SPEC.convolutions)
-)
-HOW = {"side": 32, "scale": 1 / 64}
-
-
-def built(spec=PLAIN, *, seed=0):
-    torch.manual_seed(seed)
-    return spec.build().eval()
 
 
 def filters(*kernels):
@@ -36,13 +23,8 @@ def filters(*kernels):
 
 
 @pytest.fixture(scope="module")
-def images():
-    return small.pictures(24)
-
-
-@pytest.fixture(scope="module")
-def inputs(images):
-    return Inputs.of(images, **HOW)
+def inputs():
+    return small.seen(24)
 
 
 # ---- correlations
@@ -132,23 +114,24 @@ def test_maps_with_the_same_filter_have_the_same_projection_which_is_another_on_
     assert table["same_map"].median() < 0.5  # the switches are the picture's
 
 
-def test_a_picture_that_nothing_answers_to_is_left_out_of_the_interval(images):
-    pixels = images.pixels.clone()
-    pixels[2] = 0  # far below the mean: the filters, all positive, give nothing
-    dark = Pixels(**{**images.__dict__, "pixels": pixels, "mean": torch.full_like(images.mean, 1.0)})
+def test_a_picture_that_nothing_answers_to_is_left_out_of_the_interval():
+    dark = small.stored(small.pictures(12).pixels, mean=1.0)
+    dark.pixels[2] = 0  # below the mean: the filters, all positive, give nothing
     conv = nn.Conv2d(3, 3, 5, bias=False)
     conv.weight.data.uniform_(0.1, 1, generator=torch.Generator().manual_seed(0))
-    table = faithfulness.recovery(only(conv), Inputs.of(dark, **HOW)[:12], layer="relu1")
+    table = faithfulness.recovery(only(conv), Inputs.of(dark, side=32, scale=1 / 64), layer="relu1")
     assert table.loc[2, "maps"] == 0
     assert table.loc[2, ["same_picture", "same_map", "edges", "other_edges"]].isna().all()
-    interval = comparisons.recovery(table).interval
+    interval = comparisons.paired(table["same_picture"], table["same_map"]).interval
     assert (interval.n, interval.resampled) == (11, "pictures")
     expected = (table["same_picture"] - table["same_map"]).mean()  # NaN is left out
     assert interval.estimate == pytest.approx(expected)
 
 
 def test_recovery_repeats_and_does_not_depend_on_the_batch(inputs):
-    tables = [faithfulness.recovery(built(), inputs[:9], layer="relu2", batch=batch) for batch in (32, 32, 4)]
+    tables = [
+        faithfulness.recovery(built(PLAIN), inputs[:9], layer="relu2", batch=batch) for batch in (32, 32, 4)
+    ]
     pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
     pd.testing.assert_frame_equal(tables[0], tables[2], atol=1e-4)
     assert tables[0][["same_picture", "same_map", "edges", "other_edges"]].abs().max(axis=None) <= 1
@@ -156,13 +139,13 @@ def test_recovery_repeats_and_does_not_depend_on_the_batch(inputs):
 
 def test_every_method_is_asked_about_the_same_units_and_reverses_the_relu_its_own_way(inputs):
     tables = {
-        method: faithfulness.recovery(built(), inputs[:9], layer="relu2", nonlinearity=method)
+        method: faithfulness.recovery(built(PLAIN), inputs[:9], layer="relu2", nonlinearity=method)
         for method in ("deconvnet", "guided", "gradient")
     }
     deconvnet, guided, gradient = tables.values()
     assert deconvnet["picture"].tolist() == guided["picture"].tolist() == gradient["picture"].tolist()
     assert (deconvnet["edges"] - gradient["edges"]).abs().max() > 0.01
-    pictures, model = inputs[:9].tensor(), built()
+    pictures, model = inputs[:9].tensor(), built(PLAIN)
     units = faithfulness.units_of(Deconvnet(model), inputs[:9], "relu2", 4, 32)
     pixels = pictures.clone().requires_grad_()
     first = units.images == 0
@@ -180,7 +163,7 @@ def test_every_method_is_asked_about_the_same_units_and_reverses_the_relu_its_ow
 
 
 def test_layer_by_layer_a_row_is_the_mean_of_that_layers_recovery(inputs):
-    models = {"a": built(), "b": built(seed=1)}
+    models = {"a": built(PLAIN), "b": built(PLAIN, seed=1)}
     table = faithfulness.by_layer(models, inputs[:9], ["relu1", "relu2"])
     assert len(table) == 2 * 2 * 2
     one = table[(table["network"] == "b") & (table["layer"] == "relu2") & (table["pair"] == "same_map")]
@@ -206,4 +189,4 @@ def test_wrong_arguments_are_refused_by_name(inputs, change, message):
     arguments = {"n": 2, "layer": "relu2"} | change
     n = arguments.pop("n")
     with pytest.raises(ValueError, match=message):
-        faithfulness.recovery(built(), inputs[:n], **arguments)
+        faithfulness.recovery(built(PLAIN), inputs[:n], **arguments)

@@ -41,14 +41,6 @@ def test_zero_is_grey_signs_are_kept_and_each_projection_has_a_contrast_of_its_o
     assert figures.in_grey(one).max() == 1
 
 
-def test_a_grid_of_nothing_or_of_other_shapes_is_refused():
-    images = np.zeros((2, 8, 8, 3), dtype=np.uint8)
-    with pytest.raises(ValueError, match="columns of one shape"):
-        figures.grid({"image": images, "gradient": np.zeros((1, 8, 8, 3))})
-    with pytest.raises(ValueError, match="one to eight columns"):
-        figures.grid({})
-
-
 def with_ends(rows):
     return pd.DataFrame(
         [row | {"low": row["estimate"] - 0.05, "high": row["estimate"] + 0.02} for row in rows]

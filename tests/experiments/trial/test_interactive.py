@@ -3,22 +3,22 @@
 import numpy as np
 import pytest
 import small
-import torch
 
-from zfutils.data.inputs import Inputs
 from zfutils.experiments.trial import examples, switches
 from zfutils.experiments.trial.interactive import SWITCHES, exchanging_switches
 
 HOW = {"layer": "relu2", "seed": 2}
 
 
-def test_a_correlation_is_the_one_behind_the_share_of_variance_that_is_lost():
-    torch.manual_seed(0)
-    model, inputs = small.SPEC.build().eval(), Inputs.of(small.pictures(4), side=32, scale=1 / 64)
-    columns, inside = (
-        examples.by_switches(model, inputs, **HOW),
-        examples.inside(model, inputs, layer="relu2"),
-    )
+@pytest.fixture(scope="module")
+def switched():
+    model, inputs = small.built(), small.seen(4)
+    columns = examples.by_switches(model, inputs, **HOW)
+    return model, inputs, columns, examples.inside(model, inputs, layer="relu2")
+
+
+def test_a_correlation_is_the_one_behind_the_share_of_variance_that_is_lost(switched):
+    model, inputs, columns, inside = switched
     figure = exchanging_switches(columns, inside)
     lost = switches.lost_with_other_switches(model, inputs, maps_a_picture=1, **HOW)
     kinds = ("centred", "random", "tiles", "another")
@@ -28,13 +28,8 @@ def test_a_correlation_is_the_one_behind_the_share_of_variance_that_is_lost():
         assert [1 - r**2 for r in by_kind[1:]] == pytest.approx([row[kind] for kind in kinds], abs=1e-4)
 
 
-def test_a_frame_is_the_image_that_the_switches_come_from_beside_the_projection():
-    torch.manual_seed(0)
-    model, inputs = small.SPEC.build().eval(), Inputs.of(small.pictures(4), side=32, scale=1 / 64)
-    columns, inside = (
-        examples.by_switches(model, inputs, **HOW),
-        examples.inside(model, inputs, layer="relu2"),
-    )
+def test_a_frame_is_the_image_that_the_switches_come_from_beside_the_projection(switched):
+    _, _, columns, inside = switched
     scene, seen = exchanging_switches(columns, inside).scenes[1], inside[1]
     side = seen.shape[0]
     assert scene.labels[0] == "Recorded switches"

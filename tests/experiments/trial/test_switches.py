@@ -10,27 +10,14 @@ from small import only
 from torch import nn
 
 from zfutils.data.inputs import Inputs
-from zfutils.data.pixels import Pixels
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.tiles import shuffle_tiles
 from zfutils.deconv.units import Units
 from zfutils.experiments.trial import faithfulness, shared_switches, switches
 
 
-def identity(*, stride=1):
-    """A convolution of one pixel that takes the first colour."""
-    conv = nn.Conv2d(3, 1, 1, stride, bias=False)
-    conv.weight.data[:] = torch.tensor([1.0, 0, 0])[None, :, None, None]
-    return conv
-
-
 def dots(*places, side):
-    """Pictures of one bright pixel each, black elsewhere."""
-    pixels = torch.zeros(len(places), side, side, 3, dtype=torch.uint8)
-    for picture, (row, column) in zip(pixels, places, strict=True):
-        picture[row, column] = 200
-    labels, names = torch.zeros(len(places), dtype=torch.int64), tuple(map(str, range(len(places))))
-    return Inputs.of(Pixels(pixels, labels, torch.zeros(side, side, 3), ("a",), names, {}))
+    return Inputs.of(small.dots(*places, side=side))
 
 
 def shifts(model, inputs, unit, *, layer="relu2", n=3000):
@@ -41,7 +28,7 @@ def shifts(model, inputs, unit, *, layer="relu2", n=3000):
 
 @pytest.fixture(scope="module")
 def inputs():
-    return Inputs.of(small.pictures(24), side=32, scale=1 / 64)
+    return small.seen(24)
 
 
 # ---- how far random switches move a signal
@@ -49,7 +36,7 @@ def inputs():
 
 def test_random_switches_move_a_signal_from_its_recorded_place_to_each_of_its_window_alike():
     picture = dots((2 * 4, 2 * 5), side=21)  # after stride 2 at (4, 5): the window 3…5 × 3…5 of unit (1, 1)
-    found = shifts(only(identity(stride=2), nn.MaxPool2d(3, 3)), picture, (0, 0, 1, 1))
+    found = shifts(only(small.red(2), nn.MaxPool2d(3, 3)), picture, (0, 0, 1, 1))
     down, right = found.T
     assert np.unique(down).tolist() == [-2, 0, 2]  # from the middle row: a row is two pixels
     assert np.unique(right).tolist() == [-4, -2, 0]  # from the last column
@@ -59,13 +46,13 @@ def test_random_switches_move_a_signal_from_its_recorded_place_to_each_of_its_wi
 
 def test_a_random_switch_stays_in_the_map():
     picture = dots((0, 0), side=6)  # padding 1: the window -1…1 of unit (0, 0) holds rows 0 and 1
-    found = shifts(only(identity(), nn.MaxPool2d(3, 2, 1)), picture, (0, 0, 0, 0))
+    found = shifts(only(small.red(), nn.MaxPool2d(3, 2, 1)), picture, (0, 0, 0, 0))
     assert np.unique(found).tolist() == [0, 1]
 
 
 def test_shifts_add_up_over_pooling_layers_in_pixels():
     layers = OrderedDict(
-        conv1=identity(), relu1=nn.ReLU(), pool1=nn.MaxPool2d(2, 2), pool2=nn.MaxPool2d(2, 2)
+        conv1=small.red(), relu1=nn.ReLU(), pool1=nn.MaxPool2d(2, 2), pool2=nn.MaxPool2d(2, 2)
     )
     layers |= {"conv2": nn.Conv2d(1, 1, 1, bias=False), "relu2": nn.ReLU()}
     layers["conv2"].weight.data.fill_(1)
@@ -77,7 +64,7 @@ def test_shifts_add_up_over_pooling_layers_in_pixels():
 
 
 def test_paths_are_drawn_by_the_energy_that_passes_and_what_is_negative_does_not():
-    model = only(identity(), nn.MaxPool2d(2, 2))
+    model = only(small.red(), nn.MaxPool2d(2, 2))
     model.conv2 = nn.Conv2d(1, 1, 3, bias=False)
     model.conv2.weight.data[:] = torch.tensor([[1.0, 3, -5], [0, 0, 0], [0, 0, 0]])  # of nine poolings
     picture = dots((0, 0), side=6)
@@ -116,7 +103,7 @@ def test_without_pooling_nothing_is_lost(inputs):
 
 def test_a_projection_of_one_pixel_loses_as_much_by_random_switches_as_by_moving():
     places = np.random.default_rng(0).integers(0, 15, (400, 2))
-    model = only(identity(), nn.MaxPool2d(3, 3))
+    model = only(small.red(), nn.MaxPool2d(3, 3))
     table = lost(model, dots(*places, side=15), layer="relu2", maps_a_picture=1, shifts=4)
     apart = 1 - 1 / 26**2  # one of 27 values is not zero: elsewhere it correlates by -1 / 26
     assert set(table["random"].round(6)) == {0, round(apart, 6)}
@@ -132,8 +119,7 @@ def test_a_projection_of_one_pixel_loses_as_much_by_random_switches_as_by_moving
 
 
 def test_losses_are_those_of_numpys_correlations_of_the_same_units(inputs):
-    torch.manual_seed(0)
-    model, some = small.SPEC.build().eval(), inputs.at(torch.tensor([7, 2, 11, 5]))
+    model, some = small.built(), inputs.at(torch.tensor([7, 2, 11, 5]))
     table = lost(model, some, layer="relu2", maps_a_picture=2, shifts=3, seed=4)
     pictures, deconvnet = some.tensor(), Deconvnet(model)
     units = faithfulness.units_of(deconvnet, some, "relu2", 2, 32)
@@ -158,14 +144,11 @@ def test_losses_are_those_of_numpys_correlations_of_the_same_units(inputs):
 
 
 def test_losses_repeat_and_do_not_depend_on_the_batch_but_for_the_random_switches(inputs):
-    torch.manual_seed(0)
-    model, how = small.SPEC.build().eval(), {"layer": "relu2", "maps_a_picture": 2, "shifts": 2}
+    model, how = small.built(), {"layer": "relu2", "maps_a_picture": 2, "shifts": 2}
     tables = [lost(model, inputs[:7], **how, batch=b) for b in (32, 32, 3)]
     np.testing.assert_array_equal(tables[0], tables[1])
     same = ["picture", "centred", "tiles", "another", "moved", "shift"]
     np.testing.assert_allclose(tables[0][same], tables[2][same], atol=1e-4)
-    with pytest.raises(ValueError, match="at least 1 shift"):
-        switches.lost_by_moving(model, inputs[:7], layer="relu2", shifts=0)
     with pytest.raises(ValueError, match="sees the whole image"):
         switches.lost_with_other_switches(model, inputs[:7], layer="fc3")
 
@@ -182,8 +165,7 @@ def test_every_picture_has_another_one_for_partner_and_is_the_partner_of_one():
 
 
 def test_by_the_deconvnet_another_pictures_switches_give_that_pictures_projection_but_for_a_factor(inputs):
-    torch.manual_seed(0)
-    model, pictures = small.SPEC.build().eval(), inputs[:6].tensor()
+    model, pictures = small.built(), inputs[:6].tensor()
     deconvnet = Deconvnet(model)
     units = faithfulness.units_of(deconvnet, inputs[:6], "relu2", 3, 32)
     found = switches.with_other_switches(deconvnet, pictures, "relu2", units, seed=1)["another"]
@@ -197,8 +179,7 @@ def test_by_the_deconvnet_another_pictures_switches_give_that_pictures_projectio
 
 
 def test_tiles_are_shuffled_in_the_units_window_and_the_switches_recorded_anew(inputs):
-    torch.manual_seed(0)
-    model, pictures = small.SPEC.build().eval(), inputs[:2].tensor()
+    model, pictures = small.built(), inputs[:2].tensor()
     deconvnet, before = Deconvnet(model), pictures.clone()
     units = faithfulness.units_of(deconvnet, inputs[:2], "relu2", 2, 32)
     found = switches.with_other_switches(deconvnet, pictures, "relu2", units, seed=1)["tiles"]
@@ -228,18 +209,15 @@ def test_poolings_that_do_not_overlap_share_nothing(inputs):
 
 
 def test_a_maximum_that_two_poolings_see_is_shared_by_both():
-    pixels = torch.zeros(1, 5, 7, 3, dtype=torch.uint8).expand(-1, -1, -1, -1).clone()[:, :, :5]
-    pixels[0, 2, 2], pixels[0, 0, 4] = 200, 250  # the middle is seen by all four poolings of 3 px, stride 2
-    one = Pixels(pixels, torch.zeros(1, dtype=torch.int64), torch.zeros(5, 5, 3), ("a",), ("p",), {})
-    sharing = shared_switches.switch_sharing(only(identity(), nn.MaxPool2d(3, 2)), Inputs.of(one))
+    one = small.dots((2, 2), side=5)  # the middle is seen by all four poolings of 3 px, stride 2
+    one.pixels[0, 0, 4] = 250
+    sharing = shared_switches.switch_sharing(only(small.red(), nn.MaxPool2d(3, 2)), Inputs.of(one))
     assert sharing["share"].tolist() == [0.75]  # the upper right pooling has the corner's pixel alone
 
 
 def test_where_a_switch_is_shared_the_last_signal_replaces_the_sum():
-    pixels = torch.zeros(1, 5, 5, 3, dtype=torch.uint8)
-    pixels[0, 2, 2] = 200  # all four poolings take it
-    pixels[0, 0, 0] = 100
-    one = Pixels(pixels, torch.zeros(1, dtype=torch.int64), torch.zeros(5, 5, 3), ("a",), ("p",), {})
+    one = small.dots((2, 2), side=5)  # all four poolings take it
+    one.pixels[0, 0, 0] = 100
     conv = nn.Conv2d(3, 1, 1, bias=False)
     conv.weight.data.fill_(1)
     model = only(conv, nn.MaxPool2d(3, 2))

@@ -86,14 +86,14 @@ def test_what_is_concluded_depends_on_the_interval_and_names_what_shows_as_much(
     found["projections-survive-randomisation"] = {TRAINED: compared(-0.5), GUIDED: compared(0.5)}
     found["trial-signals-converge"] = {TRAINED: None}
     said = dict(zip(list(tables.FINDINGS)[:5], tables.conclusions(found).split("\n"), strict=True))
-    above, _ = tables.CONCLUSIONS["trial-own-edges"]
+    above = tables.FINDINGS["trial-own-edges"].above
     also = "guided back-propagation, and for the deconvnet with random weights"
     assert said["trial-own-edges"] == f"- {above} Within the intervals this holds as well for {also}."
     for claim in ("trial-upper-layers-matter-less", "projections-survive-randomisation"):
-        assert said[claim] == f"- {tables.CONCLUSIONS[claim][1]}"
+        assert said[claim] == f"- {tables.FINDINGS[claim].otherwise}"
     assert (
         said["projections-recover-the-picture"]
-        == f"- {tables.CONCLUSIONS['projections-recover-the-picture'][0]}"
+        == f"- {tables.FINDINGS['projections-recover-the-picture'].above}"
     )
     nothing = {claim: {} for claim in tables.FINDINGS}
     assert tables.conclusions(nothing) == "*Too few pictures to say.*"

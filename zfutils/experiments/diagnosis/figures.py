@@ -38,7 +38,8 @@ def look(shown: Mapping[str, Pictures]) -> Figure:
     panels = figure.subplots(len(shown), len(widths), width_ratios=widths, squeeze=False)
     for row, (name, one) in zip(panels, shown.items(), strict=True):
         row[0].imshow(_tiles(in_colour(one.filters), columns=3))
-        maps = _of_maps(one, SHOWN_MAPS)
+        every = [colours_and_mask(one.projections, i) for i in range(SHOWN_MAPS)]
+        maps = [np.stack([parts[k][0] for parts in every]) for k in range(3)]
         row[1].imshow(_over_patches(*maps))
         for k, inside in enumerate(maps[2]):
             if not inside.any():
@@ -54,12 +55,6 @@ def look(shown: Mapping[str, Pictures]) -> Figure:
     for axes, title in zip(panels[0], titles, strict=True):
         axes.set_title(title, fontsize=9.5)
     return figure
-
-
-def _of_maps(one: Pictures, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The strongest projection of some maps, its patch, and what of them is shown."""
-    every = [colours_and_mask(one.projections, i) for i in range(min(most, len(one.projections.maps)))]
-    return tuple(np.stack([parts[k][0] for parts in every]) for k in range(3))
 
 
 def _over_patches(projections: np.ndarray, patches: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -8,8 +8,9 @@ import pandas as pd
 from zfutils.experiments.diagnosis import telling
 from zfutils.experiments.diagnosis.faults import FAULTS, KINDS
 from zfutils.experiments.diagnosis.signs import SIGNS
-from zfutils.experiments.diagnosis.telling import COIN, Compared, Shuffled, Told
-from zfutils.stats.formatting import give_or_take, ranged, rounded
+from zfutils.experiments.diagnosis.telling import COIN, Shuffled, Told
+from zfutils.stats.comparisons import Compared
+from zfutils.stats.formatting import between, give_or_take, ranged, rounded
 from zfutils.stats.intervals import Interval, TooFew, proportion_interval, t_interval
 
 PERCENT = ("error", "gap", "dead", "duplicates", "beside")  # in names of signs that are shares
@@ -33,13 +34,8 @@ def kinds(table: pd.DataFrame) -> pd.DataFrame:
         if not len(own):
             continue
         row = {"network": name, "seeds": len(own)}
-        for sign, head in (
-            ("training_error", "training"),
-            ("validation_error", "validation"),
-            ("gap", "gap"),
-        ):
-            row[head] = mean(own[sign], scale=100)
-        row["test"] = mean(own["test_error"], scale=100)
+        for sign in ("training_error", "validation_error", "gap", "test_error"):
+            row[sign.removesuffix("_error")] = mean(own[sign], scale=100)
         row["ended"] = f"{own['ended'].sum()} of {len(own)}"
         rows.append(row)
     return pd.DataFrame(rows)
@@ -79,15 +75,17 @@ def told(found: Mapping[str, Mapping[str, Told]]) -> pd.DataFrame:
     for fault in FAULTS:
         for among, by_fault in found.items():
             one = by_fault[fault]
-            area = one.auc
-            row = {"fault": fault, "chosen among": among, "sign": in_words(one)}
-            row["AUC"] = ranged(area.estimate, area.low, area.high, digits=2)
-            row["wrong at the threshold"] = f"{one.wrong} of {one.networks}"
-            rows.append(row)
+            row = {
+                "fault": fault,
+                "chosen among": among,
+                "sign": chosen(one),
+                "AUC": between(one.auc, digits=2, otherwise="–"),
+            }
+            rows.append(row | {"wrong at the threshold": f"{one.wrong} of {one.networks}"})
     return pd.DataFrame(rows)
 
 
-def in_words(one: Told) -> str:
+def chosen(one: Told) -> str:
     """A chosen sign with its direction."""
     return f"{'more' if one.choice.larger else 'less'}: {SIGNS[one.choice.sign][0]}"
 
@@ -125,8 +123,13 @@ def correctly_named(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for words, one in found.items():
         right = int((one["network"] == one["said"]).sum())
         share = proportion_interval(right, len(one), resampled="networks").times(100)
-        words_of = ranged(share.estimate, share.low, share.high)
-        rows.append({"read from": words, "networks": len(one), "correctly named": words_of})
+        rows.append(
+            {
+                "read from": words,
+                "networks": len(one),
+                "correctly named": between(share, digits=1, otherwise="–"),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -138,7 +141,7 @@ def co_adaptation(compared: Compared | None) -> str:
     if compared is None:
         return said + "not measured."
     one = compared.interval
-    said += ranged(one.estimate, one.low, one.high, digits=3) + " (95 % interval over seeds, paired). "
+    said += between(one, digits=3, otherwise="–") + " (95 % interval over seeds, paired). "
     if one.low > 0:
         return said + "Without dropout units correlate more, as is said."
     if one.high >= 0:
@@ -165,11 +168,9 @@ def look_there(found: Mapping[str, Mapping[str, Told]], harm: Mapping[str, Inter
         row = {"what was done": words.done}
         for among, by_fault in found.items():
             one = by_fault[fault]
-            sign = in_words(one) if one.auc.low > COIN else "none that holds on other seeds"
-            area = ranged(one.auc.estimate, one.auc.low, one.auc.high, digits=2)
-            row[f"among {among}"] = f"{sign} (AUC {area})"
-        rise = harm[fault]
-        row["test error rises by (points)"] = ranged(rise.estimate, rise.low, rise.high) if rise else "–"
+            sign = chosen(one) if one.auc.low > COIN else "none that holds on other seeds"
+            row[f"among {among}"] = f"{sign} (AUC {between(one.auc, digits=2, otherwise='–')})"
+        row["test error rises by (points)"] = between(harm[fault], digits=1, otherwise="–")
         row["what to do"] = words.remedy
         rows.append(row)
     return pd.DataFrame(rows)

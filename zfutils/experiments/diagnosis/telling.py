@@ -23,6 +23,7 @@ from zfutils.experiments.diagnosis.faults import (
     WITH_DROPOUT,
 )
 from zfutils.experiments.diagnosis.signs import INSIDE, OUTSIDE, SIGNS
+from zfutils.stats.comparisons import Compared
 from zfutils.stats.intervals import (
     Interval,
     auc_interval,
@@ -34,13 +35,6 @@ from zfutils.stats.intervals import (
 SHUFFLES = 999
 TREES = 500
 COIN = 0.5
-
-
-class Compared(NamedTuple):
-    """A difference with its interval, and the two numbers it is of."""
-
-    interval: Interval
-    arms: tuple[float, float]
 
 
 class Shuffled(NamedTuple):
@@ -78,10 +72,14 @@ def enough(table: pd.DataFrame) -> bool:
     return set(KINDS) <= set(table["network"]) and all(halves(table))
 
 
+def common(table: pd.DataFrame) -> list[int]:
+    """Seeds from which there are networks of all kinds, in order."""
+    return sorted(set.intersection(*table.groupby("network")["seed"].apply(set)))
+
+
 def halves(table: pd.DataFrame) -> tuple[list[int], list[int]]:
-    """Seeds on which signs are chosen, and those on which they are scored: of all kinds, in order."""
-    kinds = table.groupby("network")["seed"].apply(set)
-    seeds = sorted(set.intersection(*kinds))
+    """Seeds on which signs are chosen, and those on which they are scored: the first half and the second."""
+    seeds = common(table)
     return seeds[: len(seeds) // 2], seeds[len(seeds) // 2 :]
 
 
@@ -201,7 +199,7 @@ def leak_over_gap(table: pd.DataFrame, *, seed: int = 0) -> Compared:
     Raises:
         TooFew: fewer than eight seeds.
     """
-    seeds = sorted(s for half in halves(table) for s in half)
+    seeds = common(table)
     beside, gap = (
         [values(table, name, seeds, [sign])[0] for name in (LEAK, HEALTHY)]
         for sign in ("falls_beside", "gap")
@@ -228,7 +226,7 @@ def _over_seeds(
 
 def harm(table: pd.DataFrame, fault: str) -> Interval:
     """Rise of the test error by a fault, in points; seeds paired."""
-    seeds = sorted(s for half in halves(table) for s in half)
+    seeds = common(table)
     sick, healthy = (values(table, name, seeds, ["test_error"])[0] for name in (fault, HEALTHY))
     return t_interval(100 * (sick - healthy), resampled="seeds")
 
@@ -246,18 +244,13 @@ def named(table: pd.DataFrame, signs: Sequence[str] = tuple(SIGNS), *, seed: int
     return asked[["network", "seed"]].assign(said=forest.predict(asked[list(signs)].to_numpy()))
 
 
-def share_named(found: pd.DataFrame) -> Float[np.ndarray, " seeds"]:
-    """Share of correctly named networks, for each seed."""
-    return (found["network"] == found["said"]).groupby(found["seed"]).mean().to_numpy()
-
-
 def co_adaptation(table: pd.DataFrame, *, seed: int = 0) -> Compared:
     """Correlation between fully connected units, without dropout minus with it; seeds paired.
 
     Raises:
         TooFew: fewer than eight seeds.
     """
-    seeds = sorted(s for half in halves(table) for s in half)
+    seeds = common(table)
     without, with_it = (values(table, n, seeds, ["correlation_fc"])[0] for n in (NO_DROPOUT, WITH_DROPOUT))
     interval = paired_difference(without, with_it, resampled="seeds, each with its two networks", seed=seed)
     return Compared(interval, (float(without.mean()), float(with_it.mean())))
@@ -280,6 +273,8 @@ def naming(table: pd.DataFrame, *, seed: int = 0) -> Compared:
     Raises:
         TooFew: fewer than two seeds on which it is scored.
     """
-    every, alone = (share_named(named(table, signs, seed=seed)) for signs in (tuple(SIGNS), OUTSIDE))
+    found = [named(table, signs, seed=seed) for signs in (tuple(SIGNS), OUTSIDE)]
+    right = [(one["network"] == one["said"]).groupby(one["seed"]) for one in found]
+    every, alone = (by_seed.mean().to_numpy() for by_seed in right)
     interval = t_interval(every - alone, resampled="scoring seeds, each with its networks of every kind")
     return Compared(interval, (float(every.mean()), float(alone.mean())))

@@ -15,15 +15,9 @@ def of_each_class(labels: Int64[Tensor, " n"], count: int, *, seed: int) -> Int6
         labels: of the set.
         count: of each class; a class that has fewer gives all.
         seed: of the draw.
-
-    Raises:
-        ValueError: a count below 1.
     """
-    if count < 1:
-        raise ValueError(f"count is {count}; at least 1 digit of each class is drawn")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-    drawn = labels[order]
-    return torch.cat([order[drawn == label][:count] for label in labels.unique()])
+    return order[first_of_each_class(labels[order], count)]
 
 
 def first_of_each_class(labels: Int64[Tensor, " n"], count: int = 1) -> Int64[Tensor, " m"]:

@@ -7,35 +7,25 @@ whole digit is, is one number per digit, and digits are what is resampled.
 import numpy as np
 import pandas as pd
 from jaxtyping import Int64
+from sklearn.metrics import confusion_matrix
 
 from zfutils.experiments.lenet.covering import Covered
 from zfutils.stats.comparisons import Comparison
-from zfutils.stats.intervals import (
-    Interval,
-    bootstrap_interval,
-    proportion_interval,
-    t_interval,
-    where_enough,
-)
+from zfutils.stats.intervals import bootstrap_interval, proportion_interval, t_interval, where_enough
 
 PERCENT = 100
 
 
 def counts(covered: Covered) -> Int64[np.ndarray, "classes classes"]:
     """Covered digits, by their class (rows) and the class they are taken for (columns)."""
-    return _counts(covered, covered.read.reshape(len(covered), -1))
+    read = covered.read.reshape(len(covered), -1)
+    labels = np.broadcast_to(covered.labels[:, None], read.shape)
+    return confusion_matrix(labels.ravel(), read.ravel(), labels=range(covered.whole.shape[1]))
 
 
 def counts_whole(covered: Covered) -> Int64[np.ndarray, "classes classes"]:
     """The same of the whole digits."""
-    return _counts(covered, covered.read_whole[:, None])
-
-
-def _counts(covered: Covered, read: np.ndarray) -> np.ndarray:
-    classes = covered.whole.shape[1]
-    table = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(table, (covered.labels[:, None], read), 1)
-    return table
+    return confusion_matrix(covered.labels, covered.read_whole, labels=range(covered.whole.shape[1]))
 
 
 def misread(covered: Covered) -> Comparison:
@@ -43,11 +33,6 @@ def misread(covered: Covered) -> Comparison:
     read = covered.read.reshape(len(covered), -1) != covered.labels[:, None]
     whole = covered.read_whole != covered.labels
     return Comparison(PERCENT * read.mean(1), PERCENT * whole.astype(float), "digits")
-
-
-def _share(hits: np.ndarray) -> Interval:
-    """The share of hits (%), Wilson."""
-    return proportion_interval(int(hits.sum()), len(hits), resampled="digits").times(PERCENT)
 
 
 def increases(covered: Covered, *, seed: int = 0) -> pd.DataFrame:
@@ -69,14 +54,14 @@ def increases(covered: Covered, *, seed: int = 0) -> pd.DataFrame:
         for other in (c for c in range(classes) if c != digit and own.any()):
             share = (read[own] == other).mean(1)
             whole = (covered.read_whole[own] == other).astype(float)
-            more = PERCENT * (share - whole)
+            more, hits = PERCENT * (share - whole), int(whole.sum())
             interval = where_enough(bootstrap_interval, more, resampled="digits", seed=seed)
             rows.append(
                 {
                     "digit": digit,
                     "taken for": other,
                     "covered": where_enough(t_interval, PERCENT * share, resampled="digits"),
-                    "whole": _share(whole),
+                    "whole": proportion_interval(hits, len(whole), resampled="digits").times(PERCENT),
                     "estimate": more.mean(),
                     "low": interval.low if interval else np.nan,
                     "high": interval.high if interval else np.nan,

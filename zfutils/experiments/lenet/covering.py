@@ -72,20 +72,17 @@ def squares(side: int, size: int, stride: int) -> tuple[Int64[Tensor, " p"], Boo
     return centres, (near[:, None, :, None] & near[None, :, None, :]).flatten(0, 1)
 
 
-def cover(
-    model: nn.Module, inputs: Inputs, *, size: int, stride: int = 1, layer: str = "fc5", batch: int = 8
-) -> Covered:
+def cover(model: nn.Module, inputs: Inputs, *, size: int, stride: int = 1, batch: int = 8) -> Covered:
     """Cover digits position by position and keep the probabilities of all classes.
 
     Args:
-        model: a chain of layers (`chains.chain`), used as in evaluation.
+        model: LeNet-5.
         inputs: the digits, as the network sees them.
         size, stride: of the square (pixels), as for `squares`.
-        layer: the class scores.
         batch: digits at a time, each with all positions; bounds the memory.
 
     Raises:
-        ValueError: as `squares`, or no such layer.
+        ValueError: as `squares`.
     """
     centres, covered = squares(inputs.side, size, stride)
     device = device_of(model)
@@ -93,7 +90,7 @@ def cover(
     found = []
     for view in inputs.batches(batch, device=device, dtype=dtype_of(model)):
         images = (view.images[:, None] * seen[:, None]).flatten(0, 1)
-        scores = forward(model, images, [layer])[layer].float().softmax(1)
+        scores = forward(model, images, ["fc5"])["fc5"].float().softmax(1)
         found.append(scores.unflatten(0, (len(view.images), len(seen))))
     probabilities, p = to_host(torch.cat(found)), len(centres)
     return Covered(

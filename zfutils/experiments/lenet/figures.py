@@ -7,7 +7,7 @@ that a map is followed down a column and a digit along a row.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -39,6 +39,7 @@ def _board(
 
     It is as wide as page and margin together. The columns are numbered in order, or as they were chosen.
     """
+    _as_many(pictures, *(tiles for line in lines for tiles in line.values()))
     widths = [1 + sum(BETWEEN + tiles.shape[1] for tiles in line.values()) for line in lines]
     inch = (WIDE - 0.06) / max(widths)  # a tile with its gap
     tall = (HEADING if numbers else HEADING / 2) + len(pictures) * inch
@@ -81,7 +82,6 @@ def maps(pictures: Pictures, lines: Sequence[Mapping[str, Float[np.ndarray, "n k
     Raises:
         ValueError: a panel that is not of these digits.
     """
-    _as_many(pictures, *(values for line in lines for values in line.values()))
     most = max(float(np.abs(values).max()) for line in lines for values in line.values()) or 1.0
     scale = ScalarMappable(Normalize(-most, most), SIGNED)
     coloured = [
@@ -154,7 +154,6 @@ def projected_maps(
     Raises:
         ValueError: a panel that is not of these digits.
     """
-    _as_many(pictures, *(values for line in lines for values in line.values()))
     shown = [{title: _by_column(values) for title, values in line.items()} for line in lines]
     return _board(pictures, shown, chosen=chosen)[0]
 
@@ -170,7 +169,6 @@ def projected_units(pictures: Pictures, layers: Mapping[str, Patterns]) -> Figur
     Raises:
         ValueError: a layer that is not of these digits.
     """
-    _as_many(pictures, *(found.pixels for found in layers.values()))
     shown = {title: _each(found.pixels) for title, found in layers.items()}
     figure, panels = _board(pictures, [shown], numbers=False)
     for axes, found in zip(panels[1:], layers.values(), strict=True):
@@ -231,18 +229,14 @@ def by_hand(
 def _each(values: Float[np.ndarray, "n k h w"]) -> Tiles:
     """Projections in grey, each with a contrast of its own."""
     flat = values.reshape(-1, 1, *values.shape[2:], 1)
-    grey = np.stack([shades(one, _all(one)) for one in flat])
+    grey = np.stack([shades(one, np.ones(one.shape[:3], bool)) for one in flat])
     return in_colour(eight_bits(grey)).reshape(*values.shape, 3)
 
 
 def _by_column(values: Float[np.ndarray, "n k h w"]) -> Tiles:
     """Projections in grey, those of a map on one scale."""
-    grey = [shades(column[..., None], _all(column)) for column in values.swapaxes(0, 1)]
+    grey = [shades(column[..., None], np.ones(column.shape, bool)) for column in values.swapaxes(0, 1)]
     return in_colour(eight_bits(np.stack(grey, 1)))
-
-
-def _all(values: np.ndarray) -> Bool[np.ndarray, "n h w"]:
-    return np.ones(values.shape[:3], dtype=bool)
 
 
 def _as_many(pictures: np.ndarray, *panels: np.ndarray) -> None:

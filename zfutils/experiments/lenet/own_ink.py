@@ -5,16 +5,14 @@ pattern is laid on its own ink and on that of other digits, so that the differen
 """
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt8
 
 from zfutils.experiments.lenet.patterns import Patterns
-from zfutils.stats.comparisons import Comparison
+from zfutils.stats.comparisons import Comparison, with_others
 
 INK = 128  # of 255; pixels from here on are ink
-Others = Literal["other classes", "same class"]
 
 
 def ink(pixels: UInt8[np.ndarray, "n h w 1"]) -> Bool[np.ndarray, "n h w"]:
@@ -62,30 +60,17 @@ def fall_on(falls: Float[np.ndarray, "n p q"], ink: Bool[np.ndarray, "m p q"]) -
 
 
 def own_and_others(
-    table: Float[np.ndarray, "n n"], labels: Int64[np.ndarray, " n"], others: Others = "other classes"
+    table: Float[np.ndarray, "n n"], labels: Int64[np.ndarray, " n"], *, same_class: bool = False
 ) -> Comparison:
     """Each digit on its own ink, and as its control the mean over the ink of other digits.
 
     Args:
         table: row i is of digit i, column j of digit j's ink; NaN cells are left out.
         labels: of the digits.
-        others: which digits are the control.
-
-    Raises:
-        ValueError: unknown others, or a table that is not of these digits.
+        same_class: the control is the rest of the digit's class; otherwise all digits of other classes.
     """
-    if others not in Others.__args__:
-        raise ValueError(f"others is one of {', '.join(Others.__args__)}, not {others!r}")
-    n = len(labels)
-    if table.shape != (n, n):
-        raise ValueError(f"{n} digits need a table of {n} × {n}, got shape {table.shape}")
     same = labels[:, None] == labels
-    wanted = same & ~np.eye(n, dtype=bool) if others == "same class" else ~same
-    wanted &= np.isfinite(table)
-    count = wanted.sum(1)
-    sums = np.where(wanted, table, 0).sum(1)
-    means = np.divide(sums, count, out=np.full(n, np.nan), where=count > 0)
-    return Comparison(np.diagonal(table).astype(float), means, "digits")
+    return with_others(table, among=same if same_class else ~same, resampled="digits")
 
 
 Network = tuple[str, str]  # pooling and weights

@@ -39,8 +39,6 @@ def project(
     images: Float[Tensor, "n 1 h w"],
     layer: str,
     maps: Int64[Tensor, "n k"] | int | None = None,
-    *,
-    batch: int = 256,
 ) -> Patterns:
     """The strongest activation of some maps in each image, projected.
 
@@ -49,21 +47,19 @@ def project(
         images: as the network takes them.
         layer: of the units.
         maps: which for each image; a number: so many of the strongest; by default every map, in order.
-        batch: units at a time; bounds the memory.
 
     Raises:
         ValueError: no such layer, a map that is not there, or images of another form.
     """
     recording = Deconvnet(model).forward(images, layer)
     largest = recording.activations.reshape(*recording.activations.shape[:2], -1).amax(2)
-    if not torch.is_tensor(maps):
-        k = largest.shape[1] if maps is None else maps
-        chosen = largest.topk(k).indices if maps is not None else torch.arange(k).expand(len(images), k)
+    if maps is None:
+        chosen = torch.arange(largest.shape[1]).expand(largest.shape)
     else:
-        chosen = maps
+        chosen = maps if torch.is_tensor(maps) else largest.topk(maps).indices
     units = [recording.strongest(column) for column in chosen.to(largest.device).unbind(1)]
     together = Units(*(torch.stack(parts, 1).flatten() for parts in zip(*units, strict=True)))
-    found = recording.project(together, batch=batch)
+    found = recording.project(together, batch=256)
     placed = found.placed(*images.shape[2:])[:, 0] * (found.values > 0)[:, None, None]
     return Patterns(
         to_host(placed.unflatten(0, chosen.shape)),

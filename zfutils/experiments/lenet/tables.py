@@ -8,7 +8,7 @@ from jaxtyping import Float, Int64
 
 from zfutils.experiments.lenet.patterns import Patterns, half_energy, likeness, likeness_within_classes
 from zfutils.nets.specs import NetworkSpec
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.formatting import between, ranged, rounded
 from zfutils.stats.intervals import (
     Interval,
     bootstrap_interval,
@@ -62,7 +62,7 @@ def errors(networks: Mapping[str, tuple[Scores, Trained | None]]) -> pd.DataFram
         rows.append(
             {
                 "network": name,
-                "test error (%)": ranged(interval.estimate, interval.low, interval.high, digits=2),
+                "test error (%)": between(interval, digits=2, otherwise="–"),
                 "n": f"{interval.n:,}",
                 "training error (%)": _training_error(trained) if trained else "–",
                 "how the training ended": trained.ended.why if trained else "–",
@@ -76,7 +76,7 @@ def _training_error(trained: Trained) -> str:
     """The error on what a network was trained on (%), Wilson."""
     n = trained.record["trained_on"]
     found = proportion_interval(round(trained.training_error * n), n, resampled="training images")
-    return ranged(*(PERCENT * end for end in (found.estimate, found.low, found.high)), digits=2)
+    return between(found.times(PERCENT), digits=2, otherwise="–")
 
 
 def active(layers: Mapping[str, Float[np.ndarray, "n units"]]) -> str:
@@ -103,8 +103,7 @@ def active(layers: Mapping[str, Float[np.ndarray, "n units"]]) -> str:
 def mean(values: np.ndarray, *, resampled: str = "digits", digits: int = 2) -> str:
     """A mean with its 95 % interval in words; values that are not known (NaN) are left out."""
     known = values[np.isfinite(values)]
-    interval = where_enough(bootstrap_interval, known, resampled=resampled)
-    return ranged(interval.estimate, interval.low, interval.high, digits=digits) if interval else "–"
+    return between(where_enough(bootstrap_interval, known, resampled=resampled), digits=digits, otherwise="–")
 
 
 def alike(layers: Iterable[Patterns]) -> list[str]:
@@ -143,8 +142,8 @@ def more_often(increases: pd.DataFrame, most: int = 10) -> pd.DataFrame:
         {
             "digit": found["digit"],
             "taken for": found["taken for"],
-            "covered (%)": [ranged(one.estimate, one.low, one.high) for one in found["covered"]],
-            "whole (%)": [ranged(one.estimate, one.low, one.high) for one in found["whole"]],
+            "covered (%)": [between(one, digits=1, otherwise="–") for one in found["covered"]],
+            "whole (%)": [between(one, digits=1, otherwise="–") for one in found["whole"]],
             "difference (points)": [ranged(*one) for one in ends],
             "n": found["n"],
         }

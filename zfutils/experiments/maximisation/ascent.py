@@ -7,8 +7,10 @@ the one before the ReLU, so that a start to which a unit is silent has a gradien
 activation after it, of the image itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from operator import call
 from typing import Literal
 
 import numpy as np
@@ -111,10 +113,8 @@ class Probe:
         """The probe of a goal's images.
 
         Raises:
-            ValueError: no such layer, neither a unit nor a map, or a map without a side.
+            ValueError: no such layer, or pictures smaller than the window of a unit.
         """
-        if goal.of not in ("unit", "map"):
-            raise ValueError(f"what is maximised is a 'unit' or a 'map', not {goal.of!r}")
         window = Deconvnet(model).window(goal.layer)
         layers = model, goal.layer, below(model, goal.layer)
         if goal.of == "map":
@@ -238,40 +238,12 @@ def _chosen(values: Float[Tensor, "n maps"], maps: Int64[Tensor, " n"], layer: s
     return values.gather(1, maps[:, None])[:, 0]
 
 
-@dataclass(frozen=True)
-class Job:
-    """One ascent, with all that another process needs for it."""
-
-    model: nn.Module
-    goal: Goal
-    way: Way
-    pixels: PixelRange
-    seed: int = 0
-
-
-def maximise_all(jobs: Sequence[Job]) -> Iterator[Made]:
-    """The ascents of several jobs, in their order: side by side on a CPU, one after another elsewhere.
-
-    A job takes along the layers that it climbs and no more.
-    """
-    one = {"workers": 1} if jobs and device_of(jobs[0].model).type != "cpu" else {}
-    return side_by_side(_made, [_trimmed(job) for job in jobs], **one)
-
-
-def _trimmed(job: Job) -> Job:
-    flat = chain(job.model)
-    layers = flat[: list(flat._modules).index(job.goal.layer) + 1]
-    return Job(layers, job.goal, job.way, job.pixels, job.seed)
-
-
-def _made(job: Job) -> Made:
-    return maximise(job.model, job.goal, job.way, job.pixels, seed=job.seed)
-
-
 def by_every_way(
     models: Mapping[str, nn.Module], goals: Mapping[str, Goal], pixels: PixelRange, *, seed: int = 0
 ) -> dict[tuple[str, str, str], Made]:
     """Images for the same goals in several networks, by all ways of ascent; by network, layer and way.
+
+    Side by side on a CPU, one after another elsewhere.
 
     Args:
         models: by name.
@@ -280,9 +252,17 @@ def by_every_way(
         seed: of the starts and of the shifts.
     """
     jobs = {
-        (network, layer, way): Job(model, goal, settings, pixels, seed)
+        (network, layer, way): partial(maximise, _upto(model, layer), goal, settings, pixels, seed=seed)
         for network, model in models.items()
         for layer, goal in goals.items()
         for way, settings in WAYS.items()
     }
-    return dict(zip(jobs, maximise_all(list(jobs.values())), strict=True))
+    on_cpu = all(device_of(model).type == "cpu" for model in models.values())
+    made = side_by_side(call, list(jobs.values()), workers=None if on_cpu else 1)
+    return dict(zip(jobs, made, strict=True))
+
+
+def _upto(model: nn.Module, layer: str) -> nn.Sequential:
+    """The layers that an ascent climbs, which is all that another process needs."""
+    flat = chain(model)
+    return flat[: list(flat._modules).index(layer) + 1]

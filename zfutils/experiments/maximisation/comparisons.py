@@ -4,13 +4,13 @@ The one idea: every comparison is of the same units, so that one that is easily 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from zfutils.stats.formatting import ranged
+from zfutils.stats.comparisons import Compared
+from zfutils.stats.formatting import between
 from zfutils.stats.intervals import (
     FEWEST_TO_BOOTSTRAP,
     Interval,
@@ -20,14 +20,6 @@ from zfutils.stats.intervals import (
 )
 
 FLOOR = 1e-3  # share of the strongest real activation that silence counts as, where logarithms are taken
-
-
-@dataclass(frozen=True)
-class Compared:
-    """An interval and its two arms, measured and control; both None where too little is known."""
-
-    interval: Interval | None = None
-    arms: tuple[float, float] | None = None
 
 
 def mean_interval(values: Sequence[float], *, resampled: str = "units", seed: int = 0) -> Interval | None:
@@ -53,7 +45,7 @@ def geometric_interval(
 
 def over_pictures(
     reached: Float[np.ndarray, " units"], most: Float[np.ndarray, " units"], *, seed: int = 0
-) -> Compared:
+) -> Compared | None:
     """Activation reached over the strongest real one: geometric means, units resampled.
 
     Args:
@@ -63,22 +55,17 @@ def over_pictures(
     """
     interval = geometric_interval(reached / most, seed=seed)
     if interval is None:
-        return Compared()
+        return None
     control = float(np.exp(np.log(most[np.isfinite(most)]).mean()))
     return Compared(interval, (interval.estimate * control, control))
 
 
-def paired(measured: Sequence[float], control: Sequence[float], *, seed: int = 0) -> Compared:
+def paired(measured: Sequence[float], control: Sequence[float], *, seed: int = 0) -> Compared | None:
     """Mean difference, units resampled; a unit of which either is not known is left out."""
     both = np.array([measured, control], float)
     both = both[:, np.isfinite(both).all(0)]
     interval = mean_interval(both[0] - both[1], seed=seed)
-    return Compared(interval, (float(both[0].mean()), float(both[1].mean()))) if interval else Compared()
-
-
-def words(interval: Interval | None, *, digits: int = 2) -> str:
-    """An interval as a table shows it; a dash where there is none."""
-    return "–" if interval is None else ranged(interval.estimate, interval.low, interval.high, digits=digits)
+    return interval and Compared(interval, (float(both[0].mean()), float(both[1].mean())))
 
 
 def likeness_row(alike: pd.DataFrame, *, seed: int = 0) -> dict[str, object]:
@@ -90,8 +77,8 @@ def likeness_row(alike: pd.DataFrame, *, seed: int = 0) -> dict[str, object]:
     """
     found, known = paired(alike["same"], alike["different"], seed=seed), alike.dropna()
     return {
-        "same": words(mean_interval(known["same"], seed=seed)),
-        "different": words(mean_interval(known["different"], seed=seed)),
-        "difference": words(found.interval),
-        "n": found.interval.n if found.interval else 0,
+        "same": between(mean_interval(known["same"], seed=seed), digits=2, otherwise="–"),
+        "different": between(mean_interval(known["different"], seed=seed), digits=2, otherwise="–"),
+        "difference": between(found and found.interval, digits=2, otherwise="–"),
+        "n": found.interval.n if found else 0,
     }

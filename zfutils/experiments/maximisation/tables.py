@@ -8,17 +8,16 @@ from jaxtyping import Float
 
 from zfutils.experiments.maximisation.ascent import Made, Way
 from zfutils.experiments.maximisation.comparisons import (
-    Compared,
     geometric_interval,
     likeness_row,
     mean_interval,
     paired,
-    words,
 )
 from zfutils.experiments.maximisation.elsewhere import Shares
 from zfutils.experiments.maximisation.likeness import likeness
 from zfutils.experiments.maximisation.strongest import Strongest
-from zfutils.stats.formatting import bracketed, percent
+from zfutils.stats.comparisons import Compared
+from zfutils.stats.formatting import between, bracketed, percent
 
 Images = Mapping[tuple[str, str, str], Made]  # by network, layer and way
 
@@ -84,20 +83,24 @@ def shares_table(shares: Mapping[str, Shares], *, seed: int = 0) -> pd.DataFrame
         shares: by what the images are; in that order, the first with which all others are compared.
         seed: of the resampling.
     """
-    rows, first = [], next(iter(shares.values()))
+    rows, (first, of_first) = [], next(iter(shares.items()))
     for name, one in shares.items():
         interval = mean_interval(one.other, seed=seed)
-        apart = None if one is first else paired(one.other, first.other, seed=seed).interval
-        beyond = None if one.noise is None else paired(one.other, one.noise, seed=seed).interval
         rows.append({
             "image": name,
-            "its own unit": words(mean_interval(one.own, seed=seed)),
-            "best map of another seed": words(interval),
-            "minus noise": words(beyond),
-            f"minus {next(iter(shares))}": words(apart),
+            "its own unit": between(mean_interval(one.own, seed=seed), digits=2, otherwise="–"),
+            "best map of another seed": between(interval, digits=2, otherwise="–"),
+            "minus noise": _minus(one.noise, one, seed),
+            f"minus {first}": _minus(None if one is of_first else of_first.other, one, seed),
             "n": interval.n if interval else 0,
         })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _minus(control: Float[np.ndarray, " units"] | None, one: Shares, seed: int) -> str:
+    """What the best map of another seed reaches minus a control, in words."""
+    found = None if control is None else paired(one.other, control, seed=seed)
+    return between(found and found.interval, digits=2, otherwise="–")
 
 
 def maps_table(
@@ -121,18 +124,19 @@ def maps_table(
         alike = likeness_row(likeness(one.images), seed=seed)
         rows.append({
             "ascent": way,
-            "times the strongest": words(geometric_interval(reached, resampled="maps", seed=seed)),
-            "likeness, same minus different": alike["difference"],
-            "best map of another seed": words(
-                geometric_interval(shares[way].other, resampled="maps", seed=seed)
+            "times the strongest": between(
+                geometric_interval(reached, resampled="maps", seed=seed), digits=2, otherwise="–"
             ),
-            "minus noise": words(paired(shares[way].other, shares[way].noise, seed=seed).interval),
+            "likeness, same minus different": alike["difference"],
+            "best map of another seed": between(
+                geometric_interval(shares[way].other, resampled="maps", seed=seed), digits=2, otherwise="–"),
+            "minus noise": _minus(shares[way].noise, shares[way], seed),
             "n": len(one.goal.maps),
         })  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def answer(compared: Mapping[str, Compared], random: Compared) -> str:
+def answer(compared: Mapping[str, Compared | None], random: Compared | None) -> str:
     """The chapter's numbers in a few sentences, those of them that were measured, with their intervals.
 
     Args:
@@ -143,7 +147,7 @@ def answer(compared: Mapping[str, Compared], random: Compared) -> str:
     said = {
         "beyond-every-picture": "Plain ascent reached {estimate:.1f}"
         f"{bracketed('{low:.1f}', '{high:.1f}')} times the activation of the strongest validation image"
-        f"{_with_random_weights(compared, random)}.",
+        f"{_with_random_weights(compared.get('beyond-every-picture'), random)}.",
         "starts-agree": "Its images from two starts correlate at {measured:.2f} for one unit and at "
         f"{{control:.2f}} for two, before rounding a difference of {two_digits}.",
         "carries-over-beyond-noise": "An image made with decay, blur and jitter excites the best map "
@@ -153,15 +157,14 @@ def answer(compared: Mapping[str, Compared], random: Compared) -> str:
     sentences = [
         text.format(**vars(one.interval), measured=one.arms[0], control=one.arms[1])
         for name, text in said.items()
-        if (one := compared.get(name)) and one.interval
+        if (one := compared.get(name))
     ]
     return " ".join(sentences)
 
 
-def _with_random_weights(compared: Mapping[str, Compared], random: Compared) -> str:
+def _with_random_weights(one: Compared | None, random: Compared | None) -> str:
     """How far the same ascent comes with random weights, and what that makes of the trained units' gain."""
-    one = compared.get("beyond-every-picture")
-    if one is None or one.interval is None or random.interval is None:
+    if one is None or random is None:
         return ""
     ends = bracketed(f"{random.interval.low:.1f}", f"{random.interval.high:.1f}")
     gained = f", and with random weights {random.interval.estimate:.1f}{ends} times"

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
-from zfutils.experiments.occlusion.localisation import with_others
 from zfutils.experiments.occlusion.sliding_patch import Occlusion
 from zfutils.runtime.devices import to_host
-from zfutils.stats.comparisons import Comparison
+from zfutils.stats.comparisons import Comparison, with_others
 
 UNDEFINED = 1e-9  # of the variance that the contrast leaves: below it nothing is left to correlate
 

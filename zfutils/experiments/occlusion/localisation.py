@@ -15,7 +15,7 @@ from torch import Tensor
 
 from zfutils.experiments.occlusion.sliding_patch import Measure, Occlusion
 from zfutils.runtime.seeds import mixed
-from zfutils.stats.comparisons import Comparison
+from zfutils.stats.comparisons import Comparison, with_others
 from zfutils.stats.formatting import between
 from zfutils.stats.intervals import Interval, bootstrap_interval, ends, where_enough
 
@@ -49,21 +49,6 @@ def by_percentile(falls: Float[np.ndarray, "n p q"], percents: Sequence[float]) 
     """
     order = falls.max((1, 2)).argsort(kind="stable")
     return order[(np.asarray(percents) * len(order) / 100).astype(int)]
-
-
-def with_others(table: Float[np.ndarray, "n n"], resampled: str = "pictures") -> Comparison:
-    """Each picture with its own, and as its control the mean over all others.
-
-    Args:
-        table: row i is of picture i; its column i belongs to it, the others to other pictures. NaN cells are
-            left out.
-        resampled: what the pictures are called.
-    """
-    others = np.array(table, dtype=float)
-    np.fill_diagonal(others, np.nan)
-    known = np.isfinite(others).sum(1)
-    means = np.where(known > 0, np.nansum(others, axis=1) / np.maximum(known, 1), np.nan)
-    return Comparison(np.diagonal(table).astype(float), means, resampled)
 
 
 def drops(found: Occlusion, masks: Bool[np.ndarray, "n side side"]) -> pd.DataFrame:

@@ -8,9 +8,9 @@ often than maps of other scenes do, and of two objects at the one that the netwo
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-from zfutils.experiments.occlusion.localisation import MEASURES, on_object, with_others
+from zfutils.experiments.occlusion.localisation import MEASURES, on_object
 from zfutils.experiments.occlusion.sliding_patch import Measure, Occlusion
-from zfutils.stats.comparisons import Comparison
+from zfutils.stats.comparisons import Comparison, with_others
 
 
 def off_centre(masks: Bool[np.ndarray, "n side side"]) -> Bool[np.ndarray, " n"]:
@@ -39,7 +39,7 @@ def pointing(maps: Float[np.ndarray, "n p q"], on: Bool[np.ndarray, "n p q"]) ->
         on: which positions are centred on the object.
     """
     there = on.reshape(len(on), -1)[:, _greatest(maps)]  # row: whose object, column: whose map
-    return with_others(there.astype(float), "scenes")
+    return with_others(there.astype(float), resampled="scenes")
 
 
 def pointing_at_the_named(

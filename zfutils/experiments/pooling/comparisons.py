@@ -12,7 +12,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from zfutils.experiments.pooling.tolerance import POOLED, Tolerance
-from zfutils.stats.intervals import Interval, bootstrap_interval, paired_difference, t_interval
+from zfutils.stats.comparisons import Comparison
+from zfutils.stats.intervals import Interval, t_interval
 from zfutils.stats.power import smallest_detectable_difference
 
 PICTURES, SEEDS = "pictures never trained on", "seeds (t)"
@@ -21,13 +22,13 @@ POINTS = 100
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Means of what is measured and of its control, and of their difference."""
+class OverSeeds:
+    """Means over seeds of what is measured and of its control, and of their difference."""
 
     measured: Interval
     control: Interval
     interval: Interval  # of the difference
-    detectable: float | None = None  # smallest difference, where seeds are compared
+    detectable: float  # smallest difference
 
     @property
     def arms(self) -> tuple[float, float]:
@@ -35,36 +36,31 @@ class Comparison:
         return self.measured.estimate, self.control.estimate
 
 
-def gain(
-    found: Tolerance, pairs: Sequence[tuple[str, str]] = POOLED, *, of: str = "distances"
-) -> Float[np.ndarray, " n"]:
+def gain(found: Tolerance, pairs: Sequence[tuple[str, str]] = POOLED) -> Float[np.ndarray, " n"]:
     """How much more tolerant each picture's maps are after pooling, mean over poolings and amounts.
 
     Args:
         found: under one kind of change.
         pairs: layers before and after each pooling.
-        of: "distances", before minus after, or "stayed", after minus before.
+
+    Returns:
+        Distances before minus after.
     """
-    values, place = getattr(found, of), found.layers.index
-    each = [values[..., place(before)] - values[..., place(after)] for before, after in pairs]
-    return np.mean(each, axis=(0, 2)) * (1 if of == "distances" else -1)
+    each = [found.distance(before) - found.distance(after) for before, after in pairs]
+    return np.mean(each, axis=(0, 2)).astype(float)
 
 
-def gain_learnt(trained: Tolerance, random: Tolerance, *, seed: int = 0, **how) -> Comparison:
+def gain_learnt(
+    trained: Tolerance, random: Tolerance, pairs: Sequence[tuple[str, str]] = POOLED, *, seed: int = 0
+) -> Comparison:
     """`gain` of the trained network minus that of random weights, on the same pictures.
 
     Args:
-        trained, random: under the same kind of change.
+        trained, random: under the same kind of change, of the same pictures.
+        pairs: as for `gain`.
         seed: of the bootstrap.
-        how: as for `gain`.
-
-    Raises:
-        ValueError: other pictures.
-        TooFew: too few pictures for an interval.
     """
-    if not np.array_equal(trained.pictures, random.pictures):
-        raise ValueError("the two networks were not shown the same pictures")
-    return _of_pictures(*(gain(one, **how) for one in (trained, random)), seed)
+    return Comparison(gain(trained, pairs), gain(random, pairs), PICTURES, seed)
 
 
 def farther(trained: Tolerance, random: Tolerance, layer: str, *, seed: int = 0) -> Comparison:
@@ -74,22 +70,11 @@ def farther(trained: Tolerance, random: Tolerance, layer: str, *, seed: int = 0)
         trained, random: under the same kind of change, of the same pictures.
         layer: one of theirs.
         seed: of the bootstrap.
-
-    Raises:
-        TooFew: too few pictures for an interval.
     """
-    return _of_pictures(*(one.distance(layer).mean(1) for one in (trained, random)), seed)
+    return Comparison(*(one.distance(layer).mean(1) for one in (trained, random)), PICTURES, seed)
 
 
-def _of_pictures(
-    measured: Float[np.ndarray, " n"], control: Float[np.ndarray, " n"], seed: int
-) -> Comparison:
-    known = np.isfinite(measured) & np.isfinite(control)
-    arms, how = (measured[known], control[known]), {"resampled": PICTURES, "seed": seed}
-    return Comparison(*(bootstrap_interval(arm, **how) for arm in arms), paired_difference(*arms, **how))
-
-
-def over_seeds(measured: Mapping[int, float], control: Mapping[int, float]) -> Comparison:
+def over_seeds(measured: Mapping[int, float], control: Mapping[int, float]) -> OverSeeds:
     """One network against another, on the seeds that both have.
 
     Args:
@@ -102,7 +87,7 @@ def over_seeds(measured: Mapping[int, float], control: Mapping[int, float]) -> C
     arms = [np.array([one[seed] for seed in seeds], dtype=float) for one in (measured, control)]
     difference = arms[0] - arms[1]
     intervals = (t_interval(values, resampled=SEEDS) for values in (*arms, difference))
-    return Comparison(*intervals, smallest_detectable_difference(difference.std(ddof=1), len(seeds)))
+    return OverSeeds(*intervals, smallest_detectable_difference(difference.std(ddof=1), len(seeds)))
 
 
 def curve_table(found: Mapping[tuple[str, str], Tolerance]) -> pd.DataFrame:

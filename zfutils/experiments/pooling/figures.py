@@ -151,16 +151,10 @@ def projections(tiles: Mapping[str, Mapping[str, UInt8[np.ndarray, "maps side si
     A pixel of the picture has the same size for all networks, so that structure of one frequency looks alike.
 
     Args:
-        tiles: by layer and network; each tile has the contrast of its own map.
-
-    Raises:
-        ValueError: no layers, or networks that are not the same in all of them.
+        tiles: by layer and network, the same networks in each; each tile has the contrast of its own map.
     """
-    names = [list(one) for one in tiles.values()]
-    if not names or any(one != names[0] for one in names) or not names[0]:
-        raise ValueError(f"a row for each layer has the same networks in each, got {names}")
     figure = new(width=WIDE, height=0.3 + 3.6 * len(tiles))
-    grid = figure.subplots(len(tiles), len(names[0]), squeeze=False)
+    grid = figure.subplots(len(tiles), len(next(iter(tiles.values()))), squeeze=False)
     for line, (layer, networks) in zip(grid, tiles.items(), strict=True):
         pages = {name: _page(one) for name, one in networks.items()}
         largest = max(len(page) for page in pages.values())

@@ -10,7 +10,7 @@ from zfutils.experiments.pooling.comparisons import (
     RANDOM,
     SEEDS,
     TRAINED,
-    Comparison,
+    OverSeeds,
     farther,
     gain_learnt,
 )
@@ -19,8 +19,9 @@ from zfutils.experiments.pooling.steadiness import DIRECTIONS, SHIFTS
 from zfutils.experiments.pooling.tolerance import POOLED, Tolerance
 from zfutils.nets.specs import NetworkSpec
 from zfutils.plotting.tiles import words
-from zfutils.stats.formatting import ranged, rounded
-from zfutils.stats.intervals import Interval, t_interval, where_enough
+from zfutils.stats.comparisons import comparison_table
+from zfutils.stats.formatting import between, ranged, rounded
+from zfutils.stats.intervals import t_interval, where_enough
 from zfutils.training.outcomes import NOT_RUN, origin
 
 
@@ -31,15 +32,13 @@ def gains(found: Mapping[tuple[str, str], Tolerance], *, seed: int = 0) -> pd.Da
         found: by network and kind of change.
         seed: of the bootstrap.
     """
-    rows = []
-    for kind in dict.fromkeys(kind for _, kind in found):
-        for pair in POOLED:
-            learnt = where_enough(gain_learnt, *_both(found, kind), seed=seed, pairs=[pair])
-            row = {"change": kind, "pooling of": words(pair[0])}
-            row[TRAINED] = _said(learnt and learnt.measured, 3)
-            row[RANDOM] = _said(learnt and learnt.control, 3)
-            rows.append(row | {"difference": _said(learnt and learnt.interval, 3)})
-    return pd.DataFrame(rows)
+    compared = {
+        (kind, words(pair[0])): gain_learnt(*_both(found, kind), [pair], seed=seed)
+        for kind in dict.fromkeys(kind for _, kind in found)
+        for pair in POOLED
+    }
+    names = ["change", "pooling of"]
+    return comparison_table(compared, names, measured=TRAINED, control=RANDOM, digits=3).drop(columns="n")
 
 
 def distances_after(found: Mapping[tuple[str, str], Tolerance], *, seed: int = 0) -> str:
@@ -50,14 +49,12 @@ def distances_after(found: Mapping[tuple[str, str], Tolerance], *, seed: int = 0
         seed: of the bootstrap.
     """
     kinds = dict.fromkeys(kind for _, kind in found)
-    compared = [
-        where_enough(farther, *_both(found, kind), after, seed=seed) for kind in kinds for _, after in POOLED
-    ]
-    intervals = [one.interval for one in compared if one]
-    above, below = (sum(test) for test in ([i.low > 0 for i in intervals], [i.high < 0 for i in intervals]))
+    panels = [(*_both(found, kind), after) for kind in kinds for _, after in POOLED]
+    intervals = [farther(*panel, seed=seed).interval for panel in panels]
+    above, below = sum(i.low > 0 for i in intervals if i), sum(i.high < 0 for i in intervals if i)
     return (
         "A gain does not say where maps end. After pooling the trained maps are farther from those of the "
-        f"unchanged image than maps of random filters in {above} of {len(compared)} panels and nearer in "
+        f"unchanged image than maps of random filters in {above} of {len(panels)} panels and nearer in "
         f"{below} (means over the amounts, by the 95 % interval of their difference, images resampled)."
     )
 
@@ -119,14 +116,13 @@ def outcomes(networks: Mapping[str, Runs]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def arms(compared: Mapping[str, Comparison | None], *, digits: int = 1) -> pd.DataFrame:
+def arms(compared: Mapping[str, OverSeeds | None], *, digits: int = 1) -> pd.DataFrame:
     """Comparisons in words: both arms and their difference, with intervals, and what could be detected."""
     rows = []
     for name, one in compared.items():
-        row = {"quantity": name}
-        row["measured"] = _said(one and one.measured, digits)
-        row["control"] = _said(one and one.control, digits)
-        row["difference"] = _said(one and one.interval, digits)
+        intervals = (one.measured, one.control, one.interval) if one else (None,) * 3
+        said = [between(interval, digits=digits, otherwise="–") for interval in intervals]
+        row = {"quantity": name} | dict(zip(("measured", "control", "difference"), said, strict=True))
         row["detectable"] = rounded(one.detectable if one else None, digits=digits)
         rows.append(row | {"n": str(one.interval.n) if one else "–"})
     return pd.DataFrame(rows)
@@ -139,9 +135,3 @@ def _mean(values: Mapping[int, float]) -> str:
     if interval is None:
         return rounded(numbers[0] if numbers else None)
     return ranged(interval.estimate, max(interval.low, 0), min(interval.high, POINTS))
-
-
-def _said(interval: Interval | None, digits: int) -> str:
-    if interval is None:
-        return "–"
-    return ranged(interval.estimate, interval.low, interval.high, digits=digits)

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from zfutils.data import transformations
@@ -32,10 +32,8 @@ SCALES, ANGLES = (1.05, 1.1, 1.2, 1.3, 1.4, 1.5), (5.0, 10.0, 15.0, 20.0, 30.0, 
 class Tolerance:
     """What maps do when n pictures are changed by several amounts."""
 
-    kind: Kind
     amounts: Float[np.ndarray, " amounts"]  # pixels down, factor, or degrees clockwise
     layers: tuple[str, ...]
-    pictures: Int64[np.ndarray, " n"]  # rows of the set
     distances: Float[np.ndarray, "n amounts layers"]  # to the unchanged picture; 1 is another picture's
     stayed: Float[np.ndarray, "n amounts layers"]  # share of maps whose maximum is where it was; may be NaN
 
@@ -91,7 +89,7 @@ def tolerance(model: nn.Module, inputs: Inputs, kind: Kind, *, layers: tuple[str
         distances.append(torch.stack([away[layer].norm(dim=1) / units[layer] for layer in layers], 1))
         stayed.append(torch.stack([maxima_that_stay(rest[layer], moved[layer]) for layer in layers], 1))
     found = (to_host(torch.stack(one, 1)) for one in (distances, stayed))
-    return Tolerance(kind, sizes, layers, to_host(inputs.rows), *found)
+    return Tolerance(sizes, layers, *found)
 
 
 def maxima_that_stay(

@@ -1,24 +1,36 @@
 """What chapter 14 claims: two arms of the same pictures, measured and control, and their difference.
 
-The one idea: each claim is one function, from what the page has measured to a `Compared`, or to None where
-too few pictures have both arms.
+The one idea: whatever was measured becomes two numbers of each picture, which `paired` compares; None where
+too few pictures have both.
 """
 
-from typing import NamedTuple
-
+import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from zfutils.stats.intervals import Interval, paired_difference, where_enough
+from zfutils.stats.comparisons import Compared
+from zfutils.stats.intervals import bootstrap_interval, paired_difference, where_enough
 
 UPPER, LOWER = ("fc6", "fc7", "fc8"), ("conv1", "conv2", "conv3")
+RESAMPLES = 1999  # of what is drawn and tabled; a claim's interval has as many as the study's others
 
 
-class Compared(NamedTuple):
-    """A difference of means over the same pictures, with its interval, and the two means."""
+def mean_over_pictures(values: ArrayLike, *, seed: int = 0) -> dict[str, float]:
+    """Mean of the values that are known, and a 95 % interval with pictures resampled.
 
-    interval: Interval
-    arms: tuple[float, float]  # measured, control
+    Args:
+        values: one per picture; NaN where it has none.
+        seed: of the resampling.
+
+    Returns:
+        estimate, low, high, n; no ends where pictures are too few, no estimate where there are none.
+    """
+    known = np.asarray(values, dtype=float)
+    known = known[np.isfinite(known)]
+    found = where_enough(bootstrap_interval, known, resampled="pictures", seed=seed, resamples=RESAMPLES)
+    ends = (found.low, found.high) if found else (np.nan, np.nan)
+    estimate = float(known.mean()) if known.size else np.nan
+    return {"estimate": estimate, "low": ends[0], "high": ends[1], "n": known.size}
 
 
 def paired(measured: ArrayLike, control: ArrayLike, *, seed: int = 0) -> Compared | None:
@@ -28,16 +40,6 @@ def paired(measured: ArrayLike, control: ArrayLike, *, seed: int = 0) -> Compare
         paired_difference, both["measured"], both["control"], resampled="pictures", seed=seed
     )
     return found and Compared(found, (float(both["measured"].mean()), float(both["control"].mean())))
-
-
-def recovery(table: pd.DataFrame, *, seed: int = 0) -> Compared | None:
-    """Likeness of two maps in one picture minus that of one map in two (`faithfulness.recovery`)."""
-    return paired(table["same_picture"], table["same_map"], seed=seed)
-
-
-def edges(table: pd.DataFrame, *, seed: int = 0) -> Compared | None:
-    """Correlation with the picture's own edges minus that with the others' (`faithfulness.recovery`)."""
-    return paired(table["edges"], table["other_edges"], seed=seed)
 
 
 def switches(lost: pd.DataFrame, moving: pd.DataFrame, *, seed: int = 0) -> Compared | None:

@@ -7,7 +7,6 @@ picture, and take the cosine of two signals layer by layer. The same start in tw
 what the picture decides.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -19,12 +18,13 @@ from torch import Tensor, nn
 
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
-from zfutils.experiments.trial.means import mean_over_pictures
+from zfutils.experiments.trial.comparisons import mean_over_pictures
 from zfutils.experiments.trial.randomisation import METHODS
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 
 START = "start"
+STARTS = 4  # of signals
 ONE_RECTIFICATION = 1 / np.pi  # cosine of two independent Gaussian signals once both are rectified
 KINDS = ("same_picture", "same_start")  # two starts in one picture, one start in two
 
@@ -33,20 +33,17 @@ def convergence(
     model: nn.Module,
     inputs: Inputs,
     *,
-    starts: int = 4,
-    methods: Sequence[str] = METHODS,
     batch: int = 16,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Absolute cosine similarity of signals on their way down from the last layer, layer by layer.
 
-    Signals start from independent Gaussian noise. Absolute, since a signal and its negative lie on a line.
+    `STARTS` signals start from independent Gaussian noise, the same in every picture. Absolute, since a
+    signal and its negative lie on a line.
 
     Args:
         model: the network; a classifier.
         inputs: the pictures.
-        starts: of signals, the same in every picture; at least two.
-        methods: ways to reverse the ReLU.
         batch: pictures at a time; a picture's neighbour is the next one in its batch.
         seed: of the noise.
 
@@ -55,26 +52,21 @@ def convergence(
         signals have passed, from the top), same_picture (mean over pairs of starts), same_start (mean over
         starts, with the neighbour). NaN where a signal is zero, or a picture has no neighbour.
 
-    Raises:
-        ValueError: fewer than two starts.
-
     Source: Sixt et al. 2020, When explanations lie, cosine similarity convergence.
     """
-    if starts < 2:
-        raise ValueError(f"pairs need two starts, not {starts}")
     found = []
     for seen in inputs.batches(batch):
         recorded = Deconvnet(model, nonlinearity="guided").forward(seen.images, Deconvnet(model).layers[-1])
         n, units = recorded.activations.shape
-        noise = torch.randn(starts, units, generator=torch.Generator().manual_seed(mixed(seed, starts)))
+        noise = torch.randn(STARTS, units, generator=torch.Generator().manual_seed(mixed(seed, STARTS)))
         started = noise.to(recorded.activations).repeat(n, 1)
-        images = torch.arange(n).repeat_interleave(starts)
-        for method in methods:
+        images = torch.arange(n).repeat_interleave(STARTS)
+        for method in METHODS:
             recording = replace(recorded, deconvnet=Deconvnet(model, nonlinearity=method))
             for name, signal in [(START, started), *recording.signals(started, images)]:
                 layer, _, what = name.partition(": ")
                 if what in ("", "filtered"):
-                    rows = zip(seen.rows.tolist(), *_cosines(signal.reshape(n, starts, -1)), strict=True)
+                    rows = zip(seen.rows.tolist(), *_cosines(signal.reshape(n, STARTS, -1)), strict=True)
                     found += [(row, method, layer, *values) for row, *values in rows]
     return pd.DataFrame(found, columns=["picture", "method", "layer", *KINDS])
 

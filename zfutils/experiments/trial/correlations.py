@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from zfutils.deconv.deconvnet import Projections
+from zfutils.deconv.units import Projections
+from zfutils.deconv.unpooling import Frame
 from zfutils.runtime.devices import to_host
 
 
@@ -49,13 +50,8 @@ def correlation(
     inside: Bool[np.ndarray, "h w"],
 ) -> float:
     """Pearson correlation over all colours of the pixels inside; NaN where either is constant there."""
-    return pearson(first[:, inside].ravel(), second[:, inside].ravel())
-
-
-def pearson(first: Float[np.ndarray, " m"], second: Float[np.ndarray, " m"]) -> float:
-    """Pearson correlation in double precision; NaN where either is constant or there is nothing."""
-    pair = (x.astype(np.float64)[None] for x in (first, second))
-    return float(row_correlations(*pair)[0]) if first.size else np.nan
+    pair = (values[:, inside].astype(np.float64).reshape(1, -1) for values in (first, second))
+    return float(row_correlations(*pair)[0]) if inside.any() else np.nan
 
 
 def row_correlations(
@@ -70,10 +66,5 @@ def row_correlations(
 
 def inside_picture(projections: Projections, picture: tuple[int, int]) -> Bool[np.ndarray, "n h w"]:
     """Which pixels of each window lie in a picture of that height and width."""
-    along = []
-    for corners, n, size in zip(
-        (projections.tops, projections.lefts), projections.pixels.shape[-2:], picture, strict=True
-    ):
-        at = to_host(corners)[:, None] + np.arange(n)
-        along.append((at >= 0) & (at < size))
-    return along[0][:, :, None] & along[1][:, None, :]
+    frame = Frame(projections.tops, projections.lefts, *projections.pixels.shape[-2:], picture)
+    return to_host(frame.fill_(torch.ones_like(projections.pixels[:, :1], dtype=torch.bool), False)[:, 0])

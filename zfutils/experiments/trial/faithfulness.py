@@ -20,15 +20,15 @@ from torch import Tensor, nn
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet, Nonlinearity
 from zfutils.deconv.units import Units
+from zfutils.experiments.trial.comparisons import mean_over_pictures
 from zfutils.experiments.trial.correlations import correlation, edge_correlations, inside_picture
-from zfutils.experiments.trial.means import mean_over_pictures
 from zfutils.nets.activations import activations
 from zfutils.nets.geometry import seen_by
 from zfutils.runtime.devices import to_host
 from zfutils.runtime.seeds import mixed
 
-PAIRS = ("same_picture", "same_map")  # two maps in one picture, one map in two
-EDGES = ("edges", "other_edges")  # the picture's own, and the other pictures'
+PAIRS = {"same_picture": "two maps, one image", "same_map": "one map, two images"}
+EDGES = {"edges": "its own image", "other_edges": "other images"}
 
 
 def recovery(
@@ -164,8 +164,6 @@ def _same_maps_elsewhere(activations: Tensor, allowed: Tensor, units: Units, see
 
 def units_of(deconvnet: Deconvnet, inputs: Inputs, layer: str, maps_a_picture: int, batch: int) -> Units:
     """The strongest units of every picture, by the rule above; arguments as in `recovery`."""
-    if maps_a_picture < 1:
-        raise ValueError(f"a picture needs at least 1 map, not {maps_a_picture}")
     return strongest_units(*_maps(deconvnet, inputs, layer, batch), maps_a_picture)
 
 

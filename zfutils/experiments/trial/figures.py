@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zfutils.experiments.trial.convergence import ONE_RECTIFICATION, START
+from zfutils.experiments.trial.faithfulness import PAIRS
 from zfutils.experiments.trial.randomisation import MEASURES
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDE, bare, new, styled
@@ -18,7 +19,6 @@ from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDE, bare, new, 
 CLIPPED = 99.5  # percentile of a projection's absolute values that is shown as full contrast
 TITLES = {"spearman": "rank correlation", "ssim": "SSIM"}
 ORDERS = {"cascading": "this layer and all above", "independent": "this layer alone", "control": "control"}
-PAIRS = {"same_picture": "two maps, one image", "same_map": "one map, two images"}
 KINDS = {"same_picture": "two starts, one image", "same_start": "one start, two images"}
 
 
@@ -31,14 +31,8 @@ def grid(columns: Mapping[str, Shaped[np.ndarray, "n h w 3"]]) -> Figure:
 
     Args:
         columns: by title, in the same order of units: pictures of 8 bits, or projections; at most eight.
-
-    Raises:
-        ValueError: no column or more than eight, or columns of different shapes.
     """
-    shapes = {title: np.shape(values) for title, values in columns.items()}
-    if not 1 <= len(columns) <= 8 or len(set(shapes.values())) > 1:
-        raise ValueError(f"a grid shows one to eight columns of one shape, not {shapes}")
-    (lines, *_), gap, side = next(iter(shapes.values())), 0.05, min(WIDE / len(columns), 1.6)
+    lines, gap, side = len(next(iter(columns.values()))), 0.05, min(WIDE / len(columns), 1.6)
     names = [fill(name, int(10.5 * side), break_long_words=False) for name in columns]
     head = 0.1 + 0.16 * max(1 + name.count("\n") for name in names)
     figure = new(width=len(columns) * side, height=head + lines * side, layout="none")

@@ -6,7 +6,7 @@ their initial weights, from the top down or one at a time, and compare. How alik
 be alike, of another class or another picture, is the measure of what "the same" means.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 
@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet, Recording
 from zfutils.deconv.units import Units
+from zfutils.experiments.trial.comparisons import mean_over_pictures
 from zfutils.experiments.trial.correlations import row_correlations
-from zfutils.experiments.trial.means import mean_over_pictures
-from zfutils.nets.chains import chain, steps
+from zfutils.nets.chains import steps
 from zfutils.runtime.devices import to_host
 
 METHODS = ("deconvnet", "guided", "gradient")
@@ -37,8 +37,6 @@ def randomisation(
     initial: nn.Module,
     inputs: Inputs,
     *,
-    labels: Int64[Tensor, " n"] | None = None,
-    methods: Sequence[str] = METHODS,
     batch: int = 16,
 ) -> pd.DataFrame:
     """The true class's map before and after layers get initial weights, and two maps that should differ.
@@ -51,8 +49,6 @@ def randomisation(
         model: the trained network.
         initial: the same network with initial weights.
         inputs: the pictures, of the side that the network takes.
-        labels: the classes whose maps are taken; the pictures' own, where they are left out.
-        methods: ways to reverse the ReLU, of deconvnet, guided and gradient.
         batch: pictures at a time.
 
     Returns:
@@ -62,31 +58,25 @@ def randomisation(
         correlation of the two magnitudes over the picture's pixels), ssim (of the two, each divided by its
         greatest value). NaN where a map is constant.
 
-    Raises:
-        ValueError: networks that differ, or labels that do not fit.
-
     Source: Adebayo et al. 2018, Sanity checks for saliency maps, cascading and independent randomisation.
     """
-    labels = inputs.labels if labels is None else labels
-    if len(labels) != len(inputs):
-        raise ValueError(f"{len(inputs)} pictures need as many labels, got {len(labels)}")
-    found, asked = [], (inputs.tensor(), labels, methods, batch)
-    before = _maps(model, *asked)
+    found, pictures, labels = [], inputs.tensor(), inputs.labels
+    before = _maps(model, pictures, labels, batch)
     ranks = {method: _ranks(maps) for method, maps in before.items()}
 
     def compare(order: str, layer: str, after: Mapping[str, Float[np.ndarray, "n h w"]]) -> None:
-        for method in methods:
+        for method in METHODS:
             spearman = row_correlations(ranks[method], _ranks(after[method]))
             ssim = [_ssim(*pair) for pair in zip(before[method], after[method], strict=True)]
             rows = zip(inputs.rows.tolist(), spearman.tolist(), ssim, strict=True)
             found.extend((row, method, order, layer, rho, alike) for row, rho, alike in rows)
 
     classes = next(s.module.out_features for s in reversed(steps(model)) if s.kind == "fc")
-    compare("control", CONTROLS[0], _maps(model, asked[0], (labels + 1) % classes, methods, batch))
+    compare("control", CONTROLS[0], _maps(model, pictures, (labels + 1) % classes, batch))
     compare("control", CONTROLS[1], {method: np.roll(maps, -1, axis=0) for method, maps in before.items()})
     for order in ORDERS:
         for layer, network in randomised(model, initial, cascading=order == "cascading"):
-            compare(order, layer, _maps(network, *asked))
+            compare(order, layer, _maps(network, pictures, labels, batch))
     return pd.DataFrame(found, columns=["picture", "method", "order", "layer", *MEASURES])
 
 
@@ -101,14 +91,7 @@ def randomised(model: nn.Module, initial: nn.Module, *, cascading: bool) -> Iter
     Yields:
         Name of the (lowest) layer that has them, and the network, which the next step changes further. A
         batch norm goes with the layer below it.
-
-    Raises:
-        ValueError: the two do not have the same layers; names the first that differs.
     """
-    shapes = [{n: v.shape for n, v in chain(one).state_dict().items()} for one in (model, initial)]
-    if differing := set(shapes[0].items()) ^ set(shapes[1].items()):
-        first = min(name for name, _ in differing)
-        raise ValueError(f"the two networks do not have the same layers: they differ in {first}")
     network, changed = deepcopy(model), []
     learnt, drawn = ({s.name: s.module.state_dict() for s in steps(one)} for one in (model, initial))
     for step in reversed(steps(network)):
@@ -126,17 +109,13 @@ def class_maps(
     model: nn.Module,
     pictures: Float[Tensor, "n channels h w"],
     labels: Int64[Tensor, " n"],
-    *,
-    methods: Sequence[str] = METHODS,
 ) -> dict[str, Float[np.ndarray, "n h w"]]:
     """Each picture's class projected from the last layer, seeded with 1: magnitude over colours."""
     found, last = {}, Deconvnet(model).layers[-1]
     recorded = Deconvnet(model, nonlinearity="guided").forward(pictures, last)  # all that any method reads
-    if recorded.activations.ndim != 2:
-        raise ValueError(f"{last} is no classifier: it gives maps of {recorded.activations.shape[2:]}")
     zeros = torch.zeros_like(labels)
     units = Units(torch.arange(len(labels), device=labels.device), labels, zeros, zeros)
-    for method in methods:
+    for method in METHODS:
         recording = replace(recorded, deconvnet=Deconvnet(model, nonlinearity=method))
         found[method] = to_host(seeded_with_ones(recording).project(units).pixels.norm(dim=1))
     return found
@@ -158,11 +137,11 @@ def randomisation_curves(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
 
 def _maps(
-    model: nn.Module, pictures: Tensor, labels: Tensor, methods: Sequence[str], batch: int
+    model: nn.Module, pictures: Tensor, labels: Tensor, batch: int
 ) -> dict[str, Float[np.ndarray, "n h w"]]:
     parts = zip(pictures.split(batch), labels.split(batch), strict=True)
-    found = [class_maps(model, *part, methods=methods) for part in parts]
-    return {method: np.concatenate([maps[method] for maps in found]) for method in methods}
+    found = [class_maps(model, *part) for part in parts]
+    return {method: np.concatenate([maps[method] for maps in found]) for method in METHODS}
 
 
 def _ranks(maps: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, "n hw"]:

@@ -59,19 +59,15 @@ def switch_sharing(model: nn.Module, inputs: Inputs, *, batch: int = 8) -> pd.Da
     """
     deconvnet, found = Deconvnet(model), []
     for step in (s for s in deconvnet.steps if s.kind == "pool"):
+        below = deconvnet.steps[step.inputs[0] - 1].name
         for seen in inputs.batches(batch):
-            recording = deconvnet.forward(seen.images, step.name)
-            places = recording.switches[step.name].long()
-            kernel, stride = step.window[:2]
-            h, w = places.shape[2:]
-            y = torch.arange(h, device=places.device)[:, None] * stride + places // kernel
-            x = torch.arange(w, device=places.device) * stride + places % kernel
-            width = (w - 1) * stride + kernel
-            flat = (y * width + x).flatten(2)
-            counts = torch.zeros(*flat.shape[:2], ((h - 1) * stride + kernel) * width, device=flat.device)
-            counts.scatter_add_(2, flat, torch.ones_like(flat, dtype=counts.dtype))
-            shared = (counts.gather(2, flat) > 1).flatten(1)
-            positive = (recording.activations > 0).flatten(1)
+            maps = deconvnet.forward(seen.images, below).activations
+            pooled, taken = nn.functional.max_pool2d(maps, *step.window, return_indices=True)
+            taken = taken.flatten(2)
+            counts = torch.zeros_like(maps.flatten(2), dtype=torch.int64)
+            counts.scatter_add_(2, taken, torch.ones_like(taken))
+            shared = (counts.gather(2, taken) > 1).flatten(1)
+            positive = (pooled > 0).flatten(1)
             share = to_host((shared & positive).sum(1) / positive.sum(1))
             found.append(pd.DataFrame({"picture": to_host(seen.rows), "layer": step.name, "share": share}))
     return pd.concat(found, ignore_index=True)

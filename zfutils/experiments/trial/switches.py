@@ -60,7 +60,7 @@ def lost_with_other_switches(
         no projection has structure left).
 
     Raises:
-        ValueError: no map, no such layer, or a fully connected one.
+        ValueError: no such layer, or a fully connected one.
     """
     deconvnet, pictures = Deconvnet(model, nonlinearity=nonlinearity), inputs.tensor()
     units = units_of(deconvnet, inputs, layer, maps_a_picture, batch)
@@ -143,10 +143,8 @@ def lost_by_moving(
         One row per picture: picture, moved (mean over shifts and maps), shift (their length in pixels, mean).
 
     Raises:
-        ValueError: no shift; otherwise as `lost_with_other_switches`.
+        ValueError: as `lost_with_other_switches`.
     """
-    if shifts < 1:
-        raise ValueError(f"a projection needs at least 1 shift, not {shifts}")
     deconvnet, pictures = Deconvnet(model), inputs.tensor()
     units = units_of(deconvnet, inputs, layer, maps_a_picture, batch)
     recorded = deconvnet.project(pictures, layer, units, batch=batch)

@@ -1,13 +1,14 @@
 """Tables of chapter 14: means with their intervals, and each finding beside that of the literature."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import pandas as pd
 
-from zfutils.experiments.trial.comparisons import Compared, paired
-from zfutils.experiments.trial.means import mean_over_pictures
+from zfutils.experiments.trial.comparisons import mean_over_pictures, paired
 from zfutils.experiments.trial.randomisation import CONTROLS
-from zfutils.stats.formatting import ranged, rounded
+from zfutils.stats.comparisons import Compared
+from zfutils.stats.formatting import between, ranged, rounded
 
 Of = tuple[str, str]  # network and method
 MAIN = ("trained", "deconvnet")
@@ -22,60 +23,59 @@ CHANGES = {  # columns of `switches.lost_with_other_switches` and `lost_by_movin
     "another": "another image's",
     "moved": "recorded, the projection moved as a whole",
 }
-FINDINGS = {  # by claim: what the literature says, and what is compared here
-    "projections-recover-the-picture": (
+
+
+class Finding(NamedTuple):
+    """What the literature says, what is compared here, and what is said of it.
+
+    The last two are said where the whole interval lies above 0, and where it does not.
+    """
+
+    literature: str
+    compares: str
+    above: str
+    otherwise: str
+
+
+FINDINGS = {  # by claim
+    "projections-recover-the-picture": Finding(
         "another unit gives nearly the same image (Mahendran & Vedaldi 2016)",
         "correlation: two maps in one image − one map in two",
-    ),
-    "trial-own-edges": (
-        "deconvnet and guided back-propagation partly recover the image (Nie et al. 2018)",
-        "correlation with edges: the image's own − other images'",
-    ),
-    "projections-switches-carry-more-than-shifts": (
-        "the switches carry most of the structure (Mahendran & Vedaldi 2016)",
-        "variance lost: random switches − moved as a whole",
-    ),
-    "projections-survive-randomisation": (
-        "guided back-propagation outlives random upper layers, the gradient does not (Adebayo et al. 2018)",
-        "rank correlation, layers 6 to 8 random: the method − the gradient",
-    ),
-    "trial-upper-layers-matter-less": (
-        "deconvnet and guided back-propagation do not depend on later layers (Sixt et al. 2020)",
-        "rank correlation, one layer random: mean of layers 6 to 8 − mean of 1 to 3",
-    ),
-    "trial-signals-converge": (
-        "signals of modified back-propagation converge (Sixt et al. 2020)",
-        "cosine at the pixels, two starts: the method − the gradient",
-    ),
-}
-
-CONCLUSIONS = {  # by claim: what is said where the whole interval lies above 0, and where it does not
-    "projections-recover-the-picture": (
         "Projections of two units in one image are more alike than those of one unit in two images: a "
         "projection shows the image first, the unit second.",
         "Projections of two units in one image are no more alike than those of one unit in two images.",
     ),
-    "trial-own-edges": (
+    "trial-own-edges": Finding(
+        "deconvnet and guided back-propagation partly recover the image (Nie et al. 2018)",
+        "correlation with edges: the image's own − other images'",
         "A projection follows the edges of its own image more than those of other images.",
         "A projection follows the edges of its own image no more than those of other images.",
     ),
-    "projections-switches-carry-more-than-shifts": (
+    "projections-switches-carry-more-than-shifts": Finding(
+        "the switches carry most of the structure (Mahendran & Vedaldi 2016)",
+        "variance lost: random switches − moved as a whole",
         "Random switches cost a projection more of its variance than a shift as large does: part of its "
         "structure is in the switches. How much, this measure cannot say where the shift leaves little.",
         "Random switches cost a projection no more of its variance than a shift as large does.",
     ),
-    "projections-survive-randomisation": (
+    "projections-survive-randomisation": Finding(
+        "guided back-propagation outlives random upper layers, the gradient does not (Adebayo et al. 2018)",
+        "rank correlation, layers 6 to 8 random: the method − the gradient",
         "When the upper layers are made random, the deconvnet's map of a class changes less than the "
         "gradient's.",
         "When the upper layers are made random, the deconvnet's map of a class changes no less than the "
         "gradient's: of these two it is not the deconvnet that ignores the upper layers.",
     ),
-    "trial-upper-layers-matter-less": (
+    "trial-upper-layers-matter-less": Finding(
+        "deconvnet and guided back-propagation do not depend on later layers (Sixt et al. 2020)",
+        "rank correlation, one layer random: mean of layers 6 to 8 − mean of 1 to 3",
         "A projection depends less on the weights of one upper layer than on those of one lower layer.",
         "A projection depends on the weights of one upper layer as much as on those of one lower layer, or "
         "more.",
     ),
-    "trial-signals-converge": (
+    "trial-signals-converge": Finding(
+        "signals of modified back-propagation converge (Sixt et al. 2020)",
+        "cosine at the pixels, two starts: the method − the gradient",
         "Signals that start differently arrive at the pixels more alike by the deconvnet than by the "
         "gradient.",
         "Signals that start differently arrive at the pixels no more alike by the deconvnet than by the "
@@ -157,10 +157,10 @@ def findings_table(found: Mapping[str, Mapping[Of, Compared | None]]) -> pd.Data
         found: by claim, then by network and method; where nothing was asked of a pair, it is not there.
     """
     rows = []
-    for claim, (literature, compares) in FINDINGS.items():
+    for claim, finding in FINDINGS.items():
         main = found[claim][MAIN]
         arms = main.arms if main else (None, None)
-        row = {"in the literature": literature, "here": compares}
+        row = {"in the literature": finding.literature, "here": finding.compares}
         row |= {"deconvnet": " − ".join(rounded(arm, digits=2) for arm in arms) + f" = {difference(main)}"}
         for title, of in {
             "guided": ("trained", "guided"),
@@ -180,9 +180,7 @@ def words(values: pd.Series, *, digits: int = 2) -> str:
 
 def difference(found: Compared | None) -> str:
     """The difference of two arms with its interval."""
-    if found is None:
-        return "–"
-    return ranged(found.interval.estimate, found.interval.low, found.interval.high, digits=2)
+    return between(found and found.interval, digits=2, otherwise="–")
 
 
 def conclusions(found: Mapping[str, Mapping[Of, Compared | None]]) -> str:
@@ -192,7 +190,7 @@ def conclusions(found: Mapping[str, Mapping[Of, Compared | None]]) -> str:
         found: as for `findings_table`.
     """
     lines = []
-    for claim, (above, otherwise) in CONCLUSIONS.items():
+    for claim, finding in FINDINGS.items():
         intervals = {of: one.interval for of, one in found[claim].items() if one}
         if MAIN not in intervals:
             continue
@@ -203,7 +201,7 @@ def conclusions(found: Mapping[str, Mapping[Of, Compared | None]]) -> str:
             more = f" Within the intervals this holds as well for {', and for '.join(map(_who, as_much))}."
         if claim == ON_THE_WAY_UP and ("trained", "gradient") in as_much:
             more += " What the gradient shows as much is the network's doing and speaks against no method."
-        lines.append(f"- {above + more if low > 0 else otherwise}")
+        lines.append(f"- {finding.above + more if low > 0 else finding.otherwise}")
     return "\n".join(lines) or "*Too few pictures to say.*"
 
 
