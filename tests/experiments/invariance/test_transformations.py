@@ -223,7 +223,7 @@ def test_a_scene_drawn_again_moves_its_object_by_the_pixels_that_were_asked_for(
     source, images = world
     inputs = Inputs.of(images, torch.tensor([1]), side=64, scale=1 / 64)
     series = transformed_images.rendered(source, inputs, "translation", [0, 16], workers=1)
-    ground = source.scene(1).render_background(64).astype(int)
+    ground = replace(source.scene(1), objects=()).render(64).astype(int)
     rows = [
         np.flatnonzero((np.abs(one.astype(int) - ground).sum(2) > 90).sum(1) > 4)
         for one in series.pixels[0, 1:]
