@@ -51,17 +51,22 @@ def keep(study, name="one", **how):
 
 def test_a_figure_that_a_page_kept_is_shown_once_it_is_published(page, reference):
     assert kept_figures.shown(PAGE, "one") is None
-    assert kept_figures.origin(PAGE, "one") == ""
-    assert "no such figure" in kept_figures.introduced(PAGE, "one", "See the figure.")._repr_markdown_()
+    assert kept_figures.origin(PAGE, "one", "quick") == ""
+    assert (
+        "no such figure" in kept_figures.introduced(PAGE, "one", "quick", "See the figure.")._repr_markdown_()
+    )
     keep(page())
     (path,) = kept_figures.publish(page())
     assert path == reference / f"{PAGE}-one.png"
     found = kept_figures.shown(PAGE, "one")
     assert found._repr_png_() == path.read_bytes()
-    assert kept_figures.introduced(PAGE, "one", "See.").text == f"See. {kept_figures.origin(PAGE, 'one')}"
-    assert kept_figures.origin(PAGE, "one") == (
+    assert kept_figures.introduced(PAGE, "one", "quick", "See.").text == (
+        f"See. {kept_figures.origin(PAGE, 'one', 'quick')}"
+    )
+    assert kept_figures.origin(PAGE, "one", "quick") == (
         "Made from: apples and pears, 1,234 validation photographs, seed 0."
     )
+    assert "further up" in kept_figures.origin(PAGE, "one", "smoke"), "the page is of the same edition"
     with Image.open(path) as opened:
         assert opened.mode == "P", "a palette takes a third of the room"
 
@@ -69,7 +74,10 @@ def test_a_figure_that_a_page_kept_is_shown_once_it_is_published(page, reference
 def test_of_several_networks_no_single_seed_is_named(page, reference):
     kept_figures.keep(page(), "one", drawn(), n=5, of="networks")
     kept_figures.publish(page())
-    assert kept_figures.origin(PAGE, "one") == "Made from: apples and pears, 5 networks, one for each seed."
+    assert (
+        kept_figures.origin(PAGE, "one", "quick")
+        == "Made from: apples and pears, 5 networks, of several seeds."
+    )
 
 
 def test_of_a_trial_and_of_drawn_pictures_nothing_is_kept(page, reference):
@@ -111,7 +119,7 @@ def test_the_published_figures_are_small_and_say_where_they_come_from():
     assert sum(path.stat().st_size for path in there) < kept_figures.LARGEST
     for path in there:
         page, name = path.stem.split("-", 1)
-        assert kept_figures.origin(page, name).count(",") >= 2
+        assert kept_figures.origin(page, name, "quick").count(",") >= 2
 
 
 def test_a_figure_that_a_page_speaks_of_is_published_or_introduced_only_where_it_is():

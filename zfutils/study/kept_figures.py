@@ -24,6 +24,7 @@ from zfutils.study.study import Study
 FOLDER = REFERENCE / "figures"
 LARGEST = 15_000_000  # bytes, all of them together
 COLOURS = 256
+SAME = " This page is of the published edition itself, so it shows the same results as the figure further up."
 
 
 def keep(
@@ -105,26 +106,32 @@ def shown(page: str, name: str) -> Shown | None:
     return Shown(path.read_bytes()) if path.is_file() else None
 
 
-def introduced(page: str, name: str, words: str) -> Paragraph | Said:
+def introduced(page: str, name: str, edition: str, words: str) -> Paragraph | Said:
     """What a page says before a figure that need not be published yet, and where it comes from.
 
     Args:
-        page, name: of the figure.
+        page, name, edition: as for `origin`.
         words: Markdown, which may refer to the figure.
     """
-    if made := origin(page, name):
+    if made := origin(page, name, edition):
         return Paragraph(f"{words} {made}")
     return Said("The published run has no such figure yet; `make book EDITION=photos` draws it.")
 
 
-def origin(page: str, name: str) -> str:
-    """Where a published figure comes from, as a sentence: sets, number, seed; nothing where there is none."""
+def origin(page: str, name: str, edition: str) -> str:
+    """Where a published figure comes from, in words: sets, number, seed; nothing where there is none.
+
+    Args:
+        page, name: of the figure.
+        edition: that the page is of, which may be the published figure's own.
+    """
     path = FOLDER / f"{page}-{name}.png"
     if not path.is_file():
         return ""
     about = _about(path)
-    seed = "one for each seed" if about["of"] == "networks" else f"seed {about['seed']}"
-    return f"Made from: {' and '.join(about['sets'])}, {about['n']:,} {about['of']}, {seed}."
+    seed = "of several seeds" if about["of"] == "networks" else f"seed {about['seed']}"
+    said = f"Made from: {' and '.join(about['sets'])}, {about['n']:,} {about['of']}, {seed}."
+    return said + SAME * (about["edition"] == edition)
 
 
 def _own(study: Study) -> Path:

@@ -66,7 +66,10 @@ def take_over(model: nn.Sequential, source: nn.Sequential, *, but: str) -> None:
 
 
 @torch.no_grad()
-def renormalise(weight: Float[Tensor, "maps channels k k"], radius: float) -> None:
+def renormalise(
+    weight: Float[Tensor, "maps channels k k"],
+    radius: float,
+) -> None:
     """Scale every filter whose RMS exceeds the radius back to it, in place (Zeiler & Fergus 2013, §3)."""
     factor = (radius / filter_rms(weight)).clamp_(max=1)
     weight.mul_(factor[:, None, None, None])

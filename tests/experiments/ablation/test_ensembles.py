@@ -60,10 +60,11 @@ def test_gains_of_all_of_pairs_and_of_both_kinds_stand_in_a_table():
 def test_the_main_networks_have_an_error_for_each_number_of_crops():
     spec = zoo.zfnet(classes=3)
     one, ten = network([0.9, 0.2] * 6), network([0.9] * 12)
-    (row,) = ensembles.main_networks({"zfnet": spec}, {"zfnet": {1: one, 10: ten}}).to_dict("records")
-    assert row["parameters (million)"] == f"{spec.parameters / 1e6:.2f}"
-    assert row["top-1, one crop"].startswith("50.0\u00a0[")
-    assert row["top-1, ten crops"].startswith("0.0\u00a0[")
+    found = ensembles.main_networks({"zfnet": spec}, {"zfnet": {1: one, 10: ten}})
+    assert set(found["parameters (million)"]) == {f"{spec.parameters / 1e6:.2f}"}
+    errors = found.set_index("crops")["top-1"]
+    assert errors[1].startswith("50.0\u00a0[")
+    assert errors[10].startswith("0.0\u00a0[")
 
 
 def test_the_gain_of_pairs_is_the_mean_over_all_pairs():

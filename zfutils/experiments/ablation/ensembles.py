@@ -128,13 +128,11 @@ def main_networks(
     """
     lines = []
     for name, spec in specs.items():
-        line = {"network": spec.name, "pixels": spec.image}
-        line["parameters (million)"] = f"{spec.parameters / 1e6:.2f}"
+        about = {"network": spec.name, "pixels": spec.image}
+        about["parameters (million)"] = f"{spec.parameters / 1e6:.2f}"
         for crops, one in scores[name].items():
-            head = "one crop" if crops == 1 else "ten crops"
-            for k in ranks(one.probabilities.shape[1]):
-                line[f"top-{k}, {head}"] = between(one_network(one, k=k))
-        lines.append(line)
+            errors = {f"top-{k}": between(one_network(one, k=k)) for k in ranks(one.probabilities.shape[1])}
+            lines.append(about | {"crops": crops} | errors)
     return pd.DataFrame(lines)
 
 

@@ -55,7 +55,7 @@ def recipe_table(t: Training, *, images: int, size: int, crop: int, dropout: flo
     radius = "never" if t.radius is None else f"{t.radius:g}, in layer 1 {t.radius / t.input_scale:g}"
     rows = [
         ("images", "1.3 million of ImageNet-2012, 256 px, cropped to 224",
-         f"{images:,}, {size} px, cropped to {crop}", "limited by two CPU cores"),
+         f"{images:,}, {size} px, cropped to {crop}", "limited by computing time"),
         ("crops in training", "one of ten: corners and centre, mirrored or not",
          "any position, mirrored or not", "more variety from fewer images"),
         ("inputs", "mean of each pixel subtracted: about ±128",
