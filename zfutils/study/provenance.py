@@ -50,7 +50,7 @@ def networks_table(study: Study) -> pd.DataFrame:
                 "epochs": record["epochs"],
                 "held-out error": percent(last["held_out_error"], digits=1),
                 **_made(record),
-                "from": "the published run" if REFERENCE in trained.folder.parents else "this run",
+                "from": "the published run" if REFERENCE in trained.folder.parents else "this build",
             }
         )
     return pd.DataFrame(rows)

@@ -88,7 +88,7 @@ class Study(Networks):
         return results / "trials" / f"{self.page}-{digest}" / "claims"
 
     def claim(self, claim: str, *, after: Timed | Iterable[Timed] = ()) -> Recording:
-        """Measure a registered claim and keep what came out, with the verdict of its rule.
+        """Measure a registered claim and keep what came out, with the verdict of its rule::
 
             with study.claim("occlusion-points-at-an-object-off-centre", after=occluding) as claim:
                 claim.measured(interval, arms=(own, others), conditions={"ended": 1})
