@@ -99,7 +99,7 @@ def test_a_card_holds_text_and_no_markup_of_it(pair):
 def test_a_card_leads_to_what_was_replaced_and_to_the_scoreboard(pair):
     new, today = pair["training-new"], claim("training-one")
     shown = register.card(new, register.new_entries(new))
-    assert '<dd><a href="#training-old">training-old</a></dd>' in shown
+    assert '<dd><a href="deviations.html#training-old">training-old</a></dd>' in shown
     assert "scoreboard.html" not in shown, "it is planned, and measured by no page"
     assert 'href="scoreboard.html#claim-training-one"' in register.card(today, register.new_entries(today))
 

@@ -137,7 +137,8 @@ def card(claim: Claim, entries: Entries) -> str:
     def linked(text: str) -> str:
         parts = text.split(", ")
         return ", ".join(
-            f'<a href="#{part}">{part}</a>' if part in others else escape(part) for part in parts
+            f'<a href="deviations.html#{part}">{part}</a>' if part in others else escape(part)
+            for part in parts
         )
 
     lines = "".join(f"<dt>{escape(term)}</dt><dd>{linked(text)}</dd>" for term, text in entries)
