@@ -1,5 +1,6 @@
 """Weights in 8 bits against steps worked by hand."""
 
+import pytest
 import torch
 
 from zfutils.training.eight_bits import narrowed, widened
@@ -30,3 +31,9 @@ def test_weights_in_16_and_32_bits_are_widened_as_they_are():
     assert torch.equal(back["a"], whole["a"])
     assert back["b"].dtype == torch.float32
     assert back["b"].tolist() == [[0.5, 3.0]]
+
+
+@pytest.mark.parametrize("scales", [{}, {"fc6.weight.scale": torch.ones(2)}])
+def test_a_weight_without_a_scale_for_each_row_is_refused_by_name(scales):
+    with pytest.raises(ValueError, match=r"fc6\.weight"):
+        widened({"fc6.weight": torch.ones(3, 4, dtype=torch.int8)} | scales)

@@ -201,8 +201,10 @@ def set_weights(model: nn.Sequential, path: Path, *, convolutions_alone: bool = 
     """
     try:
         weights = widened(load_file(path))
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is missing, truncated or no safetensors file: {error}") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ValueError(
+            f"{path} is missing, truncated or no safetensors file of a network: {error}"
+        ) from None
     own = model.state_dict()
     foreign = [n for n, w in weights.items() if n not in own or own[n].shape != w.shape]
     lacking = [n for n in own if n not in weights and not (convolutions_alone and n.startswith("fc"))]

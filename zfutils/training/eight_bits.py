@@ -36,7 +36,14 @@ def widened(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Args:
         weights: by name, with the scales of those in 8 bits.
+
+    Raises:
+        ValueError: a weight in 8 bits lacks its scales, or has another number of them; names it.
     """
+    for name, weight in weights.items():
+        scale = weights.get(name + SCALE)
+        if weight.dtype == torch.int8 and (scale is None or scale.shape != weight.shape[:1]):
+            raise ValueError(f"{name} is in 8 bits and needs {len(weight)} scales, one for each row")
     return {
         name: _scaled(weight, weights.get(name + SCALE))
         for name, weight in weights.items()
