@@ -24,7 +24,6 @@ from deconvnet_oracle import Oracle
 from graph_cases import prepared
 from torch import nn
 
-from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet, Units
 from zfutils.deconv.top_activations import top_activations
 from zfutils.nets import zoo
@@ -249,7 +248,7 @@ def test_what_differs_by_rounding_alone_counts_as_equal_as_it_does_in_a_search(t
 
 @pytest.mark.parametrize("layer", ["relu1", "relu2", "relu3", "fc4"])
 def test_the_strongest_in_a_recording_is_that_of_the_search(tiny, layer):
-    inputs = Inputs.of(small.pictures(5), side=32, scale=1 / 64)
+    inputs = small.seen(5)
     found = top_activations(tiny, inputs, layers=[layer], k=1)[layer]
     recording = Deconvnet(tiny).forward(inputs.tensor(), layer)
     for m in range(0, len(found), 5):

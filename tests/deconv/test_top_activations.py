@@ -15,13 +15,12 @@ LAYERS = ("relu1", "pool1", "conv2", "fc3", "fc4")
 
 @pytest.fixture(scope="module")
 def inputs():
-    return Inputs.of(small.pictures(60), side=32, scale=1 / 64)
+    return small.seen(60)
 
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    return small.SPEC.build().eval()
+    return small.built()
 
 
 def found(model, inputs, **options):

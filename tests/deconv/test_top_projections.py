@@ -35,8 +35,7 @@ def inputs(images):
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    return small.SPEC.build().eval()
+    return small.built()
 
 
 @pytest.fixture(scope="module")

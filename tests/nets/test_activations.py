@@ -15,8 +15,7 @@ LAYERS = ("relu2", "conv1", "relu1", "pool1", "fc4")
 
 @pytest.fixture
 def model():
-    torch.manual_seed(0)
-    return small.SPEC.build()
+    return small.built().train()
 
 
 @pytest.fixture(scope="module")

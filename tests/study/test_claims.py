@@ -157,7 +157,7 @@ def test_everything_that_keeps_a_claim_from_a_verdict_is_named(conditioned):
     assert conditioned.missed(found) == [
         "n is 60, must be ≥ 100",
         "ended is 0.5, must be ≥ 1",
-        "asked of every edition but smoke, and this is smoke",
+        "registered for every edition but smoke (this is smoke)",
     ]
 
 

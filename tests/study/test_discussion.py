@@ -165,7 +165,7 @@ def test_what_could_not_be_asked_stands_with_what_the_failed_condition_means():
         "third-one": claim("third-one", condition="ended >= 1", where={"ended": "share that ended; of all"}),
         "gate-one": claim("gate-one", kind="gate"),
     }
-    reason = "n is 2, must be ≥ 3; ended is 0.5, must be ≥ 1; asked of quick alone, and this is photos"
+    reason = "n is 2, must be ≥ 3; ended is 0.5, must be ≥ 1; registered for quick only (this is photos)"
     this = [record("first-one", NOT), record("gate-one", NO_VERDICT, reason="-")]
     this.append(record("third-one", NO_VERDICT, reason=reason))
     table = discussion.untested(rows(this, [record("third-one", REPRODUCED)], claims), claims)
@@ -180,7 +180,7 @@ def test_what_could_not_be_asked_stands_with_what_the_failed_condition_means():
             "chapter": 8,
             "claim": "It says third-one.",
             "why not": "seeds: 2, must be ≥ 3; share that ended: 0.5, must be ≥ 1; "
-            "asked of quick alone, and this is photos",
+            "registered for quick only (this is photos)",
             "published run": "reproduced, 2 [1.5, 2.5] points, n = 1,200",
         },
     ]

@@ -106,7 +106,7 @@ def test_a_number_without_a_verdict_stands_with_the_reason_first(study):
     with study.claim("training-ten-crops-decided") as claim:
         claim.measured(TEN_CROPS, arms=(20.0, 18.0), conditions={"ended": 1.0})
     assert shown(study, "training-ten-crops-decided") == (
-        "<b>not testable at this scale</b><br>asked of every edition but smoke, and this is smoke"
+        "<b>not testable at this scale</b><br>registered for every edition but smoke (this is smoke)"
         "<br>2\u00a0[1,\u00a03] points<br>n\u00a0=\u00a01,500"
     )
     assert shown(study, "training-initialisation-pair") == "<b>not testable at this scale</b><br>a test"

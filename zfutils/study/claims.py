@@ -200,8 +200,8 @@ class Claim(_Strict):
             missed += self.conditions.missed(measurement.conditions)
         if not self.open_in(measurement.edition):
             editions = self.rule.editions
-            asked_of = f"{' and '.join(editions)} alone" if editions else "every edition but smoke"
-            missed.append(f"asked of {asked_of}, and this is {measurement.edition}")
+            those = f"{' and '.join(editions)} only" if editions else "every edition but smoke"
+            missed.append(f"registered for {those} (this is {measurement.edition})")
         return missed
 
     def verdict(self, measurement: Measurement) -> Verdict:

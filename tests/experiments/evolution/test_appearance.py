@@ -137,8 +137,7 @@ def test_the_interval_is_over_maps_and_takes_off_what_a_held_picture_moves():
 
 @pytest.fixture(scope="module")
 def world():
-    torch.manual_seed(0)
-    model, inputs = small.SPEC.build(), Inputs.of(small.pictures(80), side=32, scale=1 / 64)
+    model, inputs = small.built().train(), small.seen(80)
     return model, inputs, top_activations(model, inputs, layers=["relu2"], k=2)["relu2"]
 
 

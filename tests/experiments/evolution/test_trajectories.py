@@ -6,7 +6,6 @@ import small
 import torch
 from torch import nn
 
-from zfutils.data.inputs import Inputs
 from zfutils.experiments.evolution import trajectories
 from zfutils.experiments.evolution.similarity import debiased_cka, pooled_features
 from zfutils.training.initialisation import initialise
@@ -34,7 +33,7 @@ def way(seed):
 
 @pytest.fixture(scope="module")
 def pictures():
-    inputs = Inputs.of(small.pictures(120), side=32, scale=1 / 64)
+    inputs = small.seen(120)
     return inputs[:60], inputs[60:]
 
 

@@ -4,7 +4,6 @@ import pytest
 import small
 import torch
 
-from zfutils.data.inputs import Inputs
 from zfutils.experiments.invariance.feature_distances import responses
 from zfutils.experiments.invariance.interactive import turning
 from zfutils.experiments.invariance.transformed_images import Transformed
@@ -14,8 +13,7 @@ LAYERS = ("relu1", "relu3")
 
 @pytest.fixture(scope="module")
 def turned():
-    torch.manual_seed(0)
-    model, inputs = small.SPEC.build().eval(), Inputs.of(small.pictures(3), side=32, scale=1 / 64)
+    model, inputs = small.built(), small.seen(3)
     series = Transformed(inputs, "rotation", [0, 90, 200])
     return model, inputs, responses({"trained": model}, series, layers=LAYERS)["trained"]
 

@@ -2,21 +2,18 @@
 
 import pytest
 import small
-import torch
 
-from zfutils.data.inputs import Inputs
 from zfutils.experiments.occlusion.sliding_patch import Patch, occlude
 
 
 @pytest.fixture(scope="module")
 def inputs():
-    return Inputs.of(small.pictures(24), side=32, scale=1 / 64)
+    return small.seen(24)
 
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    return small.SPEC.build().eval()
+    return small.built()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import small
 import torch
 
 from tests.experiments.occlusion.falls_by_hand import CORNER, FOUR, with_falls
-from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.units import Units
 from zfutils.experiments.occlusion import localisation
@@ -133,7 +132,7 @@ def test_a_followed_map_is_projected_on_the_picture_and_where_it_is_strongest_el
     places = (4, 23)
     measured = inputs.at(torch.tensor(places))
     some = occlude(model, measured, patch=Patch(16, 16), layer="relu2")
-    searched = inputs if same_set else Inputs.of(small.pictures(24), side=32, scale=1 / 64)
+    searched = inputs if same_set else small.seen(24)
     rows = np.setdiff1d(np.arange(24), places) if same_set else np.arange(24)
     with torch.no_grad():
         maps = model[:6](inputs.tensor()).numpy()

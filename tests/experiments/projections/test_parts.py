@@ -221,7 +221,7 @@ def test_a_dead_map_has_no_score_and_fewer_than_six_pictures_are_refused():
 
 
 def test_the_nine_of_a_real_search_are_measured_at_the_crops_that_were_searched():
-    inputs = Inputs.of(small.pictures(24), side=32, scale=1 / 64)
+    inputs = small.seen(24)
     nine = top_projections(small.SPEC.build(), inputs, layers=["relu2"])["relu2"]
     everywhere = masks_of(np.ones((24, 40, 40), dtype=np.uint8), parts=("all",)).cropped(32)
     table = part_energy.part_energy(nine, everywhere)
@@ -336,8 +336,7 @@ def between(values, centres, at, *, axis):
 def test_iou_agrees_with_an_oracle_that_interpolates_point_by_point(every, monkeypatch):
     monkeypatch.setattr(dissection, "QUANTILE", 0.05)
     images = small.pictures(7)
-    torch.manual_seed(0)
-    model = small.SPEC.build()
+    model = small.built().train()
     draw = np.random.default_rng(0)
     maps = np.kron(draw.integers(0, 4, (7, 5, 5)), np.ones((8, 8))).astype(np.uint8)
     masks = masks_of(maps, parts=("eye", "wheel", "door"))

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 import small
-import torch
 
-from zfutils.data.inputs import Inputs
 from zfutils.deconv.deconvnet import Deconvnet
 from zfutils.deconv.top_projections import strongest_maps
 from zfutils.experiments.projections.figures.photographs import in_place
@@ -13,13 +11,12 @@ from zfutils.experiments.projections.figures.photographs import in_place
 
 @pytest.fixture(scope="module")
 def pictures():
-    return Inputs.of(small.pictures(3), side=32, scale=1 / 64)
+    return small.seen(3)
 
 
 @pytest.fixture(scope="module")
 def found(pictures):
-    torch.manual_seed(0)
-    deconvnet = Deconvnet(small.SPEC.build().eval())
+    deconvnet = Deconvnet(small.built())
     return [strongest_maps(deconvnet, pictures[i : i + 1], "relu2", k=2) for i in range(3)]
 
 

@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import small
-import torch
 
-from zfutils.data.inputs import Inputs
 from zfutils.deconv.top_projections import top_projections
 from zfutils.experiments.projections import selectivity, tile_shuffling, within_map_similarity
 
@@ -92,8 +90,7 @@ def test_independent_noise_in_three_channels_has_two_thirds():
 @pytest.fixture(scope="module")
 def tiny():
     """A network of two layers with norm between them, and its strongest in both."""
-    torch.manual_seed(0)
-    return small.SPEC.build().train(), Inputs.of(small.pictures(24), scale=1 / 64)
+    return small.built().train(), small.seen(24)
 
 
 # ---- the table

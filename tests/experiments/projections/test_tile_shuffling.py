@@ -90,8 +90,7 @@ def test_a_unit_keeps_what_its_own_shuffled_window_gives_it(steps):
 @pytest.fixture(scope="module")
 def tiny():
     """A network of two layers with norm between them, and its strongest in both."""
-    torch.manual_seed(0)
-    return small.SPEC.build().train(), Inputs.of(small.pictures(24), scale=1 / 64)
+    return small.built().train(), small.seen(24)
 
 
 def test_neither_batches_nor_the_choice_of_maps_change_a_maps_values_nor_the_model(tiny):
@@ -121,8 +120,8 @@ def test_what_cannot_be_shuffled_or_was_not_searched_is_refused(tiny):
     for images, changed, message in (
         (inputs, searched(model, inputs, k=2), "windows of 'relu1' are 5 px; two tiles of 4 px"),
         (inputs, replace(found, layer="relu3"), "sees the whole image"),
-        (Inputs.of(small.pictures(4), scale=1 / 64), found, "at least one of the 4 images, 0…3"),
-        (replace(inputs, scale=1), found, "at side 40 and scale 1 'relu2' does not give the activations"),
+        (small.seen(4), found, "at least one of the 4 images, 0…3"),
+        (replace(inputs, scale=1), found, "scale 1 'relu2' does not give the activations"),
     ):
         with pytest.raises(ValueError, match=message):
             shuffled(model, images, changed)
