@@ -61,6 +61,13 @@ def claim(claims_file) -> Claim:
     return load(claims_file(ENTRY))["architecture-error"]
 
 
+def test_its_words_have_the_quotation_marks_of_print(claims_file):
+    text = ENTRY.replace("one errs less than the other", "its 'partly' is nobody's, nor the networks' word")
+    says = load(claims_file(text))["architecture-error"].says
+    opened, closed = "\N{LEFT SINGLE QUOTATION MARK}", "\N{RIGHT SINGLE QUOTATION MARK}"
+    assert says == f"its {opened}partly{closed} is nobody{closed}s, nor the networks{closed} word"
+
+
 # verdicts
 
 

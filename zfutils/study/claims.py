@@ -13,6 +13,7 @@ measured and stay `planned` until a page measures them.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,7 +23,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 
 from zfutils.stats.intervals import Interval
 from zfutils.study.rules import Condition
@@ -90,7 +99,13 @@ def _beforehand(text: str) -> Condition:
     return condition
 
 
-Text = Annotated[str, Field(min_length=1)]
+def _curled(text: str) -> str:
+    """A text with the apostrophes and quotation marks of the book's prose."""
+    opened = re.sub(r"(?<!\w)'(?=\w)", "\N{LEFT SINGLE QUOTATION MARK}", text)
+    return opened.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_curled)]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$")]
 Outcome = Annotated[Condition, PlainValidator(lambda text: Condition.parse(text, NAMES))]
 
