@@ -49,9 +49,9 @@ def said(ours, theirs=(), kinds=(), ends=(-1.0, 1.0), published=(-1.0, 1.0)):
         ),
         (
             [NOT, PARTLY, NO_VERDICT],
-            "No finding of this chapter held in full. The measurements show, by less than "
-            "the rules ask, that edges come first. They do not show that maps are alike. It remains open "
-            "whether depth pays.",
+            "No claim of the paper or of later work held in full. The measurements show, by less than "
+            "the rules ask, that edges come first. They do not show that maps are alike. No verdict "
+            "could be given on whether depth pays.",
         ),
         (
             [REPRODUCED] * 4,
@@ -64,8 +64,9 @@ def said(ours, theirs=(), kinds=(), ends=(-1.0, 1.0), published=(-1.0, 1.0)):
         ),
         (
             [NOT, NOT, NO_VERDICT, None],
-            "No finding of this chapter held in full. The measurements do not show that maps are alike or "
-            "that edges come first. It remains open whether depth pays or whether width does not.",
+            "No claim of the paper or of later work held in full. The measurements do not show that "
+            "maps are alike or that edges come first. No verdict could be given on whether depth pays or "
+            "whether width does not.",
         ),
         ([None] * 4, "None of the 4 claims could be tested."),
     ],
@@ -81,7 +82,9 @@ def test_what_held_has_a_paragraph_of_its_own_where_one_would_be_too_long(monkey
     assert said([REPRODUCED, NOT]) == (
         "The measurements show that maps are alike.\n\nThey do not show that edges come first."
     )
-    assert said([NOT, NO_VERDICT]).startswith("No finding of this chapter held in full. The measurements do")
+    assert said([NOT, NO_VERDICT]).startswith(
+        "No claim of the paper or of later work held in full. The measurements do"
+    )
 
 
 def test_a_verdict_of_the_published_run_is_told_where_it_differs():

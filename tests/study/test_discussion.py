@@ -23,6 +23,7 @@ def claim(name, *, reproduced="low > 1", partly="low > 0", verdict_on="measured 
 
 
 CLAIMS = {name: claim(name) for name in ("first-one", "second-one", "third-one")}
+HEAD = "**Depth pays** (§5.1; [chapter 8](08_ablation.ipynb))."
 GROUP = Group("Depth pays", "§5.1", {"first-one": "deep is better", "second-one": "wide is not"})
 
 
@@ -47,7 +48,11 @@ def said(group, records, claims=CLAIMS):
     ("verdict", "expected"),
     [
         (REPRODUCED, "In this run it held. *Reproduced:* deep is better (2 [1.5, 2.5] points, n = 1,200)."),
-        (PARTLY, "In this run it held in part. *In part:* deep is better (2 [1.5, 2.5] points, n = 1,200)."),
+        (
+            PARTLY,
+            "In this run it held in part. *In part:* deep is better (2 [1.5, 2.5] points, n = 1,200; asked: "
+            "whole interval above 1).",
+        ),
         (
             NOT,
             "In this run it did not hold. *Not reproduced:* deep is better (2 [1.5, 2.5] points, n = 1,200).",
@@ -59,7 +64,7 @@ def said(group, records, claims=CLAIMS):
 def test_the_verdict_decides_what_is_said_of_a_claim(verdict, expected):
     group = Group("Depth pays", "§5.1", {"first-one": "deep is better"})
     this = [record("first-one", verdict)] if verdict else []
-    assert said(group, rows(this)) == f"**Depth pays** (§5.1). {expected}"
+    assert said(group, rows(this)) == f"{HEAD} {expected}"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +118,7 @@ def test_the_published_run_stands_beside_with_a_verdict_of_its_own():
     this = [record("first-one", REPRODUCED), record("second-one", NO_VERDICT)]
     published = [record("first-one", NOT, low=-1, high=0), record("second-one", NO_VERDICT)]
     assert said(GROUP, rows(this, published)) == (
-        "**Depth pays** (§5.1). In this run it could not be tested as a whole; the one of 2 claims that "
+        f"{HEAD} In this run it could not be tested as a whole; the one of 2 claims that "
         "had a verdict held; in the published run it could not be tested as a whole; the one of 2 claims "
         "that had a verdict did not hold. *Reproduced:* deep is better (2 [1.5, 2.5] points, n = 1,200; "
         "published run: not reproduced, −0.5 [−1, 0] points, n = 1,200, 0 is in the interval). "
@@ -125,7 +130,7 @@ def test_a_claim_that_does_not_state_the_statement_stands_beside_it_and_does_not
     group = Group("Depth pays", "§5.1", GROUP.claims, stated_by=["first-one"])
     this = [record("first-one", NOT, low=-1, high=0), record("second-one", REPRODUCED)]
     assert said(group, rows(this)) == (
-        "**Depth pays** (§5.1). In this run it did not hold. *Not reproduced:* deep is better (−0.5 [−1, 0] "
+        f"{HEAD} In this run it did not hold. *Not reproduced:* deep is better (−0.5 [−1, 0] "
         "points, n = 1,200; 0 is in the interval). *Beside it, reproduced:* wide is not (2 [1.5, 2.5] "
         "points, n = 1,200)."
     )
@@ -156,7 +161,7 @@ def test_what_only_the_published_run_measured_is_shown_as_not_run_here():
     found = said(GROUP, rows([], [record("second-one", PARTLY)]))
     assert found.endswith(
         "*Not run:* deep is better; wide is not (published run: partly reproduced, 2 [1.5, 2.5] points, "
-        "n = 1,200)."
+        "n = 1,200, asked: whole interval above 1)."
     )
 
 

@@ -60,9 +60,7 @@ def test_a_figure_that_a_page_kept_is_shown_once_it_is_published(page, reference
     assert path == reference / f"{PAGE}-one.png"
     found = kept_figures.shown(PAGE, "one")
     assert found._repr_png_() == path.read_bytes()
-    assert kept_figures.introduced(PAGE, "one", "quick", "See.").text == (
-        f"See. {kept_figures.origin(PAGE, 'one', 'quick')}"
-    )
+    assert kept_figures.introduced(PAGE, "one", "quick", "See.").text == "See."
     assert kept_figures.origin(PAGE, "one", "quick") == (
         "Made from: apples and pears, 1,234 validation photographs, seed 0."
     )

@@ -77,10 +77,10 @@ def steps(lines: Sequence[Line], shown: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "step": line.name,
-            "does": line.does + _slides(line.window),
-            "gives": _gives(line.shape),
+            "operation": line.does + _slides(line.window),
+            "output": _gives(line.shape),
             "a unit sees": f"{line.field.kernel} px" if line.field else "all",
-            "every": f"{line.field.stride} px" if line.field else "",
+            "step between units": f"{line.field.stride} px" if line.field else "",
             "looked at": "yes" if line.name in shown else "",
         }
         for line in lines

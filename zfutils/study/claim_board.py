@@ -4,7 +4,6 @@ HTML without a library. A verdict has a shape and a word beside its colour; with
 """
 
 from collections.abc import Mapping
-from functools import cache
 from html import escape
 from typing import Any
 
@@ -13,7 +12,7 @@ from zfutils.study import records
 from zfutils.study.claims import ENDS, Claim, Verdict
 from zfutils.study.discussion import TESTED, by_claim
 from zfutils.study.display import Html
-from zfutils.study.places import BOOK
+from zfutils.study.places import page_of
 from zfutils.study.register import card, entries
 from zfutils.study.rules import Condition
 from zfutils.study.scoreboard import KINDS, NOTHING, RUNS, explained
@@ -63,7 +62,7 @@ def tiles(study: Study) -> Html:
     borrowed = list(whose.values()).count(RUNS["published"])
     counts += (
         f'<li><span class="tile borrowed" aria-hidden="true">&nbsp;</span> {borrowed} of these judged by the '
-        f"{RUNS['published']} alone; the tables below count the runs apart</li>"
+        f"{RUNS['published']} alone</li>"
     )
     strips = []
     for kind, title in HEADINGS.items():
@@ -129,13 +128,6 @@ def interval_plot(claim: Claim, row: Mapping[str, Any]) -> str:
 def thresholds(asked: Condition | None) -> list[float]:
     """The values that the estimate or an end of its interval must pass; none where nothing is asked."""
     return sorted({part.number for part in asked.parts if part.name in ENDS}) if asked else []
-
-
-@cache
-def page_of(chapter: int) -> str:
-    """The name of a chapter's page."""
-    (path,) = BOOK.glob(f"{chapter:02d}_*.ipynb")
-    return path.stem
 
 
 def _line(study: Study, claim: Claim, row: Mapping[str, Any], paper: Any) -> str:

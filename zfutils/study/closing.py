@@ -63,7 +63,9 @@ def sentences(records: Records, claims: Mapping[str, Claim], clauses: Mapping[st
     held: list[str] = []
     said: list[str] = []
     if tested and not found[Verdict.REPRODUCED]:
-        (held if found[Verdict.PARTLY] else said).append("No finding of this chapter held in full.")
+        (held if found[Verdict.PARTLY] else said).append(
+            "No claim of the paper or of later work held in full."
+        )
     subject = "The measurements"
     for verdict, listed in found.items():
         shows, last = SHOWS[verdict]
@@ -73,7 +75,7 @@ def sentences(records: Records, claims: Mapping[str, Claim], clauses: Mapping[st
             (held if verdict in HELD else said).append(sentence)
             subject = "They"
     if undecided and len(undecided) <= MOST:
-        said.append(f"It remains open {enumerated('whether', undecided, 'or')}.")
+        said.append(f"No verdict could be given on {enumerated('whether', undecided, 'or')}.")
     elif undecided:
         counted = len(undecided)
         said.append(

@@ -13,7 +13,7 @@ import yaml
 
 from zfutils.stats.formatting import HARD, significant
 from zfutils.study.claims import Claim, Verdict
-from zfutils.study.places import BOOK
+from zfutils.study.places import BOOK, page_of
 from zfutils.study.scoreboard import RUNS, explained, side
 from zfutils.training.outcomes import NOT_RUN
 
@@ -74,7 +74,9 @@ def paragraph(group: Group, records: Records, claims: Mapping[str, Claim]) -> st
     leads = [f"In this run it {here}"]
     if any(row.get("published_verdict") for row in rows.values()):
         leads = [f"In both runs it {here}"] if here == there else [*leads, f"in the published run it {there}"]
-    lines = [f"**{group.title}** ({group.where}). {'; '.join(leads)}.\n"]
+    pages = dict.fromkeys(page_of(claims[name].chapter) for name in group.claims)
+    chapters = " and ".join(f"[chapter {page[:2].lstrip('0')}]({page}.ipynb)" for page in pages)
+    lines = [f"**{group.title}** ({group.where}; {chapters}). {'; '.join(leads)}.\n"]
     stating = [name for name in group.claims if name in (group.stated_by or group.claims)]
     beside = [name for name in group.claims if name not in stating]
     for names, form in ((stating, "{}"), (beside, "Beside it, {}")):
@@ -117,7 +119,7 @@ def outcome(verdicts: Sequence[str | None]) -> str:
 def this_run(claim: Claim, row: Mapping[str, Any]) -> list[str]:
     """What this run measured, where it tested the claim."""
     verdict = row.get("this_verdict")
-    return [measured(claim, row, "this"), *side(claim, row)] if verdict in TESTED else []
+    return [measured(claim, row, "this"), *_beside(claim, row, "this")] if verdict in TESTED else []
 
 
 def published_run(claim: Claim, row: Mapping[str, Any]) -> list[str]:
@@ -125,8 +127,14 @@ def published_run(claim: Claim, row: Mapping[str, Any]) -> list[str]:
     verdict = row.get("published_verdict")
     if verdict not in TESTED:
         return []
-    said = [f"published run: {verdict}", measured(claim, row, "published"), *side(claim, row, "published")]
+    said = [f"published run: {verdict}", measured(claim, row, "published"), *_beside(claim, row, "published")]
     return [", ".join(said)]
+
+
+def _beside(claim: Claim, row: Mapping[str, Any], run: str) -> list[str]:
+    """Of what was reproduced in part, what was asked; of what was not, on which side it lies."""
+    asked = claim.rule.reproduced.in_words
+    return [f"asked: {asked}"] if row[f"{run}_verdict"] == Verdict.PARTLY else side(claim, row, run)
 
 
 def in_brackets(said: Sequence[str]) -> str:

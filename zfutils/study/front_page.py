@@ -12,20 +12,20 @@ from PIL import Image
 
 from zfutils.plotting.style import WIDTH, bare, new, styled
 from zfutils.stats.formatting import ranged
-from zfutils.study.claim_board import page_of
 from zfutils.study.claims import Verdict
 from zfutils.study.closing import enumerated
-from zfutils.study.discussion import by_claim, groups, tally
+from zfutils.study.discussion import Group, Records, by_claim, groups, tally
 from zfutils.study.display import Paragraph
 from zfutils.study.kept_figures import FOLDER
-from zfutils.study.places import REFERENCE
+from zfutils.study.places import REFERENCE, page_of
+from zfutils.study.scoreboard import OTHER_WAY, side
 from zfutils.study.study import Study
 
 PROJECTIONS = FOLDER / "03_projections-projections.png"
 COMMITTED = "book/_static/projections.webp"  # the headline figure for the README, from the root
 TRAINED, RANDOM = 1, -1  # columns of the published figure that the headline shows
 WHITE, FULL = 250, 0.6  # from this level on a pixel is white; more of a line than this are a panel's
-FINDINGS = (3, 5, 6, 7, 8, 9)  # chapters, of each the first statement of the discussion
+FINDINGS = (1, 3, 4, 5, 6, 7, 8, 9)  # chapters, of each the first statement of the discussion
 
 
 def panels(page: UInt8[np.ndarray, "h w 3"]) -> list[list[UInt8[np.ndarray, "side side 3"]]]:
@@ -63,7 +63,7 @@ def headline() -> Figure:
 
 
 def findings(study: Study) -> Paragraph:
-    """Six statements of the paper: how they came out in both runs, and which of their claims failed."""
+    """Eight statements of the paper: how they came out in both runs, and which of their claims failed."""
     records = by_claim(study.records())
     by_chapter = {
         study.claims[next(iter(group.claims))].chapter: group for group in reversed(groups("paper"))
@@ -72,18 +72,28 @@ def findings(study: Study) -> Paragraph:
     for chapter in FINDINGS:
         group = by_chapter[chapter]
         rows = [records.get(name, {}) for name in group.claims]
-        ours, theirs = ([row.get(f"{run}_verdict") for row in rows] for run in ("this", "published"))
+        ours = [row.get("this_verdict") for row in rows]
+        counted, elsewhere = (_counted(study, group, records, run) for run in ("this", "published"))
         here, there = (group.outcome(records, run) for run in ("this", "published"))
         clauses = zip(ours, group.claims.values(), strict=True)
         failed = [clause for verdict, clause in clauses if verdict == Verdict.NOT_REPRODUCED]
         failed *= len(failed) < len(rows)  # where all failed, the tally says it
         lines.append(
             f"- *{group.title}* ([chapter {chapter}]({page_of(chapter)}.ipynb), {len(rows)} claims). "
-            f"In this run it {here}: {tally(ours)}. "
-            f"In the published run, on photographs, it {there}: {tally(theirs)}."
+            f"In this run it {here}: {counted}. "
+            f"In the published run, on photographs, it {there}: {elsewhere}."
             + (f" Not found in this run: {enumerated('that', failed, 'or')}." if failed else "")
         )
     return Paragraph("\n".join(lines))
+
+
+def _counted(study: Study, group: Group, records: Records, run: str) -> str:
+    """The verdicts of a group's claims, and whether all that were not reproduced came out the other way."""
+    rows = {name: records[name] for name in group.claims if name in records}
+    failed = [name for name, row in rows.items() if row[f"{run}_verdict"] == Verdict.NOT_REPRODUCED]
+    other_way = failed and all(OTHER_WAY in side(study.claims[name], rows[name], run) for name in failed)
+    verdicts = [records.get(name, {}).get(f"{run}_verdict") for name in group.claims]
+    return tally(verdicts) + f" ({OTHER_WAY})" * bool(other_way)
 
 
 def results() -> str:

@@ -107,14 +107,14 @@ def shown(page: str, name: str) -> Shown | None:
 
 
 def introduced(page: str, name: str, edition: str, words: str) -> Paragraph | Said:
-    """What a page says before a figure that need not be published yet, and where it comes from.
+    """What a page says before a figure that need not be published yet.
 
     Args:
         page, name, edition: as for `origin`.
         words: Markdown, which may refer to the figure.
     """
-    if made := origin(page, name, edition):
-        return Paragraph(f"{words} {made}")
+    if origin(page, name, edition):
+        return Paragraph(words)
     return Said("The published run has no such figure yet; `make book EDITION=photos` draws it.")
 
 

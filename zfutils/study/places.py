@@ -1,5 +1,6 @@
 """Where the book lies, its published run, its executed pages, and what the parameters of pages name."""
 
+from functools import cache
 from pathlib import Path
 
 from zfutils.runtime.folders import ROOT, absolute, build_folder
@@ -40,3 +41,10 @@ def executed_path(notebook: Path, edition: str, *, trial: bool = False) -> Path:
     if edition not in editions:
         raise ValueError(f"there is no edition {edition!r} in book/profiles/; it has {', '.join(editions)}")
     return build_folder() / edition / ("trials" if trial else "book") / notebook.name
+
+
+@cache
+def page_of(chapter: int) -> str:
+    """The name of a chapter's page."""
+    (path,) = BOOK.glob(f"{chapter:02d}_*.ipynb")
+    return path.stem

@@ -1,5 +1,6 @@
 """How the book was made: images, networks, scores, pages, versions; read from what they left behind."""
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -38,9 +39,16 @@ def _of(name: str, split: str) -> bool:
 
 
 def networks_table(study: Study) -> pd.DataFrame:
-    """The trained networks of the edition: by which recipe, where, and for how long."""
-    rows = []
-    for trained in study.trained():
+    """The trained networks of the edition: by which recipe, where, and for how long.
+
+    They are its main networks and trials, the one whose features chapter 9 tries elsewhere, and LeNet's.
+    """
+    rows, studies = [], [study]
+    if study.profile.transfer and study.profile.small:
+        studies.append(study.transferred)
+    if study.profile.digits:
+        studies.append(study.digits)
+    for trained in itertools.chain.from_iterable(one.trained() for one in studies):
         record = trained.record
         last = trained.history.iloc[-1]
         rows.append(

@@ -18,6 +18,8 @@ from zfutils.study.study import Study
 
 Entries = list[tuple[str, str]]
 
+FOLDED = ("measure", "interval", "control", "condition", "where", "rule", "would")  # terms to unfold begin so
+
 
 def deviations(study: Study, chapter: int) -> Html:
     """One chapter's replaced and reworded claims and new rules, as cards for narrow screens too.
@@ -28,7 +30,7 @@ def deviations(study: Study, chapter: int) -> Html:
     """
     same = unchanged(study)
     cards = [
-        card(claim, entries(study, claim))
+        card(claim, entries(study, claim), folded=FOLDED)
         for claim in study.claims.values()
         if claim.chapter == chapter and claim.id not in same
     ]
@@ -127,8 +129,10 @@ def _rule(claim: Claim) -> str:
     return printed("; ".join(asked))
 
 
-def card(claim: Claim, entries: Entries) -> str:
+def card(claim: Claim, entries: Entries, *, folded: tuple[str, ...] = ()) -> str:
     """A claim as HTML: its id, its kind, and a list of terms and what belongs to them.
+
+    Terms that begin with one of `folded` stand in a second list, to be unfolded.
 
     What replaces it or was replaced leads to its own card, a claim of today to its line of the scoreboard.
     """
@@ -141,9 +145,15 @@ def card(claim: Claim, entries: Entries) -> str:
             for part in parts
         )
 
-    lines = "".join(f"<dt>{escape(term)}</dt><dd>{linked(text)}</dd>" for term, text in entries)
+    def listed(some: Entries) -> str:
+        lines = "".join(f"<dt>{escape(term)}</dt><dd>{linked(text)}</dd>" for term, text in some)
+        return f"<dl>{lines}</dl>"
+
+    shown = listed([entry for entry in entries if not (folded and entry[0].startswith(folded))])
+    if hidden := [entry for entry in entries if folded and entry[0].startswith(folded)]:
+        shown += f"<details><summary>What is measured, and the rule</summary>{listed(hidden)}</details>"
     name = f"<code>{claim.id}</code>"
     if not claim.superseded and not claim.planned:
         name = f'<a href="scoreboard.html#claim-{claim.id}">{name}</a>'
     title = f"<p>{name} {KINDS[claim.kind]}: {escape(claim.source)}</p>"
-    return f'<div class="claim" id="{claim.id}">{title}<dl>{lines}</dl></div>'
+    return f'<div class="claim" id="{claim.id}">{title}{shown}</div>'

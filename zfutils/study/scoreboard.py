@@ -21,11 +21,11 @@ DETECTABLE = "smallest true difference that the interval would tell from zero, f
 NOTHING = {"measured - control": 0, "measured / control": 1}  # the number, where the control shows as much
 OTHER_WAY = "the other way round"  # said of a difference from its control
 CAPTION = (
-    "The claims of this chapter, each with what its rule asks of the 95 % interval, written down before the "
-    "number was known, unless the line says what was. “Partly reproduced” means that the second, weaker "
-    "bound is met, not the first: mostly, that there is an effect, but not shown to be as large as the claim "
-    "asks. An interval over images, maps or filters speaks of the networks measured; only one over seeds "
-    "speaks of training others."
+    "The claims of this chapter, each with what its rule asks of the 95 % interval, written down before "
+    "the number was known, unless the line says what was known. “Partly reproduced” means that the "
+    "second, weaker bound is met, not the first: mostly, that there is an effect, but not shown to be as "
+    "large as the claim asks. An interval over images, maps or filters speaks of the networks measured; "
+    "only one over seeds speaks of training others."
 )
 
 

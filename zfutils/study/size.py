@@ -58,7 +58,7 @@ def rates(run: Benchmarks | None, gpus: Sequence[str]) -> Rates:
             [{"machine": "a processor", "images_per_second": np.nan, "from": NOT}, *found], np.nan, 1
         )
     training = run.row("training/224 px")
-    rate = {"images_per_second": training.context["images a second"], "from": "the page on speed"}
+    rate = {"images_per_second": training.context["images a second"], "from": "make bench"}
     here = {"machine": f"{training.device}, {run.cores} cores"} | rate
     return Rates([here, *found], run.row("preparation/JPEG").context["images a second, ours"], run.cores)
 
@@ -121,7 +121,11 @@ def memory(recipe: Training, spec: NetworkSpec) -> pd.DataFrame:
     weights, kept = _weights(spec), kept_for_the_way_back(spec)
     return _table(
         ("weights, gradients, momentum", f"3 × {weights:,} × {BYTES} bytes", 3 * weights * BYTES),
-        ("kept for the way back, float32", f"{recipe.batch} images × {kept:,} bytes", recipe.batch * kept),
+        (
+            "activations kept for the backward pass, float32",
+            f"{recipe.batch} images × {kept:,} bytes",
+            recipe.batch * kept,
+        ),
     )
 
 

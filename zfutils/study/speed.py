@@ -23,6 +23,7 @@ from zfutils.stats.formatting import HARD, bracketed, percent, ranged
 from zfutils.stats.growth import exponent
 from zfutils.stats.intervals import Interval
 from zfutils.study import gpu
+from zfutils.study.display import Paragraph
 from zfutils.study.places import REFERENCE, ROOT
 from zfutils.training.recipe import Strict
 
@@ -181,6 +182,17 @@ def growth_table(growth: Sequence[Growth]) -> pd.DataFrame:
     return pd.DataFrame([{name: cell(each) for name, cell in columns.items()} for each in growth])
 
 
+def reached_in_words(rows: Sequence[Row]) -> Paragraph:
+    """How many bars are reached, and which are missed and by what."""
+    barred = [row for row in rows if row.bar is not None]
+    missed = [row for row in barred if not row.reached]
+    listed = "; ".join(
+        f"{row.work} against {row.against} ({_number(row.median)} of {_number(row.bar)})" for row in missed
+    )
+    end = f" Missed: {listed}." if missed else ""
+    return Paragraph(f"{len(barred) - len(missed)} of {len(barred)} bars are reached.{end}")
+
+
 def gpu_table() -> pd.DataFrame:
     """Training of the paper's network at 224 px on GPUs, as kept in gpu.json, beside what is aimed at."""
     rows = []
@@ -247,7 +259,7 @@ def _called(row: Row) -> str:
 
 @styled
 def curves(growth: Sequence[Growth]) -> Figure:
-    """Seconds against size, each with the line that counting the work gives through its smallest size."""
+    """Seconds against size, each with the line that counting the work gives through its least work."""
     lines = -(-len(growth) // 3)
     figure = new(height=2.4 * lines)
     panels = figure.subplots(lines, 3, squeeze=False).flat

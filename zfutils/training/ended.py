@@ -31,7 +31,7 @@ class Ended:
     def why(self) -> str:
         """In words, for a table."""
         if self.training_error <= LEARNT:
-            return f"training error {percent(self.training_error, digits=1)}"
+            return f"training error at most {percent(LEARNT)}"
         if not self.started:
             return "never left the loss of its first epoch"
         if not self.ended:

@@ -74,7 +74,7 @@ def test_a_table_says_whose_scores_its_rows_are(networks):
         changes["scores"][("ZFNet", "layers 6, 7: 8192 units; 3, 4, 5: 512, 1024, 512 maps")]
         == "4 here, 2 kept"
     )
-    assert tables.costs(spent).set_index("network")["scores"]["ZFNet: none"] == "1 here, 2 kept"
+    assert tables.costs(spent).set_index("network")["scores"]["ZFNet: whole"] == "1 here, 2 kept"
 
 
 # ---- tables
@@ -191,7 +191,8 @@ def test_the_papers_effects_below_what_can_be_detected_are_not_testable(networks
 @pytest.mark.parametrize(
     ("testable", "low", "estimate", "high", "paper", "words"),
     [
-        (True, -1, 0.5, 2, 4.0, "not distinguishable from 0"),
+        (True, -1, 0.5, 2, 1.0, "not distinguishable from 0"),
+        (True, -1, 0.5, 2, 4.0, "not distinguishable from 0; not as in the paper"),
         (True, -3, -2, -1, 4.0, "of the opposite sign"),
         (True, -5, -3, -1, -4.0, "as in the paper"),
         (True, 1, 2, 3, 30.8, "smaller than in the paper"),
@@ -234,7 +235,7 @@ def test_gaps_stand_beside_the_papers_and_what_equal_epochs_show(networks):
     equal = pd.DataFrame({"name": [ZFNET, ZFNET], "loss": [1.0, 2.0]})
     found = {ZFNET: np.array([20, 25, 30]), WIDEST: np.array([7])}
     shown = tables.gaps(found, PAPER, equal).set_index("network")
-    assert shown.loc["ZFNet: none"].tolist() == [
+    assert shown.loc["ZFNet: whole"].tolist() == [
         "25.0\u00a0[12.6,\u00a037.4]",
         "5.3",
         "1.50",
@@ -251,7 +252,7 @@ def test_costs_are_summed_over_all(spent):
     assert of_widest["epochs each"] == "6"
     assert of_widest["images seen each"] == "523"  # of 14, 16, 19 batches
     parameters = spent.set_index("name").loc[ZFNET, "parameters"].iloc[0]
-    of_zfnet = shown.set_index("network").loc["ZFNet: none"]
+    of_zfnet = shown.set_index("network").loc["ZFNet: whole"]
     assert float(of_zfnet["parameters (million)"]) == pytest.approx(parameters / 1e6, abs=0.005)
 
 

@@ -181,9 +181,9 @@ def test_where_maps_end_and_what_learning_does_first_are_said_in_sentences():
     assert "in 3 of 9 panels and nearer in 3 " in tables.distances_after(found)
     said = tables.energy_at_first(networks.energy_table(BOTH))
     fine, blurred = said.split("; ")
-    assert "in *fine* 60.0" in fine
+    assert "for *fine* it is 60.0" in fine
     assert " and 50.0" in fine
-    assert blurred.startswith("in *blurred* 60.0")
+    assert blurred.startswith("for *blurred* it is 60.0")
 
 
 def compared(low, high):

@@ -149,8 +149,10 @@ def test_a_row_is_the_mean_over_a_maps_nine_and_the_interval_is_over_maps():
 def test_the_layer_in_which_a_measure_is_highest_is_named_for_each_network():
     rows = [("trained", 1, "class", 0.2), ("trained", 5, "class", 0.5), ("trained", 5, "likeness", 1.0)]
     rows += [("trained", 1, "colour", 0.3), ("random", 2, "class", 0.25), ("random", 5, "class", 0.1)]
+    rows += [("random", 1, "colour", 0.4), ("random", 2, "colour", 0.1)]
     means = pd.DataFrame(rows, columns=["network", "layer", "measure", "estimate"])
     assert selectivity.highest(means) == (
         "Highest in the trained network: class in layer 5, colour in layer 1. "
-        "With random weights: class in layer 2."
+        "With random weights: class in layer 2, colour in layer 1. "
+        "The same layer in both, so that it takes no learning: colour."
     )

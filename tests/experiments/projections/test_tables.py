@@ -45,8 +45,8 @@ def test_detectors_and_the_parts_they_detect_are_counted_by_layer_and_network():
         {
             "layer": "5",
             "maps": 3,
-            "detectors, trained": 2,
-            "detectors, random": 1,
+            "detectors, trained": "2 (67\N{NO-BREAK SPACE}%)",
+            "detectors, random": "1 (33\N{NO-BREAK SPACE}%)",
             "by chance": "0.5",
             "parts detected, trained": 1,
             "parts detected, random": 2,

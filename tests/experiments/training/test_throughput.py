@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from zfutils.data.pixels import Pixels
 from zfutils.experiments.training.throughput import (
     fraction_of_rate,
     full_batches,
+    in_own_precision,
     matrix_rate,
     step_time,
     throughput,
@@ -98,6 +100,13 @@ def test_a_row_of_the_throughput_table_is_consistent_with_itself(images):
     assert row.threads == torch.get_num_threads()
     assert row.device_type == "cpu"
     assert row.repeats >= 3
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_the_row_of_a_recipe_is_that_of_its_precision(precision):
+    speed = pd.DataFrame({"precision": ["float32", "bf16"], "step_seconds": [2.0, 3.0]})
+    row = in_own_precision(speed, RECIPE.model_copy(update={"precision": precision}), CPU)
+    assert row["step_seconds"] == {"float32": 2.0, "bf16": 3.0}[precision]
 
 
 def test_a_step_is_that_of_sgd_with_renormalised_filters(images):

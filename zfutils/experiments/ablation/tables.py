@@ -17,7 +17,7 @@ from zfutils.experiments.ablation.comparisons import (
     Compared,
     of_paper_in_log_odds,
 )
-from zfutils.experiments.ablation.contributions import Outcomes, said, shared, training_errors
+from zfutils.experiments.ablation.contributions import BASE, Outcomes, said, shared, training_errors
 from zfutils.experiments.ablation.depth import Pair
 from zfutils.experiments.ablation.effects import Effect, over_seeds
 from zfutils.experiments.ablation.ensembles import FEW_CLASSES, KINDS, LINES
@@ -34,7 +34,7 @@ LARGEST_GAP = 2  # points of training error, as the conditions of the claims hav
 def called(name: str) -> str:
     """A network as a table calls it: its base by its own name, then what was changed."""
     base, _, change = name.partition(": ")
-    return f"{BASES[base]}: {change}"
+    return f"{BASES[base]}: {'whole' if change == BASE else change}"
 
 
 def slashed(*values: float) -> str:
@@ -104,13 +104,13 @@ def beyond_its_parts(
     for scale, (found, of_paper, digits) in scales.items():
         effect = found and found[0]
         row = {"scale": scale, "here": _worded(effect, digits=digits)}
-        row |= {"the paper": f"{of_paper:.{digits}f}", "the interval holds": "–"}
+        row |= {"the paper": f"{of_paper:.{digits}f}", "the interval contains": "–"}
         if effect:
             held = {"0": 0, "the paper's value": of_paper}
             inside = [
                 name for name, value in held.items() if effect.interval.low <= value <= effect.interval.high
             ]
-            row["the interval holds"] = " and ".join(inside) or "neither 0 nor the paper's value"
+            row["the interval contains"] = " and ".join(inside) or "neither 0 nor the paper's value"
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -174,7 +174,8 @@ def reading(effect: dict) -> str:
     if not effect["testable"]:
         return NOT_TESTABLE
     if effect["low"] <= 0 <= effect["high"]:
-        return "not distinguishable from 0"
+        unlike = "" if effect["low"] <= effect["paper"] <= effect["high"] else "; not as in the paper"
+        return f"not distinguishable from 0{unlike}"
     if effect["estimate"] * effect["paper"] < 0:
         return "of the opposite sign"
     if effect["low"] <= effect["paper"] <= effect["high"]:

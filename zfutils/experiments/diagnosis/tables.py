@@ -148,9 +148,9 @@ def co_adaptation(compared: Compared | None) -> str:
         return said + "With and without dropout units correlate as much, within the interval."
     return (
         said
-        + "Without dropout units correlate less. That is no failure of dropout, but correlation cannot be "
-        "what it prevents: a unit that may be dropped at any step is best backed up by others that say the "
-        "same, and such units correlate."
+        + "Without dropout units of these networks correlate less, so that correlation is here no sign of "
+        "what dropout prevents. One possible reason, not tested here: a unit that may be dropped at any step "
+        "is best backed up by others that say the same, and such units correlate."
     )
 
 

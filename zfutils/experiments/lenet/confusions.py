@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix
 
 from zfutils.experiments.lenet.covering import Covered
 from zfutils.stats.comparisons import Comparison
-from zfutils.stats.intervals import bootstrap_interval, proportion_interval, t_interval, where_enough
+from zfutils.stats.intervals import bootstrap_interval, proportion_interval, where_enough
 
 PERCENT = 100
 
@@ -52,15 +52,16 @@ def increases(covered: Covered, *, seed: int = 0) -> pd.DataFrame:
     for digit in range(classes):
         own = covered.labels == digit
         for other in (c for c in range(classes) if c != digit and own.any()):
-            share = (read[own] == other).mean(1)
-            whole = (covered.read_whole[own] == other).astype(float)
-            more, hits = PERCENT * (share - whole), int(whole.sum())
-            interval = where_enough(bootstrap_interval, more, resampled="digits", seed=seed)
+            share = PERCENT * (read[own] == other).mean(1)
+            whole = PERCENT * (covered.read_whole[own] == other)
+            more, hits = share - whole, np.count_nonzero(whole)
+            resampled = {"resampled": "digits", "seed": seed}
+            interval = where_enough(bootstrap_interval, more, **resampled)
             rows.append(
                 {
                     "digit": digit,
                     "taken for": other,
-                    "covered": where_enough(t_interval, PERCENT * share, resampled="digits"),
+                    "covered": where_enough(bootstrap_interval, share, **resampled),
                     "whole": proportion_interval(hits, len(whole), resampled="digits").times(PERCENT),
                     "estimate": more.mean(),
                     "low": interval.low if interval else np.nan,

@@ -127,7 +127,7 @@ def maps_table(
             "times the strongest": between(
                 geometric_interval(reached, resampled="maps", seed=seed), digits=2, otherwise="–"
             ),
-            "likeness, same minus different": alike["difference"],
+            "correlation, same minus different": alike["difference"],
             "best map of another seed": between(
                 geometric_interval(shares[way].other, resampled="maps", seed=seed), digits=2, otherwise="–"),
             "minus noise": _minus(shares[way].noise, shares[way], seed),
@@ -149,10 +149,10 @@ def answer(compared: Mapping[str, Compared | None], random: Compared | None) -> 
         f"{bracketed('{low:.1f}', '{high:.1f}')} times the activation of the strongest validation image"
         f"{_with_random_weights(compared.get('beyond-every-picture'), random)}.",
         "starts-agree": "Its images from two starts correlate at {measured:.2f} for one unit and at "
-        f"{{control:.2f}} for two, before rounding a difference of {two_digits}.",
+        f"{{control:.2f}} for two (difference {two_digits}, from unrounded numbers).",
         "carries-over-beyond-noise": "An image made with decay, blur and jitter excites the best map "
         "of another seed's network to {measured:.2f} of that map's own strongest activation, and noise with "
-        f"the same spectrum to {{control:.2f}}, before rounding a difference of {two_digits}.",
+        f"the same spectrum to {{control:.2f}} (difference {two_digits}, from unrounded numbers).",
     }
     sentences = [
         text.format(**vars(one.interval), measured=one.arms[0], control=one.arms[1])
@@ -169,5 +169,5 @@ def _with_random_weights(one: Compared | None, random: Compared | None) -> str:
     ends = bracketed(f"{random.interval.low:.1f}", f"{random.interval.high:.1f}")
     gained = f", and with random weights {random.interval.estimate:.1f}{ends} times"
     if random.interval.high < one.interval.low:
-        return f"{gained}: the trained units gain more than any filter would"
-    return f"{gained}: any filter gains as much or more, so that the first number says nothing of learning"
+        return f"{gained}: the trained units gain more than random filters do"
+    return f"{gained}: random filters gain as much or more, so that the first number is no sign of learning"

@@ -74,11 +74,9 @@ def energy_at_first(energies: pd.DataFrame) -> str:
     for name, own in there.groupby("network", sort=False):
         shares = (POINTS * own.loc[own["weights"] == weights, "share"] for weights in (RANDOM, TRAINED))
         random, trained = (_mean(dict(enumerate(one))) for one in shares)
-        said.append(f"in *{name}* {random} % with random weights and {trained} % trained")
-    return (
-        f"Before the steps of convolution 1 the share is {'; '.join(said)} (means over seeds with 95 % t "
-        "intervals)."
-    )
+        said.append(f"for *{name}* it is {random} % with random weights and {trained} % after training")
+    said = "; ".join(said)
+    return f"The share before the steps of convolution 1: {said} (means over seeds with 95 % t intervals)."
 
 
 def first_layers(specs: Mapping[str, NetworkSpec]) -> pd.DataFrame:

@@ -168,7 +168,7 @@ def table(values: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
 
 def highest(means: pd.DataFrame) -> str:
-    """In which layer each measure is highest, in a sentence for each network.
+    """In which layer each measure is highest, in a sentence for each network; which need no learning for it.
 
     Args:
         means: as `table` gives it, of the networks "trained" and "random"; likeness is left out.
@@ -179,7 +179,12 @@ def highest(means: pd.DataFrame) -> str:
         network: ", ".join(f"{row.measure} in layer {row.layer}" for row in rows.itertuples())
         for network, rows in top.groupby("network", sort=False)
     }
-    return f"Highest in the trained network: {said['trained']}. With random weights: {said['random']}."
+    layers = top.groupby("measure", sort=False)["layer"].agg(list)
+    alike = [name for name, both in layers.items() if len(both) == 2 and both[0] == both[1]]
+    unlearnt = f" The same layer in both, so that it takes no learning: {', '.join(alike)}." if alike else ""
+    return (
+        f"Highest in the trained network: {said['trained']}. With random weights: {said['random']}.{unlearnt}"
+    )
 
 
 def _energy(

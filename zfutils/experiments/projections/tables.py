@@ -61,7 +61,10 @@ def detectors_table(dissected: Mapping[str, Mapping[str, Dissection]]) -> pd.Dat
     for layer, one in next(iter(dissected.values())).items():
         row = {"layer": layer[-1], "maps": len(one.iou)}
         own = {network: by_layer[layer] for network, by_layer in dissected.items()}
-        row |= {f"detectors, {network}": int(found.detectors.sum()) for network, found in own.items()}
+        row |= {
+            f"detectors, {network}": f"{found.detectors.sum()} ({percent(found.detectors.mean())})"
+            for network, found in own.items()
+        }
         row["by chance"] = rounded(one.by_chance * len(one.iou))
         row |= {f"parts detected, {network}": int(found.detected.sum()) for network, found in own.items()}
         rows.append(row | {"of parts": len(one.parts)})

@@ -21,7 +21,7 @@ from zfutils.data.pixels import Batch, Pixels, prefetched
 from zfutils.nets.layers import layer_by_layer
 from zfutils.nets.pooling import AVERAGES
 from zfutils.nets.specs import NetworkSpec
-from zfutils.runtime.devices import device_name, has_bf16
+from zfutils.runtime.devices import device_name, has_bf16, image_type
 from zfutils.training.recipe import Training
 from zfutils.training.step import Step, same_random_state
 
@@ -176,6 +176,12 @@ def throughput(
             }
         )
     return pd.DataFrame(rows)
+
+
+def in_own_precision(speed: pd.DataFrame, recipe: Training, device: torch.device) -> pd.Series:
+    """Of `throughput`'s rows, that of the precision in which a recipe trains on the device."""
+    own = "bf16" if image_type(recipe.precision, device) == torch.bfloat16 else "float32"
+    return speed.set_index("precision").loc[own]
 
 
 def step_time(

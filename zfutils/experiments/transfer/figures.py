@@ -13,6 +13,7 @@ from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDTH, bare, new, styled
 
 MEAN = ("accuracy", "low", "high")
+UNTRAINED = 2  # the place of random weights among the networks of the other figures, so that colours agree
 DODGE = 0.035  # between networks, as a share of n
 
 
@@ -98,8 +99,9 @@ def precisions(tables: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
     figure = new(height=1.3 + 0.3 * len(classes))
     axes, at = figure.subplots(), np.arange(len(classes))
     order = np.argsort(-first[networks[0]]["above"].to_numpy(), kind="stable")
-    for k, network in enumerate(networks):
-        y = at + 0.26 * (k - (len(networks) - 1) / 2)
+    for place, network in enumerate(networks):
+        y = at + 0.26 * (place - (len(networks) - 1) / 2)
+        k = UNTRAINED if network == "random weights" else place
         values = [own[network]["above"].to_numpy()[order] for own in tables.values()]
         axes.hlines(y, np.min(values, 0), np.max(values, 0), color=CYCLE[k], lw=0.8, alpha=0.6)
         for name, here, filling in zip(tables, values, (CYCLE[k], "white"), strict=False):

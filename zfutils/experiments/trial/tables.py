@@ -59,7 +59,7 @@ FINDINGS = {  # by claim
         "Random switches cost a projection no more of its variance than a shift as large does.",
     ),
     "projections-survive-randomisation": Finding(
-        "guided back-propagation outlives random upper layers, the gradient does not (Adebayo et al. 2018)",
+        "guided back-propagation survives random upper layers, the gradient does not (Adebayo et al. 2018)",
         "rank correlation, layers 6 to 8 random: the method − the gradient",
         "When the upper layers are made random, the deconvnet's map of a class changes less than the "
         "gradient's.",
@@ -69,9 +69,10 @@ FINDINGS = {  # by claim
     "trial-upper-layers-matter-less": Finding(
         "deconvnet and guided back-propagation do not depend on later layers (Sixt et al. 2020)",
         "rank correlation, one layer random: mean of layers 6 to 8 − mean of 1 to 3",
-        "A projection depends less on the weights of one upper layer than on those of one lower layer.",
-        "A projection depends on the weights of one upper layer as much as on those of one lower layer, or "
-        "more.",
+        "The deconvnet's map of a class depends less on the weights of one upper layer than on those of one "
+        "lower layer.",
+        "The deconvnet's map of a class depends on the weights of one upper layer as much as on those of one "
+        "lower layer, or more.",
     ),
     "trial-signals-converge": Finding(
         "signals of modified back-propagation converge (Sixt et al. 2020)",
@@ -198,7 +199,9 @@ def conclusions(found: Mapping[str, Mapping[Of, Compared | None]]) -> str:
         as_much = [of for of, interval in intervals.items() if interval.high >= low]
         more = ""
         if as_much:
-            more = f" Within the intervals this holds as well for {', and for '.join(map(_who, as_much))}."
+            *others, last = map(_who, as_much)
+            listed = f"{', '.join(others)} and {last}" if others else last
+            more = f" Within the intervals, the difference is at least as large for {listed}."
         if claim == ON_THE_WAY_UP and ("trained", "gradient") in as_much:
             more += " What the gradient shows as much is the network's doing and speaks against no method."
         lines.append(f"- {finding.above + more if low > 0 else finding.otherwise}")
@@ -233,8 +236,8 @@ def beside_another_class(table: pd.DataFrame, *, seed: int = 0) -> str:
             how = "more than another class does"
         kept, other = (rounded(arm, digits=2) for arm in found.arms)
         sentences.append(
-            f"By {name} they change it {how}: {kept} against {other}, before rounding a difference of "
-            f"{difference(found)}."
+            f"By {name} they change it {how}: the map correlates with itself at {kept} with random weights "
+            f"and at {other} with another class's (difference {difference(found)}, from unrounded numbers)."
         )
     start = (
         "Do random weights in layers 6 to 8 change a map as much as asking for another class does? The rank "
