@@ -157,14 +157,18 @@ def effects(ours: pd.DataFrame) -> pd.DataFrame:
                 "change": one["row"],
                 "validation": ranged(one["estimate"], one["low"], one["high"]),
                 "detectable": rounded(one["detectable"]),
-                "paper": f"{one['paper']:+.1f}",
+                "paper": _change(one["paper"]),
                 "reading": reading(one) + ("" if one["ended"] or not one["testable"] else ", under-trained"),
                 "train": ranged(train["estimate"], train["low"], train["high"]),
-                "paper, train": f"{train['paper']:+.1f}",
+                "paper, train": _change(train["paper"]),
                 "scores": one["scores"],
             }
         )
     return pd.DataFrame(lines)
+
+
+def _change(points: float) -> str:
+    return "+" * (points > 0) + rounded(points)
 
 
 def reading(effect: dict) -> str:
