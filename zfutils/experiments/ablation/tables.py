@@ -168,7 +168,7 @@ def effects(ours: pd.DataFrame) -> pd.DataFrame:
 
 
 def _change(points: float) -> str:
-    return "+" * (points > 0) + rounded(points)
+    return "+" * bool(points > 0) + rounded(points)
 
 
 def reading(effect: dict) -> str:
