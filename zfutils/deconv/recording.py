@@ -35,11 +35,18 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Recording:
-    """What a network answered to images, with all that the way back needs."""
+    """What a network answered to images, with all that the way back needs.
 
-    deconvnet: Any  # the `deconvnet.Deconvnet` that recorded it, whose ways up and down these are
+    Attributes:
+        deconvnet: the `Deconvnet` that recorded it, whose ways up and down these are.
+        layer: up to which it was recorded.
+        activations: of that layer, (n, maps, h, w) or (n, units).
+        trace: what the layers below keep.
+    """
+
+    deconvnet: Any
     layer: str
-    activations: Float[Tensor, "n maps *place"]  # (n, maps, h, w), or (n, units)
+    activations: Float[Tensor, "n maps *place"]
     trace: Trace
 
     @property

@@ -25,12 +25,19 @@ IMAGE_BITS = 34
 
 @dataclass(frozen=True)
 class TopActivations:
-    """The k strongest activations of every map of one layer, strongest first."""
+    """The k strongest activations of every map of one layer, strongest first.
+
+    Attributes:
+        layer: its name.
+        values: the activations, (maps, k).
+        images: rows of the set, all different within a map, (maps, k).
+        rows, columns: position in the map, 0 in a fully connected layer, (maps, k).
+    """
 
     layer: str
     values: Float[Tensor, "maps k"]
-    images: Int64[Tensor, "maps k"]  # rows of the set; all different within a map
-    rows: Int64[Tensor, "maps k"]  # position in the map; 0 in a fully connected layer
+    images: Int64[Tensor, "maps k"]
+    rows: Int64[Tensor, "maps k"]
     columns: Int64[Tensor, "maps k"]
 
     def __len__(self) -> int:

@@ -27,14 +27,23 @@ UNITS_AT_ONCE = 96  # whose pictures are held in memory together
 
 @dataclass(frozen=True)
 class TopProjections:
-    """The strongest activations of some maps of a layer, projected, with the patches they come from."""
+    """The strongest activations of some maps of a layer, projected, with the patches they come from.
 
-    strongest: TopActivations  # of these maps
-    maps: Int64[Tensor, " maps"]  # their numbers in the layer
-    projections: Float[np.ndarray, "maps k side side channels"]  # zero outside the picture
+    Attributes:
+        strongest: of these maps.
+        maps: their numbers in the layer.
+        projections: (maps, k, side, side, channels), zero outside the picture.
+        patches: of the same shape, in 0…255.
+        inside: what of each window lies in the picture, (maps, k, side, side).
+        tops, lefts: the windows' corners in the picture (pixels), (maps, k).
+    """
+
+    strongest: TopActivations
+    maps: Int64[Tensor, " maps"]
+    projections: Float[np.ndarray, "maps k side side channels"]
     patches: UInt8[np.ndarray, "maps k side side channels"]
-    inside: Bool[np.ndarray, "maps k side side"]  # what of the window lies in the picture
-    tops: Int64[np.ndarray, "maps k"]  # the window's corner in the picture (pixels)
+    inside: Bool[np.ndarray, "maps k side side"]
+    tops: Int64[np.ndarray, "maps k"]
     lefts: Int64[np.ndarray, "maps k"]
 
     def some(self, n: int, *, seed: int) -> "TopProjections":

@@ -48,12 +48,18 @@ def check(units: Units, layer: str, shape: Sequence[int | None]) -> None:
 
 @dataclass(frozen=True)
 class Projections:
-    """Pixel patterns of single activations, each on its unit's window."""
+    """Pixel patterns of single activations, each on its unit's window.
 
-    pixels: Float[Tensor, "n channels h w"]  # zero where the window lies outside the image
-    tops: Int64[Tensor, " n"]  # the window's corner in the image (pixels), negative beyond the border
+    Attributes:
+        pixels: (n, channels, h, w), zero where the window lies outside the image.
+        tops, lefts: the windows' corners in the image (pixels), negative beyond the border, (n,).
+        values: the activations themselves, (n,).
+    """
+
+    pixels: Float[Tensor, "n channels h w"]
+    tops: Int64[Tensor, " n"]
     lefts: Int64[Tensor, " n"]
-    values: Float[Tensor, " n"]  # the activations themselves
+    values: Float[Tensor, " n"]
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:

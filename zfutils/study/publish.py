@@ -46,12 +46,18 @@ class Published:
     net = zfutils.published("zfnet")
     inputs = net.inputs("dog.jpg", "cat.jpg")
     net.classes[net.model(inputs.tensor()).argmax(1)[0]]
+
+    Attributes:
+        model: in eval mode.
+        classes: their names.
+        trained: spec, history, snapshots and record.
+        mean: of the training images, in 0…255, subtracted from an image, (size, size, channels).
     """
 
-    model: nn.Sequential  # in eval mode
+    model: nn.Sequential
     classes: tuple[str, ...]
-    trained: Trained  # spec, history, snapshots, record
-    mean: Float[Tensor, "size size channels"]  # of the training images, in 0…255; subtracted from an image
+    trained: Trained
+    mean: Float[Tensor, "size size channels"]
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -106,15 +106,25 @@ class Patch:
 
 @dataclass(frozen=True)
 class Occlusion:
-    """What a network said of n pictures with a patch at each of p × q positions, and without it."""
+    """What a network said of n pictures with a patch at each of p × q positions, and without it.
+
+    Attributes:
+        patch, layer: what slid over them, and whose map was followed.
+        rows: of the set.
+        labels: the class that is followed, (n,).
+        maps: of each picture the map of the layer that is strongest in sum on the whole picture.
+        logits: (n, p, q, classes).
+        activations: of that map, summed over its positions, (n, p, q).
+        plain_logits, plain_activations: without the patch, (n, classes) and (n,).
+    """
 
     patch: Patch
     layer: str
-    rows: Int64[np.ndarray, " n"]  # of the set
-    labels: Int64[np.ndarray, " n"]  # the class that is followed
-    maps: Int64[np.ndarray, " n"]  # of the layer, strongest in sum on the whole picture
+    rows: Int64[np.ndarray, " n"]
+    labels: Int64[np.ndarray, " n"]
+    maps: Int64[np.ndarray, " n"]
     logits: Float[np.ndarray, "n p q classes"]
-    activations: Float[np.ndarray, "n p q"]  # of that map, summed over its positions
+    activations: Float[np.ndarray, "n p q"]
     plain_logits: Float[np.ndarray, "n classes"]
     plain_activations: Float[np.ndarray, " n"]
 
