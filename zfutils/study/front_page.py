@@ -25,7 +25,7 @@ PROJECTIONS = FOLDER / "03_projections-projections.png"
 COMMITTED = "book/_static/projections.webp"  # the headline figure for the README, from the root
 TRAINED, RANDOM = 1, -1  # columns of the published figure that the headline shows
 WHITE, FULL = 250, 0.6  # from this level on a pixel is white; more of a line than this are a panel's
-FINDINGS = (1, 3, 4, 5, 6, 7, 8, 9)  # chapters, of each the first statement of the discussion
+FINDINGS = (3, 5, 6, 7, 8, 9)  # chapters, of each the first statement of the discussion
 
 
 def panels(page: UInt8[np.ndarray, "h w 3"]) -> list[list[UInt8[np.ndarray, "side side 3"]]]:
@@ -63,14 +63,16 @@ def headline() -> Figure:
 
 
 def findings(study: Study) -> Paragraph:
-    """Eight statements of the paper: how they came out in both runs, and which of their claims failed."""
+    """Six statements of the paper: how they came out in both runs, and which of their claims failed.
+
+    A last line says how the paper's other statements came out in this run.
+    """
     records = by_claim(study.records())
     by_chapter = {
         study.claims[next(iter(group.claims))].chapter: group for group in reversed(groups("paper"))
     }
-    lines = []
-    for chapter in FINDINGS:
-        group = by_chapter[chapter]
+    shown, lines = [by_chapter[chapter] for chapter in FINDINGS], []
+    for chapter, group in zip(FINDINGS, shown, strict=True):
         rows = [records.get(name, {}) for name in group.claims]
         ours = [row.get("this_verdict") for row in rows]
         counted, elsewhere = (_counted(study, group, records, run) for run in ("this", "published"))
@@ -84,6 +86,14 @@ def findings(study: Study) -> Paragraph:
             f"In the published run, on photographs, it {there}: {elsewhere}."
             + (f" Not found in this run: {enumerated('that', failed, 'or')}." if failed else "")
         )
+    others = [
+        f"*{group.title}* ({group.outcome(records, 'this')})"
+        for group in groups("paper")
+        if group not in shown
+    ]
+    lines.append(
+        f"\nThe paper's other statements stand in the [discussion](discussion.ipynb): {'; '.join(others)}."
+    )
     return Paragraph("\n".join(lines))
 
 
