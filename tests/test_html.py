@@ -8,7 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_markdown_cell, new_notebook
 from test_faults import killed_once
 
 from zfutils.study.places import ROOT
@@ -76,6 +78,15 @@ def test_rendering_that_is_killed_leaves_the_old_html_whole_and_is_done_again(tr
     assert status == 0, said
     assert b"As it is now." in html(tree)[Path("mine.html")]
     assert sorted(path.name for path in (tree / "_build/quick").iterdir()) == ["book", "html", "render.log"]
+
+
+def test_the_unfinished_copy_of_a_page_that_was_killed_is_not_rendered(tree):
+    copies = tree / "_build" / "quick" / "book"
+    copies.mkdir(parents=True)
+    page = new_notebook(cells=[new_markdown_cell("(here)=\n# My page\n\nAs far as it came.\n")])
+    nbformat.write(page, copies / ".mine.running.ipynb")
+    status, said = made(tree)
+    assert status == 0, said
 
 
 def test_broken_references_name_their_page_and_the_old_html_stays(tree):
