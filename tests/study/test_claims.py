@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from zfutils.stats.intervals import Interval
-from zfutils.study.claims import NAMES, Claim, Measurement, Verdict, load, retired, standing
+from zfutils.study.claims import NAMES, Claim, Measurement, Verdict, retired, standing
+from zfutils.study.claims_file import load
 from zfutils.study.parameters import PAGES
 from zfutils.study.places import BOOK, REFERENCE
 from zfutils.study.rules import Condition

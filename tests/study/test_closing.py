@@ -3,7 +3,7 @@
 import pytest
 
 from zfutils.study import claims as registered
-from zfutils.study import closing, discussion
+from zfutils.study import claims_file, closing, discussion
 from zfutils.study.places import BOOK
 from zfutils.study.study import Study
 
@@ -17,7 +17,7 @@ CLAUSES = {
 }
 
 
-REGISTER = registered.load(BOOK / "claims.yaml")
+REGISTER = claims_file.load(BOOK / "claims.yaml")
 
 
 def known(kind="paper"):

@@ -5,7 +5,7 @@ import pytest
 
 from zfutils.stats.intervals import Interval
 from zfutils.study import claims as registered
-from zfutils.study import discussion
+from zfutils.study import claims_file, discussion
 from zfutils.study.claims import Claim, Measurement
 from zfutils.study.discussion import Group
 from zfutils.study.places import BOOK
@@ -212,7 +212,7 @@ def test_the_paper_s_claims_are_counted_by_run():
 
 @pytest.fixture(scope="module")
 def standing():
-    return registered.standing(registered.load(BOOK / "claims.yaml"))
+    return registered.standing(claims_file.load(BOOK / "claims.yaml"))
 
 
 def test_every_claim_of_the_paper_is_discussed_once(standing):

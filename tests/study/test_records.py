@@ -212,6 +212,6 @@ def test_where_nothing_was_measured_neither_arms_nor_conditions_are_asked(build)
 def test_a_claim_that_does_not_stand_is_not_recorded(monkeypatch, changes, message):
     extra = {"fails": "no difference"}
     both = {"training-new": registered(**changes, **extra), "training-old": registered(id="training-old")}
-    monkeypatch.setattr(study_module.claims, "load", lambda path: both)
+    monkeypatch.setattr(study_module.claims_file, "load", lambda path: both)
     with pytest.raises(ValueError, match=message):
         Study.open("smoke", "02_training").claim("training-new")

@@ -104,6 +104,15 @@ def test_a_card_leads_to_what_was_replaced_and_to_the_scoreboard(pair):
     assert 'href="scoreboard.html#claim-training-one"' in register.card(today, register.new_entries(today))
 
 
+def test_on_the_page_the_rule_is_folded_and_what_was_claimed_is_not():
+    study = Study.open("smoke")
+    cards = register.deviations(study, 1).text.split('<div class="claim"')[1:]
+    for card in cards:
+        shown, folded = card.split("<details>")
+        assert "<dt>says</dt>" in shown
+        assert "<dt>rule</dt>" in folded
+
+
 def test_the_page_holds_every_claim_but_those_that_stand_unchanged():
     study = Study.open("smoke")
     chapters = {claim.chapter for claim in study.claims.values()}

@@ -82,6 +82,14 @@ def test_the_table_says_what_was_measured_and_what_it_had_to_reach():
     assert table.loc["work of training/ImageFolder", "to reach"] == "–"
 
 
+def test_what_is_missed_is_named_with_its_number_and_its_bar():
+    assert speed.reached_in_words(RUN.rows).text == (
+        "5 of 7 bars are reached. Missed: work of occlusion/captum, against a peer (4.5 of 4.59); work of "
+        "features, against a peer (1.2 of 1.15)."
+    )
+    assert speed.reached_in_words([row("a", 2.0, bar=1.0)]).text == "1 of 1 bars are reached."
+
+
 def test_growth_is_shown_with_its_exponent_and_its_memory():
     (shown,) = speed.growth_table(RUN.growth).to_dict("records")
     assert shown["exponent"].replace(HARD, " ") == "1.00 [1.00, 1.00]"

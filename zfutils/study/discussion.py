@@ -74,8 +74,8 @@ def paragraph(group: Group, records: Records, claims: Mapping[str, Claim]) -> st
     leads = [f"In this run it {here}"]
     if any(row.get("published_verdict") for row in rows.values()):
         leads = [f"In both runs it {here}"] if here == there else [*leads, f"in the published run it {there}"]
-    pages = dict.fromkeys(page_of(claims[name].chapter) for name in group.claims)
-    chapters = " and ".join(f"[chapter {page[:2].lstrip('0')}]({page}.ipynb)" for page in pages)
+    numbers = dict.fromkeys(claims[name].chapter for name in group.claims)
+    chapters = " and ".join(f"[chapter {number}]({page_of(number)}.ipynb)" for number in numbers)
     lines = [f"**{group.title}** ({group.where}; {chapters}). {'; '.join(leads)}.\n"]
     stating = [name for name in group.claims if name in (group.stated_by or group.claims)]
     beside = [name for name in group.claims if name not in stating]

@@ -149,8 +149,8 @@ def card(claim: Claim, entries: Entries, *, folded: tuple[str, ...] = ()) -> str
         lines = "".join(f"<dt>{escape(term)}</dt><dd>{linked(text)}</dd>" for term, text in some)
         return f"<dl>{lines}</dl>"
 
-    shown = listed([entry for entry in entries if not (folded and entry[0].startswith(folded))])
-    if hidden := [entry for entry in entries if folded and entry[0].startswith(folded)]:
+    shown = listed([entry for entry in entries if not entry[0].startswith(folded)])
+    if hidden := [entry for entry in entries if entry[0].startswith(folded)]:
         shown += f"<details><summary>What is measured, and the rule</summary>{listed(hidden)}</details>"
     name = f"<code>{claim.id}</code>"
     if not claim.superseded and not claim.planned:

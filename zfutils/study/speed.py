@@ -186,9 +186,7 @@ def reached_in_words(rows: Sequence[Row]) -> Paragraph:
     """How many bars are reached, and which are missed and by what."""
     barred = [row for row in rows if row.bar is not None]
     missed = [row for row in barred if not row.reached]
-    listed = "; ".join(
-        f"{row.work} against {row.against} ({_number(row.median)} of {_number(row.bar)})" for row in missed
-    )
+    listed = "; ".join(f"{_compared(row)} ({_number(row.median)} of {_number(row.bar)})" for row in missed)
     end = f" Missed: {listed}." if missed else ""
     return Paragraph(f"{len(barred) - len(missed)} of {len(barred)} bars are reached.{end}")
 
@@ -253,8 +251,11 @@ def bars(rows: Sequence[Row]) -> Figure:
 
 def _called(row: Row) -> str:
     """A comparison in a few short lines."""
-    against = f", against {row.against}" if row.against != "–" else ""
-    return textwrap.fill(f"{row.work}{against}{f' (at{HARD}most)' * row.at_most}", 46)
+    return textwrap.fill(f"{_compared(row)}{f' (at{HARD}most)' * row.at_most}", 46)
+
+
+def _compared(row: Row) -> str:
+    return row.work + (f", against {row.against}" if row.against != "–" else "")
 
 
 @styled

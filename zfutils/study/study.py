@@ -18,7 +18,7 @@ from zfutils.nets.zoo import NETWORKS
 from zfutils.runtime.devices import device_name
 from zfutils.runtime.parallel import take_share
 from zfutils.stats.formatting import duration
-from zfutils.study import claims, records
+from zfutils.study import claims, claims_file, records
 from zfutils.study.display import Paragraph, Said, code
 from zfutils.study.networks import Networks
 from zfutils.study.parameters import Page, read
@@ -75,7 +75,7 @@ class Study(Networks):
     @cached_property
     def claims(self) -> dict[str, claims.Claim]:
         """The registered claims of all chapters, by id."""
-        return claims.load(BOOK / "claims.yaml")
+        return claims_file.load(BOOK / "claims.yaml")
 
     @property
     def claims_folder(self) -> Path:

@@ -12,14 +12,14 @@ from zfutils.experiments.ablation import comparisons, contributions, tables
 from zfutils.experiments.ablation.contributions import REPLICA, WIDEST, WITHOUT, ZFNET, training_errors
 from zfutils.experiments.ablation.effects import over_seeds_and_pictures
 from zfutils.nets import zoo
-from zfutils.study import claims
+from zfutils.study import claims_file
 from zfutils.study.places import BOOK
 
 PAPER = pd.read_csv(BOOK / "data" / "table_3.csv")
 
 
 def test_no_rule_passes_a_difference_undetected_that_is_larger_than_the_papers():
-    registered = claims.load(BOOK / "claims.yaml")
+    registered = claims_file.load(BOOK / "claims.yaml")
     for name, weights in (comparisons.TEN_CROPS | comparisons.ONE_CROP).items():
         rule = registered[f"ablation-{name}"].rule.testable.text
         assert (
@@ -108,7 +108,7 @@ def test_conditions_are_about_trainings_alone(networks):
 def test_behind_every_claim_on_the_rows_stands_what_it_weighs_and_the_papers_number(networks):
     arranged = comparisons.of_errors(networks, comparisons.OVERFITTING)  # any comparison
     found = comparisons.weighed(networks, PAPER, arranged)
-    registered = claims.load(BOOK / "claims.yaml")
+    registered = claims_file.load(BOOK / "claims.yaml")
     assert all(f"ablation-{name}" in registered for name in found)
     assert found["zfnet-over-krizhevsky-ended"].of_paper == pytest.approx(2.1)
     assert found["zfnet-over-krizhevsky-ended"].whole == ZFNET

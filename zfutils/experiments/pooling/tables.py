@@ -75,8 +75,8 @@ def energy_at_first(energies: pd.DataFrame) -> str:
         shares = (POINTS * own.loc[own["weights"] == weights, "share"] for weights in (RANDOM, TRAINED))
         random, trained = (_mean(dict(enumerate(one))) for one in shares)
         said.append(f"for *{name}* it is {random} % with random weights and {trained} % after training")
-    said = "; ".join(said)
-    return f"The share before the steps of convolution 1: {said} (means over seeds with 95 % t intervals)."
+    listed = "; ".join(said)
+    return f"The share before the steps of convolution 1: {listed} (means over seeds with 95 % t intervals)."
 
 
 def first_layers(specs: Mapping[str, NetworkSpec]) -> pd.DataFrame:

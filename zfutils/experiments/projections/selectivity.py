@@ -168,7 +168,7 @@ def table(values: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
 
 def highest(means: pd.DataFrame) -> str:
-    """In which layer each measure is highest, in a sentence for each network; which need no learning for it.
+    """In which layer each measure is highest, in a sentence for each network, and where both agree.
 
     Args:
         means: as `table` gives it, of the networks "trained" and "random"; likeness is left out.

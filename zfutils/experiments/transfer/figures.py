@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from zfutils.experiments.transfer.comparisons import RANDOM
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import CYCLE, FAINT, INK, MARKERS, WIDTH, bare, new, styled
 
@@ -101,7 +102,7 @@ def precisions(tables: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
     order = np.argsort(-first[networks[0]]["above"].to_numpy(), kind="stable")
     for place, network in enumerate(networks):
         y = at + 0.26 * (place - (len(networks) - 1) / 2)
-        k = UNTRAINED if network == "random weights" else place
+        k = UNTRAINED if network == RANDOM else place
         values = [own[network]["above"].to_numpy()[order] for own in tables.values()]
         axes.hlines(y, np.min(values, 0), np.max(values, 0), color=CYCLE[k], lw=0.8, alpha=0.6)
         for name, here, filling in zip(tables, values, (CYCLE[k], "white"), strict=False):
