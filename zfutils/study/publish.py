@@ -43,10 +43,6 @@ LARGEST = 25_000_000  # bytes, all published networks together
 class Published:
     """A published network, ready for images of one's own.
 
-    net = zfutils.published("zfnet")
-    inputs = net.inputs("dog.jpg", "cat.jpg")
-    net.classes[net.model(inputs.tensor()).argmax(1)[0]]
-
     Attributes:
         model: in eval mode.
         classes: their names.
