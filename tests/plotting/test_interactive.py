@@ -67,6 +67,11 @@ def test_pictures_are_chosen_where_there_are_several_and_every_control_is_labell
     assert "fieldset" not in html(Interactive("angle", "", GROUPS, [scene("a")]))
 
 
+def test_pictures_of_one_name_are_numbered_so_that_their_buttons_can_be_told_apart():
+    text = html(Interactive("angle", "", GROUPS, [scene("a"), scene("b"), scene("a")]))
+    assert re.findall(r'value="\d"(?: checked)?> (.*?)</label>', text) == ["1. a", "2. b", "3. a"]
+
+
 @pytest.mark.parametrize(
     ("scenes", "more", "telling"),
     [

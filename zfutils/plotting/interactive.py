@@ -179,7 +179,9 @@ class Interactive:
 
 
 def _choice(name: str, scenes: Sequence[str]) -> str:
-    """Buttons to choose the picture by; none where there is one alone."""
+    """Buttons to choose the picture by, numbered where names repeat; none where there is one alone."""
+    if len(set(scenes)) < len(scenes):
+        scenes = [f"{place}. {scene}" for place, scene in enumerate(scenes, 1)]
     buttons = "".join(
         f'<label><input type="radio" name="{name}" value="{place}"{"" if place else " checked"}> '
         f"{escape(scene)}</label>"

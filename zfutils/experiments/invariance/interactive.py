@@ -16,7 +16,7 @@ from zfutils.plotting.interactive import Bars, Interactive, Scene
 from zfutils.plotting.tiles import in_colour, words
 from zfutils.runtime.devices import device_of, to_host
 
-SHOWN = 5  # most probable classes
+SHOWN = 5  # most probable classes, at most
 MOST = 1.5  # times the distance to another image, at a full bar
 
 
@@ -61,7 +61,7 @@ def turning(
         caption="Turn the image with the slider. A distance of 1 is as far as another image.",
         groups=(
             Bars(f"Distance from the image at rest (full bar: {MOST})", most=MOST),
-            Bars("The five most probable classes", percent=True),
+            Bars("Most probable classes", percent=True),
         ),
         scenes=scenes,
     )

@@ -14,7 +14,7 @@ from zfutils.plotting.interactive import Bars, Interactive, Scene
 from zfutils.plotting.tiles import in_colour
 
 FILLS = {"grey": "#808080", "black": "#000"}  # others are shown as a veil
-SHOWN = 5  # most probable classes
+SHOWN = 5  # most probable classes, at most
 MOST = 1.5  # times the activity on the whole image, at a full bar
 
 
@@ -46,7 +46,7 @@ def under_pointer(
         control="Grey square" if found.patch.fill == "grey" else "Square",
         caption="Move the square over the image, with the pointer or with the arrow keys.",
         groups=(
-            Bars("The five most probable classes", percent=True),
+            Bars("Most probable classes", percent=True),
             Bars(f"Summed activation of the map, relative to the whole image (full bar: {MOST})", most=MOST),
         ),
         scenes=scenes,
