@@ -282,6 +282,7 @@ def test_of_fewer_classes_than_are_shown_further_pictures_are_shown():
     chosen = transformed_images.choice(torch.arange(20) % 2, ("a", "b"), shown=5, n=6)
     assert len(chosen.shown) == len(chosen.shown.unique()) == 5
     assert set((chosen.shown[:2] % 2).tolist()) == {0, 1}
+    assert set((chosen.shown[2:4] % 2).tolist()) == {0, 1}  # each in turn
     assert set(chosen.shown.tolist()) <= set(chosen.some.tolist())
 
 

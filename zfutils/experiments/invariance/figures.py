@@ -196,7 +196,7 @@ def by_layer(tables: Mapping[str, pd.DataFrame]) -> Figure:
         axes.set(title=title, ylabel=unit, xlabel="layer")
         axes.set_xticks(range(len(layers)), [layer.removeprefix("relu") for layer in layers])
         low, high = axes.get_ylim()
-        axes.set_ylim(min(0, low), high)
+        axes.set_ylim(min(0, low), high + 0.04 * (high - min(0, low)))
         axes.grid(axis="y")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))

@@ -175,7 +175,7 @@ def choice(
 
     Args:
         labels, classes: of the set.
-        shown: how many to show; each of another class, as far as there are so many.
+        shown: how many to show; each of another class, where there are fewer the classes in turn.
         n: how many for the means, as many without rotational symmetry, and half as many with it, as far
             as there are such (`SYMMETRIC`); those for the means are all in one of the two groups.
         seed: of the draw.
@@ -192,7 +192,9 @@ def choice(
     plain = [name for name in by_place if name not in SYMMETRIC]
     even = [name for name in by_place if name in SYMMETRIC]
     first = [firsts[name] for name in (plain[: shown - bool(even)] + even)[:shown]]
-    first += [place for place in range(len(names)) if place not in first][: shown - len(first)]
+    turn = pd.Series(names).groupby(names).cumcount()  # where classes are few, each in turn
+    others = (place for place in range(len(names)) if place not in first)
+    first += sorted(others, key=turn.__getitem__)[: shown - len(first)]
     rest = [place for place in range(len(names)) if place not in first]
     some = (first + rest)[:n]
     among = sum(names[place] in SYMMETRIC for place in some)
