@@ -78,6 +78,14 @@ def test_of_several_networks_no_single_seed_is_named(page, reference):
     )
 
 
+def test_of_networks_from_one_seed_it_is_named(page, reference):
+    kept_figures.keep(page(), "one", drawn(), n=4, of="networks", seeds={3})
+    kept_figures.keep(page(), "two", drawn(), n=4, of="networks", seeds={1, 0})
+    kept_figures.publish(page())
+    assert kept_figures.origin(PAGE, "one", "quick").endswith(" 4 networks, seed 3.")
+    assert kept_figures.origin(PAGE, "two", "quick").endswith(" 4 networks, of several seeds.")
+
+
 def test_of_a_trial_and_of_drawn_pictures_nothing_is_kept(page, reference):
     keep(page(seed=1))
     keep(page(Study.open("smoke").profile))

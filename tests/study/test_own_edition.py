@@ -59,6 +59,25 @@ def test_its_budget_is_light_and_what_does_not_apply_is_taken_out(profiles, tmp_
     assert path.read_text().count("# raise") == 4
 
 
+@pytest.mark.parametrize(
+    ("budget", "epochs", "snapshots", "short"),
+    [
+        (1600, 40, [0, 1, 2, 3, 5, 8, 12, 20, 30], 4),
+        (160, 10, [0, 1, 2, 3, 5, 8], 1),
+        (1, 5, [0, 1, 2, 3], 1),
+    ],
+)
+def test_snapshots_and_short_trainings_go_with_the_epochs(
+    profiles, tmp_path, monkeypatch, budget, epochs, snapshots, short
+):
+    monkeypatch.setattr(own_edition, "BUDGET", budget)  # of 16 pictures
+    profile = Profile.load(own_edition.new("own", pictures(tmp_path / "mine", classes=2), profiles))
+    for training in (profile.training, profile.networks["zfnet"].training):
+        assert (training.epochs, list(training.snapshots)) == (epochs, snapshots)
+    trials = {run.training.epochs for name, run in profile.networks.items() if name.startswith("trial-")}
+    assert trials == {short}
+
+
 def test_pictures_below_the_data_folder_are_named_without_it(profiles, tmp_path, monkeypatch):
     monkeypatch.setenv("ZFUTILS_DATA", str(tmp_path))
     path = own_edition.new("own", pictures(tmp_path / "mine", classes=2), profiles)
@@ -113,13 +132,27 @@ REFERENCE = re.compile(r"\{(?:numref|ref)\}`(?:[^`<]*<)?([\w-]+)>?`")
 
 @pytest.mark.parametrize("page", sorted(path.stem for path in BOOK.glob("*.ipynb")))
 def test_a_figure_that_is_referred_to_is_there_or_a_sentence_in_its_place(page):
-    """A cell that shows nothing leaves a reference that leads nowhere, and the HTML is not made."""
+    """A cell that shows nothing leaves a reference that leads nowhere, and the HTML is not made.
+
+    Where a figure is shown on a condition, whatever refers to it is shown on the same one.
+    """
     cells = nbformat.read(BOOK / f"{page}.ipynb", as_version=4).cells
-    asked = {name for cell in cells for name in REFERENCE.findall(cell.source)}
+    asked = {}
+    for cell in cells:
+        for name in REFERENCE.findall(cell.source):
+            asked.setdefault(name, []).append(cell)
     for cell in cells:
         name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
         if name in asked:
             last = ast.parse(cell.source).body[-1]
             assert isinstance(last, ast.Expr), f"{name}: its cell ends in no value"
-            nothing = [node for node in ast.walk(last) if isinstance(node, ast.IfExp)]
-            assert not any(ast.unparse(node.orelse) == "None" for node in nothing), f"{name}: or nothing"
+            if isinstance(last.value, ast.IfExp) and ast.unparse(last.value.orelse) == "None":
+                conditions = {_condition(other) for other in asked[name]}
+                assert conditions == {ast.unparse(last.value.test)}, f"{name}: or nothing"
+
+
+def _condition(cell):
+    """The condition on which a code cell shows its value; None for a cell that has none."""
+    last = ast.parse(cell.source).body[-1] if cell.cell_type == "code" else None
+    value = getattr(last, "value", None)
+    return ast.unparse(value.test) if isinstance(value, ast.IfExp) else None

@@ -6,7 +6,7 @@ such a figure; it is published into `book/reference/figures/`, and the same page
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -28,7 +28,14 @@ SAME = " This page is of the published edition itself, so it shows the same resu
 
 
 def keep(
-    study: Study, name: str, figure: Figure, *, n: int, of: str, sets: Sequence[str] | None = None
+    study: Study,
+    name: str,
+    figure: Figure,
+    *,
+    n: int,
+    of: str,
+    seeds: Collection[int] | None = None,
+    sets: Sequence[str] | None = None,
 ) -> Figure:
     """Keep a figure of this page with what it was made of, and hand it on to be shown.
 
@@ -40,6 +47,7 @@ def keep(
         figure: one that holds no photograph and no patch of one.
         n: how many things it was made from.
         of: what these are, "validation photographs" say.
+        seeds: that networks were trained from; default several, where `of` is "networks".
         sets: which data sets it is of; default those of the edition's main networks.
     """
     if not study.official or study.profile.images.source != "photos":
@@ -55,6 +63,8 @@ def keep(
         "seed": study.parameters.seed,
         "commit": commit(),
     }
+    if seeds is not None:
+        about["seeds"] = sorted(seeds)
     path = _own(study) / f"{study.page}-{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as beside:
@@ -129,7 +139,8 @@ def origin(page: str, name: str, edition: str) -> str:
     if not path.is_file():
         return ""
     about = _about(path)
-    seed = "of several seeds" if about["of"] == "networks" else f"seed {about['seed']}"
+    seeds = about.get("seeds", [] if about["of"] == "networks" else [about["seed"]])
+    seed = f"seed {seeds[0]}" if len(seeds) == 1 else "of several seeds"
     said = f"Made from: {' and '.join(about['sets'])}, {about['n']:,} {about['of']}, {seed}."
     return said + SAME * (about["edition"] == edition)
 

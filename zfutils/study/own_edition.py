@@ -8,7 +8,8 @@ from zfutils.runtime.folders import absolute, data_folder
 from zfutils.study.profile import Profile
 
 BUDGET = 80_000  # pictures that the main network sees in training; more take proportionally longer
-EPOCHS = 5, 40  # at least, at most
+EPOCHS = 5, 40  # at least, at most; a short training has a tenth of them
+SNAPSHOTS = 0, 1, 2, 3, 5, 8, 12, 20, 30  # those before the last epoch
 
 FILE = """\
 about: {about}
@@ -25,15 +26,15 @@ network: {{width: 0.25, fc_width: 0.25, dropout: 0.2}} # raise: width 0.5, as in
 training:
   epochs: {epochs} # raise: to 60, which ends most trainings
   batch: 32
-  snapshots: [0, 1, 2, 3]
+  snapshots: {snapshots} # and the last
 networks:
   evolution:
     seeds: [0]
     trained: [0]
-    training: &light {{epochs: {epochs}, snapshots: [0, 1, 2, 3], may_die: true}}
+    training: &light {{epochs: {epochs}, snapshots: {snapshots}, may_die: true}}
   zfnet: {{seeds: [0], training: *light}} # raise: seeds [0, 1]
   krizhevsky: {{training: *light}}
-  trial-recipe: {{training: &short {{epochs: 1}}}}
+  trial-recipe: {{training: &short {{epochs: {short}}}}}
   trial-he: {{training: *short}}
   trial-literal: {{training: *short}}
   trial-paper-scale: {{training: *short}}
@@ -88,13 +89,16 @@ def new(name: str, images: Path, profiles: Path) -> Path:
         raise ValueError(f"{images} has one class, {train.classes[0]}; a network needs two to tell apart")
     _print_counts(splits)
     least, most = EPOCHS
+    epochs = min(max(BUDGET // len(train), least), most)
     own_place = images.parent != data_folder()
     pictures = sum(map(len, splits.values()))
     text = FILE.format(  # JSON's strings are YAML's
         about=json.dumps(f"{images.name}: {pictures:,} pictures of {len(train.classes)} classes"),
         folder=json.dumps(images.name),
         place=f"  folder: {json.dumps(str(images.parent))}\n" if own_place else "",
-        epochs=min(max(BUDGET // len(train), least), most),
+        epochs=epochs,
+        snapshots=[epoch for epoch in SNAPSHOTS if epoch < epochs],
+        short=max(epochs // 10, 1),
     )
     path.write_text(text, encoding="utf-8")
     try:

@@ -66,6 +66,19 @@ def test_an_axis_begins_at_0_unless_all_of_it_lies_far_above():
     assert 3 < figures.curves({"one": flat}).axes[0].get_ylim()[0] < 3.6
 
 
+def test_a_loss_of_one_epoch_is_a_dot_on_an_axis_of_whole_epochs():
+    short = history(epochs=3)[:2]
+    figure = figures.curves({"one": short})
+    figure.draw_without_rendering()
+    loss, errors = figure.axes
+    assert [axes.lines[0].get_marker() for axes in (loss, errors)] == [".", ""]
+    assert loss.get_xlim() == errors.get_xlim()
+    for axes in (loss, errors):
+        low, high = axes.get_xlim()
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [0, 1]
+    assert "snapshot kept" not in texts(figure)
+
+
 def test_snapshots_may_differ_between_networks():
     figure = figures.curves({"a": history(), "b": history(factor=2)}, snapshots={"a": [1], "b": [0, 5]})
     assert [list(line.get_xdata()) for line in figure.axes[1].lines[2::3]] == [[1], [0, 5]]

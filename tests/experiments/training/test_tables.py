@@ -147,6 +147,14 @@ def test_the_recipe_says_how_the_rate_falls_and_how_much_is_dropped_out():
     assert shown["plateau"]["dropout"] == "0.2"
 
 
+def test_the_recipe_holds_for_an_edition_that_chose_nothing_and_takes_all_of_its_images():
+    own = Training(epochs=40, rate=0.01, input_scale=1 / 64, initialisation="small-first", plateau=None,
+                   phases=Phases(factor=0.1, shares=(0.6, 0.2, 0.2)))  # fmt: skip
+    why = tables.recipe_table(own, images=640, size=144, crop=128, dropout=0.2).set_index("")["why"]
+    assert "own" in why["images"]
+    assert "may be chosen" in why["held out"]
+
+
 def test_what_the_width_costs_is_shown_beyond_what_it_costs_under_hes_rule():
     ratios = {"literal": pd.Series([2.0, 2.2, 1.8]), "he": pd.Series([0.1, 0.3, -0.1])}
     literal, he = tables.signal_table(ratios).to_dict("records")

@@ -93,8 +93,8 @@ def curves(
 ) -> Figure:
     """Loss and held-out error over the epochs; where the rate was lowered and where weights were kept.
 
-    Networks whose curves are the same have one line, with all their names. An axis begins at 0 unless all of
-    its values lie far above.
+    Networks whose curves are the same have one line, with all their names; a curve of one epoch is a dot. An
+    axis begins at 0 unless all of its values lie far above.
 
     Args:
         histories: by the name that is written beside the line; columns epoch, loss, held_out_error (share)
@@ -102,14 +102,15 @@ def curves(
         snapshots: epochs whose weights were kept, by name.
     """
     figure = style.new(height=3.9)
-    panels = figure.subplots(1, 2)
+    panels = figure.subplots(1, 2, sharex=True)
     groups = _alike(histories)
     for axes, column, factor in zip(panels, ("loss", "held_out_error"), (1, 100), strict=True):
         ends = {}
         for i, (name, *others) in enumerate(groups):
             history = histories[name]
             colour, values = style.CYCLE[i % len(style.CYCLE)], factor * history[column]
-            axes.plot(history.epoch, values, color=colour, ls=LINES[i // len(style.CYCLE) % len(LINES)])
+            line, dot = LINES[i // len(style.CYCLE) % len(LINES)], "." if values.count() == 1 else ""
+            axes.plot(history.epoch, values, color=colour, ls=line, marker=dot, ms=10)
             lowered = history.rate.shift(-1) < history.rate  # after this epoch
             axes.plot(history.epoch[lowered], values[lowered], "v", color=colour, ms=8)
             kept = history.epoch.isin((snapshots or {}).get(name, ()))

@@ -55,7 +55,7 @@ def recipe_table(t: Training, *, images: int, size: int, crop: int, dropout: flo
     radius = "never" if t.radius is None else f"{t.radius:g}, in layer 1 {t.radius / t.input_scale:g}"
     rows = [
         ("images", "1.3 million of ImageNet-2012, 256 px, cropped to 224",
-         f"{images:,}, {size} px, cropped to {crop}", "limited by computing time"),
+         f"{images:,}, {size} px, cropped to {crop}", "the edition's own; smaller ones take less time"),
         ("crops in training", "one of ten: corners and centre, mirrored or not",
          "any position, mirrored or not", "more variety from fewer images"),
         ("inputs", "mean of each pixel subtracted: about ±128",
@@ -75,7 +75,7 @@ def recipe_table(t: Training, *, images: int, size: int, crop: int, dropout: flo
         ("contrast norm", "not stated",
          f"n 5, k 2, α {t.norm_alpha:g}, β 0.75", "Krizhevsky's, whom the paper follows"),
         ("held out", "not stated",
-         f"{percent(t.held_out)} of the training images", "settings were chosen on it; never trained on"),
+         f"{percent(t.held_out)} of the training images", "never trained on; settings may be chosen on it"),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["", "the paper", "here", "why"])
 
