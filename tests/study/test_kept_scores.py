@@ -89,6 +89,15 @@ def test_another_network_is_not_served_by_kept_scores(small, published, tmp_path
     assert kept_scores.outcomes([there]) == [None], "a page does not train this row"
 
 
+def test_a_network_that_another_edition_published_is_not_trained_again(small, published, tmp_path):
+    profile = small.profile.model_copy(update={"name": "own"})
+    there = Wanted(replace(elsewhere(small, tmp_path), profile=profile), OTHER, 0)
+    assert not there.published.exists()
+    (found,) = kept_scores.outcomes([there])
+    assert found.published
+    assert Wanted(replace(there.study, fresh=True), OTHER, 0).kept() is None
+
+
 def test_a_file_under_another_s_name_is_not_served(small, published, tmp_path):
     wanted, _ = published
     other = Wanted(elsewhere(small, tmp_path), OTHER, 5)

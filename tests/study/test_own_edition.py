@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from zfutils.data.downloads import MissingData
-from zfutils.study import left_out, own_edition
+from zfutils.study import claims, left_out, own_edition
 from zfutils.study.places import BOOK
 from zfutils.study.profile import Profile
 from zfutils.study.study import Study
@@ -118,9 +118,11 @@ def test_a_page_that_is_left_out_says_why_and_its_claims_are_not_judged(tmp_path
     left_out.leave_out(BOOK / "09_transfer.ipynb", output, "it has no target", {"edition": "smoke"})
     (cell,) = nbformat.read(output, as_version=4).cells
     assert cell.source == "# Transfer\n\nThe edition *smoke* leaves this chapter out: it has no target."
-    claims = (tmp_path / "smoke" / "results" / "claims").glob("*.json")
-    records = [json.loads(path.read_text()) for path in claims]
+    paths = (tmp_path / "smoke" / "results" / "claims").glob("*.json")
+    records = [json.loads(path.read_text()) for path in paths]
     assert {record["chapter"] for record in records} == {9}
+    standing = claims.standing(Study.open("smoke", "09_transfer").claims).values()
+    assert {record["claim"] for record in records} == {one.id for one in standing if one.chapter == 9}
     assert {record["estimate"] for record in records} == {None}
     assert all(record["reason"].endswith("it has no target") for record in records)
 

@@ -4,7 +4,8 @@ A claim over many networks cannot be trained while the book is built. So each ne
 (answers, training error, history, device, seconds) in a small file, named after all that it depends on: spec,
 recipe, training images, seed, and the images it was asked about. A change of any of these asks for another
 file, so that no outcome of another network is ever served. What was made here lies in the build folder, and
-what is published in `book/reference/scores/<edition>/`.
+what is published in `book/reference/scores/<edition>/`; another edition that asks for the same network reads
+it there.
 """
 
 import json
@@ -102,8 +103,13 @@ class Wanted:
         return self._read(self.here, published=False)
 
     def kept(self) -> Outcome | None:
-        """The published outcome, where there is one; none under `FRESH=1`."""
-        return None if self.study.fresh else self._read(self.published, published=True)
+        """The published outcome, the edition's own or another's, where there is one; none under `FRESH=1`."""
+        if self.study.fresh:
+            return None
+        others = sorted(folder("").glob(f"*/{self.file_name}"))
+        paths = dict.fromkeys((self.published, *others))
+        found = (self._read(path, published=True) for path in paths)
+        return next((one for one in found if one), None)
 
     def outcome(self) -> Outcome | None:
         """This machine's outcome, else the published one."""

@@ -263,3 +263,12 @@ def test_dashes_stand_for_what_is_not_given():
     assert formatting.ranged(3.21, 1.0, 6.0, digits=2) == "3.21\u00a0[1.00,\u00a06.00]"
     assert tables.caption_ranks(1000) == ""
     assert "allows 25\u00a0% of the 20 classes" in tables.caption_ranks(20)
+    assert tables.caption_ranks(5) == "", "only top-1 and top-2 are shown"
+
+
+def test_a_whole_network_without_the_four_layer_one_cannot_answer_and_the_table_names_what_lacks(networks):
+    wholes = {"the replica": REPLICA}
+    assert tables.can_answer(networks, wholes)["trainings that ended"].tolist() == ["6 of 6"]
+    alone = tables.can_answer({REPLICA: networks[REPLICA]}, wholes).iloc[0]
+    assert alone["trainings that ended"] == "–"
+    assert alone["claims can be tested"] == "not run yet: Krizhevsky: without layers 3, 4, 6, 7"

@@ -212,6 +212,8 @@ def test_table_2_stands_beside_the_papers():
     assert len(shown) == len(PAPER)
     few = tables.table_2(ensembles.table_2(kinds(seeds=1)), PAPER, made(seeds=1))
     assert len(few) == len(PAPER) - 2  # neither we nor the paper have these ensembles
+    alone = few.set_index("model").loc["ZFNet (Fig. 3) (a)"]
+    assert (alone["top-1"], alone["scores"]) == ("–", "one seed")
 
 
 def test_lines_of_networks_that_were_not_run_yet_say_so():
@@ -222,6 +224,7 @@ def test_lines_of_networks_that_were_not_run_yet_say_so():
     line = shown.loc["ZFNet, layers 3, 4, 5: 512, 1024, 512 maps (b)"]
     assert (line["top-1"], line["scores"]) == ("–", "not run yet")
     assert shown.loc["ZFNet (Fig. 3) (a)", "scores"] == "here"
+    assert shown.loc["(a) and (b) together", "scores"] == "not run yet"
     assert not len(ensembles.table_2({key: {} for key in ensembles.KINDS}))
 
 

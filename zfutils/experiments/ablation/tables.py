@@ -17,10 +17,10 @@ from zfutils.experiments.ablation.comparisons import (
     Compared,
     of_paper_in_log_odds,
 )
-from zfutils.experiments.ablation.contributions import BASE, Outcomes, said, shared, training_errors
+from zfutils.experiments.ablation.contributions import BASE, Outcomes, not_run, said, shared, training_errors
 from zfutils.experiments.ablation.depth import Pair
 from zfutils.experiments.ablation.effects import Effect, over_seeds
-from zfutils.experiments.ablation.ensembles import FEW_CLASSES, KINDS, LINES
+from zfutils.experiments.ablation.ensembles import FEW_CLASSES, KINDS, LINES, ranks
 from zfutils.nets.specs import NetworkSpec
 from zfutils.stats.formatting import between, percent, ranged, rounded
 from zfutils.stats.intervals import ends, where_enough
@@ -28,6 +28,7 @@ from zfutils.training.outcomes import NOT_RUN, origin
 
 BASES = {"krizhevsky": "Krizhevsky", "zfnet": "ZFNet"}
 NOT_TESTABLE = "not testable at this scale"
+ONE_SEED = "one seed"
 LARGEST_GAP = 2  # points of training error, as the conditions of the claims have it
 
 
@@ -63,9 +64,11 @@ def table_2(ours: pd.DataFrame, paper: pd.DataFrame, networks: Outcomes) -> pd.D
             line[f"top-{k}"] = "–" if one is None else ranged(one["error"], one["low"], one["high"])
         spread = found["spread"].get(1, math.nan)
         line["over seeds"] = "–" if math.isnan(spread) else f"± {spread:.1f}"
-        members = [one for kind in LINES.get(words["row"], ()) for one in networks[KINDS[kind]].values()]
-        known = words["row"] in LINES
-        line["scores"] = origin(one.published for one in members) if known else ""
+        line["scores"] = ""
+        if kinds := [networks[KINDS[kind]] for kind in LINES.get(words["row"], ())]:
+            members = [one.published for runs in kinds for one in runs.values()]
+            lacking = ONE_SEED if all(kinds) else NOT_RUN
+            line["scores"] = origin(members) if len(found) else lacking
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -174,7 +177,7 @@ def _change(points: float) -> str:
 def reading(effect: dict) -> str:
     """What an effect says of the paper's: a row of `contributions.effects`, in words."""
     if math.isnan(effect["low"]):
-        return "one seed"
+        return ONE_SEED
     if not effect["testable"]:
         return NOT_TESTABLE
     if effect["low"] <= 0 <= effect["high"]:
@@ -219,17 +222,19 @@ def can_answer(networks: Outcomes, wholes: Mapping[str, str]) -> pd.DataFrame:
         wholes: names of the whole networks, by what they are called.
     """
     lines = []
-    for called, name in wholes.items():
+    for title, name in wholes.items():
         own = shared(networks, (name, FOUR_LAYERS))
         errors = {n: training_errors(runs).mean() if runs else math.nan for n, runs in own.items()}
         gap = errors[name] - errors[FOUR_LAYERS]
         every = [one.ended.ended for runs in own.values() for one in runs.values()]
-        line = {"network": called, "training error": rounded(errors[name], digits=2)}
+        line = {"network": title, "training error": rounded(errors[name], digits=2)}
         line["four layers' training error"] = rounded(errors[FOUR_LAYERS], digits=2)
         line["above it by"] = rounded(gap, digits=2)
-        line["trainings that ended"] = f"{sum(every)} of {len(every)}"
-        fits = gap <= LARGEST_GAP and all(every) and every
-        lines.append(line | {"claims can be tested": "yes" if fits else "no" if every else NOT_RUN})
+        line["trainings that ended"] = f"{sum(every)} of {len(every)}" if every else "–"
+        fits = gap <= LARGEST_GAP and all(every)
+        names = ", ".join(map(called, not_run(networks, own)))
+        lacking = f"{NOT_RUN}: {names}" if names else NOT_RUN
+        lines.append(line | {"claims can be tested": ("yes" if fits else "no") if every else lacking})
     return pd.DataFrame(lines)
 
 
@@ -319,7 +324,7 @@ def costs(spent: pd.DataFrame) -> pd.DataFrame:
 
 
 def caption_ranks(classes: int) -> str:
-    """Why top-2 stands beside top-5: five of few classes are a large share of them."""
-    if classes >= FEW_CLASSES:
+    """Why top-2 stands beside top-5, where both are shown: five of few classes are a large share of them."""
+    if classes >= FEW_CLASSES or 5 not in ranks(classes):
         return ""
     return f" Top-5 allows {percent(5 / classes)} of the {classes} classes; top-2 is stricter."

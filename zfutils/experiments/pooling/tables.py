@@ -76,7 +76,10 @@ def energy_at_first(energies: pd.DataFrame) -> str:
         random, trained = (_mean(dict(enumerate(one))) for one in shares)
         said.append(f"for *{name}* it is {random} % with random weights and {trained} % after training")
     listed = "; ".join(said)
-    return f"The share before the steps of convolution 1: {listed} (means over seeds with 95 % t intervals)."
+    return (
+        f"The share before the steps of convolution 1: {listed} (means over seeds, with 95 % t intervals "
+        "where there are at least two)."
+    )
 
 
 def first_layers(specs: Mapping[str, NetworkSpec]) -> pd.DataFrame:
