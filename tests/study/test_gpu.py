@@ -1,10 +1,12 @@
-"""Figures of GPUs: appended where there is a GPU, refused elsewhere, and the last ones are read."""
+"""Figures of GPUs: appended where there is a GPU, refused elsewhere; the last ones are read, and said."""
 
 import json
 from datetime import date
 
 import pandas as pd
 import pytest
+import torch
+from torch import nn
 
 from zfutils.__main__ import main
 from zfutils.experiments.training.tables import speed_table
@@ -70,3 +72,28 @@ def test_a_processor_is_refused_by_name_and_nothing_is_kept(file, monkeypatch, c
     assert main(["measure", "--edition", "smoke"]) == 2
     assert "figures are kept of GPUs; this is a processor, " in capsys.readouterr().err
     assert gpu.figures() == []
+
+
+def test_a_gpu_stands_beside_what_is_aimed_at_and_one_without_figures_is_not_measured(monkeypatch):
+    monkeypatch.setattr(gpu, "figures", list)
+    assert set(gpu.table()["images/s"]) == {"not measured"}
+    assert gpu.in_words().text == "No GPU was measured."
+    row = {"edition": "imagenet", "device": "NVIDIA H200", "images_per_second": 12_500.0, "fraction": 0.2}
+    row |= {"from_store": 0.96, "shares": {"convolutions": 0.5, "pooling": 0.125, "all else": 0.375}}
+    monkeypatch.setattr(gpu, "figures", lambda: [row])
+    table = gpu.table().set_index("GPU")
+    assert table.loc["H200"].tolist() == ["25,000", "12,500", "20\u00a0%", "96\u00a0%"]
+    assert table.loc["H100", "images/s"] == "not measured"
+    said = gpu.in_words().text
+    assert "50\u00a0% of the aim" in said
+    assert "20,000 images/s" in said  # 12,500 / (1 − 0.375)
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind"), [(nn.Conv2d(8, 32, 5), "convolutions"), (nn.MaxPool2d(5, 1), "pooling")]
+)
+def test_the_time_of_a_layer_is_put_under_its_kind(layer, kind):
+    images = torch.rand(8, 8, 48, 48)
+    found = gpu.shares(lambda: layer(images), torch.device("cpu"))
+    assert sum(found.values()) == pytest.approx(1)
+    assert max(found, key=found.get) == kind

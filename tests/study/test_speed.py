@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from zfutils.stats.formatting import HARD
-from zfutils.study import gpu, speed
+from zfutils.study import speed
 
 
 def row(name, median, **more):
@@ -110,16 +110,6 @@ def test_figures_are_drawn_of_every_row_with_a_bar_and_every_growth():
     ]
     shown = [axes for axes in speed.curves(RUN.growth).axes if axes.get_visible()]
     assert [axes.get_title(loc="left") for axes in shown] == ["a search"]
-
-
-def test_gpus_without_kept_figures_are_not_measured(monkeypatch):
-    monkeypatch.setattr(gpu, "figures", lambda: [])
-    assert set(speed.gpu_table()["images/s"]) == {"not measured"}
-    rows = [{"edition": "imagenet", "device": "NVIDIA H200", "images_per_second": 25500.0, "fraction": 0.41}]
-    monkeypatch.setattr(gpu, "figures", lambda: rows)
-    table = speed.gpu_table().set_index("GPU")
-    assert table.loc["H200", ["images/s", "of the matrix rate"]].tolist() == ["25,500", "41\u00a0%"]
-    assert table.loc["H100", "images/s"] == "not measured"
 
 
 def test_the_readme_takes_the_figures_of_the_kept_run():

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from zfutils.nets.specs import NetworkSpec
 from zfutils.study import gpu
+from zfutils.study.gpu import NOT
 from zfutils.study.profile import Profile
 from zfutils.study.speed import Benchmarks
 from zfutils.training.recipe import Training
@@ -24,7 +25,6 @@ ARCHIVES = 147_897_477_120 + 6_744_924_160  # bytes of ILSVRC2012_img_train.tar 
 CROPS = 10
 FORWARD = 1 / 3  # of a training step's arithmetic
 BYTES = 4  # of a float32
-NOT = "not measured"
 
 Row = dict[str, Any]
 
@@ -66,7 +66,7 @@ def rates(run: Benchmarks | None, gpus: Sequence[str]) -> Rates:
 def _gpu_rate(machine: str) -> Row:
     kept = gpu.best(machine, "imagenet")
     rate = np.nan if kept is None else kept["images_per_second"]
-    return {"machine": machine, "images_per_second": rate, "from": NOT if kept is None else "gpu.json"}
+    return {"machine": machine, "images_per_second": rate, "from": NOT if kept is None else "zfutils measure"}
 
 
 def images_of_a_training(recipe: Training) -> int:

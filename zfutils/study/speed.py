@@ -22,7 +22,6 @@ from zfutils.runtime.files import whole
 from zfutils.stats.formatting import HARD, bracketed, percent, ranged
 from zfutils.stats.growth import exponent
 from zfutils.stats.intervals import Interval
-from zfutils.study import gpu
 from zfutils.study.display import Paragraph
 from zfutils.study.places import REFERENCE, ROOT
 from zfutils.training.recipe import Strict
@@ -32,7 +31,6 @@ TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)  # of a ratio's logarithmic axis
 README = ROOT / "README.md"
 PARAGRAPH = re.compile(r"(?ms)^`make bench`.*?(?=\n\n)")
 ENDS = ("median", "low", "high")
-AIMS = {"H100": 15_000, "H200": 25_000}  # images/s in training the paper's network at 224 px
 
 
 class Row(Strict):
@@ -189,18 +187,6 @@ def reached_in_words(rows: Sequence[Row]) -> Paragraph:
     listed = "; ".join(f"{_compared(row)} ({_number(row.median)} of {_number(row.bar)})" for row in missed)
     end = f" Missed: {listed}." if missed else ""
     return Paragraph(f"{len(barred) - len(missed)} of {len(barred)} bars are reached.{end}")
-
-
-def gpu_table() -> pd.DataFrame:
-    """Training of the paper's network at 224 px on GPUs, as kept in gpu.json, beside what is aimed at."""
-    rows = []
-    for machine, aim in AIMS.items():
-        best = gpu.best(machine, "imagenet")
-        rate, share = "not measured", "not measured"
-        if best is not None:
-            rate, share = f"{best['images_per_second']:,.0f}", percent(best["fraction"])
-        rows.append({"GPU": machine, "images/s": rate, "aim": f"{aim:,}", "of the matrix rate": share})
-    return pd.DataFrame(rows)
 
 
 def _measured(row: Row) -> str:

@@ -49,8 +49,14 @@ def synchronise(device: torch.device) -> None:
     torch.get_device_module(device).synchronize()
 
 
-def _timed(run: Callable[[], object], device: torch.device, *, seconds: float) -> list[float]:
-    """How long each of several runs takes (s), so many that they fill these seconds."""
+def timed(run: Callable[[], object], device: torch.device, *, seconds: float) -> list[float]:
+    """How long each of several runs takes (s), so many that they fill these seconds.
+
+    Args:
+        run: what is timed.
+        device: that is waited for after each.
+        seconds: of all together, beyond warming up; three runs at least.
+    """
     for _ in range(WARM_UP):
         run()
     times: list[float] = []
@@ -87,7 +93,7 @@ def matrix_rate(
     filters = b.reshape(side, side, 1, 1)
     products = (lambda: torch.mm(a, b), lambda: nn.functional.conv2d(pixels, filters))
     with torch.no_grad():
-        best = min(min(_timed(product, device, seconds=seconds / 2)) for product in products)
+        best = min(min(timed(product, device, seconds=seconds / 2)) for product in products)
     return 2 * side**3 / best
 
 
@@ -153,7 +159,7 @@ def throughput(
         batch = next(full_batches(step, spec, images))
         with same_random_state():
             run = partial(step, batch.images, batch.labels)
-            times = _timed(run, device, seconds=0.8 * seconds / len(precisions))
+            times = timed(run, device, seconds=0.8 * seconds / len(precisions))
         quick, median, slow = statistics.quantiles(times, n=4, method="inclusive")
         n = len(batch.labels)
         flop = training_flop(spec)
