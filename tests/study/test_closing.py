@@ -64,7 +64,7 @@ def said(ours, theirs=(), kinds=(), ends=(-1.0, 1.0), published=(-1.0, 1.0)):
         ),
         (
             [NOT, NOT, NO_VERDICT, None],
-            "No claim of the paper or of later work held in full. The measurements do not show that "
+            "No claim of the paper or of later work held. The measurements do not show that "
             "maps are alike or that edges come first. No verdict could be given on whether depth pays or "
             "whether width does not.",
         ),
@@ -83,7 +83,7 @@ def test_what_held_has_a_paragraph_of_its_own_where_one_would_be_too_long(monkey
         "The measurements show that maps are alike.\n\nThey do not show that edges come first."
     )
     assert said([NOT, NO_VERDICT]).startswith(
-        "No claim of the paper or of later work held in full. The measurements do"
+        "No claim of the paper or of later work held. The measurements do"
     )
 
 

@@ -80,8 +80,8 @@ def steps(lines: Sequence[Line], shown: Sequence[str]) -> pd.DataFrame:
             "operation": line.does + _slides(line.window),
             "output": _gives(line.shape),
             "a unit sees": f"{line.field.kernel} px" if line.field else "all",
-            "step between units": f"{line.field.stride} px" if line.field else "",
-            "looked at": "yes" if line.name in shown else "",
+            "step between units": f"{line.field.stride} px" if line.field else "–",
+            "looked at": "yes" if line.name in shown else "–",
         }
         for line in lines
     )

@@ -63,8 +63,9 @@ def sentences(records: Records, claims: Mapping[str, Claim], clauses: Mapping[st
     held: list[str] = []
     said: list[str] = []
     if tested and not found[Verdict.REPRODUCED]:
-        (held if found[Verdict.PARTLY] else said).append(
-            "No claim of the paper or of later work held in full."
+        partly = bool(found[Verdict.PARTLY])
+        (held if partly else said).append(
+            f"No claim of the paper or of later work held{' in full' if partly else ''}."
         )
     subject = "The measurements"
     for verdict, listed in found.items():

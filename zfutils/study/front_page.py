@@ -14,7 +14,7 @@ from zfutils.plotting.style import WIDTH, bare, new, styled
 from zfutils.stats.formatting import ranged
 from zfutils.study.claims import Verdict
 from zfutils.study.closing import enumerated
-from zfutils.study.discussion import Group, Records, by_claim, groups, tally
+from zfutils.study.discussion import WORDS, Group, Records, by_claim, groups, tally
 from zfutils.study.display import Paragraph
 from zfutils.study.kept_figures import FOLDER
 from zfutils.study.places import REFERENCE, page_of
@@ -103,7 +103,8 @@ def _counted(study: Study, group: Group, records: Records, run: str) -> str:
     failed = [name for name, row in rows.items() if row[f"{run}_verdict"] == Verdict.NOT_REPRODUCED]
     other_way = failed and all(OTHER_WAY in side(study.claims[name], rows[name], run) for name in failed)
     verdicts = [records.get(name, {}).get(f"{run}_verdict") for name in group.claims]
-    return tally(verdicts) + f" ({OTHER_WAY})" * bool(other_way)
+    said, word = tally(verdicts), WORDS[Verdict.NOT_REPRODUCED].lower()
+    return said.replace(word, f"{word} ({OTHER_WAY})") if other_way else said
 
 
 def results() -> str:

@@ -29,7 +29,7 @@ def images_table(study: Study) -> pd.DataFrame:
         row["same bytes, two classes"] = ", ".join(n for n in images.left_out if _of(n, split)) or "none"
         bad = images.undecodable
         row["could not be decoded"] = f"{len(bad)}: {'; '.join(bad)}" if bad else "none"
-        rows.append(row | {"passed over by ending": counted(images.passed_over) or "none"})
+        rows.append(row | {"skipped, by the file's ending": counted(images.passed_over) or "none"})
     return pd.DataFrame(rows)
 
 

@@ -271,4 +271,4 @@ def test_a_whole_network_without_the_four_layer_one_cannot_answer_and_the_table_
     assert tables.can_answer(networks, wholes)["trainings that ended"].tolist() == ["6 of 6"]
     alone = tables.can_answer({REPLICA: networks[REPLICA]}, wholes).iloc[0]
     assert alone["trainings that ended"] == "–"
-    assert alone["claims can be tested"] == "not run yet: Krizhevsky: without layers 3, 4, 6, 7"
+    assert alone["trained well enough"] == "not run yet: Krizhevsky: without layers 3, 4, 6, 7"

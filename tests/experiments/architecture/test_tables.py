@@ -60,7 +60,7 @@ def test_shares_of_the_picture_are_the_papers_at_its_own_size_and_near_them_to_s
     assert [paper[n] for n in layers] == [f"{share}\u00a0%" for share in (3.1, 12.1, 33.5, 47.8, 62.1)]
     assert [scaled[n] for n in layers] == [f"{share}\u00a0%" for share in (3.9, 13.3, 32.0, 44.5, 57.0)]
     assert (paper["maps of layer 5 (px)"], scaled["maps of layer 5 (px)"]) == (13, 13)
-    assert (paper["images/s"], scaled["images/s"]) == ("", "1,234")
+    assert (paper["images/s"], scaled["images/s"]) == ("–", "1,234")
     assert (shallow["conv3"], shallow["conv5"]) == ("", "33.5\u00a0%")
 
 

@@ -172,5 +172,5 @@ def test_what_a_border_adds_is_its_share_minus_that_of_the_larger_image():
     shares = {(1, LARGER, False): share(0.03), (1, LARGER, True): share(0.5)}
     shares |= {(1, "grey", False): share(0.025), (1, "wrap", False): share(0.05), (1, "wrap", True): share(0)}
     shares |= {(8, LARGER, False): None, (8, "grey", False): share(1)}
-    assert border_adds(shares) == "A made-up border adds −0.5 to +2.0 points at 1 px."
+    assert border_adds(shares) == "A made-up border adds −0.50 to +2.00 points at 1 px."
     assert border_adds({}) == ""

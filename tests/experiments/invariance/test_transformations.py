@@ -243,7 +243,7 @@ def test_the_ranges_are_set_beside_what_training_has_seen():
     ranges = {"translation": np.arange(-3.0, 4), "scale": np.array([1, 1.8]), "rotation": np.arange(4) * 90.0}
     photographs = range_table(ranges, margin=8)
     assert photographs[["here", "steps"]].to_numpy().tolist() == [
-        ["-3 to 3 px", 7],
+        ["−3 to 3 px", 7],
         ["1 to 1.8×", 2],
         ["0 to 270°", 4],
     ]
@@ -257,7 +257,7 @@ def test_the_ranges_are_set_beside_what_training_has_seen():
     assert range_table(ranges, margin=8, poses=poses)["in training"].tolist() == [
         "±8 px, by the crop; objects' middles at 0.30 to 0.70 of the height",
         "none by the crop; objects of one category, 0.80 to 1.25 of the median",
-        "-15° to 15°, objects",
+        "−15° to 15°, objects",
     ]
 
 

@@ -100,7 +100,7 @@ def test_the_table_of_patches_says_what_drops_and_where_another_class_wins():
     assert table.loc["probability", "object − background"] == "0.400\u00a0[0.400,\u00a00.400]"
     assert table.loc["another class wins", ["mean drop", "object − background"]].tolist() == [
         "0.250\u00a0[0.250,\u00a00.250]",
-        "",
+        "–",
     ]
     few = localisation.patch_table(localisation.patch_intervals({"grey, 2 px": nine.of(np.arange(2))}))
     assert list(few) == ["square", "measure", "mean drop"]

@@ -89,7 +89,8 @@ def test_what_is_concluded_depends_on_the_interval_and_names_what_shows_as_much(
     above = tables.FINDINGS["trial-own-edges"].above
     also = "guided back-propagation and the deconvnet with random weights"
     assert said["trial-own-edges"] == (
-        f"- {above} Within the intervals, the difference is at least as large for {also}."
+        f"- {above} Within the intervals, the difference is at least as large as the trained "
+        f"deconvnet's for {also}."
     )
     for claim in ("trial-upper-layers-matter-less", "projections-survive-randomisation"):
         assert said[claim] == f"- {tables.FINDINGS[claim].otherwise}"

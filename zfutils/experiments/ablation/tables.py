@@ -234,7 +234,7 @@ def can_answer(networks: Outcomes, wholes: Mapping[str, str]) -> pd.DataFrame:
         fits = gap <= LARGEST_GAP and all(every)
         names = ", ".join(map(called, not_run(networks, own)))
         lacking = f"{NOT_RUN}: {names}" if names else NOT_RUN
-        lines.append(line | {"claims can be tested": ("yes" if fits else "no") if every else lacking})
+        lines.append(line | {"trained well enough": ("yes" if fits else "no") if every else lacking})
     return pd.DataFrame(lines)
 
 

@@ -70,7 +70,7 @@ def share_table(specs: Mapping[str, NetworkSpec], speeds: Mapping[str, float]) -
         }
         row["maps of layer 5 (px)"] = [s.size for s in spec.stages() if s.kind == "conv"][-1]
         row["multiply-adds (million)"] = f"{spec.multiply_adds / 1e6:,.0f}"
-        row["images/s"] = f"{speeds[name]:,.0f}" if name in speeds else ""
+        row["images/s"] = f"{speeds[name]:,.0f}" if name in speeds else "–"
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
 

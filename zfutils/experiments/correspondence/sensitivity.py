@@ -28,8 +28,8 @@ class Setting:
 REGISTERED = "as registered"
 SETTINGS = {
     REGISTERED: Setting(),
-    "tolerance 1e-3": Setting(tolerance=1e-3),
-    "tolerance 1e-2": Setting(tolerance=1e-2),
+    "tolerance 10⁻³": Setting(tolerance=1e-3),
+    "tolerance 10⁻²": Setting(tolerance=1e-2),
     "after pooling": Setting(layer="pool5"),
     "grey of level 128": Setting(level=128),
 }

@@ -64,7 +64,8 @@ def beside_the_paper(few: pd.DataFrame) -> str:
     ours, paper = few[few["layer"] == layer]["delta"], PAPER[layer]
     return (
         f"At layer {layer[-1]} our Δ, {ours.min():.3f} to {ours.max():.3f}, "
-        f"is {ours.mean() / paper.mean():.1f} times the paper's, {paper.min():.3f} to {paper.max():.3f}. "
+        f"is on average {ours.mean() / paper.mean():.1f} times the paper's, "
+        f"{paper.min():.3f} to {paper.max():.3f}. "
         "How the paper counts a change is not known; the claims below use ratios of Δ within one network."
     )
 
@@ -149,10 +150,19 @@ def signs_in_words(found: Mapping[str, Mapping[str, Consistency]]) -> str:
     known = [one.interval for one in compared if one.interval is not None]
     below, above = sum(one.high < 0 for one in known), sum(one.low > 0 for one in known)
     apart = max((one.unmatched for one in compared if one.unmatched is not None), default=None)
-    return (
-        f"Mismatched pairs change as many units to within {_share(apart)}. "
-        f"Of {len(known)} differences, {below} lie below 0 and {above} above, with their whole interval."
+    sides = {"below": below, "above": above}
+    one = next((side for side, n in sides.items() if n == len(known)), None)
+    where = (
+        f"All {len(known)} differences lie {one} 0"
+        if one
+        else (f"Of {len(known)} differences, {below} lie below 0 and {above} above it")
     )
+    matched = (
+        ""
+        if apart is None
+        else f"Mismatched pairs change as many units to within {percent(apart, digits=2)}. "
+    )
+    return f"{matched}{where}, with their whole interval."
 
 
 def _weighed(each: Comparison) -> dict[str, str]:

@@ -62,7 +62,7 @@ def claims_compared(compared: Mapping[str, tuple[Comparison, str]]) -> pd.DataFr
     found = {claimed: one.arms and (one.interval, one.arms) for claimed, (one, _) in compared.items()}
     table = arms_table(found, ("claim", "measured", "control", "which is"))
     table.insert(3, "seeds", [len(one.seeds) for one, _ in compared.values()])
-    table.insert(4, "verdict taken on", [taken for _, taken in compared.values()])
+    table.insert(4, "verdict taken on", [taken.replace("-", "−") for _, taken in compared.values()])
     return table
 
 

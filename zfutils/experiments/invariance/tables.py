@@ -1,6 +1,7 @@
 """Tables of chapter 5: what the network has seen of each change, and how often labels change."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,10 @@ def range_table(
         height, size, turn = (ends.loc[name] for name in ("height", "relative size", "rotation"))
         seen["translation"] += f"; objects' middles at {height.low:.2f} to {height.high:.2f} of the height"
         seen["scale"] += f"; objects of one category, {size.low:.2f} to {size.high:.2f} of the median"
-        seen["rotation"] = f"{turn.low:.0f}° to {turn.high:.0f}°, objects"
+        seen["rotation"] = f"{turn.low:.0f}° to {turn.high:.0f}°, objects".replace("-", "−")
     return pd.DataFrame(
         {"change": kind, "in training": seen[kind]}
-        | {"here": f"{amounts[0]:g} to {amounts[-1]:g}{UNITS[kind]}", "steps": len(amounts)}
+        | {"here": f"{amounts[0]:g} to {amounts[-1]:g}{UNITS[kind]}".replace("-", "−"), "steps": len(amounts)}
         for kind, amounts in ranges.items()
     )
 
@@ -59,7 +60,9 @@ def outputs(groups: Mapping[str, tuple[Responses, Responses]]) -> pd.DataFrame:
         }
         row: dict[str, Any] = {"objects": name, "n": len(turned.pictures)}
         for column, values in means.items():
-            row[column] = between(t_interval(values, resampled="pictures"), digits=2)
+            mean = t_interval(values, resampled="pictures")
+            within = replace(mean, low=max(0.0, mean.low), high=min(1.0, mean.high))
+            row[column] = between(within, digits=2)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -75,7 +78,7 @@ def border_adds(shares: Mapping[tuple[int, str, bool], Interval | None]) -> str:
         beside = shares.get((pixels, LARGER, right))
         if border != LARGER and not right and share and beside:
             added.setdefault(pixels, []).append(100 * (share.estimate - beside.estimate))
-    ends = [f"{min(v):+.1f} to {max(v):+.1f} points at {pixels} px" for pixels, v in added.items()]
+    ends = [f"{min(v):+.2f} to {max(v):+.2f} points at {pixels} px" for pixels, v in added.items()]
     return f"A made-up border adds {' and '.join(ends).replace('-', '−')}." if ends else ""
 
 

@@ -161,7 +161,7 @@ def patch_table(intervals: Mapping[tuple[str, str], Mapping[str, Interval | None
         | {column: between(one, digits=3, otherwise="–") for column, one in row.items()}
         for (name, measure), row in intervals.items()
     ]
-    return pd.DataFrame(rows).fillna("")
+    return pd.DataFrame(rows).fillna("–")
 
 
 def above_zero(intervals: Mapping[tuple[str, str], Mapping[str, Interval | None]]) -> str:

@@ -201,7 +201,10 @@ def conclusions(found: Mapping[str, Mapping[Of, Compared | None]]) -> str:
         if as_much:
             *others, last = map(_who, as_much)
             listed = f"{', '.join(others)} and {last}" if others else last
-            more = f" Within the intervals, the difference is at least as large for {listed}."
+            more = (
+                " Within the intervals, the difference is at least as large as the trained deconvnet's "
+                f"for {listed}."
+            )
         if claim == ON_THE_WAY_UP and ("trained", "gradient") in as_much:
             more += " What the gradient shows as much is the network's doing and speaks against no method."
         lines.append(f"- {finding.above + more if low > 0 else finding.otherwise}")
@@ -241,7 +244,7 @@ def beside_another_class(table: pd.DataFrame, *, seed: int = 0) -> str:
         )
     start = (
         "Do random weights in layers 6 to 8 change a map as much as asking for another class does? The rank "
-        "correlations with the map as it was say so."
+        "correlations with the map as it was tell."
     )
     n = found.interval.n if found else 0
     end = f"(95 % intervals over {n} images, paired.)"
