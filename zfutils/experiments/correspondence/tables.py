@@ -150,19 +150,15 @@ def signs_in_words(found: Mapping[str, Mapping[str, Consistency]]) -> str:
     known = [one.interval for one in compared if one.interval is not None]
     below, above = sum(one.high < 0 for one in known), sum(one.low > 0 for one in known)
     apart = max((one.unmatched for one in compared if one.unmatched is not None), default=None)
-    sides = {"below": below, "above": above}
-    one = next((side for side, n in sides.items() if n == len(known)), None)
-    where = (
-        f"All {len(known)} differences lie {one} 0"
-        if one
-        else (f"Of {len(known)} differences, {below} lie below 0 and {above} above it")
+    said = (
+        f"Of {len(known)} differences, {below} lie below 0 and {above} above it, with their whole interval."
     )
-    matched = (
-        ""
-        if apart is None
-        else f"Mismatched pairs change as many units to within {percent(apart, digits=2)}. "
-    )
-    return f"{matched}{where}, with their whole interval."
+    if known and len(known) in (below, above):
+        side = "below" if below else "above"
+        said = f"All {len(known)} differences lie {side} 0 with their whole interval."
+    if apart is None:
+        return said
+    return f"Mismatched pairs change as many units to within {percent(apart, digits=2)}. {said}"
 
 
 def _weighed(each: Comparison) -> dict[str, str]:
