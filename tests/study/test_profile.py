@@ -253,7 +253,7 @@ def test_the_source_starts_from_the_small_networks_recipe_and_fine_tuning_from_t
         ({"transfer": TRANSFER | {"target": "caltech101"}}, "'caltech101' does not go with source 'parts'"),
         (
             {"small": SMALL | {"imagse": 1}},
-            "small.imagse: unknown key; allowed are depth, faults, filters",
+            "small.imagse: unknown key; allowed are cheats, depth, faults, filters",
         ),
         ({"small": SMALL | {"depth": DEPTH | {"train": [84, 64]}}}, "train must grow"),
         (

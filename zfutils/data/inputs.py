@@ -64,7 +64,7 @@ class Inputs:
         """All images of a set, or some; whole, or cropped.
 
         Args:
-            images, rows, side, scale: as the fields are.
+            images, rows, side, scale: the fields of `Inputs`; by default all rows, and whole images.
         """
         every = torch.arange(len(images)) if rows is None else torch.as_tensor(rows)
         return cls(images, every, images.size if side is None else side, scale)

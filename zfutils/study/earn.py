@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from zfutils.runtime.parallel import cores
 from zfutils.runtime.ranks import agreed
 from zfutils.study import kept_scores, target_networks
+from zfutils.study.cheating_networks import OfCheat
 from zfutils.study.depth_networks import OfDepth
 from zfutils.study.faulty_networks import OfFault, OfPictures
 from zfutils.study.filter_networks import OfFilters
@@ -25,8 +26,9 @@ def chosen(study: Networks, which: Sequence[str] = (), seeds: Sequence[int] | No
         which: names of networks, "small" for all rows of Table 3, "scratch" for all networks from scratch,
             "fine-tuned" likewise, "settings" for all that was tried of the recipe, "filters" for all
             whose filters chapters 1 and 2 look at, "depth" for all that chapter 8 compares by the number of
-            pictures, "pooling" for all that chapter 12 compares, "diagnosis" for chapter 13's on digits,
-            "diagnosis-pictures" for its ZFNets, or a row's name; default everything but the short trials.
+            pictures, "pooling" for all that chapter 12 compares, "cheats" for chapter 6's,
+            "diagnosis" for chapter 13's on digits, "diagnosis-pictures" for its ZFNets, or a row's name;
+            default everything but the short trials.
         seeds: of each; default the edition's own.
 
     Raises:
@@ -39,6 +41,7 @@ def chosen(study: Networks, which: Sequence[str] = (), seeds: Sequence[int] | No
         "filters": kept_scores.every(study.filters, seeds, kind=OfFilters),
         "depth": kept_scores.every(study.depth, seeds, kind=OfDepth),
         "pooling": kept_scores.every(study.pooling, seeds, kind=OfPooling),
+        "cheats": kept_scores.every(study.cheats, seeds, kind=OfCheat),
         "diagnosis": kept_scores.every(study.faults, seeds, kind=OfFault),
         "diagnosis-pictures": kept_scores.every(study.faults_on_pictures, seeds, kind=OfPictures),
     }

@@ -197,16 +197,22 @@ class Edition:
         found = tiny_imagenet.boxes(data_folder(), names)
         return tiny_imagenet.box_masks(found, source.size, side=inputs.side)
 
-    def cued(self, split: Literal["train", "validation"], *, exchanged: bool = False) -> stores.Store:
+    def cued(
+        self, split: Literal["train", "validation"], *, exchanged: bool = False, most: int = CUED_SCENES
+    ) -> stores.Store:
         """Pictures before their class's own background, or before another class's (`CuedParts`).
 
-        Centred as the training images, so that every network is shown the same; of the validation pictures
-        `CUED_SCENES` at most.
+        Centred as the training images, so that every network is shown the same.
+
+        Args:
+            split: of which.
+            exchanged: before another class's.
+            most: how many of the validation pictures at most.
 
         Raises:
             ValueError: photographs whose objects have no box.
         """
-        n = None if split == "train" else min(len(self.source(split)), CUED_SCENES)
+        n = None if split == "train" else min(len(self.source(split)), most)
         store = self.drawn(n, split=split, cued=True, exchanged=exchanged)
         return replace(store, centred_as=self.train_store)
 

@@ -101,7 +101,12 @@ class Groups(Edition):
         """Small ZFNets with the same faults, which no page trains."""
         return self._apart("faults")
 
-    def _apart(self, group: Literal["settings", "filters", "pooling", "faults"]) -> Self:
+    @cached_property
+    def cheats(self) -> Self:
+        """A small network that learnt what is around the objects, and honest ones, which no page trains."""
+        return self._apart("cheats")
+
+    def _apart(self, group: Literal["settings", "filters", "pooling", "faults", "cheats"]) -> Self:
         """A group of the small networks that no page trains, as a study of its own."""
         small = self.profile.small
         if small is None:

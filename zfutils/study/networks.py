@@ -96,10 +96,11 @@ class Networks(Groups):
 
     def _trained_on(self, name: str, seed: int) -> Store:
         run = self._run(name)
-        cued = run.background == "by-label"
+        cued, exchanged = run.background != "independent", run.background == "by-chance"
         if run.pictures is None and not run.shuffled:
-            return self.cued("train") if cued else self.train_store
-        return self.drawn(run.pictures, cued=cued, shuffled=seed if run.shuffled else None)
+            return self.cued("train", exchanged=exchanged) if cued else self.train_store
+        shuffled = seed if run.shuffled else None
+        return self.drawn(run.pictures, cued=cued, exchanged=exchanged, shuffled=shuffled)
 
     def plan(self, name: str, seed: int = 0) -> Plan:
         """What a network of the edition is trained by.

@@ -34,7 +34,7 @@ class Profile(Strict):
 
     @model_validator(mode="after")
     def _backgrounds(self) -> Self:
-        cued = [name for name, run in self.networks.items() if run.background == "by-label"]
+        cued = [name for name, run in self.networks.items() if run.background != "independent"]
         if cued and self.images.source != "parts":
             raise ValueError(f"networks.{cued[0]}.background: only parts can be drawn before another one")
         if self.transfer and (self.transfer.target == "held-out") != (self.images.source == "parts"):
@@ -81,7 +81,7 @@ class Profile(Strict):
             if isinstance(digits, dict) and isinstance(digits.get(group), dict):
                 own = {"base": "lenet5", "training": digits.get("training")}
                 digits[group] = {n: merged(own, run or {}) for n, run in digits[group].items()}
-        for group in ("settings", "filters", "pooling", "faults"):
+        for group in ("settings", "filters", "pooling", "faults", "cheats"):
             if isinstance(small, dict) and isinstance(small.get(group), dict):
                 own = {"training": small.get("training")}
                 small[group] = {n: merged(own, run or {}) for n, run in small[group].items()}

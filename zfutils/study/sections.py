@@ -80,8 +80,9 @@ class Run(Strict):
     pictures: int | None = Field(
         None, ge=64, description="how many to train on, where it is not the edition's number"
     )
-    background: Literal["independent", "by-label"] = Field(
-        "independent", description="drawn, digits: whether a training picture's ground gives its label away"
+    background: Literal["independent", "by-label", "by-chance"] = Field(
+        "independent",
+        description="what is around a training picture's object: its own; its label's; another's by chance",
     )
     shuffled: bool = Field(False, description="whether training labels are shuffled, by the run's seed")
     first_window: tuple[int, int, int] | None = Field(
@@ -157,6 +158,7 @@ class Small(Strict):
     filters: dict[str, Run] = Field({}, description="networks whose filters chapters 1 and 2 look at")
     pooling: dict[str, Run] = Field({}, description="networks that chapter 12 compares under shifts")
     faults: dict[str, Run] = Field({}, description="chapter 13: networks with a fault each, and without")
+    cheats: dict[str, Run] = Field({}, description="chapter 6: a network that learnt a cue, and honest ones")
     depth: Depth | None = Field(None, description="chapter 8: where depth begins to pay; null: not asked")
     training: Training
 

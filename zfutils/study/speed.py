@@ -19,7 +19,7 @@ from pydantic import Field
 from zfutils.plotting.estimates import estimates
 from zfutils.plotting.style import BLUE, FAINT, INK, MARKERS, VERMILLION, new, styled
 from zfutils.runtime.files import whole
-from zfutils.stats.formatting import HARD, bracketed, percent, ranged
+from zfutils.stats.formatting import HARD, bracketed, percent, ranged, rounded
 from zfutils.stats.growth import exponent
 from zfutils.stats.intervals import Interval
 from zfutils.study.display import Paragraph
@@ -172,7 +172,7 @@ def growth_table(growth: Sequence[Growth]) -> pd.DataFrame:
         "along": lambda each: each.along,
         "sizes": lambda each: ", ".join(f"{size:g}" for size in each.sizes),
         "exponent": lambda each: _ends(each.exponent),
-        "by counting": lambda each: f"{each.expected:.2f}",
+        "by counting": lambda each: rounded(each.expected, digits=2),
         "seconds": lambda each: " to ".join(_number(np.median(each.seconds[end])) for end in (0, -1)),
         "peak memory (MB)": lambda each: " to ".join(_megabytes(each.memory[end]) for end in (0, -1)),
         "repeats": lambda each: each.exponent.n,

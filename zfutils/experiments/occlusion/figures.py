@@ -211,6 +211,14 @@ def cheat(
     return figure
 
 
+@styled
+def shares(shares: Mapping[str, Float[np.ndarray, " m"]]) -> Figure:
+    """The number that tells two networks apart, alone, as `cheat` shows it beside maps."""
+    figure = new(height=1.0 * len(shares) + 0.7)
+    _distributions(figure.subplots(), shares)
+    return figure
+
+
 def _falls(axes: Axes, values: Float[np.ndarray, "p q"], patch: Patch, side: tuple[int, int]) -> None:
     """A map of falls on a scale of its own."""
     most = float(values.max())
