@@ -11,7 +11,7 @@ from zfutils.study.claims import NAMES, Claim, Measurement, Verdict, retired, st
 from zfutils.study.claims_file import load
 from zfutils.study.parameters import PAGES
 from zfutils.study.places import BOOK, REFERENCE
-from zfutils.study.rules import Condition
+from zfutils.study.rules import Condition, printed
 
 REGISTER = load(BOOK / "claims.yaml")
 
@@ -292,6 +292,11 @@ def test_claims_that_replace_each_other_are_refused(claims_file):
 )
 def test_a_rule_means_what_it_says(text, low, high, holds):
     assert Condition.parse(text, NAMES).holds(measured(low, (low + high) / 2, high).values) is holds
+
+
+def test_in_print_a_minus_is_no_hyphen_and_a_hyphen_no_minus():
+    assert printed("layer-1 error -0.5 [-3, 1.2] in the top-5") == "layer-1 error −0.5 [−3, 1.2] in the top-5"
+    assert printed("measured - control; low > -4") == "measured − control; low >\N{NO-BREAK SPACE}−4"
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_new_claim_gives_its_whole_rule(pair):
         "interval over": "pictures",
         "condition": "ended ≥_1",
         "where": "ended: share of networks",
-        "rule": "verdict on measured - control; tested if n ≥_10; reproduced if low >_1; partly if low >_0",
+        "rule": "verdict on measured − control; tested if n ≥_10; reproduced if low >_1; partly if low >_0",
         "would fail if": "no difference",
     }
 

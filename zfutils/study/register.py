@@ -94,7 +94,7 @@ def new_entries(claim: Claim) -> Entries:
     said = [
         ("status", status + published),
         ("replaces", ", ".join(claim.replaces) or ("nothing, the question is new" if claim.fails else "")),
-        ("known beforehand", claim.known),
+        ("known beforehand", claim.known and printed(claim.known)),
         ("says", claim.says),
         ("first put as", claim.reworded and claim.reworded.first),
         ("why in other words", claim.reworded and claim.reworded.because),

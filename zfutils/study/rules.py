@@ -127,7 +127,8 @@ class Condition:
 
 
 def printed(bounds: str) -> str:
-    """Bounds with the signs of print, each number on the line of its sign."""
-    for written, sign in SIGNS.items():
+    """Bounds, or what was known of a number, with the signs of print, each number on the line of its sign."""
+    for written, sign in (SIGNS | {" - ": " \N{MINUS SIGN} "}).items():
         bounds = bounds.replace(written, sign)
+    bounds = re.sub(r"(?<![\w.])-(?=\d)", "\N{MINUS SIGN}", bounds)
     return re.sub("([<≤≥>]) ", rf"\1{HARD}", bounds)
