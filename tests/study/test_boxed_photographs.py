@@ -1,6 +1,7 @@
 """An edition of photographs with boxes: where their objects are, and their cue."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ import torch
 from tiny_tree import written
 
 from zfutils.data.part_masks import object_masks
+from zfutils.experiments.diagnosis.faults import HEALTHY
+from zfutils.study.faulty_networks import ZFNET, OfPictures
 from zfutils.study.groups import SMALL
-from zfutils.study.sections import Images
+from zfutils.study.sections import Images, SmallImages
 from zfutils.study.study import Study
 
 
@@ -71,3 +74,11 @@ def test_what_sees_photographs_with_boxes_is_the_source_of_the_transfer(boxed, m
     monkeypatch.setattr(Study, "source", lambda *_, **__: object())
     with pytest.raises(ValueError, match="does not know where"):
         there.objects(seen)
+
+
+def test_of_photographs_no_patch_is_kept(boxed):
+    small = boxed.profile.small.model_copy(update={"images": SmallImages(size=104, crop=96)})
+    one = OfPictures(boxed.changed(small=small).faults_on_pictures, ZFNET + HEALTHY, 0)
+    torch.manual_seed(0)
+    found = one.measured(SimpleNamespace(model=one.plan.spec.build().eval()))
+    assert sorted(found) == ["filters", "projections_relu3", "projections_relu5"]

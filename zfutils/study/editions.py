@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 # Mappings whose keys are names: one that is given as null is taken out, and the whole by null itself.
-NAMED = ("networks", "settings", "filters", "pooling", "faults", "seeds_of")
+NAMED = ("networks", "settings", "filters", "pooling", "faults", "cheats", "seeds_of")
 
 
 def read(path: Path) -> dict[str, Any]:

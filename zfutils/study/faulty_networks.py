@@ -95,8 +95,13 @@ class OfPictures(Wanted):
         return super().evaluated | {"pictures": pictures.VERSION}
 
     def measured(self, trained: Trained) -> dict[str, np.ndarray]:
-        """Its filters of layer 1, and projections of some maps of layers 3 and 5 with their patches."""
-        return pictures.kept(trained.model, self.asked)
+        """Its filters of layer 1, and projections of some maps of layers 3 and 5 with their patches.
+
+        Of photographs, which may not be handed on, without their patches.
+        """
+        found = pictures.kept(trained.model, self.asked)
+        drawn = self.study.profile.images.source == "parts"
+        return {name: one for name, one in found.items() if drawn or not name.startswith("patches")}
 
 
 def table(networks: Mapping[str, Mapping[int, Outcome]]) -> pd.DataFrame:

@@ -77,13 +77,15 @@ def findings(study: Study) -> Paragraph:
         ours = [row.get("this_verdict") for row in rows]
         counted, elsewhere = (_counted(study, group, records, run) for run in ("this", "published"))
         here, there = (group.outcome(records, run) for run in ("this", "published"))
+        published = f"In the published run, on photographs, it {there}: {elsewhere}."
+        if (there, elsewhere) == (here, counted):
+            published = "The published run, on photographs, came out alike."
         clauses = zip(ours, group.claims.values(), strict=True)
         failed = [clause for verdict, clause in clauses if verdict == Verdict.NOT_REPRODUCED]
         failed *= len(failed) < len(rows)  # where all failed, the tally says it
         lines.append(
             f"- *{group.title}* ([chapter {chapter}]({page_of(chapter)}.ipynb), {len(rows)} claims). "
-            f"In this run it {here}: {counted}. "
-            f"In the published run, on photographs, it {there}: {elsewhere}."
+            f"In this run it {here}: {counted}. {published}"
             + (f" Not found in this run: {enumerated('that', failed, 'or')}." if failed else "")
         )
     others = [

@@ -79,6 +79,8 @@ def test_pictures_that_were_kept_are_shown():
     for layer, maps, side in (("relu3", 6, 35), ("relu5", 2, 67)):
         shapes |= {f"{kind}_{layer}": (maps, side, side, 3) for kind in ("projections", "patches")}
     kept = {n: rng.integers(0, 255, shape).astype(np.uint8) for n, shape in shapes.items()}
+    alone = {n: one for n, one in kept.items() if not n.startswith("patches")}  # of photographs
+    assert_readable(figures.on_pictures({HEALTHY: alone, LEAK: alone}))
     figure = figures.on_pictures({name: kept for name in (HEALTHY, *FAULTS)})
     assert_readable(figure)
     assert {"layer 3", "layer 5"} <= {text for text, _ in texts(figure)}

@@ -165,7 +165,7 @@ def on_pictures(kept: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     """A small ZFNet in each row: filters, and projections of layers 3 and 5 over their patches.
 
     Args:
-        kept: by kind of network, what `pictures.kept` gives.
+        kept: by kind of network, what `pictures.kept` gives, with or without patches.
     """
     figure = new(width=WIDE, height=0.45 + 2.4 * len(kept))
     widths = [2.0, *SHOWN.values()]
@@ -173,8 +173,8 @@ def on_pictures(kept: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     for row, (name, one) in zip(panels, kept.items(), strict=True):
         row[0].imshow(_tiles(one["filters"], columns=4))
         for axes, (layer, maps) in zip(row[1:], SHOWN.items(), strict=True):
-            shown, patches = (one[f"{kind}_{layer}"][:maps] for kind in ("projections", "patches"))
-            axes.imshow(_over_patches(shown, patches, np.ones(shown.shape[:3], dtype=bool)))
+            lines = [one[k][:maps] for k in (f"projections_{layer}", f"patches_{layer}") if k in one]
+            axes.imshow(_tiles(np.concatenate(lines), columns=maps))
         _name(row[0], name)
         for axes in row:
             bare(axes)
