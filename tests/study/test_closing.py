@@ -49,8 +49,8 @@ def said(ours, theirs=(), kinds=(), ends=(-1.0, 1.0), published=(-1.0, 1.0)):
         ),
         (
             [NOT, PARTLY, NO_VERDICT],
-            "No claim of the paper or of later work held in full. The measurements show, by less than "
-            "the rules ask, that edges come first. They do not show that maps are alike. No verdict "
+            "No claim of the paper or of later work held in full. The measurements bear out in part "
+            "that edges come first. They do not show that maps are alike. No verdict "
             "could be given on whether depth pays.",
         ),
         (

@@ -18,7 +18,7 @@ KINDS = ("paper", "later", "further")  # the groups of `book/data/discussion.yam
 AGAINST = "against"  # not reproduced, and the interval lies on the other side of the control
 SHOWS = {  # by verdict: how a sentence goes on, and the word before its last clause
     Verdict.REPRODUCED: ("show", "and"),
-    Verdict.PARTLY: ("show, by less than the rules ask,", "and"),
+    Verdict.PARTLY: ("bear out in part", "and"),
     Verdict.NOT_REPRODUCED: ("do not show", "or"),
     AGAINST: ("speak against the view", "and"),
 }
@@ -126,4 +126,5 @@ def _placed(row: Mapping[str, object], claim: Claim) -> tuple[str | None, str]:
 def enumerated(word: str, clauses: Sequence[str], last: str) -> str:
     """Clauses as one list, each after a word: "that a, that b and that c"."""
     *others, final = (f"{word} {clause}" for clause in clauses)
-    return f"{', '.join(others)} {last} {final}" if others else final
+    comma = "," * any("," in clause for clause in clauses)
+    return f"{', '.join(others)}{comma} {last} {final}" if others else final

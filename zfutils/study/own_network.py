@@ -37,7 +37,8 @@ def chosen(study: Study) -> tuple[Network, Inputs, list[str] | None]:
     if given.images:
         pictures = network.preprocessing.inputs(Path(given.images))
     else:
-        rows = torch.arange(min(PICTURES, len(study.validation_images)))
+        draw = torch.Generator().manual_seed(given.seed)
+        rows = torch.randperm(len(study.validation_images), generator=draw)[:PICTURES]
         known = study.validation_images.only(rows)
         pictures = network.preprocessing.inputs(to_host(known.pixels))
         named = {"classes": known.classes, "labels": known.labels, "names": known.names}

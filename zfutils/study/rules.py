@@ -52,7 +52,7 @@ class Comparison:
         """What an outcome's rule asks, for a reader: "whole interval above 0.1", "estimate below 2"."""
         whole = (self.name, self.symbol) in WHOLE
         subject = "whole interval" if whole else ENDS.get(self.name, self.name)
-        return f"{subject} {WORDS[self.symbol]} {self.number:g}"
+        return printed(f"{subject} {WORDS[self.symbol]} {self.number:g}")
 
     def _value(self, values: Values) -> float:
         value = values.get(self.name)

@@ -98,7 +98,7 @@ def _asked(claim: Claim) -> str:
     bounds = f"Reproduced: {claim.rule.reproduced.in_words}"
     if claim.rule.partly:
         bounds += f"; partly: {claim.rule.partly.in_words}"
-    known = f"<br>Known when this was written: {escape(claim.known)}" if claim.known else ""
+    known = f"<br>Known when this was written: {escape(printed(claim.known))}" if claim.known else ""
     return (
         f'<a href="scoreboard.html#claim-{claim.id}">{escape(claim.says)}</a><br>'
         f"<small>{escape(bounds)}.<br>n: {escape(claim.n)}. Interval over: {escape(claim.resampled)}."

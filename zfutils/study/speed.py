@@ -159,7 +159,8 @@ def rows_table(rows: Sequence[Row]) -> pd.DataFrame:
         "share of it": lambda row: "–" if row.share is None else percent(row.share),
         "values differ by": lambda row: "–" if row.difference is None else f"{row.difference:.1g}",
         "how": lambda row: (
-            f"{row.precision}, {row.repeats} repeat{'s' * (row.repeats > 1)}, {row.took:.0f} s"
+            f"{row.precision}, {row.repeats} repeat{'s' * (row.repeats > 1)}, "
+            + (f"{row.took:.0f} s" if row.took >= 1 else "under 1 s")
         ),
     }
     return pd.DataFrame([{name: cell(row) for name, cell in columns.items()} for row in rows])

@@ -78,6 +78,8 @@ def test_the_table_says_what_was_not_run(pairs):
     assert first["gain of 8 (points)"].startswith("10.0\u00a0[")
     assert (second["8 layers"], second["gain of 8 (points)"], second["train, 8"]) == (NOT_RUN, NOT_RUN, "–")
     assert (second["width"], second["ended"]) == ("wider", "2 of 2")
+    alone = [Pair(400, True, of_seeds(6), of_seeds(7))]  # one seed gives no interval
+    assert tables.depth(alone, depth.errors(alone))["gain of 8 (points)"].tolist() == [tables.ONE_SEED]
     everything = [Pair(100, False, NONE, NONE)]
     assert tables.depth(everything, depth.errors(everything))["4 layers"].tolist() == [NOT_RUN]
 

@@ -154,5 +154,5 @@ def test_the_layer_in_which_a_measure_is_highest_is_named_for_each_network():
     assert selectivity.highest(means) == (
         "Highest in the trained network: class in layer 5, colour in layer 1. "
         "With random weights: class in layer 2, colour in layer 1. "
-        "The same layer in both, so that it takes no learning: colour."
+        "In the same layer with either, so that the place takes no learning: colour."
     )

@@ -121,7 +121,7 @@ def test_a_map_with_random_layers_is_compared_with_another_classs():
             ]
     columns = ["picture", "method", "order", "layer", "spearman"]
     said = tables.beside_another_class(pd.DataFrame(rows, columns=columns))
-    own, other = "the map correlates with itself at", "with random weights and at"
+    own, other = "the correlation is", "after random weights and"
     assert f"By the deconvnet they change it less than another class does: {own} 0.90 {other} 0.60" in said
     assert "(difference 0.30" in said
     assert f"By guided back-propagation they change it more than another class does: {own} 0.40" in said

@@ -260,8 +260,9 @@ def depth(pairs: Sequence[Pair], errors: pd.DataFrame, *, seed: int = 0) -> pd.D
             )
             line[f"train, {layers}"] = rounded(math.nan if row is None else row["train"], digits=2)
         gain, odds = pair.gain(seed=seed), pair.gain_in_log_odds()
-        line["gain of 8 (points)"] = _worded(gain)
-        line["gain (log-odds)"] = _worded(odds, digits=2)
+        lacking = ONE_SEED if pair.four and pair.eight else NOT_RUN
+        line["gain of 8 (points)"] = _worded(gain, otherwise=lacking)
+        line["gain (log-odds)"] = _worded(odds, digits=2, otherwise=lacking)
         ended = sum(one.ended.ended for one in pair.outcomes)
         line["ended"] = f"{ended} of {len(pair.outcomes)}"
         lines.append(line | {"scores": origin(one.published for one in pair.outcomes)})
@@ -283,8 +284,8 @@ def two_arms(compared: Mapping[str, Compared | None], *, measured: str, control:
     return pd.DataFrame(lines)
 
 
-def _worded(effect: Effect | None, *, digits: int = 1) -> str:
-    return between(effect and effect.interval, digits=digits, otherwise=NOT_RUN)
+def _worded(effect: Effect | None, *, digits: int = 1, otherwise: str = NOT_RUN) -> str:
+    return between(effect and effect.interval, digits=digits, otherwise=otherwise)
 
 
 def costs(spent: pd.DataFrame) -> pd.DataFrame:

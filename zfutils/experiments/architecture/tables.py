@@ -139,12 +139,13 @@ def aliasing_table(
             values = by_map[network, weights]
             found = where_enough(bootstrap_interval, values, resampled="maps", seed=seed)
             row[weights] = between(found, digits=2, otherwise="too few maps")
-        rows.append(row)
+        means = (by_map[network, weights].mean() for weights in (TRAINED, RANDOM))
+        rows.append(row | {f"{TRAINED} minus {RANDOM}": rounded(np.subtract(*means), digits=2)})
     interval, arms = beyond or (None, (math.nan, math.nan))
     row = {"network": f"{OVER} minus {UNDER}", "stride of layer 1": ""}
     row |= {weights: rounded(arm, digits=2) for weights, arm in zip((TRAINED, RANDOM), arms, strict=True)}
     row[f"{TRAINED} minus {RANDOM}"] = between(interval, digits=2, otherwise="too few maps")
-    return pd.DataFrame([*rows, row]).fillna("")
+    return pd.DataFrame([*rows, row])
 
 
 def error_table(networks: Mapping[str, Trained], scores: Mapping[tuple[str, int], Scores]) -> pd.DataFrame:

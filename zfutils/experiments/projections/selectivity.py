@@ -181,7 +181,11 @@ def highest(means: pd.DataFrame) -> str:
     }
     layers = top.groupby("measure", sort=False)["layer"].agg(list)
     alike = [name for name, both in layers.items() if len(both) == 2 and both[0] == both[1]]
-    unlearnt = f" The same layer in both, so that it takes no learning: {', '.join(alike)}." if alike else ""
+    unlearnt = (
+        f" In the same layer with either, so that the place takes no learning: {', '.join(alike)}."
+        if alike
+        else ""
+    )
     return (
         f"Highest in the trained network: {said['trained']}. With random weights: {said['random']}.{unlearnt}"
     )

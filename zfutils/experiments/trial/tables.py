@@ -239,16 +239,27 @@ def beside_another_class(table: pd.DataFrame, *, seed: int = 0) -> str:
             how = "more than another class does"
         kept, other = (rounded(arm, digits=2) for arm in found.arms)
         sentences.append(
-            f"By {name} they change it {how}: the map correlates with itself at {kept} with random weights "
-            f"and at {other} with another class's (difference {difference(found)}, from unrounded numbers)."
+            f"By {name} they change it {how}: the correlation is {kept} after random weights and {other} for "
+            f"another class (difference {difference(found)}, from unrounded numbers)."
         )
     start = (
         "Do random weights in layers 6 to 8 change a map as much as asking for another class does? The rank "
-        "correlations with the map as it was tell."
+        "correlations of the new map with the old one tell."
     )
     n = found.interval.n if found else 0
     end = f"(95 % intervals over {n} images, paired.)"
     return " ".join([start, *sentences, end]) if sentences else ""
+
+
+def by_structure(found: Compared | None) -> str:
+    """What SSIM says of random upper layers, beside the rank correlation that the claim takes."""
+    if found is None:
+        return ""
+    return (
+        "Random upper layers are judged by rank correlation. By SSIM, what the deconvnet's map keeps less "
+        f"what the gradient's keeps is {difference(found)}: where the measures point in opposite directions, "
+        "neither method is shown to ignore these layers more."
+    )
 
 
 def plain(found: Mapping[Of, Compared | None]) -> dict[str, float]:
