@@ -58,3 +58,8 @@ def test_gpus_that_were_not_measured_have_no_number(monkeypatch):
     assert first["images_per_second"] == 9000
     assert math.isnan(second["images_per_second"])
     assert second["from"] == "not measured"
+
+
+def test_numbers_are_as_fine_as_a_reader_needs():
+    said = size.in_words(pd.DataFrame({"hours": [0.02, 5.94, 13_509.8, 0.0]}))
+    assert said["hours"].tolist() == ["under 0.1", "5.9", "13,510", "0.0"]

@@ -48,7 +48,9 @@ def table() -> pd.DataFrame:
     """Training of the paper's network at 224 px on GPUs, as kept in gpu.json, beside what is aimed at."""
     rows = []
     for machine, aim in AIMS.items():
-        row = dict.fromkeys(("images/s", "of the matrix rate", "from the store, of this rate"), NOT)
+        row = dict.fromkeys(
+            ("images/s", "of the rate of matrix products", "from the store, of images/s"), NOT
+        )
         found = best(machine, "imagenet")
         if found is not None:
             shares = (found["fraction"], found["from_store"])

@@ -97,10 +97,15 @@ def hours(recipe: Training, rates: Rates) -> pd.DataFrame:
 
 
 def in_words(table: pd.DataFrame) -> pd.DataFrame:
-    """Numbers with one decimal place; those that are not known as "not measured"."""
+    """Numbers with one decimal place, or none from 100 on; those that are not known as "not measured"."""
     numbers = table.select_dtypes("number")
-    said = numbers.map(lambda value: NOT if np.isnan(value) else f"{value:,.1f}")
-    return table.assign(**said)
+    return table.assign(**numbers.map(_said))
+
+
+def _said(value: float) -> str:
+    if np.isnan(value):
+        return NOT
+    return "under 0.1" if 0 < value < 0.1 else f"{value:,.{0 if value >= 100 else 1}f}"
 
 
 def disk(profile: Profile, spec: NetworkSpec) -> pd.DataFrame:

@@ -265,8 +265,10 @@ def curves(growth: Sequence[Growth]) -> Figure:
             ylabel="seconds",
             title=textwrap.fill(each.work, 20),
         )
-        axes.set_ylim(min(ends[1]) / 2, 2 * max(ends[2]))
-        for axis, ticks in ((axes.xaxis, each.sizes), (axes.yaxis, [min(ends[0]), max(ends[0])])):
+        axes.set_ylim(min(*ends[1], *counted) / 2, 2 * max(*ends[2], *counted))
+        slowest, fastest = max(ends[0]), min(ends[0])
+        named = [fastest, slowest] if slowest > 1.5 * fastest else [fastest]  # or they would touch
+        for axis, ticks in ((axes.xaxis, each.sizes), (axes.yaxis, named)):
             axis.set_ticks(ticks, [_number(tick) for tick in ticks])
             axis.set_ticks([], minor=True)
     for axes in [*figure.axes][len(growth) :]:
