@@ -121,6 +121,19 @@ def test_what_was_known_of_a_number_stands_beside_its_rule(study):
     assert "Known" not in "".join(scoreboard.claims_table(study, 2).data["claim"])
 
 
+def test_what_both_runs_have_in_common_stands_once(study):
+    same = {"verdict": "not testable at this scale", "reason": "a test", "n": 0}
+    study.published_records[:] = [{"claim": one} | same for one in study.claims]
+    assert list(scoreboard.claims_table(study, 14).data)[2:] == [scoreboard.BOTH]
+    assert set(scoreboard.verdict_counts(study).query("kind != 'gate'")["run"]) == {scoreboard.BOTH}
+    study.published_records[:] = [
+        {"claim": "trial-own-edges", "verdict": "reproduced", "estimate": 1, "n": 64}
+    ]
+    assert list(scoreboard.claims_table(study, 14).data)[2:] == [*scoreboard.RUNS.values()]
+    later = scoreboard.verdict_counts(study).query("kind == 'later work'")
+    assert later["run"].tolist() == [*scoreboard.RUNS.values()]
+
+
 def test_an_interval_is_drawn_to_scale_with_its_threshold(study):
     """0 to 3 on 154 px between margins of 8: 1 at 59.3, 2 at 110.7, 3 at 162; threshold 0.5 at 33.7."""
     claim = study.claims["training-ten-crops-decided"]

@@ -127,6 +127,8 @@ def published_run(claim: Claim, row: Mapping[str, Any]) -> list[str]:
     verdict = row.get("published_verdict")
     if verdict not in TESTED:
         return []
+    if all(row[f"this_{key}"] == row[f"published_{key}"] for key in ("verdict", "estimate", "low", "high")):
+        return ["published run: the same"]
     said = [f"published run: {verdict}", measured(claim, row, "published"), *_beside(claim, row, "published")]
     return [", ".join(said)]
 

@@ -16,6 +16,7 @@ from zfutils.study.study import Study
 from zfutils.training.outcomes import NOT_RUN
 
 RUNS = {"this": "this run", "published": "published run"}
+BOTH = "this and the published run"
 KINDS = {"paper": "the paper", "later-work": "later work", "gate": "gate"}
 DETECTABLE = "smallest true difference that the interval would tell from zero, four times in five"
 NOTHING = {"measured - control": 0, "measured / control": 1}  # the number, where the control shows as much
@@ -32,6 +33,8 @@ CAPTION = (
 def claims_table(study: Study, chapter: int) -> Styler:
     """The claims of a chapter: what is said and what its rule asks, then what came out in both runs.
 
+    Where both gave the same throughout, as in the published edition itself, once.
+
     Args:
         study: the edition.
         chapter: its number.
@@ -40,9 +43,14 @@ def claims_table(study: Study, chapter: int) -> Styler:
     claims = [study.claims[row["claim"]] for row in rows]
     table = pd.DataFrame({"claim": [_asked(claim) for claim in claims]})
     table["source"] = [claim.source for claim in claims]
-    for run, title in RUNS.items():
-        table[title] = [_measured(row, run, claim) for row, claim in zip(rows, claims, strict=True)]
-    table.attrs["markup"] = ["claim", *RUNS.values()]
+    out = {
+        title: [_measured(row, run, claim) for row, claim in zip(rows, claims, strict=True)]
+        for run, title in RUNS.items()
+    }
+    this, published = out.values()
+    shown = {BOTH: this} if this == published else out
+    table = table.assign(**shown)
+    table.attrs["markup"] = ["claim", *shown]
     return show(table, caption=CAPTION).set_table_attributes('class="dataframe study claims"')
 
 
@@ -61,10 +69,15 @@ def _counts(records: pd.DataFrame, by: str, names: Mapping[Any, Any]) -> pd.Data
     rows = []
     for key, name in names.items():
         claims = records[records[by] == key]
+        counts = {}
         for run, title in RUNS.items() if len(claims) else ():
             found = claims[f"{run}_verdict"]
-            row = {by: name, "run": title} | {str(v): int((found == v).sum()) for v in Verdict}
-            rows.append(row | {NOT_RUN: int(found.isna().sum())})
+            counts[title] = {str(v): int((found == v).sum()) for v in Verdict} | {
+                NOT_RUN: int(found.isna().sum())
+            }
+        if len(claims) and claims["this_verdict"].equals(claims["published_verdict"]):
+            counts = {BOTH: counts[RUNS["this"]]}
+        rows += [{by: name, "run": title} | numbers for title, numbers in counts.items()]
     table = pd.DataFrame(rows)
     table.attrs["layout"] = "counts"
     return table
