@@ -74,16 +74,16 @@ def test_of_few_classes_there_is_no_top_5_error(classes):
 def measured(device="a GPU of 2030", device_type="cuda", precision="bf16", **more):
     """A row as throughput gives it: 2,000 images a second, a quarter of the matrix rate."""
     row = {"device": device, "device_type": device_type, "precision": precision, "images_per_second": 2000.0}
-    row |= {"low": 1900.0, "high": 2050.0, "matrix_rate": 4e14, "fraction": 0.25}
+    row |= {"low": 1900.0, "high": 2050.0, "matrix_rate": 4e14, "fraction": 0.25, "image": 224, "batch": 128}
     return row | {"step_seconds": 0.064, "bound_seconds": 0.016} | more
 
 
 def test_speeds_of_gpus_stand_below_this_machines_with_edition_and_date():
     here = pd.DataFrame([measured("Some CPU, 2 threads", "cpu", "float32", images_per_second=150.4)])
-    shown = speed_table(here, [measured(edition="photos", date="2030-01-02")])
+    shown = speed_table(here, [measured(precision="float32", batch=64, edition="photos", date="2030-01-02")])
     assert shown["device"].tolist() == [
-        "Some CPU, 2 threads, float32",
-        "a GPU of 2030, bf16, edition photos, 2030-01-02",
+        "Some CPU, 2 threads, float32, 224 px, 128 images a step",
+        "a GPU of 2030, TF32, 224 px, 64 images a step, edition photos, 2030-01-02",
     ]
     assert shown["images/s"].tolist() == ["150\u00a0[1,900,\u00a02,050]", "2,000\u00a0[1,900,\u00a02,050]"]
     gpu = shown.iloc[1]
@@ -93,9 +93,11 @@ def test_speeds_of_gpus_stand_below_this_machines_with_edition_and_date():
 
 def test_a_gpu_that_nobody_measured_says_so_unless_this_machine_has_one():
     shown = speed_table(pd.DataFrame([measured("Some CPU", "cpu")]), [])
-    assert shown["device"].tolist() == ["Some CPU, bf16", "a GPU"]
+    assert shown["device"].tolist() == ["Some CPU, bf16, 224 px, 128 images a step", "a GPU"]
     assert set(shown.iloc[1, 1:]) == {"not measured"}
-    assert speed_table(pd.DataFrame([measured()]), [])["device"].tolist() == ["a GPU of 2030, bf16"]
+    assert speed_table(pd.DataFrame([measured()]), [])["device"].tolist() == [
+        "a GPU of 2030, bf16, 224 px, 128 images a step"
+    ]
 
 
 def outcome(training_error, *, trained_on=1000, epochs=10, published=False):

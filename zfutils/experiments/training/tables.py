@@ -238,8 +238,11 @@ def speed_table(speed: pd.DataFrame, kept: Sequence[Mapping[str, Any]]) -> pd.Da
 
 
 def _speed(row: Mapping[str, Any], when: str = "") -> dict[str, str]:
+    precision = row["precision"]
+    if (row["device_type"], precision) == ("cuda", "float32"):
+        precision = "TF32"  # which convolutions take for float32, unless PyTorch is told otherwise
     return {
-        "device": f"{row['device']}, {row['precision']}{when}",
+        "device": f"{row['device']}, {precision}, {row['image']} px, {row['batch']} images a step{when}",
         "images/s": f"{row['images_per_second']:,.0f}"
         + bracketed(f"{row['low']:,.0f}", f"{row['high']:,.0f}"),
         "matrix rate (GFLOP/s)": f"{row['matrix_rate'] / 1e9:,.0f}",
