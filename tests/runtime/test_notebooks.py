@@ -254,6 +254,18 @@ def book(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.parametrize("tags", [["parameters"], ["parameters", "remove-cell"]])
+def test_parameters_that_a_page_hides_stay_hidden_whatever_they_are(tmp_path, tags):
+    page = write(tmp_path / "page.ipynb", "1")
+    notebook = nbformat.read(page, as_version=4)
+    notebook.cells[0].metadata.tags = tags
+    nbformat.write(notebook, page)
+    notebooks.execute(page, tmp_path / "out.ipynb", {"deep": 4})
+    executed = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
+    (given,) = [cell for cell in executed if "injected-parameters" in cell.metadata.get("tags", [])]
+    assert ("remove-cell" in given.metadata.tags) == ("remove-cell" in tags)
+
+
 def test_the_command_line_executes_into_the_edition_s_folder_and_trials_beside_it(book, build_folder, capsys):
     page = write(book / "page.ipynb", "print(edition, deep)")
     assert __main__.main(["execute", str(page), "--edition", "tiny"]) == 0

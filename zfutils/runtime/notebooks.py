@@ -128,10 +128,13 @@ def execute(
         finally:
             printed.close()
     seconds = time.perf_counter() - started
-    # The copy is published: no path of the machine that made it, and no cell that repeats the defaults.
-    for cell in executed.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []) and not others:
-            cell.metadata.tags.append("remove-cell")
+    # The copy is published: no path of the machine that made it, and no cell that repeats the defaults or
+    # belongs to a hidden one.
+    tags = [cell.metadata.get("tags", []) for cell in executed.cells]
+    hidden = any({"parameters", "remove-cell"} <= set(own) for own in tags)
+    for own in tags:
+        if "injected-parameters" in own and (hidden or not others):
+            own.append("remove-cell")
     executed.metadata.papermill |= {"input_path": notebook.name, "output_path": output.name}
     executed.metadata["zfutils"] = {
         "parameters": dict(parameters),

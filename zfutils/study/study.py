@@ -152,7 +152,7 @@ class Study(Networks):
         parts = f", of which {', '.join(of_it)}" if of_it else ""
         return Paragraph(
             f"This run of the page took {whole}{parts} ({device_name(self.device)}). Networks that "
-            "were there before took none of it; {doc}`provenance` has the seconds of each training."
+            "were there before are not counted; {doc}`provenance` has the seconds of each training."
         )
 
     @cached_property
