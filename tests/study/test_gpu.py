@@ -17,7 +17,14 @@ def speed(device="a GPU of 2030", **rates):
     """What throughput gives, a row for each precision, with a made-up rate."""
     rows = [
         {"device": device, "device_type": "cuda", "precision": precision, "images_per_second": rate}
-        | {"low": rate - 10, "high": rate + 10, "matrix_rate": 4e14, "fraction": 0.25, "batch": 128}
+        | {
+            "low": rate - 10,
+            "high": rate + 10,
+            "matrix_rate": 4e14,
+            "fraction": 0.25,
+            "batch": 128,
+            "image": 224,
+        }
         | {"step_seconds": 128 / rate, "bound_seconds": 32 / rate}
         for precision, rate in rates.items()
     ]
