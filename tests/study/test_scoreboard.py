@@ -15,6 +15,7 @@ from zfutils.study.places import BOOK, ROOT, page_of
 from zfutils.study.study import Study
 from zfutils.training.outcomes import NOT_RUN
 
+SCALE = "invariance-linear-in-scale"
 DOUBLED = "training-twice-as-long-gains-little"  # its networks are trained apart from the book
 TEN_CROPS = Interval(2.0, 1.0, 3.0, 1500, "validation pictures")
 
@@ -196,6 +197,20 @@ def test_the_front_page_says_of_each_finding_how_it_came_out_and_where(study):
     assert len(said) == 6
     assert others.count("*") == 2 * (len(groups("paper")) - 6)
     assert all(re.search(r"\]\(\d\d_\w+\.ipynb\), \d claims\)\. In this run it \w+", line) for line in said)
+
+
+def test_the_same_verdicts_of_both_runs_are_said_once(study):
+    def said():
+        (line,) = [one for one in front_page.findings(study).text.splitlines() if "05_invariance" in one]
+        return line
+
+    same = {"verdict": "not testable at this scale", "reason": "a test", "n": 0}
+    study.published_records[:] = [{"claim": one} | same for one in study.claims]
+    assert said().endswith("The published run, on photographs, gave the same verdicts.")
+    study.published_records.pop(
+        next(i for i, one in enumerate(study.published_records) if one["claim"] == SCALE)
+    )
+    assert "In the published run, on photographs, it" in said()
 
 
 def test_a_statement_stands_with_its_tally_and_the_claims_that_failed(study):

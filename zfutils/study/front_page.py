@@ -78,8 +78,8 @@ def findings(study: Study) -> Paragraph:
         counted, elsewhere = (_counted(study, group, records, run) for run in ("this", "published"))
         here, there = (group.outcome(records, run) for run in ("this", "published"))
         published = f"In the published run, on photographs, it {there}: {elsewhere}."
-        if (there, elsewhere) == (here, counted):
-            published = "The published run, on photographs, came out alike."
+        if ours == [row.get("published_verdict") for row in rows]:
+            published = "The published run, on photographs, gave the same verdicts."
         clauses = zip(ours, group.claims.values(), strict=True)
         failed = [clause for verdict, clause in clauses if verdict == Verdict.NOT_REPRODUCED]
         failed *= len(failed) < len(rows)  # where all failed, the tally says it
