@@ -14,7 +14,7 @@ from zfutils.study.cheating_networks import CHEAT, HONEST, OTHER, OfCheat
 from zfutils.study.earn import chosen
 from zfutils.study.places import BOOK
 from zfutils.study.profile import Profile
-from zfutils.study.sections import Run
+from zfutils.study.sections import Images, Run, SmallImages
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,13 @@ def test_the_networks_differ_in_the_cue_and_in_nothing_else():
     assert {key for key, value in flat[CHEAT].items() if value != flat[HONEST][key]} == {"background"}
     assert runs[CHEAT].training == runs[HONEST].training
     assert runs[HONEST].seeds == (0, 1)
+
+
+def test_pictures_whose_objects_nobody_marked_have_none(three):
+    images = Images(source="photos", sets=("apples", "pears"), size=104, crop=96)
+    small = three.profile.small.model_copy(update={"images": SmallImages(size=104, crop=96)})
+    assert list(three.cheats.profile.networks) == [CHEAT, HONEST]
+    assert not three.changed(images=images, small=small).cheats.profile.networks
 
 
 def test_the_cheat_learns_its_classes_backgrounds_and_the_honest_networks_others(three):

@@ -103,8 +103,13 @@ class Groups(Edition):
 
     @cached_property
     def cheats(self) -> Self:
-        """A small network that learnt what is around the objects, and honest ones, which no page trains."""
-        return self._apart("cheats")
+        """A small network that learnt what is around the objects, and honest ones, which no page trains.
+
+        None where it is not known where the objects of the pictures are.
+        """
+        found = self._apart("cheats")
+        known = found.profile.images.source == "parts" or found.boxed
+        return found if known else found.changed(networks={})
 
     def _apart(self, group: Literal["settings", "filters", "pooling", "faults", "cheats"]) -> Self:
         """A group of the small networks that no page trains, as a study of its own."""
