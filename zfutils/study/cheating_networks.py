@@ -23,7 +23,7 @@ from zfutils.training.evaluation import evaluate
 from zfutils.training.outcomes import Outcome
 
 CHEAT, HONEST, OTHER = "cheat", "honest", "honest, another seed"
-SCENES = 2000  # validation pictures at most; hardly a fifth are named by all three networks
+SCENES = 2000  # validation pictures at most; of photographs all three networks named an eighth
 VERSION = 1  # raised by hand when what is measured changes its meaning
 
 

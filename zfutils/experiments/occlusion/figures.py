@@ -212,10 +212,10 @@ def cheat(
 
 
 @styled
-def shares(shares: Mapping[str, Float[np.ndarray, " m"]]) -> Figure:
+def shares(by_network: Mapping[str, Float[np.ndarray, " m"]]) -> Figure:
     """The number that tells two networks apart, alone, as `cheat` shows it beside maps."""
-    figure = new(height=1.0 * len(shares) + 0.7)
-    _distributions(figure.subplots(), shares)
+    figure = new(height=len(by_network) + 0.7)
+    _distributions(figure.subplots(), by_network)
     return figure
 
 
